@@ -1,0 +1,44 @@
+# make up · make down · make drill · make test · make bench      (make help says what each does)
+PYTHON ?= python3
+STACK ?= local
+BIN := .venv/bin
+EMULATOR := $(BIN)/python -m pulumi_emulator
+SOURCES := __main__.py settings.py components client ops emulator tests tools
+
+.DEFAULT_GOAL := help
+.PHONY: help setup up down status drill lint test bench schema lock
+
+help: ## this list
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+setup: ## Debian packages, Python environment, Pulumi engine
+	@$(PYTHON) tools/setup.py
+
+up: setup ## bring the stack up on this machine and wait until it is healthy (STACK=local)
+	@$(EMULATOR) up --stack $(STACK)
+	@$(BIN)/redis-ha status --stack $(STACK) --emulated --wait 240
+	@sed 's/STACK/$(STACK)/g' docs/connect.txt
+
+down: setup ## take the stack down; leaves nothing behind
+	@$(EMULATOR) destroy --stack $(STACK)
+
+status: ## the topology as the Sentinels and the nodes see it
+	@$(BIN)/redis-ha status --stack $(STACK) --emulated
+
+drill: ## cut the master's power under load and report what it cost
+	@$(BIN)/redis-ha drill kill-master --stack $(STACK) --emulated
+
+lint: setup ## format, lint and types
+	$(BIN)/ruff format --check $(SOURCES)
+	$(BIN)/ruff check $(SOURCES)
+	$(BIN)/mypy $(SOURCES)
+
+test: lint ## every tier: rules, real Redis processes, the real engine, real machines (root)
+	$(BIN)/pytest
+
+schema: ## write the components' schema and the stack file's schema anew
+	$(BIN)/python components/tools_schema.py
+	$(BIN)/python tools/settings_schema.py
+
+lock: ## write requirements.txt from requirements.in: every package by its hash, no index address
+	$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --quiet requirements.in --output-file requirements.txt

@@ -1,0 +1,150 @@
+"""The stack's configuration: read, checked and turned into component arguments in this one place.
+
+One structured key a component (`redis-ha:sentinel`), scalar keys for the stack itself. What keys there are and of what type is
+`settings.schema.json`, made from the components' own schema (`make schema`); limits and defaults live in the components alone.
+"""
+
+import difflib
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import jsonschema
+import pulumi
+from pulumi.runtime import config as runtime_config
+from redis_ha.sentinel import SentinelClusterArgs
+
+SCHEMA_FILE = Path(__file__).with_name("settings.schema.json")
+PROJECT = "redis-ha"
+TOKEN_KEY = "digitalocean:token"  # noqa: S105  the key's name, not its value
+# Where the DigitalOcean provider looks for its token when the stack has none: pulumi-digitalocean's installation page.
+TOKEN_VARIABLES = ("DIGITALOCEAN_TOKEN", "DIGITALOCEAN_ACCESS_TOKEN")
+SECRET_SUFFIX = "_password"  # noqa: S105  how secret arguments are named, not a secret
+
+
+class SettingsError(pulumi.RunError):
+    """The configuration cannot be used; the message names stack, key, value (never a secret's) and remedy."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the stack is made of; a block that the stack file leaves out is None.
+
+    `sentinel`: the arguments of the SentinelCluster. `generate_ssh_key`: make an administrator's key pair in the stack.
+    """
+
+    sentinel: SentinelClusterArgs | None
+    generate_ssh_key: bool
+
+
+def nearest(name: str, known: list[str]) -> str:
+    """Return a remedy for an unknown name: the nearest known one, else all of them."""
+    match = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    return f"did you mean {match[0]!r}?" if match else f"known: {', '.join(sorted(known))}"
+
+
+def _problems(key: str, value: Any, schema: Mapping[str, Any]) -> Iterator[str]:
+    """Yield one line for each way in which a key's value does not fit its schema."""
+    for error in jsonschema.Draft202012Validator(schema).iter_errors(value):
+        where = ".".join([key, *(str(step) for step in error.absolute_path)])
+        if error.validator == "additionalProperties" and isinstance(error.instance, dict):
+            known = list(error.schema.get("properties", {}))
+            for name in sorted(set(error.instance) - set(known)):
+                yield f"{where}.{name}: unknown key; {nearest(name, known)}"
+        elif where.endswith(SECRET_SUFFIX):
+            yield f"{where}: must be of type {error.validator_value}"
+        elif error.validator == "required":
+            yield f"{where}: {error.message}; add it to the stack file"
+        else:
+            yield f"{where}: {json.dumps(error.instance)} is not allowed: {error.message}"
+
+
+def parse(raw: Mapping[str, str], secret_keys: frozenset[str], schema: Mapping[str, Any]) -> dict[str, Any]:
+    """Check the project's raw configuration and return its values by key, without the project's prefix.
+
+    `raw` holds each key as the engine hands it over: text for scalars, JSON text for structured keys, secrets decrypted.
+    Raises SettingsError with every problem that was found.
+    """
+    known: Mapping[str, Any] = schema["properties"]["config"]["properties"]
+    values: dict[str, Any] = {}
+    problems: list[str] = []
+    for key, text in sorted(raw.items()):
+        if not key.startswith(f"{PROJECT}:"):
+            continue
+        if key not in known:
+            problems.append(f"{key}: unknown key; {nearest(key, list(known))}")
+            continue
+        try:
+            value = json.loads(text) if known[key]["type"] != "string" else text
+        except ValueError:
+            problems.append(f"{key}: {text!r} is not a value of type {known[key]['type']}")
+            continue
+        problems += _problems(key, value, known[key])
+        values[key.removeprefix(f"{PROJECT}:")] = value
+        if isinstance(value, dict) and key not in secret_keys:
+            plain = sorted(name for name in value if name.endswith(SECRET_SUFFIX))
+            problems += [
+                f"{key}.{name}: a password in plain text; set it with `pulumi config set --secret --path '{key}.{name}'`" for name in plain
+            ]
+    if problems:
+        raise SettingsError("\n".join(problems))
+    return values
+
+
+def _sealed(block: dict[str, Any]) -> dict[str, Any]:
+    """Mark what is secret in a block at the input, so that nothing made from it is ever plain."""
+    return {name: pulumi.Output.secret(value) if name.endswith(SECRET_SUFFIX) else value for name, value in block.items()}
+
+
+def _check_token(raw: Mapping[str, str], environment: Mapping[str, str]) -> None:
+    """Refuse an `up` that the provider would refuse half-way for want of its token; a preview needs none."""
+    if pulumi.runtime.is_dry_run() or raw.get(TOKEN_KEY) or any(environment.get(name) for name in TOKEN_VARIABLES):
+        return
+    raise SettingsError(
+        f"{TOKEN_KEY}: missing; set it with `pulumi config set --secret {TOKEN_KEY}` or the environment's {TOKEN_VARIABLES[0]}"
+    )
+
+
+def load(environment: Mapping[str, str]) -> Settings:
+    """Read the running stack's configuration.
+
+    `environment` is the process's (only looked into for the provider's token). Raises SettingsError, before any resource
+    is registered, with one line for each problem: stack, key, value and remedy.
+    """
+    raw = {**runtime_config.get_config_env(), **runtime_config.CONFIG.get()}
+    secret_keys = frozenset(key for key in raw if runtime_config.is_config_secret(key)) | frozenset(
+        runtime_config.get_config_secret_keys_env()
+    )
+    stack = pulumi.get_stack()
+    try:
+        values = parse(raw, secret_keys, json.loads(SCHEMA_FILE.read_text()))
+        if values.get("sentinel") is not None:
+            _check_token(raw, environment)
+    except SettingsError as error:
+        raise SettingsError("\n".join(f"stack {stack!r}: {line}" for line in str(error).splitlines())) from None
+    sentinel = values.get("sentinel")
+    return Settings(
+        sentinel=None if sentinel is None else cast("SentinelClusterArgs", _sealed(sentinel)),
+        generate_ssh_key=values.get("generate_ssh_key", False),
+    )
+
+
+@contextmanager
+def named(block: str) -> Iterator[None]:
+    """Turn a component's refusal of its arguments into one that names the stack and the key of the stack file.
+
+    `block` is the structured key without its prefix. Raises SettingsError, one line for each refused argument.
+    """
+    try:
+        yield
+    except pulumi.InputPropertyError as error:
+        refusals = [(error.property_path, error.reason)]
+    except pulumi.InputPropertiesError as error:
+        refusals = [(one["property_path"], one["reason"]) for one in error.errors or []] or [("", error.message)]
+    else:
+        return
+    lines = [f"stack {pulumi.get_stack()!r}: {PROJECT}:{block}.{argument}: {reason}" for argument, reason in refusals]
+    raise SettingsError("\n".join(lines))

@@ -1,0 +1,73 @@
+"""The stack file's checks: every mistake is named with its key, its value (never a secret's) and what to do."""
+
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+
+import settings
+from tools import settings_schema
+
+ROOT = Path(__file__).resolve().parents[2]
+SCHEMA = json.loads((ROOT / "settings.schema.json").read_text())
+GOOD = {"region": "ams3", "vpc_ip_range": "10.20.0.0/24", "client_sources": ["10.20.0.0/24"]}
+
+
+def parse(block: object, secret: bool = False, **scalars: str) -> dict[str, object]:
+    raw = {"redis-ha:sentinel": json.dumps(block), "digitalocean:region": "ams3", **{f"redis-ha:{key}": value for key, value in scalars.items()}}
+    return settings.parse(raw, frozenset(["redis-ha:sentinel"] if secret else []), SCHEMA)
+
+
+def refused(*args: object, **kwargs: object) -> str:
+    with pytest.raises(settings.SettingsError) as caught:
+        parse(*args, **kwargs)  # type: ignore[arg-type]
+    return str(caught.value)
+
+
+def test_a_good_block_is_taken_as_it_is() -> None:
+    assert parse(GOOD, generate_ssh_key="true") == {"sentinel": GOOD, "generate_ssh_key": True}
+
+
+def test_an_unknown_key_names_the_nearest_known_one() -> None:
+    assert refused({**GOOD, "replica": 2}) == "redis-ha:sentinel.replica: unknown key; did you mean 'replicas'?"
+
+
+def test_an_unknown_block_names_the_nearest_known_one() -> None:
+    assert refused(GOOD, sentinels="{}") == "redis-ha:sentinels: unknown key; did you mean 'redis-ha:sentinel'?"
+
+
+def test_a_mistyped_value_names_key_and_value() -> None:
+    message = refused({**GOOD, "replicas": "two"})
+    assert message.startswith('redis-ha:sentinel.replicas: "two" is not allowed')
+
+
+def test_a_missing_key_is_named() -> None:
+    assert "'region' is a required property" in refused({key: value for key, value in GOOD.items() if key != "region"})
+
+
+def test_all_mistakes_are_told_at_once() -> None:
+    assert len(refused({**GOOD, "replica": 2, "quorom": 2}, generate_ssh_key="perhaps").splitlines()) == 3
+
+
+def test_a_password_in_plain_text_is_refused_and_not_shown() -> None:
+    message = refused({**GOOD, "application_password": "hunter2hunter2"})
+    assert "redis-ha:sentinel.application_password: a password in plain text" in message
+    assert "hunter2" not in message
+    assert parse({**GOOD, "application_password": "hunter2hunter2"}, secret=True)
+
+
+def test_a_mistyped_password_is_not_shown() -> None:
+    message = refused({**GOOD, "application_password": 31415926}, secret=True)
+    assert "31415926" not in message
+
+
+def test_the_published_schema_is_the_components_own() -> None:
+    assert (ROOT / "settings.schema.json").read_text() == settings_schema.render()
+
+
+@pytest.mark.parametrize("stack", ["local", "staging", "prod"])
+def test_the_stack_files_are_valid(stack: str) -> None:
+    config = yaml.safe_load((ROOT / f"Pulumi.{stack}.yaml").read_text())["config"]
+    raw = {key: value if isinstance(value, str) else json.dumps(value) for key, value in config.items()}
+    assert settings.parse(raw, frozenset(), SCHEMA)["sentinel"]

@@ -1,0 +1,40 @@
+"""What the tree as a whole promises: pinned packages, no address of a registry, no path of one machine, no secret."""
+
+import re
+import subprocess
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def tracked() -> list[Path]:
+    names = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split("\n")
+    return [ROOT / name for name in names if name and (ROOT / name).is_file()]
+
+
+def test_every_python_package_is_pinned_by_hash_and_no_address_is_named() -> None:
+    for name in ("requirements.txt", "tools/go-requirements.txt"):
+        text = (ROOT / name).read_text()
+        blocks = re.split(r"\n(?=[a-z])", text)
+        pinned = [block for block in blocks if "==" in block]
+        assert pinned
+        assert all("--hash=sha256:" in block for block in pinned)
+        assert "://" not in text
+        assert "--index" not in text
+        assert "--find-links" not in text
+
+
+def test_no_file_names_a_path_of_one_machine() -> None:
+    needle = re.compile(r"(?<![\w.])/(?:root|work|home)/[\w.]")
+    found = {
+        str(path.relative_to(ROOT)): match.group(0)
+        for path in tracked()
+        if path.suffix in {".py", ".md", ".yaml", ".toml", ".txt", ".json", ".j2", ""} and path.name != "test_tree.py"
+        if (match := needle.search(path.read_text(errors="replace")))
+    }
+    assert found == {}
+
+
+def test_top_level_holds_what_was_asked_for() -> None:
+    wanted = ["Pulumi.yaml", "Pulumi.local.yaml", "Pulumi.prod.yaml", "Pulumi.staging.yaml", "__main__.py", "components", "tests", "README.md"]
+    assert [name for name in wanted if not (ROOT / name).exists()] == []

