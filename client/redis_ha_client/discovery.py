@@ -1,0 +1,98 @@
+"""Which Sentinel to ask next, and what they answered: plain decisions, shared by the sync and the asyncio client."""
+
+import random
+from dataclasses import dataclass, field
+
+from redis import exceptions
+from redis.sentinel import MasterNotFoundError
+
+Address = tuple[str, int]
+
+
+@dataclass
+class SentinelOrder:
+    """The order in which Sentinels are asked.
+
+    Shuffled per client, so that a thousand clients do not all ask the first Sentinel of the list. One that answers stays in front; one
+    that named a master that was none (a partition's stale view) goes behind the others; one that did not answer goes last, so that a
+    dead Sentinel costs its time-out once and not at every look-up.
+    """
+
+    sentinels: tuple[Address, ...]
+    _order: tuple[Address, ...] = ()
+    _silent: frozenset[Address] = frozenset()
+
+    def __post_init__(self) -> None:
+        shuffled = list(self.sentinels)
+        random.shuffle(shuffled)
+        self._order = tuple(shuffled)
+
+    # Threads of one client share this object: each method reads the fields once and replaces them whole.
+    def to_ask(self) -> tuple[Address, ...]:
+        """Return all Sentinels, best first; those that did not answer lately come last."""
+        order, silent = self._order, self._silent
+        return (*(one for one in order if one not in silent), *(one for one in order if one in silent))
+
+    def silent(self, sentinel: Address) -> None:
+        """`sentinel` gave no usable answer: ask it last."""
+        self._silent = self._silent | {sentinel}
+
+    def doubted(self, sentinel: Address) -> None:
+        """What `sentinel` said did not hold: ask the others first."""
+        order = self._order
+        self._order = (*(one for one in order if one != sentinel), sentinel)
+
+    def answered(self, sentinel: Address) -> None:
+        """`sentinel` named a master: ask it first."""
+        order = self._order
+        self._order = (sentinel, *(one for one in order if one != sentinel))
+        self._silent = self._silent - {sentinel}
+
+
+@dataclass
+class Answers:
+    """What the Sentinels said in one look-up, for the error that names each one's cause."""
+
+    master_name: str
+    causes: list[str] = field(default_factory=list)
+    refused: bool = False
+    spoke: bool = False
+
+    def failed(self, sentinel: Address, error: Exception) -> None:
+        """Note why `sentinel` named no master."""
+        text = f"{sentinel[0]}:{sentinel[1]} {str(error) or type(error).__name__}"
+        if isinstance(error, exceptions.AuthenticationError | exceptions.AuthorizationError | exceptions.NoPermissionError):
+            self.refused = True
+        self.causes.append(text)
+
+    def unknown(self, sentinel: Address) -> None:
+        """Note that `sentinel` watches no master of this name."""
+        self.spoke = True
+        self.causes.append(f"{sentinel[0]}:{sentinel[1]} watches no master {self.master_name!r}")
+
+    def skipped(self, sentinel: Address) -> None:
+        """Note that no time was left to ask `sentinel`."""
+        self.causes.append(f"{sentinel[0]}:{sentinel[1]} not asked, no time left")
+
+    def error(self, username: str) -> Exception:
+        """Build the error of a look-up that found nothing; time heals it unless every Sentinel that spoke refused the user."""
+        told = "; ".join(self.causes)
+        if self.refused and not self.spoke:
+            return exceptions.AuthenticationError(
+                f"Sentinels refuse user {username!r}: {told}. Take `credentials` from the stack's outputs again (sentinel_username, sentinel_password)"
+            )
+        return MasterNotFoundError(f"no Sentinel named the master {self.master_name!r}: {told}")
+
+
+def parse_address(answer: object) -> Address | None:
+    """Read the answer of SENTINEL GET-MASTER-ADDR-BY-NAME: [ip, port], or nil for a name that it does not watch."""
+    if not isinstance(answer, list | tuple) or len(answer) != 2:
+        return None
+    host, port = (part.decode() if isinstance(part, bytes) else str(part) for part in answer)
+    return host, int(port)
+
+
+def role_of(answer: object) -> str:
+    """Read the first word of ROLE's answer: master, slave, sentinel."""
+    word = answer[0] if isinstance(answer, list | tuple) and answer else answer
+    return word.decode() if isinstance(word, bytes) else str(word)

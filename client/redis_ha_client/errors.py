@@ -1,0 +1,93 @@
+"""What a failed command means for the caller: it was certainly not executed, or nobody can know."""
+
+from typing import Literal
+
+from redis import exceptions
+from redis.sentinel import MasterNotFoundError, SlaveNotFoundError
+
+Outcome = Literal["failed", "unknown"]
+
+# First words of replies by which a node says "I did not execute this; another node, or I in a moment, will".
+# redis/redis src/server.c processCommand (READONLY, MASTERDOWN, NOREPLICAS) and src/blocked.c (UNBLOCKED: a waiting BLPOP and the
+# like is sent away when the master is demoted). LOADING arrives as redis.exceptions.BusyLoadingError and needs no row.
+REFUSALS = ("READONLY", "MASTERDOWN", "NOREPLICAS", "UNBLOCKED")
+# redis/redis src/multi.c execCommandAbort: the EXEC itself was refused, and with it the whole transaction.
+_ABORT_PREFIX = "Transaction discarded because of: "
+
+
+class NotExecutedError(exceptions.ConnectionError, exceptions.TimeoutError):
+    """The command was certainly not executed: no node accepted it within its time budget. It may safely be issued again."""
+
+
+class OutcomeUnknownError(exceptions.ConnectionError, exceptions.TimeoutError):
+    """The command was sent and no answer came: it was executed once, or not at all (or more than once where it was resent)."""
+
+
+class RefusedError(exceptions.ConnectionError):
+    """A node answered that it does not execute the command now; raised inside the retry only, a caller sees NotExecutedError."""
+
+
+class NotTheMasterError(exceptions.ConnectionError):
+    """The node that a Sentinel named says by ROLE that it is no master; raised inside the retry only."""
+
+
+class DocumentError(ValueError):
+    """A `connection` or `credentials` document, or an argument beside it, cannot be used. Never shows a secret."""
+
+
+_CERTAINLY_NOT_EXECUTED = (
+    NotExecutedError,
+    RefusedError,
+    NotTheMasterError,
+    MasterNotFoundError,
+    SlaveNotFoundError,
+    exceptions.AuthenticationError,
+    exceptions.AuthorizationError,
+    exceptions.BusyLoadingError,
+    exceptions.MaxConnectionsError,
+    exceptions.DataError,
+    # The server's own words: an error reply is sent instead of executing (a script that failed half way is the exception).
+    exceptions.ResponseError,
+    exceptions.WatchError,
+)
+
+
+def outcome_of(exception: BaseException) -> Outcome:
+    """Tell what is known about a command that raised `exception`.
+
+    "failed": certainly not executed (refused, never sent, or answered with an error). "unknown": it was or may have been sent
+    and no answer came; also everything this function does not know, because a wrong "failed" would hide an executed write.
+    Works for exceptions of this package's clients and, more cautiously, of plain redis-py.
+    """
+    if getattr(exception, "redis_ha_resent", False):
+        return "unknown"
+    return "failed" if isinstance(exception, _CERTAINLY_NOT_EXECUTED) else "unknown"
+
+
+def mark_resent(exception: BaseException) -> None:
+    """Note on `exception` that an earlier sending of the same command stayed without an answer, so its outcome is unknown."""
+    exception.redis_ha_resent = True  # type: ignore[attr-defined]
+
+
+def refusal_of(error: exceptions.ResponseError) -> RefusedError | None:
+    """Return the refusal that an error reply means ("not executed, try again"), or None for any other error reply."""
+    text = str(error)
+    if text.startswith(_ABORT_PREFIX):
+        text = text.removeprefix(_ABORT_PREFIX)
+    elif error.status_code in REFUSALS:  # redis-py cuts the code off the text of the classes it knows
+        return RefusedError(f"{error.status_code} {text}")
+    return RefusedError(text) if text.split(" ", 1)[0] in REFUSALS else None
+
+
+def login_refused(address: str, username: str, error: Exception) -> exceptions.AuthenticationError:
+    """Build the error of a login that a data node refused; never repeats the password."""
+    return exceptions.AuthenticationError(
+        f"{address} refuses user {username!r} ({error}): take `credentials` from the stack's outputs again (username, password)"
+    )
+
+
+def role_forbidden(address: str, username: str) -> exceptions.NoPermissionError:
+    """Build the error of a user who may not ask a node for its role."""
+    return exceptions.NoPermissionError(
+        f"user {username!r} may not say ROLE on {address}, so nobody can tell a master from a replica: allow it (ACL: +role)"
+    )
