@@ -1,7 +1,7 @@
 """One total time budget a command: the clock, what an attempt did, and the decision whether there is another attempt.
 
-redis-py retries at several places inside one command (checkout, connect, health check, command), each with its own count, so that
-they multiply. Here every place shares the budget of the command that runs: only the outermost place repeats, the others try once.
+redis-py retries at several places inside one command (checkout, connect, health check, command), each with its own count,
+so that they multiply. Here all share the budget of the command that runs: only the outermost repeats, the others try once.
 """
 
 import random
@@ -16,7 +16,7 @@ from redis import exceptions
 from .errors import NotExecutedError, NotTheMasterError, OutcomeUnknownError, RefusedError, mark_resent
 from .policy import FailoverPolicy
 
-# What is tried again. Builtin TimeoutError is socket.timeout and asyncio.TimeoutError. MASTERDOWN and the like come as RefusedError.
+# What is tried again. The builtin TimeoutError is socket.timeout and asyncio.TimeoutError; MASTERDOWN comes as RefusedError.
 RETRIED_ERRORS: tuple[type[Exception], ...] = (exceptions.ConnectionError, exceptions.TimeoutError, TimeoutError)
 # Subclasses of redis-py's ConnectionError that time does not heal: told at once.
 FINAL_ERRORS = (
@@ -148,7 +148,8 @@ def attempt(budget: Budget) -> Iterator[None]:
         budget.busy = False
 
 
-def bounded(seconds: float) -> float:
+def bounded(seconds: float | None) -> float:
     """Cut a time-out to what is left of the running command's budget."""
     budget = _current.get()
-    return seconds if budget is None else max(min(seconds, budget.left()), SHORTEST_WAIT_SECONDS)
+    own = float("inf") if seconds is None else seconds
+    return own if budget is None else max(min(own, budget.left()), SHORTEST_WAIT_SECONDS)

@@ -13,9 +13,9 @@ Address = tuple[str, int]
 class SentinelOrder:
     """The order in which Sentinels are asked.
 
-    Shuffled per client, so that a thousand clients do not all ask the first Sentinel of the list. One that answers stays in front; one
-    that named a master that was none (a partition's stale view) goes behind the others; one that did not answer goes last, so that a
-    dead Sentinel costs its time-out once and not at every look-up.
+    Shuffled per client, so that a thousand clients do not all ask the first Sentinel of the list. One that answers stays in
+    front; one that named a master that was none (a partition's stale view) goes behind the others; one that did not answer
+    goes last, so that a dead Sentinel costs its time-out once and not at every look-up.
     """
 
     sentinels: tuple[Address, ...]
@@ -34,16 +34,16 @@ class SentinelOrder:
         return (*(one for one in order if one not in silent), *(one for one in order if one in silent))
 
     def silent(self, sentinel: Address) -> None:
-        """`sentinel` gave no usable answer: ask it last."""
+        """Ask `sentinel` last: it gave no usable answer."""
         self._silent = self._silent | {sentinel}
 
     def doubted(self, sentinel: Address) -> None:
-        """What `sentinel` said did not hold: ask the others first."""
+        """Ask the others first: what `sentinel` said did not hold."""
         order = self._order
         self._order = (*(one for one in order if one != sentinel), sentinel)
 
     def answered(self, sentinel: Address) -> None:
-        """`sentinel` named a master: ask it first."""
+        """Ask `sentinel` first: it named a master."""
         order = self._order
         self._order = (sentinel, *(one for one in order if one != sentinel))
         self._silent = self._silent - {sentinel}
@@ -79,7 +79,8 @@ class Answers:
         told = "; ".join(self.causes)
         if self.refused and not self.spoke:
             return exceptions.AuthenticationError(
-                f"Sentinels refuse user {username!r}: {told}. Take `credentials` from the stack's outputs again (sentinel_username, sentinel_password)"
+                f"Sentinels refuse user {username!r}: {told}. "
+                "Take `credentials` from the stack's outputs again (sentinel_username, sentinel_password)"
             )
         return MasterNotFoundError(f"no Sentinel named the master {self.master_name!r}: {told}")
 

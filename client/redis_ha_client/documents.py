@@ -49,7 +49,8 @@ def read_connection(document: Document) -> SentinelConnection:
             "has no kind" if kind is None else f"has kind {kind!r}" if isinstance(kind, str) else "has a kind that is no string"
         )
         raise DocumentError(
-            f"connection {said}: this redis_ha_client knows {', '.join(KINDS)}. Pass the stack's `connection` output, or upgrade redis-ha-client"
+            f"connection {said}: this redis_ha_client knows {', '.join(KINDS)}. "
+            "Pass the stack's `connection` output, or upgrade redis-ha-client"
         )
     _check("connection", data, show_values=True)
     clocks = data["failover"]
@@ -138,13 +139,16 @@ def _plain(value: object) -> object:
 def _told(name: str, problem: ValidationError, *, show_values: bool) -> str:
     """One problem in our own words: jsonschema's message repeats the value, which may be a password."""
     where = name + "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in problem.absolute_path)
-    rule, wanted = str(problem.validator), problem.validator_value
+    rule = str(problem.validator)
+    wanted: Any = problem.validator_value
+    value: Any = problem.instance
+    known: Any = problem.schema
     if rule == "required":
-        return f"{where} lacks {', '.join(key for key in wanted if key not in problem.instance)}"
+        return f"{where} lacks {', '.join(key for key in wanted if key not in value)}"
     if rule == "additionalProperties":
-        unknown = sorted(set(problem.instance) - set(problem.schema["properties"]))
-        return f"{where} has unknown {', '.join(unknown)}: known are {', '.join(problem.schema['properties'])}"
-    shown = f" is {problem.instance!r}" if show_values and isinstance(problem.instance, int | float | str) else ""
+        unknown = sorted(set(value) - set(known["properties"]))
+        return f"{where} has unknown {', '.join(unknown)}: known are {', '.join(known['properties'])}"
+    shown = f" is {value!r}" if show_values and isinstance(value, int | float | str) else ""
     texts = {
         "type": f"must be of type {wanted}",
         "const": f"must be {wanted!r}",

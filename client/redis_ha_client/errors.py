@@ -8,8 +8,8 @@ from redis.sentinel import MasterNotFoundError, SlaveNotFoundError
 Outcome = Literal["failed", "unknown"]
 
 # First words of replies by which a node says "I did not execute this; another node, or I in a moment, will".
-# redis/redis src/server.c processCommand (READONLY, MASTERDOWN, NOREPLICAS) and src/blocked.c (UNBLOCKED: a waiting BLPOP and the
-# like is sent away when the master is demoted). LOADING arrives as redis.exceptions.BusyLoadingError and needs no row.
+# redis/redis src/server.c processCommand (READONLY, MASTERDOWN, NOREPLICAS) and src/blocked.c (UNBLOCKED: a waiting BLPOP is
+# sent away when the master is demoted). LOADING arrives as redis.exceptions.BusyLoadingError and needs no row.
 REFUSALS = ("READONLY", "MASTERDOWN", "NOREPLICAS", "UNBLOCKED")
 # redis/redis src/multi.c execCommandAbort: the EXEC itself was refused, and with it the whole transaction.
 _ABORT_PREFIX = "Transaction discarded because of: "
@@ -20,11 +20,11 @@ class NotExecutedError(exceptions.ConnectionError, exceptions.TimeoutError):
 
 
 class OutcomeUnknownError(exceptions.ConnectionError, exceptions.TimeoutError):
-    """The command was sent and no answer came: it was executed once, or not at all (or more than once where it was resent)."""
+    """The command was sent and no answer came: it was executed, or not (or more than once where it was resent)."""
 
 
 class RefusedError(exceptions.ConnectionError):
-    """A node answered that it does not execute the command now; raised inside the retry only, a caller sees NotExecutedError."""
+    """A node answered that it does not execute the command now; only inside the retry, a caller sees NotExecutedError."""
 
 
 class NotTheMasterError(exceptions.ConnectionError):
@@ -79,14 +79,14 @@ def refusal_of(error: exceptions.ResponseError) -> RefusedError | None:
     return RefusedError(text) if text.split(" ", 1)[0] in REFUSALS else None
 
 
-def login_refused(address: str, username: str, error: Exception) -> exceptions.AuthenticationError:
+def login_refused(address: str, username: str | None, error: Exception) -> exceptions.AuthenticationError:
     """Build the error of a login that a data node refused; never repeats the password."""
     return exceptions.AuthenticationError(
         f"{address} refuses user {username!r} ({error}): take `credentials` from the stack's outputs again (username, password)"
     )
 
 
-def role_forbidden(address: str, username: str) -> exceptions.NoPermissionError:
+def role_forbidden(address: str, username: str | None) -> exceptions.NoPermissionError:
     """Build the error of a user who may not ask a node for its role."""
     return exceptions.NoPermissionError(
         f"user {username!r} may not say ROLE on {address}, so nobody can tell a master from a replica: allow it (ACL: +role)"

@@ -10,16 +10,16 @@ SENTINEL_ELECTION_SECONDS = (
     10.0  # sentinel_election_timeout: the longest a Sentinel waits for votes (or failover-timeout if less)
 )
 FAILED_ELECTION_PAUSE = 2  # times failover-timeout: sentinelStartFailoverIfNeeded waits that long after a failed attempt
-# A promoted master under min-replicas-to-write refuses writes until a replica has attached to it and acknowledged: replicas are
-# told within a second or two, reconnect once a second and acknowledge once a second (src/replication.c replicationCron).
+# A promoted master under min-replicas-to-write refuses writes until a replica has attached to it and acknowledged: replicas
+# are told within a second or two, reconnect once a second and acknowledge once a second (src/replication.c replicationCron).
 REPLICA_ATTACH_SECONDS = 5.0
 
-# TCP keepalive of every connection: a peer that vanished (power cut: no FIN, no RST) while the client waits for a blocking command
-# is noticed after 5 + 3 x 2 = 11 s. redis-py's own 30/5/3 (45 s) is longer than the default budget.
+# TCP keepalive of every connection: a peer that vanished (power cut: no FIN, no RST) while the client waits for a blocking
+# command is noticed after 5 + 3 x 2 = 11 s. redis-py's own 30/5/3 (45 s) is longer than the default budget.
 KEEPALIVE_IDLE_SECONDS = 5
 KEEPALIVE_INTERVAL_SECONDS = 2
 KEEPALIVE_PROBES = 3
-# A connection idle for longer is tried with a PING before it gets a command (redis-py's check is lazy; there is no background thread).
+# A connection idle for longer is tried with a PING before it gets a command (redis-py's check is lazy: no background thread).
 HEALTH_CHECK_SECONDS = 15
 RESP_PROTOCOL = 3  # HELLO 3 AUTH: one round trip to authenticate; redis-py keeps the RESP2 shapes of replies (legacy_responses)
 
@@ -33,13 +33,13 @@ class FailoverClocks:
     min_replicas_to_write: int
 
     def one_failover_seconds(self) -> float:
-        """Longest time from a master's last answer to the first write its successor takes, if the first election succeeds."""
+        """Return the longest time from a master's last answer to its successor's first write, if the first election succeeds."""
         election = min(SENTINEL_ELECTION_SECONDS, self.failover_timeout_seconds)
         attach = REPLICA_ATTACH_SECONDS if self.min_replicas_to_write else 0.0
         return self.down_after_seconds + SENTINEL_PING_SECONDS + election + attach
 
     def two_elections_seconds(self) -> float:
-        """Same, if the first election fails: Sentinels wait twice the failover-timeout before they try again."""
+        """Return the same if the first election fails: Sentinels wait twice the failover-timeout before they try again."""
         return self.one_failover_seconds() + FAILED_ELECTION_PAUSE * self.failover_timeout_seconds
 
 
@@ -49,15 +49,15 @@ class FailoverPolicy:
 
     total_seconds: the budget of ONE command, everything included: waiting for a pool slot, asking Sentinels, connecting, every
         attempt and every pause. Default None: computed from the stack's clocks so that one failover fits
-        (down-after + 1 s ping + up to 10 s election + 5 s until a replica has attached). A blocking command (BLPOP ...) gets its
-        own waiting time on top. Smaller values are allowed: the command then fails during a failover, and `describe` says so.
+        (down-after + 1 s ping + up to 10 s election + 5 s until a replica has attached). A blocking command (BLPOP ...) gets
+        its own waiting time on top. Smaller values are allowed: the command then fails in a failover, and `describe` says so.
     connect_seconds: longest wait for one TCP/TLS connect, and for each answer of the handshake.
     read_seconds: longest silence while waiting for an answer. A healthy but slow command (a big Lua script) must stay below it.
     sentinel_seconds: longest wait for one Sentinel's connect or answer; below 0.1 a loaded Sentinel looks dead.
     backoff_base_seconds, backoff_cap_seconds: the pause before attempt n is random between 0 and min(cap, base x 2^(n-1)).
-    resend_ambiguous: what happens to a command that was sent and stayed without an answer. True (default, as redis-py does): it
-        is sent again, so it survives a failover, but an INCR or LPUSH may then count twice. False: nothing is ever sent twice; the
-        caller gets OutcomeUnknownError at once. Commands that were refused or never sent are tried again in both cases.
+    resend_ambiguous: what happens to a command that was sent and stayed without an answer. True (default, as redis-py does):
+        it is sent again, so it survives a failover, but an INCR or LPUSH may then count twice. False: nothing is ever sent
+        twice; the caller gets OutcomeUnknownError at once. What was refused or never sent is tried again in both cases.
     """
 
     total_seconds: float | None = None

@@ -1,5 +1,8 @@
 """The synchronous client: redis-py's classes, with the master looked up anew at every dial and one budget a command."""
 
+# mypy: disable-error-code="no-untyped-call"
+# redis-py has no annotations on most of the methods that are called here.
+
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -19,7 +22,7 @@ from .discovery import Address, Answers, SentinelOrder, parse_address, role_of
 from .documents import Document
 from .errors import NotTheMasterError, OutcomeUnknownError, login_refused, refusal_of, role_forbidden
 from .policy import FailoverPolicy
-from .wiring import DEFAULT_POOL_SIZE, Settings, command_name, read_settings
+from .wiring import DEFAULT_POOL_SIZE, Settings, busy_pool, command_name, pipeline_name, read_settings
 
 
 def connect(
@@ -35,15 +38,15 @@ def connect(
 ) -> redis.Redis:
     """Return a redis-py client that writes to a stack's master and rides over its failovers.
 
-    Nothing is dialled before the first command. Make one client a process and share it among threads; `close()` it at the end: that
-    closes its connections to the Sentinels too.
+    Nothing is dialled before the first command. Make one client a process and share it among threads; `close()` it at the
+    end: that closes its connections to the Sentinels too.
 
     connection, credentials: the stack's outputs as they are, mappings or JSON text.
     policy: time-outs, the total time of a command, and whether an unanswered command is sent again; see FailoverPolicy.
     pool_size: the most connections to the master; a command waits for a free one within its own budget.
     database: number of the database, default 0. decode_responses: replies as str instead of bytes.
-    client_name: shown by CLIENT LIST on nodes and Sentinels. tls_ca_file: PEM file of the CA when connection.tls is true, default
-    the system's; certificates are always verified.
+    client_name: shown by CLIENT LIST on nodes and Sentinels.
+    tls_ca_file: PEM file of the CA when connection.tls is true, default the system's; certificates are always verified.
     Raises DocumentError for anything unusable, before anything is touched.
     """
     settings = read_settings(
@@ -73,7 +76,7 @@ class BudgetRetry(Retry):
         fail: Callable[..., Any],
         is_retryable: Callable[[Exception], bool] | None = None,
         with_failure_count: bool = False,
-    ) -> Any:  # noqa: ANN401
+    ) -> Any:
         """Call `do` until it succeeds or the budget of the running command is over."""
         # Outside a command: Pub/Sub, which may wait for hours; its clock starts at the first failure.
         with command_budget(self.policy, "command", counting=False) as budget:
@@ -104,12 +107,12 @@ class Budgeted(Connection):
 
     _greeting = False  # the handshake runs: what fails now was never the user's command
 
-    @property
+    @property  # type: ignore[misc]
     def socket_timeout(self) -> float:
         """Longest silence to accept now, in seconds."""
         return bounded(self._socket_connect_timeout if self._greeting else self._socket_timeout)
 
-    @property
+    @property  # type: ignore[misc]
     def socket_connect_timeout(self) -> float:
         """Longest wait for a connect now, in seconds."""
         return bounded(self._socket_connect_timeout)
@@ -133,7 +136,7 @@ class Budgeted(Connection):
         timeout: float | object = SENTINEL,
         disconnect_on_error: bool | None = True,
         push_request: bool | None = False,
-    ) -> Any:  # noqa: ANN401
+    ) -> Any:
         """Read one reply within the budget."""
         return super().read_response(
             disable_decoding=disable_decoding,
@@ -150,21 +153,21 @@ class BudgetedTLS(Budgeted, SSLConnection):
 class MasterConnection(Budgeted):
     """A connection that asks the Sentinels for the master at every dial, and the node whether it is one.
 
-    redis-py's own SentinelManagedConnection asks only when a connection is taken from the pool, so that all attempts of one command
-    dial the master that has just died (redis/redis-py#3874).
+    redis-py's own SentinelManagedConnection asks only when a connection is taken from the pool, so that all attempts of one
+    command dial the master that has just died (redis/redis-py#3874).
     """
 
-    def __init__(self, *, finder: "MasterFinder", **kwargs: Any) -> None:  # noqa: ANN401
+    def __init__(self, *, finder: "MasterFinder", **kwargs: Any) -> None:
         self.finder = finder
         super().__init__(**kwargs)
 
-    @property
+    @property  # type: ignore[misc]
     def socket_timeout(self) -> float:
         """Longest silence to accept now: a blocking command's own waiting time comes on top."""
         budget = current_budget()
         if self._greeting or budget is None:
             return super().socket_timeout
-        return bounded(self._socket_timeout + budget.block_seconds)
+        return bounded((self._socket_timeout or 0.0) + budget.block_seconds)
 
     def connect(self) -> None:
         """Connect if needed; called when the pool hands the connection out. One to a former master is dropped first."""
@@ -208,7 +211,7 @@ class MasterConnection(Budgeted):
         finally:
             self._greeting = False
 
-    def send_packed_command(self, command: Any, check_health: bool = True) -> None:  # noqa: ANN401
+    def send_packed_command(self, command: Any, check_health: bool = True) -> None:
         """Send, and note from when on the node may execute the command."""
         if not self.is_connected:
             self.connect_check_health(check_health=False)
@@ -217,7 +220,8 @@ class MasterConnection(Budgeted):
         budget = None if self._greeting else current_budget()
         if budget is not None and budget.many:
             budget.sent = True
-        self._sock.settimeout(self.socket_timeout)
+        if self._sock is not None:
+            self._sock.settimeout(self.socket_timeout)  # a send may block as well
         super().send_packed_command(command, check_health=False)
         if budget is not None:
             # A single command that could not be sent whole was not executed: the server has no complete command.
@@ -230,7 +234,7 @@ class MasterConnection(Budgeted):
         timeout: float | object = SENTINEL,
         disconnect_on_error: bool | None = True,
         push_request: bool | None = False,
-    ) -> Any:  # noqa: ANN401
+    ) -> Any:
         """Read one reply; a refusal by a node that is no (usable) master becomes an error that is tried again elsewhere."""
         try:
             reply = super().read_response(
@@ -312,7 +316,7 @@ class MasterFinder:
 
 
 class MasterPool(BlockingConnectionPool):
-    """A blocking pool whose waiting counts in the command's budget, and which closes the Sentinels' connections with its own."""
+    """A blocking pool whose waiting counts in the command's budget; closed together with the connections to the Sentinels."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -337,7 +341,7 @@ class MasterPool(BlockingConnectionPool):
     def timeout(self, seconds: float) -> None:
         self._timeout = seconds
 
-    def get_connection(self, command_name: Any = None, *keys: Any, **options: Any) -> Connection:  # noqa: ANN401, ARG002
+    def get_connection(self, command_name: Any = None, *keys: Any, **options: Any) -> Connection:  # noqa: ARG002
         """Hand out a connection to the master; all of it may be tried again, not only the connect as in redis-py."""
         with command_budget(self.policy, "connect"):
             connection: Connection = self.retry.call_with_retry(self._take, lambda _: None)
@@ -345,13 +349,10 @@ class MasterPool(BlockingConnectionPool):
 
     def _take(self) -> Connection:
         try:
-            return super().get_connection()
+            connection: Connection = super().get_connection()
         except exceptions.ConnectionError as error:
-            if str(error) == "No connection available.":
-                raise exceptions.ConnectionError(
-                    f"all {self.max_connections} connections of this client are in use: raise pool_size to the peak of concurrent commands"
-                ) from None
-            raise
+            raise busy_pool(self.max_connections, error) from error
+        return connection
 
     def close(self) -> None:
         """Close every connection, those to the Sentinels too."""
@@ -364,7 +365,7 @@ class MasterClient(redis.Redis):
 
     connection_pool: MasterPool
 
-    def execute_command(self, *args: Any, **options: Any) -> Any:  # noqa: ANN401
+    def execute_command(self, *args: Any, **options: Any) -> Any:
         """Execute one command within its budget."""
         with command_budget(self.connection_pool.policy, command_name(args), block_seconds=block_seconds(args)):
             return super().execute_command(*args, **options)
@@ -380,10 +381,10 @@ class MasterPipeline(Pipeline):
     connection_pool: MasterPool
 
     def execute(self, raise_on_error: bool = True) -> list[Any]:
-        """Execute what was queued; a transaction that was sent and stayed unanswered is told apart from one that was not executed."""
-        count = len(self.command_stack)
-        atomic = bool(self.transaction or self.explicit_transaction)
-        what = f"{'transaction' if atomic else 'pipeline'} of {count} commands"
+        """Execute what was queued; a transaction that was sent and stayed unanswered is told from one that was not executed."""
+        # redis-py keeps the flag under the name of a method: a pipeline's `transaction` is True or False, never that method.
+        atomic = bool(vars(self)["transaction"] or self.explicit_transaction)
+        what = pipeline_name(len(self.command_stack), atomic=atomic)
         with command_budget(self.connection_pool.policy, what, many=True, atomic=atomic) as budget:
             try:
                 replies: list[Any] = super().execute(raise_on_error)
@@ -394,12 +395,12 @@ class MasterPipeline(Pipeline):
                 raise
         return replies
 
-    def immediate_execute_command(self, *args: Any, **options: Any) -> Any:  # noqa: ANN401
+    def immediate_execute_command(self, *args: Any, **options: Any) -> Any:
         """Execute one command at once (WATCH and what follows it before MULTI)."""
         with command_budget(self.connection_pool.policy, command_name(args), block_seconds=block_seconds(args)):
             return super().immediate_execute_command(*args, **options)
 
-    def reset(self) -> None:
+    def reset(self) -> None:  # type: ignore[override]
         """Give the connection back. An UNWATCH that cannot be said is not needed: a closed connection watches nothing."""
         connection = self.connection
         if self.watching and connection is not None:

@@ -1,10 +1,11 @@
-"""Arguments that the sync and the asyncio client give to redis-py alike: every setting that matters is said, none is left to a default."""
+"""What the sync and the asyncio client tell redis-py alike: every setting that matters, none is left to a default."""
 
 import socket
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from redis import exceptions
 from redis.maint_notifications import MaintNotificationsConfig
 
 from .documents import Credentials, Document, SentinelConnection, read_connection, read_credentials
@@ -94,6 +95,20 @@ def command_name(args: tuple[Any, ...]) -> str:
     """Return the command's first word for errors: never its arguments, which are the user's data."""
     first = args[0].decode("utf-8", "replace") if isinstance(args[0], bytes) else str(args[0])
     return first.split(" ", 1)[0]
+
+
+def pipeline_name(count: int, *, atomic: bool) -> str:
+    """Return what errors call a pipeline: never its commands, which are the user's data."""
+    return f"{'transaction' if atomic else 'pipeline'} of {count} commands"
+
+
+def busy_pool(size: int, error: exceptions.ConnectionError) -> exceptions.ConnectionError:
+    """Say what to do about a pool without a free connection; any other error comes back as it is."""
+    if str(error) != "No connection available.":
+        return error
+    return exceptions.ConnectionError(
+        f"all {size} connections of this client are in use: raise pool_size to the peak of concurrent commands"
+    )
 
 
 def _whole(name: str, value: int, least: int) -> None:

@@ -1,8 +1,11 @@
-"""A Sentinel topology from plain processes on the loopback range: real redis-server, real redis-sentinel, ACL users as a stack's.
+"""A Sentinel topology from plain processes on the loopback range: real redis-server and Sentinels, ACL users as a stack's.
 
-Every 127.0.0.0/8 address can be bound on Linux without set-up, so each node gets an address of its own and the usual port. Processes are
-ended by their own handle only, and `stop` leaves none behind.
+Every 127.0.0.0/8 address can be bound on Linux without set-up, so each node gets an address of its own and the usual port.
+Processes are ended by their own handle only, and `stop` leaves none behind.
 """
+
+# mypy: disable-error-code="no-untyped-call"
+# redis-py has no annotations on execute_command.
 
 import contextlib
 import os
@@ -14,7 +17,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import redis
 from redis.backoff import NoBackoff
@@ -109,7 +112,7 @@ class RedisProcesses:
     _subnet: str = ""
 
     def __post_init__(self) -> None:
-        # Two test runs at once, or two clusters in one run, must not meet: an address block from the process id and a random byte.
+        # Two test runs at once, or two clusters in one run, must not meet: addresses from the process id and a random byte.
         self._subnet = f"127.{20 + os.getpid() % 200}.{1 + secrets.randbelow(250)}"
         for kind, count, port, nodes, first in (
             ("data", 1 + self.replicas, DATA_PORT, self.data, 2),
@@ -201,7 +204,7 @@ class RedisProcesses:
         for node in self.nodes:
             node.kill()
 
-    def __enter__(self) -> "RedisProcesses":
+    def __enter__(self) -> Self:
         try:
             self.start()
         except BaseException:
@@ -226,7 +229,7 @@ class RedisProcesses:
         master = self.master()
         master.thaw()
         for node in self.data:
-            # A node that was cut off may believe that it is a master; Sentinels take 10 s to see it, a restart as a replica does not.
+            # A node that was cut off may believe that it is a master; Sentinels take 10 s to see it, a restart does not.
             if node is not master and (not node.running or not self._follows(node, master)):
                 node.kill()
                 node.start("--replicaof", f"{master.host} {DATA_PORT}")
@@ -289,9 +292,9 @@ class RedisProcesses:
             return False
         for node in self.sentinels:
             with self.admin(node) as client:
-                state = client.sentinel_master(self.master_name)
-                replicas = client.sentinel_slaves(self.master_name)
-                peers = client.sentinel_sentinels(self.master_name)
+                state: Any = client.sentinel_master(self.master_name)
+                replicas: Any = client.sentinel_slaves(self.master_name)
+                peers: Any = client.sentinel_sentinels(self.master_name)
             clean = [row for row in replicas if row["flags"] == "slave" and row["master-link-status"] == "ok"]
             others = [row for row in peers if row["flags"] == "sentinel"]
             if state["flags"] != "master" or len(clean) != self.replicas or len(others) != self.sentinel_count - 1:
@@ -340,8 +343,8 @@ class RedisProcesses:
             self._user("replication", "resetchannels -@all +psync +replconf +ping"),
             self._user(
                 "sentinel",
-                "resetchannels &__sentinel__:hello -@all +multi +exec +slaveof +ping +subscribe +publish +config|rewrite +role +info"
-                " +client|setname +client|kill +script|kill",
+                "resetchannels &__sentinel__:hello -@all +multi +exec +slaveof +ping +subscribe +publish +config|rewrite"
+                " +role +info +client|setname +client|kill +script|kill",
             ),
             self._user("admin", "~* &* +@all"),
         ]

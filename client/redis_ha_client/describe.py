@@ -1,0 +1,83 @@
+"""What a client was set to, and how long a command can take at worst: for a report's header, without secrets."""
+
+from dataclasses import asdict
+from typing import Any
+
+import redis
+import redis.asyncio
+
+from . import aio, sync
+from .errors import DocumentError
+from .policy import (
+    HEALTH_CHECK_SECONDS,
+    KEEPALIVE_IDLE_SECONDS,
+    KEEPALIVE_INTERVAL_SECONDS,
+    KEEPALIVE_PROBES,
+    RESP_PROTOCOL,
+    FailoverPolicy,
+)
+from .wiring import Settings
+
+
+def describe(subject: redis.Redis | redis.asyncio.Redis | FailoverPolicy) -> dict[str, Any]:
+    """Return the effective settings of a client made by `connect` (or of a policy alone) as plain data without secrets.
+
+    worst_case_seconds holds sums of time-outs: `command` is the budget, which cuts all others; `attempt` is one look-up, dial and
+    answer if everything is as slow as allowed; `one_failover` and `two_elections` are the servers' clocks. rides_over says whether
+    the budget is larger than they. Raises DocumentError for a client that `connect` did not make.
+    """
+    if isinstance(subject, FailoverPolicy):
+        return {"policy": asdict(subject), **_fixed()}
+    pool = subject.connection_pool
+    if not isinstance(pool, sync.MasterPool | aio.MasterPool):
+        raise DocumentError(
+            "describe() knows FailoverPolicy and clients made by redis_ha_client.connect or redis_ha_client.aio.connect"
+        )
+    return _described(pool.settings)
+
+
+def _fixed() -> dict[str, Any]:
+    return {
+        "redis_py": redis.__version__,
+        "protocol": RESP_PROTOCOL,
+        "health_check_seconds": HEALTH_CHECK_SECONDS,
+        "keepalive": {
+            "idle_seconds": KEEPALIVE_IDLE_SECONDS,
+            "interval_seconds": KEEPALIVE_INTERVAL_SECONDS,
+            "probes": KEEPALIVE_PROBES,
+        },
+    }
+
+
+def _described(settings: Settings) -> dict[str, Any]:
+    connection, policy = settings.connection, settings.policy
+    clocks = connection.clocks
+    named = 1 if settings.client_name else 0
+    # One wait each: connect, HELLO, CLIENT SETNAME if named, and the answer; TLS adds a handshake of one connect wait.
+    tls = 1 if connection.tls else 0
+    look_up = len(connection.sentinels) * (3 + named + tls) * policy.sentinel_seconds
+    # Connect, HELLO, SETNAME, SELECT, ROLE, then the command's own answer.
+    dial = (3 + named + tls + (1 if settings.database else 0)) * policy.connect_seconds
+    budget = policy.budget_seconds
+    return {
+        "kind": "sentinel",
+        "master_name": connection.master_name,
+        "sentinels": [f"{host}:{port}" for host, port in connection.sentinels],
+        "tls": connection.tls,
+        "pool_size": settings.pool_size,
+        "database": settings.database,
+        "policy": asdict(policy),
+        "failover": asdict(clocks),
+        "worst_case_seconds": {
+            "command": budget,
+            "attempt": min(look_up + dial + policy.read_seconds, budget),
+            "look_up": min(look_up, budget),
+            "one_failover": clocks.one_failover_seconds(),
+            "two_elections": clocks.two_elections_seconds(),
+        },
+        "rides_over": {
+            "one_failover": budget >= clocks.one_failover_seconds(),
+            "two_elections": budget >= clocks.two_elections_seconds(),
+        },
+        **_fixed(),
+    }
