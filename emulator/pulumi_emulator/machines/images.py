@@ -1,16 +1,222 @@
-"""Root file systems a machine can boot, by the cloud's image slug."""
+"""Root file systems a machine can boot, by the cloud's image slug; each is built once from Debian's archive.
+
+An image carries what a fresh droplet carries, and a package repository of its own: packages are installed from it by apt
+and dpkg with their maintainer scripts, without a network.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import fcntl
+import gzip
+import hashlib
+import json
+import os
+import platform
+import shutil
+import subprocess
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Final
+
+from pulumi_emulator.errors import EmulatorError
+from pulumi_emulator.machines.commands import run
+
+REPOSITORY: Final = "var/lib/emulator-repository"
+# What a DigitalOcean Debian droplet has and user data counts on. Redis is not among it.
+BASE_PACKAGES: Final = (
+    "apt",
+    "ca-certificates",
+    "cloud-init",
+    "curl",
+    "dbus",
+    "iproute2",
+    "iputils-ping",
+    "netbase",
+    "nftables",
+    "openssh-server",
+    "procps",
+    "python3",
+    "sudo",
+    "systemd",
+    "systemd-sysv",
+)
+# What user data can install; their dependencies come along.
+REPOSITORY_PACKAGES: Final = (
+    "acl",
+    "haproxy",
+    "htop",
+    "jq",
+    "nginx-light",
+    "prometheus-redis-exporter",
+    "python3-redis",
+    "redis-sentinel",
+    "redis-server",
+    "redis-tools",
+    "stunnel4",
+)
+# Offline there is nothing to fetch on a timer, and a timer's apt would hold dpkg's lock at some odd moment.
+DISABLED_UNITS: Final = ("apt-daily.timer", "apt-daily-upgrade.timer", "fstrim.timer", "e2scrub_all.timer")
+RESOLVERS: Final = ("67.207.67.3", "67.207.67.2")  # what DigitalOcean's metadata names as dns.nameservers
+# A build takes some 700 MB for its files and downloads, and the result 250 MB; below this it would end half way.
+BUILD_DISK_SPACE: Final = 2 * 1024**3
+LAYOUT: Final = 3  # raise it when `_customize` changes: images of an older layout are then built anew
+
+CLOUD_INIT_SETTINGS: Final = """\
+# A machine of the emulator: the seed takes the place of the cloud's own data source, addresses are given from outside.
+datasource_list: [ NoCloud ]
+datasource:
+  NoCloud:
+    fs_label: null
+network:
+  config: disabled
+# As in DigitalOcean's vendor data.
+disable_root: false
+manage_etc_hosts: true
+# An RSA host key takes as long to make as the rest of a boot.
+ssh_genkeytypes: [ ecdsa, ed25519 ]
+"""
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """How an image is made: a Debian suite."""
+    """How an image is made: a Debian suite and the packages in it."""
 
     suite: str
+    base: tuple[str, ...] = BASE_PACKAGES
+    repository: tuple[str, ...] = REPOSITORY_PACKAGES
+    layout: int = LAYOUT
 
 
 IMAGES: Final[dict[str, Recipe]] = {"debian-13-x64": Recipe("trixie"), "debian-12-x64": Recipe("bookworm")}
+
+
+def recipe_of(slug: str) -> Recipe:
+    """Return an image's recipe; EmulatorError names the slugs there are."""
+    recipe = IMAGES.get(slug)
+    if recipe is None:
+        raise EmulatorError(f"image {slug!r} cannot be booted here: the emulator has {', '.join(sorted(IMAGES))}")
+    return recipe
+
+
+def image_path(home: Path, slug: str) -> Path:
+    """Return where an image lies, whether it is built or not: a changed recipe has another folder."""
+    recipe = recipe_of(slug)
+    text = json.dumps(asdict(recipe) | {"settings": CLOUD_INIT_SETTINGS, "disabled": DISABLED_UNITS}, sort_keys=True)
+    return home / "images" / f"{slug}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
+
+
+def ensure_image(home: Path, slug: str, report: Callable[[str], None]) -> Path:
+    """Return an image's folder, building it first when it is not there (once, also when two commands ask at the same time)."""
+    target = image_path(home, slug)
+    if target.is_dir():
+        return target
+    target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with target.parent.joinpath(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not target.is_dir():
+            _remove_remains(target.parent)
+            _build(target, slug, report)
+    return target
+
+
+def _remove_remains(folder: Path) -> None:
+    """Remove what a killed build left; only called under the lock, so no build is at work."""
+    for entry in folder.glob(".building-*"):
+        for mounted in _mounts_below(entry):
+            run(["umount", "--lazy", mounted])
+        shutil.rmtree(entry)
+
+
+def _mounts_below(folder: Path) -> list[str]:
+    lines = Path("/proc/self/mountinfo").read_text(encoding="utf-8").splitlines()
+    found = [line.split()[4] for line in lines]
+    return sorted((path for path in found if path.startswith(f"{folder}/")), reverse=True)
+
+
+def _build(target: Path, slug: str, report: Callable[[str], None]) -> None:
+    recipe = recipe_of(slug)
+    if platform.machine() != "x86_64":
+        raise EmulatorError(f"image {slug} is for x86_64 and this machine is {platform.machine()}")
+    free = shutil.disk_usage(target.parent).free
+    if free < BUILD_DISK_SPACE:
+        raise EmulatorError(
+            f"building image {slug} needs {BUILD_DISK_SPACE // 1024**2} MB and {target.parent} has {free // 1024**2} MB free: "
+            "make room, or set PULUMI_EMULATOR_HOME to a larger disk"
+        )
+    started = time.monotonic()
+    report(f"building image {slug} (Debian {recipe.suite}, once, about 40 s)")
+    building = target.parent / f".building-{target.name}"
+    log = target.parent / f"{slug}.log"
+    downloads = f"$1/{REPOSITORY}"
+    fetch = (
+        f'mkdir -p "{downloads}/partial" && APT_CONFIG=$MMDEBSTRAP_APT_CONFIG apt-get --yes --download-only '
+        f'-o APT::Install-Recommends=true -o Dir::Cache::Archives="{downloads}" install {" ".join(recipe.repository)}'
+    )
+    argv = [
+        "mmdebstrap",
+        "--mode=root",
+        "--variant=apt",
+        "--format=directory",
+        f"--include={','.join(recipe.base)}",
+        "--aptopt=APT::Install-Recommends false",
+        "--dpkgopt=force-unsafe-io",
+        *(f"--dpkgopt=path-exclude=/usr/share/{part}/*" for part in ("man", "doc", "info", "locale")),
+        f"--customize-hook={fetch}",
+        recipe.suite,
+        str(building),
+    ]
+    with log.open("wb") as output:
+        done = subprocess.run(argv, stdin=subprocess.DEVNULL, stdout=output, stderr=output, check=False)  # noqa: S603
+    if done.returncode != 0:
+        errors = [line for line in log.read_text(errors="replace").splitlines() if line.startswith(("E:", "Err:"))]
+        raise EmulatorError(
+            f"building image {slug} failed ({'; '.join(errors[:2]) or f'status {done.returncode}'}): "
+            f"is Debian's archive reachable? The full log is {log}"
+        )
+    report(f"image {slug}: setting up its package repository")
+    _customize(building)
+    os.sync()
+    building.rename(target)
+    report(f"image {slug} built in {time.monotonic() - started:.0f} s")
+
+
+def _customize(root: Path) -> None:
+    """Turn a bare Debian into the image: own repository, cloud-init settings, nothing of this host in it."""
+    repository = root / REPOSITORY
+    shutil.rmtree(repository / "partial", ignore_errors=True)
+    repository.joinpath("lock").unlink(missing_ok=True)
+    write_index(repository)
+    root.joinpath("etc/apt/sources.list").write_text(f"deb [trusted=yes] file:/{REPOSITORY} ./\n")
+    for entry in root.joinpath("etc/apt/sources.list.d").glob("*"):
+        entry.unlink()
+    root.joinpath("etc/apt/apt.conf.d/99mmdebstrap").unlink(missing_ok=True)
+    # The archive's own signed lists are not needed; downloads as user _apt would only warn about the folder's owner.
+    root.joinpath("etc/apt/apt.conf.d/90emulator").write_text('APT::Sandbox::User "root";\nAcquire::Languages "none";\n')
+    root.joinpath("etc/cloud/cloud.cfg.d/90_emulator.cfg").write_text(CLOUD_INIT_SETTINGS)
+    root.joinpath("etc/resolv.conf").unlink(missing_ok=True)
+    root.joinpath("etc/resolv.conf").write_text("".join(f"nameserver {address}\n" for address in RESOLVERS))
+    root.joinpath("etc/hostname").unlink(missing_ok=True)
+    root.joinpath("etc/machine-id").write_text("")  # each machine is given its own
+    for key in root.joinpath("etc/ssh").glob("ssh_host_*"):
+        key.unlink()
+    for unit in DISABLED_UNITS:
+        for link in root.joinpath("etc/systemd/system").glob(f"*.wants/{unit}"):
+            link.unlink()
+    lists = root / "var/lib/apt/lists"
+    shutil.rmtree(lists, ignore_errors=True)
+    lists.joinpath("partial").mkdir(parents=True)
+    run(["chroot", str(root), "apt-get", "--quiet", "--quiet", "update"])
+
+
+def write_index(repository: Path) -> None:
+    """Write the `Packages` index of a flat repository (wiki.debian.org/DebianRepository/Format)."""
+    paragraphs = []
+    for package in sorted(repository.glob("*.deb")):
+        control = run(["dpkg-deb", "--field", str(package)]).rstrip("\n")
+        digest = hashlib.sha256(package.read_bytes()).hexdigest()
+        paragraphs.append(f"{control}\nFilename: ./{package.name}\nSize: {package.stat().st_size}\nSHA256: {digest}\n")
+    text = "\n".join(paragraphs)
+    repository.joinpath("Packages").write_text(text, encoding="utf-8")
+    repository.joinpath("Packages.gz").write_bytes(gzip.compress(text.encode(), mtime=0))

@@ -1,0 +1,186 @@
+"""One machine's boot: disk, cables, control group, systemd-nspawn."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from pulumi_emulator.errors import EmulatorError
+from pulumi_emulator.machines import network
+from pulumi_emulator.machines.commands import attempt, run
+from pulumi_emulator.machines.network import Cable, Names
+from pulumi_emulator.machines.processes import Process, identify
+from pulumi_emulator.machines.state import MachineRecord, VpcRecord, read_json
+
+REBOOT_STATUS: Final = (
+    133  # systemd-nspawn --keep-unit ends so when the machine asks for a reboot (systemd src/nspawn/nspawn.c)
+)
+PR_SET_PDEATHSIG: Final = 1  # linux/prctl.h
+CONTROL_GROUPS: Final = Path("/sys/fs/cgroup")
+
+
+@dataclass(frozen=True)
+class Status:
+    """What a machine's supervisor last wrote: phase and processes.
+
+    Phases: "starting", "running", "off" (powered off from inside), "crashed" (the container ended by itself), "failed" (never began).
+    """
+
+    phase: str
+    supervisor: Process | None = None
+    nspawn: Process | None = None
+    init: Process | None = None
+    boots: int = 0
+    message: str = ""
+
+    def as_json(self) -> dict[str, Any]:
+        """Return plain data."""
+        return asdict(self)
+
+
+def read_status(disk: Path) -> Status:
+    """Return what the supervisor wrote; phase "none" before its first word."""
+    content = read_json(disk / "status.json")
+    if content is None:
+        return Status("none")
+    processes = {key: None if content[key] is None else Process(**content[key]) for key in ("supervisor", "nspawn", "init")}
+    return Status(content["phase"], boots=content["boots"], message=content["message"], **processes)
+
+
+def cables_of(names: Names, record: MachineRecord, vpc: VpcRecord) -> list[Cable]:
+    """Return a machine's interfaces: eth0 public (with the anchor address), eth1 in its VPC, as DigitalOcean orders them."""
+    gateway, prefix = network.vpc_gateway(vpc.ip_range), network.vpc_prefix(vpc.ip_range)
+    metadata = network.METADATA_ADDRESS
+    private_routes = () if record.public_ip else (f"default via {gateway}", f"{metadata}/32")
+    private = Cable(
+        network.private_interface(record.index),
+        "eth1",
+        network.mac_address(names.prefix, record.index, "private"),
+        f"{record.private_ip}/{prefix}",
+        (),
+        private_routes,
+    )
+    if record.public_ip is None:
+        return [private]
+    public = Cable(
+        network.public_interface(record.index),
+        "eth0",
+        network.mac_address(names.prefix, record.index, "public"),
+        f"{record.public_ip}/{network.PUBLIC_RANGE.prefixlen}",
+        (f"{record.anchor_ip}/{network.ANCHOR_RANGE.prefixlen}",),
+        (f"default via {network.PUBLIC_GATEWAY}", f"{metadata}/32"),
+    )
+    return [public, private]
+
+
+def mount_disk(image: Path, disk: Path) -> Path:
+    """Mount a machine's disk: its own layer over the shared image; nothing is done when it is mounted already."""
+    root, upper, work = disk / "root", disk / "upper", disk / "work"
+    for folder in (root, upper, work):
+        folder.mkdir(parents=True, exist_ok=True)
+    upper.chmod(0o755)
+    if not root.is_mount():
+        done = attempt(
+            ["mount", "-t", "overlay", "overlay", "-o", f"lowerdir={image},upperdir={upper},workdir={work}", str(root)]
+        )
+        if done.returncode != 0:
+            raise EmulatorError(
+                f"the disk {root} cannot be mounted ({done.stderr.strip()}): its file system must carry overlays (ext4, xfs; "
+                "not a container's own root): set PULUMI_EMULATOR_HOME to a folder on such a one"
+            )
+    return root
+
+
+def unmount_disk(disk: Path) -> None:
+    """Unmount a machine's disk; it is no error when it is not mounted."""
+    root = disk / "root"
+    if root.is_mount() and attempt(["umount", str(root)]).returncode != 0:
+        # A process that ends right now may still hold a file: the kernel finishes the unmount when it lets go.
+        run(["umount", "--lazy", str(root)])
+
+
+def nspawn_command(root: Path, namespace: str) -> list[str]:
+    """Return the command that boots a machine.
+
+    Without a system bus it can neither register nor make a unit of its own; its network is the namespace we made.
+    """
+    return [
+        "systemd-nspawn",
+        "--quiet",
+        f"--directory={root}",
+        f"--machine={namespace}",
+        "--register=no",
+        "--keep-unit",
+        f"--network-namespace-path={network.NAMESPACES / namespace}",
+        "--resolv-conf=off",
+        "--timezone=off",
+        "--link-journal=no",
+        "--console=read-only",
+        "--boot",
+    ]
+
+
+def before_exec(namespace: str) -> Callable[[], None]:
+    """Return what the child does before it becomes nspawn: die with the supervisor, and enter a control group of its own.
+
+    Two machines in one control group would take each other's units for their own.
+    """
+    groups = control_groups(namespace)
+    for group in groups:
+        group.mkdir(exist_ok=True)
+    prctl = ctypes.CDLL(None, use_errno=True).prctl
+    parent = os.getpid()
+
+    def prepare() -> None:
+        prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+        if os.getppid() != parent:
+            os._exit(1)
+        for group in groups:
+            group.joinpath("cgroup.procs").write_text("0")
+
+    return prepare
+
+
+def control_groups(namespace: str) -> list[Path]:
+    """Return where a machine's control group lies in the hierarchies that systemd uses (the unified one, or name=systemd)."""
+    found = []
+    for line in Path("/proc/self/mountinfo").read_text(encoding="utf-8").splitlines():
+        before, _, after = line.partition(" - ")
+        kind, _, options = after.split()[:3]
+        mount_point = Path(before.split()[4])
+        if mount_point.is_relative_to(CONTROL_GROUPS) and (
+            kind == "cgroup2" or (kind == "cgroup" and "name=systemd" in options.split(","))
+        ):
+            found.append(mount_point / namespace)
+    return found
+
+
+def remove_control_groups(namespace: str) -> None:
+    """Remove a machine's control groups, deepest first; those that still hold a process stay."""
+    for group in control_groups(namespace):
+        folders = sorted((entry for entry in group.rglob("*") if entry.is_dir()), reverse=True) if group.is_dir() else []
+        for folder in [*folders, group]:
+            try:
+                folder.rmdir()
+            except OSError:
+                continue
+
+
+def first_process(nspawn: int) -> Process | None:
+    """Return a machine's init, once nspawn has become its parent and systemd runs in it."""
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdigit():
+            continue
+        try:
+            status = entry.joinpath("status").read_text(encoding="utf-8")
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        fields = dict(line.split(":\t", 1) for line in status.splitlines() if ":\t" in line)
+        if fields.get("PPid") == str(nspawn) and fields.get("Name") == "systemd" and fields.get("NSpid", "").endswith("\t1"):
+            return identify(int(entry.name))
+    return None

@@ -1,0 +1,51 @@
+"""Can this host run machines? Asked before anything is touched."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from pathlib import Path
+from typing import Final
+
+from pulumi_emulator.errors import EmulatorError
+
+# Command -> the Debian package that has it.
+COMMANDS: Final = {
+    "systemd-nspawn": "systemd-container",
+    "nft": "nftables",
+    "ip": "iproute2",
+    "mmdebstrap": "mmdebstrap",
+    "nsenter": "util-linux",
+    "mount": "mount",
+}
+# A machine with packages installed from user data writes some 150 MB; six of them and their data, with room to spare.
+MACHINE_DISK_SPACE: Final = 1024**3
+
+
+def check(home: Path) -> None:
+    """Raise EmulatorError with the remedy when machines cannot run here."""
+    if not sys.platform.startswith("linux"):
+        raise EmulatorError("machines need Linux: run this in a Linux VM or a privileged container (docker run --privileged)")
+    if os.geteuid() != 0:
+        raise EmulatorError(
+            "machines need root (namespaces, mounts, packet filter): run this as root, in a privileged container "
+            "(docker run --privileged, home on a volume) or in a VM"
+        )
+    missing = sorted({package for command, package in COMMANDS.items() if shutil.which(command) is None})
+    if missing:
+        raise EmulatorError(f"machines need Debian packages that are missing: apt-get install {' '.join(missing)}")
+    for character in ":,\\":
+        if character in str(home):
+            raise EmulatorError(
+                f"PULUMI_EMULATOR_HOME={home} has a {character!r}, which overlay mounts cannot take: choose another"
+            )
+    place = home
+    while not place.exists():
+        place = place.parent
+    free = shutil.disk_usage(place).free
+    if free < MACHINE_DISK_SPACE:
+        raise EmulatorError(
+            f"machines need {MACHINE_DISK_SPACE // 1024**2} MB of disk and {place} has {free // 1024**2} MB free: "
+            "make room, or set PULUMI_EMULATOR_HOME to a larger disk"
+        )
