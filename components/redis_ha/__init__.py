@@ -1,0 +1,1 @@
+"""Highly available Redis as Pulumi components, a sub-package for each shape."""

@@ -1,0 +1,5 @@
+"""Redis with Sentinel on DigitalOcean droplets."""
+
+from .cluster import SentinelCluster, SentinelClusterArgs
+
+__all__ = ["SentinelCluster", "SentinelClusterArgs"]

@@ -1,0 +1,8 @@
+"""Hosts the components for programs in other languages: `pulumi package add <this folder>`."""
+
+from pulumi.provider.experimental import component_provider_host
+
+from redis_ha.sentinel import SentinelCluster
+
+if __name__ == "__main__":
+    component_provider_host(name="redis-ha", components=[SentinelCluster])

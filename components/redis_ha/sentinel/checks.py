@@ -1,0 +1,142 @@
+"""Reading plain arguments one by one and collecting what is wrong with them."""
+
+import difflib
+import fnmatch
+import ipaddress
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+# A source wider than this is the open internet, whatever its notation: no organisation holds more (IANA gave out /8s; an ISP's IPv6 is a /32 or less).
+WIDEST_IPV4_PREFIX = 8
+WIDEST_IPV6_PREFIX = 19
+# redis/redis src/sentinel.h, SENTINEL_HELLO_CHANNEL
+HELLO_CHANNEL = "__sentinel__:hello"
+
+
+def network(text: str) -> Network | None:
+    """Read a network in CIDR form (a bare address is a network of one); None when it is none, or has host bits set."""
+    try:
+        return ipaddress.ip_network(text)
+    except ValueError:
+        return None
+
+
+def forbidden_channel(pattern: str) -> bool:
+    """Tell whether a channel pattern of Redis matches Sentinel's own channel (Redis negates a class with ^, fnmatch with !)."""
+    return fnmatch.fnmatchcase(HELLO_CHANNEL, pattern.replace("[^", "[!").replace("\\", ""))
+
+
+class Checks:
+    """Arguments and what is wrong with them. Every reader returns something usable, so that all mistakes are found in one go."""
+
+    def __init__(self, args: Mapping[str, Any]) -> None:
+        self.args = args
+        self.problems: list[tuple[str, str]] = []
+
+    def refuse(self, argument: str, reason: str) -> None:
+        """Note a problem: the value and the remedy belong into the reason."""
+        self.problems.append((argument, reason))
+
+    def known(self, names: Sequence[str]) -> None:
+        """Refuse arguments that do not exist, naming the nearest that does."""
+        for name in sorted(set(self.args) - set(names)):
+            near = difflib.get_close_matches(name, names, 1)
+            self.refuse(name, f"no such argument{f'; did you mean {near[0]}?' if near else ''}")
+
+    def text(self, argument: str, default: str | None, pattern: re.Pattern[str], hint: str) -> str:
+        """Read text of a form; without a default it has to be given."""
+        value = self.args.get(argument)
+        if value is None:
+            value = default
+        if value is None:
+            self.refuse(argument, f"is missing; give {hint}")
+        elif not isinstance(value, str) or not pattern.fullmatch(value):
+            self.refuse(argument, f"{value!r} is not {hint}")
+        return value if isinstance(value, str) else ""
+
+    def optional_text(self, argument: str) -> str | None:
+        """Read text that may be absent."""
+        value = self.args.get(argument)
+        if value is not None and not isinstance(value, str):
+            self.refuse(argument, f"{value!r} is not text")
+            return ""
+        return value
+
+    def one_of(self, argument: str, default: str, allowed: Sequence[str]) -> str:
+        """Read one of some words."""
+        value = self.args.get(argument)
+        if value is None:
+            return default
+        if value not in allowed:
+            self.refuse(argument, f"{value!r} is not known; use one of {', '.join(allowed)}")
+            return default
+        return str(value)
+
+    def switch(self, argument: str, *, default: bool) -> bool:
+        """Read true or false."""
+        value = self.args.get(argument)
+        if value is not None and not isinstance(value, bool):
+            self.refuse(argument, f"{value!r} is neither true nor false")
+        return value if isinstance(value, bool) else default
+
+    def whole(self, argument: str, default: int, low: int, high: int) -> int:
+        """Read a whole number between two limits; callers in other languages send 3.0 for 3."""
+        value = self.args.get(argument)
+        return default if value is None else self.number(argument, value, low, high)
+
+    def number(self, argument: str, value: object, low: int, high: int) -> int:
+        """Check a whole number between two limits."""
+        if isinstance(value, bool) or not isinstance(value, int | float) or value != int(value):
+            self.refuse(argument, f"{value!r} is no whole number; use {low} to {high}")
+            return low
+        if not low <= value <= high:
+            self.refuse(argument, f"{value:g} is out of range; use {low} to {high}")
+            return min(max(int(value), low), high)
+        return int(value)
+
+    def texts(self, argument: str, pattern: re.Pattern[str], hint: str) -> tuple[str, ...]:
+        """Read a list of texts of a form."""
+        found: list[str] = []
+        for value in self._list(argument):
+            if not isinstance(value, str) or not pattern.fullmatch(value):
+                self.refuse(argument, f"{value!r} is not {hint}")
+            else:
+                found.append(value)
+        return tuple(dict.fromkeys(found))
+
+    def networks(self, argument: str) -> tuple[str, ...]:
+        """Read a list of networks that may reach the cluster; the whole internet may not."""
+        found: list[str] = []
+        for value in self._list(argument):
+            parsed = network(value) if isinstance(value, str) else None
+            if parsed is None:
+                self.refuse(
+                    argument, f"{value!r} is no network in CIDR form (and no host bits set); use one such as 10.20.0.0/24"
+                )
+            elif parsed.prefixlen < (WIDEST_IPV4_PREFIX if parsed.version == 4 else WIDEST_IPV6_PREFIX):
+                self.refuse(argument, f"{value!r} is open to the world; name the networks that need access")
+            else:
+                found.append(str(parsed))
+        return tuple(dict.fromkeys(found))
+
+    def mapping(self, argument: str) -> Mapping[str, Any]:
+        """Read names with values."""
+        value = self.args.get(argument)
+        if value is None:
+            return {}
+        if not isinstance(value, Mapping):
+            self.refuse(argument, f"{value!r} is no mapping of names to values")
+            return {}
+        return {str(key): entry for key, entry in value.items()}
+
+    def _list(self, argument: str) -> Sequence[Any]:
+        value = self.args.get(argument)
+        if value is None:
+            return ()
+        if isinstance(value, str) or not isinstance(value, Sequence):
+            self.refuse(argument, f"{value!r} is no list")
+            return ()
+        return value

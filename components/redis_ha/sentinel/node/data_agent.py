@@ -1,0 +1,145 @@
+"""The placing agent of a data node: reads, asks and does what `placement` decides, for as long as the node lives."""
+
+import time
+
+from . import config as node_config
+from .config import NodeConfig
+from .marker import holds_data, set_marker
+from .placement import Cluster, Decision, Node, decide, is_unplaced
+from .resp import Connection, ReplyError, info_fields
+from .sentinels import AddressBook, addresses_among_clients, ask_all
+
+# An unplaced node is an outage when it is the master: look often. A placed one is looked after once a second.
+UNPLACED_EVERY_S = 0.25
+PLACED_EVERY_S = 1.0
+# Every how many looks a placed replica asks the Sentinels for their peers (a master asks each time).
+REPLICA_ASKS_EVERY = 15
+LOCAL_TIMEOUT_S = 2.0
+# A decision to become master counts only for this part of down-after (and at most a second) from the first question on.
+PROMOTION_WITHIN = 0.5
+PROMOTION_AT_MOST_S = 1.0
+
+
+class DataAgent:
+    """Keeps one redis-server in its place."""
+
+    def __init__(self, config: NodeConfig) -> None:
+        """Prepare; nothing is contacted yet."""
+        self._config = config
+        self._cluster = Cluster(config.sentinel_count, config.quorum, config.down_after_ms)
+        self._address = (config.self_address, config.redis_port)
+        seeds = [(host, config.sentinel_port) for host in config.sentinel_seeds]
+        self._book = AddressBook(config.agent_directory / "sentinels.json", seeds)
+        self._connection: Connection | None = None
+        self._run_id = ""
+        self._first_seen = 0.0
+        self._candidate_run = ""
+        self._looks = 0
+        self._said = ""
+
+    def look(self) -> float:
+        """Look once, do what is due, and return after how many seconds to look again."""
+        try:
+            connection = self._connect()
+            fields = info_fields(connection.call("INFO"))
+            if fields.get("loading") == "1" or fields.get("async_loading") == "1":
+                self._say("redis-server is loading its data")
+                return UNPLACED_EVERY_S
+            return self._look_at(connection, fields)
+        except (OSError, ReplyError) as error:
+            self._say(f"redis-server does not answer: {error}")
+            self._disconnect()
+            return UNPLACED_EVERY_S
+
+    def _look_at(self, connection: Connection, fields: dict[str, str]) -> float:
+        node = self._node(fields)
+        clients = connection.call("CLIENT", "LIST")
+        found = addresses_among_clients(clients, self._config.sentinel_port, self._config.users["sentinel"].username)
+        self._book.learn(found)
+        self._confirm(connection, node, fields)
+        self._looks += 1
+        unplaced = is_unplaced(node)
+        if unplaced or node.role == "master" or self._looks % REPLICA_ASKS_EVERY == 1:
+            self._place(connection, node)
+        return UNPLACED_EVERY_S if unplaced else PLACED_EVERY_S
+
+    def _place(self, connection: Connection, node: Node) -> None:
+        asked = time.monotonic()
+        answers = ask_all(self._config, self._book.addresses())
+        self._book.learn(address for answer in answers for address in (answer.address, *answer.peers))
+        decision = decide(node, answers, self._cluster)
+        self._say(f"{decision.act}: {decision.reason}" + (f" ({decision.target[0]})" if decision.target else ""))
+        if decision.act in {"follow", "promote", "demote"} and self._still(connection, node):
+            self._act(connection, decision, asked)
+
+    def _act(self, connection: Connection, decision: Decision, asked: float) -> None:
+        if decision.act == "promote":
+            limit = min(PROMOTION_AT_MOST_S, PROMOTION_WITHIN * self._config.down_after_ms / 1000)
+            if time.monotonic() - asked < limit:
+                connection.call("REPLICAOF", "NO", "ONE")
+        elif decision.target is not None:
+            follow: list[tuple[str | int, ...]] = [("REPLICAOF", *decision.target)]
+            if decision.act == "demote":
+                # As Sentinel does (sentinelSendSlaveOf): clients that keep their connection would go on talking to a replica.
+                follow += [("CLIENT", "KILL", "TYPE", "normal"), ("CLIENT", "KILL", "TYPE", "pubsub")]
+            connection.transaction(follow)
+
+    def _still(self, connection: Connection, node: Node) -> bool:
+        """Look again right before acting: a Sentinel may have placed the node while the others were asked."""
+        now = self._node(info_fields(connection.call("INFO", "replication")) | {"run_id": self._run_id})
+        return (now.role, now.master) == (node.role, node.master)
+
+    def _confirm(self, connection: Connection, node: Node, fields: dict[str, str]) -> None:
+        """Note that this disk holds data, and let Sentinels choose the node: it starts with priority 0, which they never choose.
+
+        Without it a freshly replaced, still empty node could be promoted when the others are gone for a moment.
+        """
+        in_sync = fields.get("master_link_status") == "up" and fields.get("master_sync_in_progress") == "0"
+        if node.role == "master" or in_sync:
+            set_marker(self._config.data_directory, node.role)
+        if self._candidate_run != self._run_id and holds_data(self._config.data_directory):
+            connection.call("CONFIG", "SET", "replica-priority", self._config.replica_priority)
+            self._candidate_run = self._run_id
+
+    def _node(self, fields: dict[str, str]) -> Node:
+        if fields.get("run_id", "") != self._run_id:
+            self._run_id = fields.get("run_id", "")
+            self._first_seen = time.monotonic()
+        follows = fields.get("role") != "master"
+        return Node(
+            address=self._address,
+            role=fields.get("role", ""),
+            master=(fields["master_host"], int(fields["master_port"])) if follows else None,
+            holds_data=holds_data(self._config.data_directory),
+            up_ms=int((time.monotonic() - self._first_seen) * 1000),
+        )
+
+    def _connect(self) -> Connection:
+        if self._connection is None:
+            admin = self._config.users["admin"]
+            self._connection = Connection(
+                self._address,
+                username=admin.username,
+                password=admin.password,
+                timeout=LOCAL_TIMEOUT_S,
+                source=self._config.self_address,
+                name="redis-ha-agent",
+            )
+        return self._connection
+
+    def _disconnect(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def _say(self, message: str) -> None:
+        if message != self._said:
+            self._said = message
+            print(message, flush=True)
+
+
+def main() -> int:
+    """Look after the node until the service manager ends the process."""
+    agent = DataAgent(node_config.load())
+    while True:
+        time.sleep(agent.look())

@@ -1,0 +1,136 @@
+"""Where a data node belongs: the decision of the placing agent, as plain functions on plain data.
+
+The rules (why: a rebooted old master must never be a second one; redis/redis issues 1255, 1297, 13658; bitnami/charts 8878):
+
+- A node starts read-only, following nowhere. Only the word of a majority of the configured Sentinels places it.
+- Of several words the one with the highest config-epoch counts (redis.io, "Sentinel": configuration epochs; last failover wins).
+- A node makes itself master only if it holds data, no Sentinel is about to fail over, and all of the asked Sentinels have reached
+  it since it started: a failover needs `down-after` of silence, so none can begin while it acts.
+- A node that is master against the word of a majority follows.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from .config import NOWHERE
+from .resp import Address
+from .sentinels import Answer
+
+# Sentinel calls a master down that has reported itself a replica for down-after plus two of its INFO periods of 10 s
+# (redis/redis src/sentinel.c, sentinelCheckSubjectivelyDown). That long a node may be read-only and still become master.
+ROLE_MISMATCH_MS = 20_000
+# How long before that moment a node stops making itself master, so that it never acts while Sentinels begin to fail over.
+ROLE_MISMATCH_MARGIN_MS = 5_000
+
+Act = Literal["stay", "wait", "follow", "promote", "demote"]
+
+
+@dataclass(frozen=True)
+class Node:
+    """What a data node says of itself. `up_ms` counts from the first answer of this redis-server process."""
+
+    address: Address
+    role: str
+    master: Address | None
+    holds_data: bool
+    up_ms: int
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """What is configured: how many Sentinels there are, how many call a master down together, and after how long."""
+
+    sentinel_count: int
+    quorum: int
+    down_after_ms: int
+
+    @property
+    def majority(self) -> int:
+        """Return how many Sentinels have to answer before a node is placed."""
+        return self.sentinel_count // 2 + 1
+
+    @property
+    def promoters(self) -> int:
+        """Return how many have to agree before a node makes itself master: with fewer, the silent ones could fail over."""
+        return max(self.majority, self.sentinel_count - self.quorum + 1)
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What to do now and why; `target` is the master to follow."""
+
+    act: Act
+    reason: str
+    target: Address | None = None
+
+
+def is_unplaced(node: Node) -> bool:
+    """Tell whether the node follows nowhere, as every node does after its start."""
+    return node.role != "master" and node.master == NOWHERE
+
+
+def named_master(answers: list[Answer], cluster: Cluster) -> tuple[Address | None, list[Answer], str]:
+    """Return the master that counts, the answers that name it, and the reason when there is none."""
+    speaking = [answer for answer in answers if answer.master is not None]
+    if len(speaking) < cluster.majority:
+        reason = f"{len(speaking)} of {cluster.sentinel_count} Sentinels name a master, {cluster.majority} have to"
+        return None, [], reason
+    newest = max(answer.config_epoch for answer in speaking)
+    agreeing = [answer for answer in speaking if answer.config_epoch == newest]
+    masters = {answer.master for answer in agreeing}
+    if len(masters) > 1:
+        return None, [], f"Sentinels name {len(masters)} masters for config-epoch {newest}"
+    return masters.pop(), agreeing, ""
+
+
+def decide(node: Node, answers: list[Answer], cluster: Cluster) -> Decision:
+    """Decide where the node belongs now."""
+    master, agreeing, silence = named_master(answers, cluster)
+    if master is None:
+        return Decision("wait" if is_unplaced(node) else "stay", silence)
+    if is_unplaced(node):
+        return _place(node, master, agreeing, answers, cluster)
+    if node.role == "master" and master != node.address and len(agreeing) >= cluster.majority:
+        return Decision("demote", "a majority of the Sentinels names another master", master)
+    return Decision("stay", "placed")
+
+
+def _place(node: Node, master: Address, agreeing: list[Answer], answers: list[Answer], cluster: Cluster) -> Decision:
+    if any("failover_in_progress" in answer.flags for answer in answers):
+        return Decision("wait", "a failover is in progress")
+    if master != node.address:
+        return Decision("follow", "the Sentinels name this master", master)
+    if not node.holds_data:
+        return Decision(
+            "wait", "the Sentinels name this node, but its data directory is empty: they have to fail over to a replica"
+        )
+    if len(agreeing) < cluster.promoters:
+        return Decision("wait", f"{len(agreeing)} Sentinels name this node, {cluster.promoters} have to")
+    if any(answer.ok_ping_age_ms >= node.up_ms for answer in agreeing):
+        return Decision("wait", "not all Sentinels have reached this node since it started")
+    if any(_calls_down(answer, cluster) for answer in agreeing) and any(answer.usable_replicas for answer in agreeing):
+        return Decision("wait", "the Sentinels are about to fail over to a replica")
+    return Decision("promote", "the Sentinels name this node and it holds data")
+
+
+def _calls_down(answer: Answer, cluster: Cluster) -> bool:
+    nearly = cluster.down_after_ms + ROLE_MISMATCH_MS - ROLE_MISMATCH_MARGIN_MS
+    mismatch = answer.role_reported == "slave" and answer.role_reported_ms > nearly
+    return mismatch or bool(answer.flags & {"s_down", "o_down"})
+
+
+def may_start(node_address: Address, answers: list[Answer], cluster: Cluster, *, holds_data: bool) -> Decision:
+    """Decide before redis-server starts: an empty node that the Sentinels call master stays down, so that they fail over soon.
+
+    Running read-only it would be called down only after `down-after` plus 20 s; silent it is after `down-after`.
+    """
+    if holds_data:
+        return Decision("stay", "the node holds data and starts read-only")
+    master, _, silence = named_master(answers, cluster)
+    if master == node_address:
+        return Decision(
+            "wait",
+            "the Sentinels name this node as master, but its data directory is empty; it starts once they have failed over. "
+            "If no replica is left and the data is gone: SENTINEL REMOVE the master on every Sentinel and restart them",
+        )
+    return Decision("stay", silence or "another node is the master")

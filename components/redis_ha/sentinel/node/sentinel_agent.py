@@ -1,0 +1,156 @@
+"""The agent of a Sentinel: makes itself known to the data nodes, and gives its Sentinel a master to monitor, once.
+
+What Sentinel knows from then on is its own: this agent never changes a monitored master again, it only goes on showing the way to
+data nodes that have lost their list of Sentinels.
+"""
+
+import time
+
+from . import config as node_config
+from .bootstrap import Decision, Seed, decide
+from .config import NodeConfig, write_privately
+from .resp import Address, Connection, ReplyError, info_fields
+from .sentinels import PRESENCE, Answer, addresses_among_clients, ask_all, read_answer
+
+UNSETTLED_EVERY_S = 0.5
+SETTLED_EVERY_S = 5.0
+TIMEOUT_S = 1.0
+CONFIGURED = "sentinel-configured"
+
+
+class SentinelAgent:
+    """Brings one Sentinel into its cluster."""
+
+    def __init__(self, config: NodeConfig) -> None:
+        """Prepare; nothing is contacted yet."""
+        self._config = config
+        self._own_address = (config.self_address, config.sentinel_port)
+        self._presence: dict[Address, Connection] = {}
+        self._local: Connection | None = None
+        self._said = ""
+
+    def look(self) -> float:
+        """Look once, do what is due, and return after how many seconds to look again."""
+        try:
+            local = self._connect()
+            own = read_answer(local, self._own_address, self._config.master_name)
+        except (OSError, ReplyError) as error:
+            self._say(f"the Sentinel does not answer: {error}")
+            self._drop_local()
+            return UNSETTLED_EVERY_S
+        seeds, found = self._look_at_seeds()
+        if own.master is not None:
+            return self._settle(local, own)
+        found |= {(host, self._config.sentinel_port) for host in self._config.sentinel_seeds}
+        peers = [
+            answer for answer in ask_all(self._config, found - {self._own_address}) if answer.sentinel_id != own.sentinel_id
+        ]
+        decision = decide(own.sentinel_id, self._config.sentinel_count, seeds, peers)
+        self._say(f"{decision.act}: {decision.reason}" + (f" ({decision.master[0]})" if decision.master else ""))
+        self._act(local, decision)
+        return UNSETTLED_EVERY_S
+
+    def _settle(self, local: Connection, own: Answer) -> float:
+        marker = self._config.agent_directory / CONFIGURED
+        if not marker.exists():  # the agent ended between MONITOR and SET
+            self._configure(local)
+        self._say(f"settled: the Sentinel monitors {own.master[0] if own.master else ''}")
+        return SETTLED_EVERY_S
+
+    def _act(self, local: Connection, decision: Decision) -> None:
+        if decision.master is None:
+            return
+        try:
+            if decision.promote:
+                self._presence[decision.master].call("REPLICAOF", "NO", "ONE")
+            local.call("SENTINEL", "MONITOR", self._config.master_name, *decision.master, self._config.quorum)
+            self._configure(local)
+        except (OSError, ReplyError) as error:
+            self._say(f"{decision.act} failed: {error}")
+
+    def _configure(self, local: Connection) -> None:
+        """Set what MONITOR does not take. Later changes are the operators': `redis-ha apply`."""
+        user = self._config.users["sentinel"]
+        settings: tuple[tuple[str, str | int], ...] = (
+            ("auth-user", user.username),
+            ("auth-pass", user.password),
+            ("down-after-milliseconds", self._config.down_after_ms),
+            ("failover-timeout", self._config.failover_timeout_ms),
+            ("parallel-syncs", self._config.parallel_syncs),
+            ("master-reboot-down-after-period", self._config.master_reboot_down_after_ms),
+        )
+        for option, value in settings:
+            local.call("SENTINEL", "SET", self._config.master_name, option, value)
+        local.call("SENTINEL", "FLUSHCONFIG")
+        write_privately(self._config.agent_directory / CONFIGURED, "SENTINEL SET was done once; later changes are not undone\n")
+
+    def _look_at_seeds(self) -> tuple[list[Seed], set[Address]]:
+        """Ask every data node of the first boot's list, holding a connection by which peers and data nodes find this Sentinel."""
+        seeds: list[Seed] = []
+        found: set[Address] = set()
+        for host in self._config.data_seeds:
+            address = (host, self._config.redis_port)
+            try:
+                seed, sentinels = self._look_at_seed(address)
+            except (OSError, ReplyError, KeyError, ValueError):
+                self._drop(address)
+                seed, sentinels = Seed(address), set()
+            seeds.append(seed)
+            found |= sentinels
+        return seeds, found
+
+    def _look_at_seed(self, address: Address) -> tuple[Seed, set[Address]]:
+        connection = self._presence.get(address)
+        user = self._config.users["sentinel"]
+        if connection is None:
+            connection = Connection(
+                address,
+                username=user.username,
+                password=user.password,
+                timeout=TIMEOUT_S,
+                source=self._config.self_address,
+                name=f"{PRESENCE}{self._own_address[0]}:{self._own_address[1]}",
+            )
+            self._presence[address] = connection
+        fields = info_fields(connection.call("INFO"))
+        sentinels = addresses_among_clients(connection.call("CLIENT", "LIST"), self._config.sentinel_port, user.username)
+        if fields.get("loading") == "1":
+            return Seed(address), sentinels
+        follows = None if fields["role"] == "master" else (fields["master_host"], int(fields["master_port"]))
+        empty = not any(name.startswith("db") and value.startswith("keys=") for name, value in fields.items())
+        return Seed(address, fields["role"], follows, empty), sentinels
+
+    def _connect(self) -> Connection:
+        if self._local is None:
+            admin = self._config.users["admin"]
+            self._local = Connection(
+                self._own_address,
+                username=admin.username,
+                password=admin.password,
+                timeout=TIMEOUT_S,
+                source=self._config.self_address,
+                name="redis-ha-agent",
+            )
+        return self._local
+
+    def _drop_local(self) -> None:
+        if self._local is not None:
+            self._local.close()
+            self._local = None
+
+    def _drop(self, address: Address) -> None:
+        connection = self._presence.pop(address, None)
+        if connection is not None:
+            connection.close()
+
+    def _say(self, message: str) -> None:
+        if message != self._said:
+            self._said = message
+            print(message, flush=True)
+
+
+def main() -> int:
+    """Look after the Sentinel until the service manager ends the process."""
+    agent = SentinelAgent(node_config.load())
+    while True:
+        time.sleep(agent.look())

@@ -1,0 +1,146 @@
+"""What the Sentinels say, asked over the network, and how a node learns where they are."""
+
+import json
+import time
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from .config import NodeConfig, User, write_privately
+from .resp import Address, Connection, Reply, ReplyError, client_list, pairs, text
+
+# A Sentinel in the same VPC answers in a millisecond; half a second keeps a round with dead Sentinels short.
+ASK_TIMEOUT_S = 0.5
+# The connection that a Sentinel's agent holds to a data node is named so, followed by `<address>:<port>` of the Sentinel.
+PRESENCE = "redis-ha-sentinel-"
+# Sentinel names its own connections `sentinel-<first 8 of its id>-cmd` and `-pubsub` (redis/redis src/sentinel.c, sentinelSetClientName).
+SENTINEL_OWN = "sentinel-"
+# Addresses of Sentinels that a node keeps. Replaced Sentinels leave theirs behind; the least recently seen ones go first.
+KEPT_ADDRESSES = 24
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One Sentinel's word about the master. `master` is None when it monitors none; ages and times in milliseconds."""
+
+    sentinel_id: str
+    address: Address
+    master: Address | None = None
+    config_epoch: int = 0
+    flags: frozenset[str] = frozenset()
+    ok_ping_age_ms: int = 0
+    role_reported: str = ""
+    role_reported_ms: int = 0
+    usable_replicas: int = 0
+    peers: tuple[Address, ...] = ()
+
+
+def ask_one(address: Address, master_name: str, user: User, source: str | None) -> Answer | None:
+    """Ask one Sentinel; None when it does not answer in time or is not ours (another password)."""
+    try:
+        connection = Connection(address, username=user.username, password=user.password, timeout=ASK_TIMEOUT_S, source=source)
+    except (OSError, ReplyError):
+        return None
+    try:
+        return read_answer(connection, address, master_name)
+    except (OSError, ReplyError, ValueError):
+        return None
+    finally:
+        connection.close()
+
+
+def read_answer(connection: Connection, address: Address, master_name: str) -> Answer:
+    """Read a Sentinel's word over an open connection."""
+    sentinel_id = text(connection.call("SENTINEL", "MYID"))
+    try:
+        fields = pairs(connection.call("SENTINEL", "MASTER", master_name))
+    except ReplyError as error:
+        if "No such master" in str(error):
+            return Answer(sentinel_id, address)
+        raise
+    replicas = _instances(connection.call("SENTINEL", "REPLICAS", master_name))
+    peers = _instances(connection.call("SENTINEL", "SENTINELS", master_name))
+    return Answer(
+        sentinel_id=sentinel_id,
+        address=address,
+        master=(fields["ip"], int(fields["port"])),
+        config_epoch=int(fields["config-epoch"]),
+        flags=frozenset(fields["flags"].split(",")),
+        ok_ping_age_ms=int(fields.get("last-ok-ping-reply", "0")),
+        role_reported=fields.get("role-reported", ""),
+        role_reported_ms=int(fields.get("role-reported-time", "0")),
+        usable_replicas=sum(_usable(replica) for replica in replicas),
+        peers=tuple((peer["ip"], int(peer["port"])) for peer in peers if peer.get("ip") and int(peer.get("port", "0"))),
+    )
+
+
+def _instances(reply: Reply) -> list[dict[str, str]]:
+    return [pairs(entry) for entry in reply] if isinstance(reply, list) else []
+
+
+def _usable(replica: dict[str, str]) -> bool:
+    return not {"s_down", "o_down", "disconnected"} & set(replica.get("flags", "").split(","))
+
+
+def ask_all(config: NodeConfig, addresses: Iterable[Address]) -> list[Answer]:
+    """Ask all addresses at once; one answer a Sentinel, also when it is known by two addresses."""
+    wanted = sorted(set(addresses))
+    if not wanted:
+        return []
+    user = config.users["discovery"]
+    with ThreadPoolExecutor(max_workers=len(wanted)) as pool:
+        answers = pool.map(lambda address: ask_one(address, config.master_name, user, config.self_address), wanted)
+    return list({answer.sentinel_id: answer for answer in answers if answer is not None}.values())
+
+
+def addresses_among_clients(reply: Reply, sentinel_port: int, username: str) -> set[Address]:
+    """Find the Sentinels among a data node's clients.
+
+    Only connections of the Sentinels' own user count: any client may choose any name. A Sentinel's own connection names no port,
+    all Sentinels of a cluster listen on the same one.
+    """
+    found: set[Address] = set()
+    for client in client_list(reply):
+        name = client.get("name", "")
+        if client.get("user") != username:
+            continue
+        if name.startswith(PRESENCE):
+            host, _, port = name.removeprefix(PRESENCE).rpartition(":")
+            if port.isdigit():
+                found.add((host, int(port)))
+        elif name.startswith(SENTINEL_OWN):
+            found.add((client.get("addr", "").rpartition(":")[0], sentinel_port))
+    return found
+
+
+class AddressBook:
+    """The Sentinels' addresses that a data node has seen, in a file that survives a restart and a wiped data directory."""
+
+    def __init__(self, path: Path, seeds: Iterable[Address]) -> None:
+        """Read the file, if it is there and whole, and add the seeds of the first boot."""
+        self._path = path
+        self._seen: dict[Address, float] = {}
+        try:
+            entries = json.loads(path.read_text())["sentinels"]
+            self._seen = {(str(entry["host"]), int(entry["port"])): float(entry["seen"]) for entry in entries}
+        except (OSError, ValueError, KeyError, TypeError):
+            self._seen = {}  # no file yet, or a torn one: the seeds and the next CLIENT LIST fill it again
+        for seed in seeds:
+            self._seen.setdefault(seed, 0.0)
+
+    def addresses(self) -> set[Address]:
+        """Return all known addresses."""
+        return set(self._seen)
+
+    def learn(self, addresses: Iterable[Address]) -> None:
+        """Note addresses as seen now; the file is written only when an address is new or has to go."""
+        found = set(addresses)
+        now = time.time()
+        before = set(self._seen)
+        self._seen.update(dict.fromkeys(found, now))
+        keep = sorted(self._seen, key=lambda address: self._seen[address], reverse=True)[:KEPT_ADDRESSES]
+        self._seen = {address: self._seen[address] for address in keep}
+        if set(self._seen) != before:
+            entries = [{"host": host, "port": port, "seen": seen} for (host, port), seen in sorted(self._seen.items())]
+            write_privately(self._path, json.dumps({"sentinels": entries}, indent=1) + "\n")

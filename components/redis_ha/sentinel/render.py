@@ -1,0 +1,185 @@
+"""From a plan to the text that a node boots: seeds for its files, systemd units, cloud-config. Plain functions, no Pulumi."""
+
+import base64
+import gzip
+import hashlib
+import json
+from dataclasses import dataclass, fields
+from importlib import resources
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from .node.config import NOWHERE, STATE_DIRECTORY
+from .node.install import SEED_DIRECTORY, SELF_ADDRESS
+from .topology import (
+    MASTER_REBOOT_DOWN_AFTER_MS,
+    REDIS_PORT,
+    REPLICA_PRIORITY,
+    SENTINEL_PORT,
+    InvalidArgumentsError,
+    Plan,
+    Slot,
+    redis_directives,
+    seeds_of,
+)
+
+# digitalocean/openapi, specification/resources/droplets/models/droplet_create.yml: user_data may be at most 64 KiB.
+MAX_USER_DATA_BYTES = 64 * 1024
+# The longest password that may be given; with it and the longest addresses the size of user-data is checked beforehand.
+MAX_PASSWORD_LENGTH = 128
+LONGEST_ADDRESS = "255.255.255.255"
+LIBRARY_DIRECTORY = "/usr/local/lib/redis-ha"
+# redis.conf `shutdown-timeout` is 10 s: a stopping master waits that long for its replicas, then writes its dump.
+STOP_TIMEOUT_S = 120
+
+_TEMPLATES = Environment(
+    loader=PackageLoader("redis_ha.sentinel", "templates"),
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+    keep_trailing_newline=True,
+    autoescape=False,  # noqa: S701 (configuration files, not HTML)
+)
+
+
+@dataclass(frozen=True)
+class Passwords:
+    """The cluster's passwords, one a user. Their values are in no repr."""
+
+    application: str
+    replication: str
+    sentinel: str
+    exporter: str
+    admin: str
+    sentinel_peer: str
+    discovery: str
+
+    def __repr__(self) -> str:
+        return "Passwords(...)"
+
+
+ROLES: tuple[str, ...] = tuple(field.name for field in fields(Passwords))
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where a node keeps its files, and as whom its servers run."""
+
+    state: str = STATE_DIRECTORY
+    seed: str = SEED_DIRECTORY
+    library: str = LIBRARY_DIRECTORY
+    owner: str = "redis"
+    redis_port: int = REDIS_PORT
+    sentinel_port: int = SENTINEL_PORT
+
+
+def acl_hash(password: str) -> str:
+    """Return what Redis' ACL files hold in place of a password (redis.io, "ACL": `#<SHA-256>`)."""
+    return hashlib.sha256(password.encode()).hexdigest()
+
+
+def node_document(plan: Plan, slot: Slot, passwords: Passwords, addresses: dict[str, str], layout: Layout) -> str:
+    """Return node.json: what the agents of this node know. `addresses` maps slot names to private addresses."""
+    seeds = seeds_of(slot, plan.slots)
+    users = {
+        "admin": {"username": "admin", "password": passwords.admin},
+        "discovery": {"username": "application", "password": passwords.discovery},
+        # A data node's agent only recognises the Sentinels' connections; it does not need their password.
+        "sentinel": {"username": "sentinel", "password": passwords.sentinel if slot.kind == "sentinel" else ""},
+    }
+    document = {
+        "name": slot.name,
+        "kind": slot.kind,
+        "self_address": SELF_ADDRESS,
+        "master_name": plan.master_name,
+        "redis_port": layout.redis_port,
+        "sentinel_port": layout.sentinel_port,
+        "sentinel_count": plan.sentinel_count,
+        "quorum": plan.quorum,
+        "replica_priority": REPLICA_PRIORITY,
+        "timers": {
+            "down_after_ms": plan.down_after_ms,
+            "failover_timeout_ms": plan.failover_timeout_ms,
+            "parallel_syncs": plan.parallel_syncs,
+            "master_reboot_down_after_ms": MASTER_REBOOT_DOWN_AFTER_MS,
+        },
+        "seeds": {
+            "data": [addresses[seed.name] for seed in seeds if seed.kind == "data"],
+            "sentinel": [addresses[seed.name] for seed in seeds if seed.kind == "sentinel"],
+        },
+        "users": users,
+    }
+    return json.dumps(document, indent=1) + "\n"
+
+
+def seed_files(
+    plan: Plan, slot: Slot, passwords: Passwords, addresses: dict[str, str], layout: Layout | None = None
+) -> dict[str, str]:
+    """Return the files of a node that are written once, by name; `@SELF_ADDRESS@` stands for its own address."""
+    layout = layout or Layout()
+    names = ["redis.conf", "users.acl"] if slot.kind == "data" else ["sentinel.conf", "sentinel-users.acl"]
+    values = {
+        "plan": plan,
+        "slot": slot,
+        "layout": layout,
+        "passwords": passwords,
+        "hashes": {role: acl_hash(getattr(passwords, role)) for role in ROLES},
+        "directives": redis_directives(plan),
+        "self_address": SELF_ADDRESS,
+    }
+    seeds = {name: _TEMPLATES.get_template(f"{name}.j2").render(values) for name in names}
+    seeds["node.json"] = node_document(plan, slot, passwords, addresses, layout)
+    seeds["manifest.json"] = json.dumps({"owner": layout.owner, "files": sorted(seeds)}) + "\n"
+    return seeds
+
+
+def units(slot: Slot, layout: Layout | None = None) -> dict[str, str]:
+    """Return the systemd units of a node by name."""
+    names = (
+        ["redis-ha-data.service", "redis-ha-agent.service"]
+        if slot.kind == "data"
+        else ["redis-ha-sentinel.service", "redis-ha-bootstrap.service"]
+    )
+    names += ["redis-ha-metadata.service", "redis-ha-thp.service"]
+    values = {"layout": layout or Layout(), "nowhere": NOWHERE, "stop_timeout_s": STOP_TIMEOUT_S}
+    return {name: _TEMPLATES.get_template(f"{name}.j2").render(values) for name in names}
+
+
+def node_modules() -> dict[str, str]:
+    """Return the agents' source by file name, as it is shipped."""
+    folder = resources.files("redis_ha.sentinel.node")
+    return {
+        entry.name: entry.read_text()
+        for entry in sorted(folder.iterdir(), key=lambda entry: entry.name)
+        if entry.name.endswith(".py")
+    }
+
+
+def packed(text: str) -> str:
+    """Return text as cloud-init's gz+b64; the same text gives the same bytes on every day."""
+    return base64.b64encode(gzip.compress(text.encode(), 9, mtime=0)).decode("ascii")
+
+
+def cloud_config(plan: Plan, slot: Slot, passwords: Passwords, addresses: dict[str, str]) -> str:
+    """Return the user-data of one node. `addresses` holds the private addresses of the slot's seeds by slot name."""
+    layout = Layout()
+    return _TEMPLATES.get_template("cloud-config.yaml.j2").render(
+        plan=plan,
+        slot=slot,
+        layout=layout,
+        seeds=seed_files(plan, slot, passwords, addresses, layout),
+        units=units(slot, layout),
+        modules={name: packed(source) for name, source in node_modules().items()},
+        sysctl=_TEMPLATES.get_template("sysctl.conf.j2").render(),
+        metadata=_TEMPLATES.get_template("metadata.nft.j2").render(),
+    )
+
+
+def check_size(plan: Plan) -> None:
+    """Render every slot with the longest values there may be. Raises InvalidArgumentsError when user-data would be too long."""
+    passwords = Passwords(**dict.fromkeys(ROLES, "x" * MAX_PASSWORD_LENGTH))
+    addresses = {slot.name: LONGEST_ADDRESS for slot in plan.slots}
+    longest = max(len(cloud_config(plan, slot, passwords, addresses).encode()) for slot in plan.slots)
+    if longest > MAX_USER_DATA_BYTES:
+        reason = f"user-data would be {longest} bytes, DigitalOcean takes {MAX_USER_DATA_BYTES}: use fewer or shorter extra_directives"
+        raise InvalidArgumentsError(plan.name, [("extra_directives", reason)])
