@@ -23,7 +23,7 @@ from pulumi._types import input_type_py_to_pulumi_names
 DATA = Path(__file__).resolve().parent.parent / "emulator" / "pulumi_emulator" / "data"
 
 # The resource types that the emulator has a handler for.
-RESOURCES = {
+RESOURCES: dict[str, list[str]] = {
     "digitalocean": ["Droplet", "Firewall", "Project", "ProjectResources", "SshKey", "Tag", "Vpc"],
     "random": ["RandomId", "RandomInteger", "RandomPassword", "RandomPet", "RandomString", "RandomUuid"],
     "tls": ["CertRequest", "LocallySignedCert", "PrivateKey", "SelfSignedCert"],
@@ -80,7 +80,7 @@ class Introspection:
                 scope |= vars(importlib.import_module(f"pulumi_{self.package}.{part}"))
             except ModuleNotFoundError:
                 continue
-        hints = typing.get_type_hints(cls.__init__, scope, {"Output": pulumi.Output, "T": Any})
+        hints = typing.get_type_hints(cls.__dict__["__init__"], scope, {"Output": pulumi.Output, "T": Any})
         signature = inspect.signature(cls)
         found = {names[key]: self.kind(hint) for key, hint in hints.items() if key in names}
         required = [names[key] for key, item in signature.parameters.items() if item.default is inspect.Parameter.empty]
@@ -146,9 +146,9 @@ def main() -> None:
 
 def render(table: dict[str, Any]) -> str:
     """Return the table as text: one rule a line, so that a change reads well in a diff."""
+    rows = ",\n".join("  " + json.dumps(rule, ensure_ascii=False) for rule in table["rules"])
     head = json.dumps({key: value for key, value in table.items() if key != "rules"}, indent=1)
-    rules = ",\n".join("  " + json.dumps(rule, ensure_ascii=False) for rule in table["rules"])
-    return f'{head[:-2]},\n "rules": [\n{rules}\n ]\n}}\n'
+    return f'{head[:-2]},\n "rules": [\n{rows}\n ]\n}}\n'
 
 
 if __name__ == "__main__":

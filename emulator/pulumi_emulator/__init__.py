@@ -1,0 +1,1 @@
+"""Pulumi programs on this machine: cloud providers that are emulated, machines that really boot, the real engine."""

@@ -1,0 +1,84 @@
+"""Running the engine's command line: an environment of its own, a session of its own, interrupted once."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import threading
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import IO
+
+from pulumi.automation import CommandResult, PulumiCommand
+from pulumi.automation.errors import create_command_error
+
+
+class EngineCommand(PulumiCommand):
+    """The Automation API's way to the engine, with the environment that we give and nothing of the caller's."""
+
+    def __init__(self, engine: Path, environment: Mapping[str, str]) -> None:
+        super().__init__(root=str(engine))
+        self._environment = dict(environment)
+        self._process: subprocess.Popen[str] | None = None
+        self.interrupts = 0
+
+    def run(
+        self,
+        args: list[str],
+        cwd: str,
+        additional_env: Mapping[str, str],
+        on_output: Callable[[str], object] | None = None,
+        on_error: Callable[[str], object] | None = None,
+    ) -> CommandResult:
+        """Run `pulumi ARGS`; raise the Automation API's error for a non-zero exit."""
+        # Everything the engine needs is in the environment given at construction; the API only adds what we set ourselves.
+        environment = {**additional_env, **self._environment}
+        process = subprocess.Popen(
+            [self.command, "--non-interactive", *args],
+            cwd=cwd,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            encoding="utf-8",
+            errors="replace",
+            # Not in the terminal's foreground group: Ctrl-C reaches this process, which passes it on once.
+            start_new_session=True,
+        )
+        self._process = process
+        output: list[str] = []
+        errors: list[str] = []
+        readers = [
+            threading.Thread(target=_read, args=(process.stdout, on_output, output), daemon=True),
+            threading.Thread(target=_read, args=(process.stderr, on_error, errors), daemon=True),
+        ]
+        for reader in readers:
+            reader.start()
+        code = process.wait()
+        for reader in readers:
+            reader.join()
+        self._process = None
+        result = CommandResult(stdout="\n".join(output), stderr="\n".join(errors), code=code)
+        if code:
+            raise create_command_error(result)
+        return result
+
+    def interrupt(self) -> None:
+        """Ask the running engine to stop (first time: after the steps that are under way), kill it the second time."""
+        self.interrupts += 1
+        process = self._process
+        if process is None or process.poll() is not None:
+            return
+        os.kill(process.pid, signal.SIGINT if self.interrupts == 1 else signal.SIGKILL)
+
+
+def _read(stream: IO[str] | None, callback: Callable[[str], object] | None, lines: list[str]) -> None:
+    if stream is None:
+        return
+    for line in stream:
+        text = line.rstrip()
+        lines.append(text)
+        if callback is not None:
+            callback(text)
+    stream.close()

@@ -1,0 +1,80 @@
+"""The environment of an emulated command: what it may see of the caller's, so that no cloud can be reached by mistake."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Final
+
+from pulumi_emulator.stacks import StackFolder
+
+# Everything else is dropped: credentials and endpoints of clouds, Pulumi's own settings and tokens, proxies.
+ALLOWED: Final = frozenset(
+    {
+        "PATH",
+        "HOME",
+        "USER",
+        "LOGNAME",
+        "SHELL",
+        "LANG",
+        "LANGUAGE",
+        "TZ",
+        "TERM",
+        "COLORTERM",
+        "COLUMNS",
+        "LINES",
+        "NO_COLOR",
+        "FORCE_COLOR",
+        "TMPDIR",
+        "VIRTUAL_ENV",
+        "XDG_CACHE_HOME",
+        "XDG_RUNTIME_DIR",
+        "PULUMI_EMULATOR_HOME",
+        "PULUMI_ERROR_OUTPUT_STRING",
+        "PYTHONPATH",
+        "PYTHONHOME",
+        "PYTHONUTF8",
+        "PYTHONHASHSEED",
+        "PYTHONWARNINGS",
+        "PYTHONUNBUFFERED",
+        "PYTHONDONTWRITEBYTECODE",
+        "PYTHONPYCACHEPREFIX",
+    }
+)
+ALLOWED_PREFIXES: Final = ("LC_", "COVERAGE_")
+# A library that looks for credentials in its usual places finds none.
+BLINDFOLD: Final = {
+    "AWS_EC2_METADATA_DISABLED": "true",
+    "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+    "AWS_CONFIG_FILE": os.devnull,
+}
+
+
+def scrubbed(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return what an emulated command keeps of an environment."""
+    kept = {name: value for name, value in environment.items() if name in ALLOWED or name.startswith(ALLOWED_PREFIXES)}
+    return {"PATH": os.defpath, **kept, **BLINDFOLD}
+
+
+def engine_environment(folder: StackFolder, debug_providers: str) -> dict[str, str]:
+    """Return the complete environment of an engine process of this stack."""
+    return {
+        **scrubbed(os.environ),
+        "PULUMI_HOME": str(folder.pulumi_home),
+        "PULUMI_BACKEND_URL": f"file://{folder.backend}",
+        "PULUMI_CONFIG_PASSPHRASE": folder.passphrase(),
+        "PULUMI_DEBUG_PROVIDERS": debug_providers,
+        "PULUMI_AUTOMATION_API": "true",
+        "PULUMI_SKIP_UPDATE_CHECK": "true",
+        "PULUMI_SKIP_CONFIRMATIONS": "true",
+        "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
+        "PULUMI_IGNORE_AMBIENT_PLUGINS": "true",
+        "PULUMI_DIY_BACKEND_DISABLE_CHECKPOINT_BACKUPS": "true",
+    }
+
+
+def scrub_this_process() -> None:
+    """Take everything that is not allowed out of this process's own environment: the program runs in it."""
+    kept = scrubbed(os.environ)
+    os.environ.clear()
+    os.environ.update(kept)

@@ -1,0 +1,105 @@
+"""What a resource type must be able to do, and the cloud that it does it in."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pulumi_emulator.errors import EmulatorError
+from pulumi_emulator.rules import Failure
+from pulumi_emulator.world import World
+
+if TYPE_CHECKING:
+    from pulumi_emulator.machines import Host
+
+Properties = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Made:
+    """A resource that was just created: its id and the properties that the provider adds or changes."""
+
+    id: str
+    computed: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A resource as the cloud has it: outputs that differ from the state, inputs that differ from the program's."""
+
+    outputs: dict[str, Any]
+    inputs: dict[str, Any]
+
+
+class Cloud:
+    """The emulated cloud of one stack: its records, and the machines behind them (made only when something needs one)."""
+
+    def __init__(self, world: World, make_host: Callable[[], Host], report: Callable[[str], None]) -> None:
+        self.world = world
+        self.report = report
+        self._make_host = make_host
+        self._host: Host | None = None
+        self._lock = threading.Lock()
+
+    @property
+    def host(self) -> Host:
+        """The machines' host; the first use checks that this computer can carry machines."""
+        with self._lock:
+            if self._host is None:
+                host = self._make_host()
+                host.preflight()
+                self._host = host
+            return self._host
+
+    @classmethod
+    def of_stack(cls, stack_dir: Path, home: Path, report: Callable[[str], None]) -> Cloud:
+        """Return the cloud whose records and machines are kept in a stack's folder."""
+
+        def make_host() -> Host:
+            from pulumi_emulator.machines import Host as MachineHost  # noqa: PLC0415 - programs without machines never load it
+
+            return MachineHost(stack_dir / "host", home)
+
+        return cls(World(stack_dir / "world.json"), make_host, report)
+
+
+class Handler:
+    """One resource type. Values come without secret marks; `UNKNOWN` stands for what a preview cannot know."""
+
+    token: str
+
+    def check(self, inputs: Properties) -> list[Failure]:
+        """Return what the rule table cannot say is wrong with the inputs."""
+        del inputs
+        return []
+
+    def create(self, cloud: Cloud, inputs: Properties) -> Made:
+        """Make the resource."""
+        raise NotImplementedError
+
+    def read(self, cloud: Cloud, resource_id: str, state: Properties) -> Seen | None:
+        """Return how the resource really is, None when it is gone. A pure value is what the state says."""
+        del cloud, resource_id, state
+        return Seen({}, {})
+
+    def import_(self, cloud: Cloud, resource_id: str) -> Seen | None:
+        """Return a resource that the state does not know yet."""
+        del cloud, resource_id
+        raise EmulatorError(f"{self.token}: importing is not emulated")
+
+    def update(self, cloud: Cloud, resource_id: str, state: Properties, inputs: Properties) -> dict[str, Any]:
+        """Change the resource in place; return the outputs that change with it."""
+        del cloud, resource_id, state, inputs
+        return {}
+
+    def delete(self, cloud: Cloud, resource_id: str, state: Properties) -> None:
+        """Remove the resource; it is no error when it is gone already."""
+        del cloud, resource_id, state
+
+    def must_replace(self, state: Properties) -> str | None:
+        """Name the output because of which the resource must be made again although no input changed."""
+        del state
+        return None

@@ -1,0 +1,356 @@
+"""The resource providers of one command: a gRPC server a package, to which the Pulumi engine attaches.
+
+The engine finds them by PULUMI_DEBUG_PROVIDERS and dials 127.0.0.1 (pulumi/pulumi pkg/resource/plugin/provider_plugin.go).
+Attach and GetPluginInfo must succeed for an attached provider; the other calls are those of any provider.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+import threading
+import traceback
+from collections.abc import Callable, Iterator, Mapping
+from concurrent import futures
+from contextlib import contextmanager
+from importlib import metadata
+from typing import Any, Final, NoReturn, Self
+
+import grpc
+from google.protobuf import empty_pb2
+from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc
+from typing_extensions import override
+
+from pulumi_emulator import rules
+from pulumi_emulator.errors import EmulatorError
+from pulumi_emulator.handlers import HANDLERS, Cloud, Handler
+from pulumi_emulator.rules import DEFAULTS_KEY, Change, ResourceType
+from pulumi_emulator.values import UNKNOWN, Secret, decode, encode, has_unknown, is_secret, reveal, without_empty
+
+# The engine calls Create for everything that is independent at once; a boot may take some seconds.
+SERVER_THREADS: Final = 64
+# user_data may have 64 KiB, a program many droplets; the Python SDK uses the same limit (pulumi.runtime._grpc_settings).
+MAX_MESSAGE_BYTES: Final = 400 * 1024 * 1024
+
+_KIND_BY_WORD: Final = {
+    ("add", False): provider_pb2.PropertyDiff.ADD,
+    ("add", True): provider_pb2.PropertyDiff.ADD_REPLACE,
+    ("delete", False): provider_pb2.PropertyDiff.DELETE,
+    ("delete", True): provider_pb2.PropertyDiff.DELETE_REPLACE,
+    ("update", False): provider_pb2.PropertyDiff.UPDATE,
+    ("update", True): provider_pb2.PropertyDiff.UPDATE_REPLACE,
+}
+
+
+class Provider(provider_pb2_grpc.ResourceProviderServicer):
+    """The provider of one package."""
+
+    def __init__(self, package: str, cloud: Cloud) -> None:
+        self.package = package
+        self.version = metadata.version(f"pulumi_{package}") if _installed(f"pulumi_{package}") else "0.0.0"
+        self.cloud = cloud
+        self.types = rules.load(package)
+        # Set when the engine attaches: the runner's proof that the emulator, and no real provider, answers for the package.
+        self.attached = threading.Event()
+        self.cancelled = threading.Event()
+        # Types that the program has asked for, so that the runner can prepare what they need.
+        self.seen_types: set[str] = set()
+        self.seen_images: set[str] = set()
+
+    # Start-up
+
+    @override
+    def Handshake(self, request: Any, context: Any) -> Any:
+        del request, context
+        return provider_pb2.ProviderHandshakeResponse(
+            accept_secrets=True, accept_resources=False, accept_outputs=False, supports_autonaming_configuration=True
+        )
+
+    @override
+    def Attach(self, request: Any, context: Any) -> Any:
+        del request, context
+        self.attached.set()
+        return empty_pb2.Empty()
+
+    @override
+    def GetPluginInfo(self, request: Any, context: Any) -> Any:
+        del request, context
+        return plugin_pb2.PluginInfo(version=self.version)
+
+    @override
+    def CheckConfig(self, request: Any, context: Any) -> Any:
+        del context
+        return provider_pb2.CheckResponse(inputs=request.news)
+
+    @override
+    def DiffConfig(self, request: Any, context: Any) -> Any:
+        del context
+        # Nothing in a provider's configuration makes a difference here.
+        same = provider_pb2.DiffResponse.DIFF_NONE
+        some = provider_pb2.DiffResponse.DIFF_SOME
+        return provider_pb2.DiffResponse(changes=same if request.olds == request.news else some)
+
+    @override
+    def Configure(self, request: Any, context: Any) -> Any:
+        del request, context
+        return provider_pb2.ConfigureResponse(
+            acceptSecrets=True,
+            supportsPreview=True,
+            acceptResources=False,
+            acceptOutputs=False,
+            supports_autonaming_configuration=True,
+        )
+
+    @override
+    def Cancel(self, request: Any, context: Any) -> Any:
+        del request, context
+        self.cancelled.set()
+        return empty_pb2.Empty()
+
+    @override
+    def GetSchema(self, request: Any, context: Any) -> Any:
+        del request
+        context.abort(grpc.StatusCode.UNIMPLEMENTED, f"the emulator has no schema of {self.package}: use the provider's own")
+
+    @override
+    def Invoke(self, request: Any, context: Any) -> Any:
+        context.abort(
+            grpc.StatusCode.UNIMPLEMENTED,
+            f"function {request.tok} is not emulated; the emulator has resource types only, no look-ups",
+        )
+
+    @override
+    def Call(self, request: Any, context: Any) -> Any:
+        context.abort(grpc.StatusCode.UNIMPLEMENTED, f"method {request.tok} is not emulated")
+
+    @override
+    def Construct(self, request: Any, context: Any) -> Any:
+        context.abort(grpc.StatusCode.UNIMPLEMENTED, f"component {request.type} is not emulated")
+
+    # Resources
+
+    @override
+    def Check(self, request: Any, context: Any) -> Any:
+        kind, handler = self._type_of(request.urn, context)
+        with _answering(context):
+            inputs = without_empty(decode(request.news))
+            inputs.pop(DEFAULTS_KEY, None)
+            inputs, naming = self._named(kind, request, inputs)
+            filled = rules.with_defaults(kind, inputs)
+            plain = {name: _plain(value) for name, value in filled.items()}
+            failures = {failure.property: failure.reason for failure in naming}
+            for failure in [*rules.check(kind, filled), *rules.check_exclusive(kind, filled)]:
+                failures.setdefault(failure.property, failure.reason)
+            if not failures:
+                # Only well-formed inputs reach the handler; it speaks about what the table cannot.
+                for failure in handler.check({name: value for name, value in plain.items() if name != DEFAULTS_KEY}):
+                    failures.setdefault(failure.property, failure.reason)
+            self.seen_types.add(kind.token)
+            if isinstance(plain.get("image"), str) and not failures:
+                self.seen_images.add(plain["image"])
+            marked = {
+                name: Secret(value) if name in kind.secret and not is_secret(value) else value for name, value in filled.items()
+            }
+            return provider_pb2.CheckResponse(
+                inputs=encode(marked),
+                failures=[provider_pb2.CheckFailure(property=name, reason=reason) for name, reason in failures.items()],
+            )
+
+    def _named(self, kind: ResourceType, request: Any, inputs: dict[str, Any]) -> tuple[dict[str, Any], list[rules.Failure]]:
+        """Give the resource a name when the program gives none: the old one, else one made from the resource's."""
+        rule = next(kind.of_kind("autoname"), None)
+        if rule is None or rule.property in inputs:
+            return inputs, []
+        defaults = {DEFAULTS_KEY: [rule.property]}
+        olds = decode(request.olds)
+        if rule.property in (olds.get(DEFAULTS_KEY) or []) and olds.get(rule.property):
+            return inputs | {rule.property: olds[rule.property]} | defaults, []
+        name = request.urn.rsplit("::", 1)[1]
+        options = request.autonaming if request.HasField("autonaming") else None
+        modes = provider_pb2.CheckRequest.AutonamingOptions
+        if options is not None and options.mode == modes.DISABLE:
+            return inputs, [rules.Failure(rule.property, "missing: automatic names are switched off (pulumi:autonaming)")]
+        if options is not None and options.proposed_name:
+            return inputs | {rule.property: options.proposed_name} | defaults, []
+        seed = request.randomSeed or request.urn.encode()
+        suffix = hashlib.sha256(seed).hexdigest()[: rule.value]
+        return inputs | {rule.property: f"{name}-{suffix}"} | defaults, []
+
+    @override
+    def Diff(self, request: Any, context: Any) -> Any:
+        kind, handler = self._type_of(request.urn, context)
+        with _answering(context):
+            olds = decode(request.old_inputs) or decode(request.olds)
+            found = rules.changes(kind, olds, decode(request.news))
+            ignored = {path.split(".")[0].split("[")[0] for path in request.ignoreChanges}
+            found = [change for change in found if change.property not in ignored]
+            due = handler.must_replace({name: _plain(value) for name, value in decode(request.olds).items()})
+            if due:
+                found.append(Change(due, "update", replaces=True))
+            return self._difference(found)
+
+    @staticmethod
+    def _difference(found: list[Change]) -> Any:
+        return provider_pb2.DiffResponse(
+            changes=provider_pb2.DiffResponse.DIFF_SOME if found else provider_pb2.DiffResponse.DIFF_NONE,
+            replaces=[change.property for change in found if change.replaces],
+            diffs=[change.property for change in found],
+            hasDetailedDiff=True,
+            detailedDiff={
+                change.property: provider_pb2.PropertyDiff(kind=_KIND_BY_WORD[change.kind, change.replaces], inputDiff=True)
+                for change in found
+            },
+        )
+
+    @override
+    def Create(self, request: Any, context: Any) -> Any:
+        kind, handler = self._type_of(request.urn, context)
+        with _answering(context):
+            inputs = _without_internal(decode(request.properties))
+            if request.preview:
+                return provider_pb2.CreateResponse(
+                    id="", properties=encode(_outputs(kind, inputs, dict.fromkeys(kind.computed, UNKNOWN)))
+                )
+            made = handler.create(self.cloud, _all_plain(inputs))
+            return provider_pb2.CreateResponse(id=made.id, properties=encode(_outputs(kind, inputs, made.computed)))
+
+    @override
+    def Read(self, request: Any, context: Any) -> Any:
+        kind, handler = self._type_of(request.urn, context)
+        with _answering(context):
+            state = decode(request.properties)
+            inputs = decode(request.inputs)
+            seen = handler.read(self.cloud, request.id, _all_plain(state)) if state else handler.import_(self.cloud, request.id)
+            if seen is None:
+                return provider_pb2.ReadResponse(id="")
+            new_inputs = _merged(kind, inputs, {name: value for name, value in seen.inputs.items() if name in kind.inputs})
+            known = {*kind.inputs, *kind.outputs}
+            outputs = _merged(kind, state, {name: value for name, value in seen.outputs.items() if name in known})
+            return provider_pb2.ReadResponse(id=request.id, properties=encode(outputs), inputs=encode(new_inputs))
+
+    @override
+    def Update(self, request: Any, context: Any) -> Any:
+        kind, handler = self._type_of(request.urn, context)
+        with _answering(context):
+            state = decode(request.olds)
+            inputs = _without_internal(decode(request.news))
+            kept = {
+                name: value
+                for name, value in state.items()
+                if name not in kind.inputs or name in inputs or name not in decode(request.old_inputs)
+            }
+            computed: dict[str, Any] = {name: kept[name] for name in kind.computed if name in kept}
+            if not request.preview:
+                computed |= handler.update(self.cloud, request.id, _all_plain(state), _all_plain(inputs))
+            base = {name: value for name, value in kept.items() if name in kind.inputs and name not in inputs}
+            return provider_pb2.UpdateResponse(properties=encode(_outputs(kind, base | inputs, computed)))
+
+    @override
+    def Delete(self, request: Any, context: Any) -> Any:
+        _, handler = self._type_of(request.urn, context)
+        with _answering(context):
+            handler.delete(self.cloud, request.id, _all_plain(decode(request.properties)))
+            return empty_pb2.Empty()
+
+    def _type_of(self, urn: str, context: Any) -> tuple[ResourceType, Handler]:
+        token = urn.split("::")[2].rsplit("$", maxsplit=1)[-1]
+        if token not in self.types or token not in HANDLERS:
+            context.abort(
+                grpc.StatusCode.UNIMPLEMENTED,
+                f"resource type {token} is not emulated; emulated types of {self.package}: {', '.join(sorted(self.types))}",
+            )
+        return self.types[token], HANDLERS[token]
+
+
+def _installed(distribution: str) -> bool:
+    try:
+        metadata.version(distribution)
+    except metadata.PackageNotFoundError:
+        return False
+    return True
+
+
+@contextmanager
+def _answering(context: Any) -> Iterator[None]:
+    """Turn errors into the call's answer: a user's error as its one line, a defect of the emulator as what it is."""
+    try:
+        yield
+    except EmulatorError as error:
+        context.abort(grpc.StatusCode.UNKNOWN, str(error))
+    except Exception as error:  # noqa: BLE001 - whatever it is, the engine must get an answer
+        _defect(context, error)
+
+
+def _defect(context: Any, error: Exception) -> NoReturn:
+    # Frames only: a message may hold a property's value.
+    frames = "".join(traceback.format_list(traceback.extract_tb(error.__traceback__)[-3:]))
+    print(f"defect of the emulator: {type(error).__name__}\n{frames}", file=sys.stderr)
+    context.abort(grpc.StatusCode.INTERNAL, f"defect of the emulator: {type(error).__name__} (see the frames above)")
+    raise AssertionError  # abort has raised
+
+
+def _plain(value: Any) -> Any:
+    """Return the value without secret marks; unknown as a whole stays `UNKNOWN`."""
+    return reveal(value)
+
+
+def _all_plain(properties: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: reveal(value) for name, value in _without_internal(properties).items()}
+
+
+def _without_internal(properties: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in properties.items() if not name.startswith("__")}
+
+
+def _outputs(kind: ResourceType, inputs: Mapping[str, Any], computed: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the state of a resource: its inputs as they came, what the provider adds or changes, secret where it must be."""
+    never = {rule.property for rule in kind.of_kind("write_only")}
+    known = {name: value for name, value in computed.items() if name in {*kind.inputs, *kind.outputs}}
+    return _merged(kind, {name: value for name, value in inputs.items() if name not in never}, known)
+
+
+def _merged(kind: ResourceType, base: Mapping[str, Any], changed: Mapping[str, Any]) -> dict[str, Any]:
+    """Lay new values over marked ones: equal values keep their marks, what was secret or must be secret is marked."""
+    merged = dict(base)
+    for name, value in changed.items():
+        old = base.get(name)
+        if name in base and not has_unknown(old) and reveal(old) == value:
+            continue
+        merged[name] = Secret(reveal(value)) if name in base and is_secret(old) else value
+    return {
+        name: Secret(value) if name in kind.secret and not isinstance(value, Secret) else value
+        for name, value in merged.items()
+    }
+
+
+class Providers:
+    """The running servers of all emulated packages."""
+
+    def __init__(self, cloud: Cloud) -> None:
+        self.cloud = cloud
+        self.by_package = {package: Provider(package, cloud) for package in rules.PACKAGES}
+        self._servers: list[grpc.Server] = []
+        self.ports: dict[str, int] = {}
+
+    def __enter__(self) -> Self:
+        options = [("grpc.max_receive_message_length", MAX_MESSAGE_BYTES), ("grpc.max_send_message_length", MAX_MESSAGE_BYTES)]
+        for package, provider in self.by_package.items():
+            server = grpc.server(futures.ThreadPoolExecutor(max_workers=SERVER_THREADS), options=options)
+            provider_pb2_grpc.add_ResourceProviderServicer_to_server(provider, server)
+            self.ports[package] = server.add_insecure_port("127.0.0.1:0")
+            server.start()
+            self._servers.append(server)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for server in self._servers:
+            server.stop(grace=None)
+
+    @property
+    def debug_providers(self) -> str:
+        """The value of PULUMI_DEBUG_PROVIDERS."""
+        return ",".join(f"{package}:{port}" for package, port in self.ports.items())
+
+    def seen(self, choose: Callable[[Provider], set[str]]) -> set[str]:
+        """Return the union over all packages of what the programs have asked for."""
+        return set().union(*(choose(provider) for provider in self.by_package.values()))

@@ -1,0 +1,113 @@
+"""Putting a stack right after a command that was killed: engine processes, locks, half-done steps, forgotten resources."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from typing import Any, Final
+
+import psutil
+from pulumi import automation as auto
+
+from pulumi_emulator import state
+from pulumi_emulator.handlers import HANDLERS, Cloud
+from pulumi_emulator.handlers.tokens import DROPLET, FIREWALL, PROJECT, PROJECT_RESOURCES, SSH_KEY, TAG, VPC
+from pulumi_emulator.stacks import StackFolder
+
+# Forgotten resources go in this order: what is inside before what it is in.
+REMOVAL_ORDER: Final = (PROJECT_RESOURCES, PROJECT, FIREWALL, DROPLET, SSH_KEY, TAG, VPC)
+END_TIMEOUT_SECONDS: Final = 5
+
+
+def end_leftover_engines(folder: StackFolder) -> int:
+    """End engine processes that a killed command left behind, found by their PULUMI_HOME; return how many there were."""
+    marker = str(folder.pulumi_home)
+    found = []
+    for process in psutil.process_iter(["name"]):
+        try:
+            if process.info["name"] == "pulumi" and process.environ().get("PULUMI_HOME") == marker:
+                found.append(process)
+        except (psutil.NoSuchProcess, psutil.AccessDenied):
+            continue
+    for process in found:
+        process.kill()
+    psutil.wait_procs(found, timeout=END_TIMEOUT_SECONDS)
+    return len(found)
+
+
+def remove_backend_locks(folder: StackFolder) -> bool:
+    """Remove the engine's own lock of this stack; ours is held, so whoever held that one is dead."""
+    locks = folder.backend / ".pulumi" / "locks" / "organization" / folder.project / folder.stack
+    if not locks.exists():
+        return False
+    held = any(locks.iterdir())
+    shutil.rmtree(locks)
+    return held
+
+
+def change_state(stack: auto.Stack, change: Callable[[dict[str, Any]], None]) -> None:
+    """Change the state's deployment through the engine's export and import; secrets in it stay encrypted."""
+    exported = stack.export_stack()
+    deployment: dict[str, Any] = dict(exported.deployment or {})
+    change(deployment)
+    stack.import_stack(auto.Deployment(version=exported.version, deployment=deployment))
+
+
+def _without_pending(deployment: dict[str, Any]) -> None:
+    deployment["pending_operations"] = []
+
+
+def strip_pending_operations(folder: StackFolder, stack: auto.Stack) -> int:
+    """Take half-done steps out of the state: what they made, if anything, is removed as forgotten."""
+    pending = state.deployment(folder).get("pending_operations") or []
+    if pending:
+        change_state(stack, _without_pending)
+    return len(pending)
+
+
+def remove_forgotten(folder: StackFolder, cloud: Cloud) -> list[str]:
+    """Delete what exists in the emulated cloud although the state does not know it; return what it was."""
+    known = state.known_ids(state.resources(folder))
+    world = cloud.world
+    removed = []
+    for token in REMOVAL_ORDER:
+        for resource_id, record in world.all(token).items():
+            if (
+                (token, resource_id) in known
+                or token == PROJECT_RESOURCES
+                or _serves_known(token, resource_id, record, cloud, known)
+            ):
+                continue
+            HANDLERS[token].delete(cloud, resource_id, {})
+            removed.append(f"{token.rsplit(':', 1)[1]} {record.get('name', resource_id)} ({resource_id})")
+    if world.all(VPC) or world.all(DROPLET):
+        recorded = {*world.all(DROPLET)}
+        for machine in cloud.host.machines():
+            if machine.machine_id not in recorded:
+                cloud.host.delete_machine(machine.machine_id)
+                removed.append(f"machine {machine.name} ({machine.machine_id})")
+        networks = {*world.all(VPC)}
+        for vpc_id, network in cloud.host.vpcs().items():
+            if vpc_id not in networks:
+                cloud.host.delete_vpc(vpc_id)
+                removed.append(f"network {network.name} ({vpc_id})")
+    return removed
+
+
+def _serves_known(token: str, resource_id: str, record: dict[str, object], cloud: Cloud, known: set[tuple[str, str]]) -> bool:
+    """Tell whether something that no program made is there for a droplet that the state knows."""
+    droplets = [droplet for key, droplet in cloud.world.all(DROPLET).items() if (DROPLET, key) in known]
+    if token == VPC and record.get("default"):
+        return any(droplet["vpcUuid"] == resource_id for droplet in droplets)
+    if token == TAG and record.get("by_droplet"):
+        return any(resource_id in droplet["tags"] for droplet in droplets)
+    return False
+
+
+def recover(folder: StackFolder, stack: auto.Stack, cloud: Cloud, report: Callable[[str], None]) -> None:
+    """Put an opened stack right before a command and report what was found; leftover engines and locks are gone by then."""
+    pending = strip_pending_operations(folder, stack)
+    if pending:
+        report(f"an earlier command was ended in the middle of {pending} step(s); they are taken back")
+    for what in remove_forgotten(folder, cloud):
+        report(f"removed {what}: made by a command that was ended before it could note it")

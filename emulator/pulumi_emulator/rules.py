@@ -1,0 +1,402 @@
+"""The rule tables of the emulated providers: what a resource type takes, what is wrong with it, what replaces it.
+
+The tables are data (`data/<package>.json`). Their part `sdk` is read from the installed SDK by
+tools/provider_rules.py, the rows in `rules` each name the source that they come from. This module only applies them.
+Rules that cannot be said in a row (CIDR ranges, references) are decided by the handlers of the types.
+"""
+
+from __future__ import annotations
+
+import difflib
+import functools
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from importlib import resources
+from typing import Any, Final
+
+from pulumi_emulator.values import UNKNOWN, has_unknown, is_secret, reveal
+
+PACKAGES: Final = ("digitalocean", "random", "tls")
+# Where Pulumi's bridge notes which properties it filled in itself (pulumi/pulumi-terraform-bridge pkg/tfbridge/schema.go).
+DEFAULTS_KEY: Final = "__defaults"
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One row: the property (`a`, `a.b`, `a[]`, `a[].b`) of a type, the rule's kind, its value and its source."""
+
+    property: str
+    kind: str
+    value: Any
+    source: str
+
+
+@dataclass(frozen=True)
+class ResourceType:
+    """What is known about one resource type."""
+
+    token: str
+    inputs: Mapping[str, Any]
+    outputs: Mapping[str, Any]
+    required: tuple[str, ...]
+    secret: frozenset[str]
+    rules: tuple[Rule, ...]
+    objects: Mapping[str, Any] = field(repr=False)
+    enums: Mapping[str, list[str]] = field(repr=False)
+
+    def of_kind(self, kind: str) -> Iterator[Rule]:
+        """Yield the rows of one kind."""
+        return (rule for rule in self.rules if rule.kind == kind)
+
+    @property
+    def computed(self) -> tuple[str, ...]:
+        """The outputs that are no inputs."""
+        return tuple(self.outputs)
+
+
+@functools.cache
+def load(package: str) -> dict[str, ResourceType]:
+    """Return the emulated types of a package by their token."""
+    table = json.loads(resources.files("pulumi_emulator").joinpath("data", f"{package}.json").read_text("utf-8"))
+    sdk = table["sdk"]
+    rules: dict[str, list[Rule]] = {token: [] for token in sdk["resources"]}
+    for row in table["rules"]:
+        rules[row["resource"]].append(Rule(row["property"], row["rule"], row.get("value"), row["source"]))
+    return {
+        token: ResourceType(
+            token=token,
+            inputs=known["inputs"],
+            outputs=known["outputs"],
+            required=tuple(known["required"]),
+            secret=frozenset(known["secret"]) | {rule.property for rule in rules[token] if rule.kind == "secret"},
+            rules=tuple(rules[token]),
+            objects=sdk["objects"],
+            enums=sdk["enums"],
+        )
+        for token, known in sdk["resources"].items()
+    }
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A property that is wrong, and why, in words that say what is allowed."""
+
+    property: str
+    reason: str
+
+
+def check(kind: ResourceType, inputs: Mapping[str, Any]) -> list[Failure]:
+    """Return what is wrong with these inputs, at most one failure a property; unknown values are not judged."""
+    found: dict[str, str] = {}
+    for name, reason in _failures(kind, inputs):
+        found.setdefault(name, reason)
+    return [Failure(name, reason) for name, reason in found.items()]
+
+
+def _failures(kind: ResourceType, inputs: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    given = {name: value for name, value in inputs.items() if name != DEFAULTS_KEY}
+    for name in given:
+        if name not in kind.inputs:
+            yield name, _unknown_property(name, kind.inputs)
+    for name in kind.required:
+        if reveal(given.get(name)) is None:
+            yield name, f"missing required property {name!r}"
+    for name, value in given.items():
+        if name in kind.inputs:
+            yield from _type_failures(kind, name, kind.inputs[name], value)
+    yield from _rule_failures(kind, given)
+
+
+def _rule_failures(kind: ResourceType, given: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    for rule in kind.rules:
+        judge = _JUDGES.get(rule.kind)
+        if judge is None:
+            continue
+        for path, value in _values_at(given, rule.property):
+            reason = judge(rule, reveal(value), reveal(given), kind)
+            if reason:
+                yield path, _with_value(reason, value)
+
+
+def _unknown_property(name: str, known: Mapping[str, Any]) -> str:
+    near = difflib.get_close_matches(name, known, n=1)
+    hint = f"; did you mean {near[0]!r}?" if near else f"; known: {', '.join(sorted(known))}"
+    return f"unknown property {name!r}{hint}"
+
+
+def _with_value(reason: str, value: Any) -> str:
+    """Say which value is wrong, unless it is a secret."""
+    if "{}" not in reason:
+        return reason
+    shown = "[secret]" if is_secret(value) else repr(reveal(value))
+    return reason.replace("{}", shown if len(shown) <= 120 else f"{shown[:117]}...")
+
+
+_PYTHON_TYPES: Final[dict[str, tuple[type, ...]]] = {
+    "string": (str,),
+    "integer": (int,),
+    "number": (int, float),
+    "boolean": (bool,),
+}
+
+
+def _type_failures(kind: ResourceType, path: str, expected: Any, marked: Any) -> Iterator[tuple[str, str]]:
+    value = marked.value if is_secret(marked) and hasattr(marked, "value") else marked
+    if value is None or value is UNKNOWN:
+        return
+    if isinstance(expected, str):
+        if not _is_scalar(expected, value):
+            article = "an" if expected == "integer" else "a"
+            yield path, _with_value(f"{{}} is not {article} {expected}", marked)
+    elif "enum" in expected:
+        if not isinstance(value, str):
+            yield path, _with_value("{} is not a string", marked)
+    elif "array" in expected:
+        yield from _list_failures(kind, path, expected["array"], value)
+    elif not isinstance(value, dict):
+        yield path, "must be an object"
+    elif "map" in expected:
+        for name, item in value.items():
+            yield from _type_failures(kind, f"{path}.{name}", expected["map"], item)
+    else:
+        yield from _object_failures(kind, path, kind.objects[expected["object"]], value)
+
+
+def _list_failures(kind: ResourceType, path: str, expected: Any, value: Any) -> Iterator[tuple[str, str]]:
+    if not isinstance(value, list):
+        yield path, "must be a list"
+        return
+    for index, item in enumerate(value):
+        yield from _type_failures(kind, f"{path}[{index}]", expected, item)
+
+
+def _object_failures(
+    kind: ResourceType, path: str, known: Mapping[str, Any], value: Mapping[str, Any]
+) -> Iterator[tuple[str, str]]:
+    for name, item in value.items():
+        if name == DEFAULTS_KEY:
+            continue
+        if name in known["properties"]:
+            yield from _type_failures(kind, f"{path}.{name}", known["properties"][name], item)
+        else:
+            yield f"{path}.{name}", _unknown_property(name, known["properties"])
+    for name in known["required"]:
+        if reveal(value.get(name)) is None:
+            yield f"{path}.{name}", f"missing required property {name!r}"
+
+
+def _is_scalar(expected: str, value: Any) -> bool:
+    if isinstance(value, bool):
+        return expected == "boolean"
+    # The bridge takes a number for a string and the text of a number for a number (configuration values are text).
+    if expected == "string" and isinstance(value, int | float):
+        return True
+    if expected in ("integer", "number") and isinstance(value, str):
+        return re.fullmatch(r"-?\d+" if expected == "integer" else r"-?\d+(\.\d+)?", value) is not None
+    return isinstance(value, _PYTHON_TYPES[expected])
+
+
+def _values_at(properties: Mapping[str, Any], path: str) -> Iterator[tuple[str, Any]]:
+    """Yield each known value at `a`, `a.b`, `a[]`, `a[].b` together with the path that leads to it."""
+    head, _, rest = path.partition(".")
+    listed = head.endswith("[]")
+    name = head.removesuffix("[]")
+    found = properties.get(name)
+    if listed:
+        items = reveal(found)
+        if not isinstance(items, list):
+            return
+        marked = found if isinstance(found, list) else items
+        pairs = [(f"{name}[{index}]", item) for index, item in enumerate(marked)]
+    else:
+        pairs = [(name, found)]
+    for here, value in pairs:
+        if reveal(value) is None or has_unknown(value):
+            continue
+        if not rest:
+            yield here, value
+        elif isinstance(reveal(value), dict):
+            yield from ((f"{here}.{deeper}", item) for deeper, item in _values_at(reveal(value), rest))
+
+
+Judge = Callable[[Rule, Any, Mapping[str, Any], ResourceType], str | None]
+
+
+def _enum(rule: Rule, value: Any, _given: Mapping[str, Any], _kind: ResourceType) -> str | None:
+    return None if value in rule.value else f"{{}} is not one of {', '.join(map(str, rule.value))}"
+
+
+def _enum_ignoring_case(rule: Rule, value: Any, _given: Mapping[str, Any], _kind: ResourceType) -> str | None:
+    allowed = {str(item).lower() for item in rule.value}
+    return None if str(value).lower() in allowed else f"{{}} is not one of {', '.join(map(str, rule.value))}"
+
+
+def _known(rule: Rule, value: Any, _given: Mapping[str, Any], kind: ResourceType) -> str | None:
+    allowed = kind.enums[rule.value]
+    return None if str(value).lower() in allowed else f"{{}} is not a known {rule.value.lower()}; known: {', '.join(allowed)}"
+
+
+def _between(number: int, bounds: list[int | None]) -> str | None:
+    low, high = bounds
+    if low is not None and number < low:
+        return f"at least {low}"
+    if high is not None and number > high:
+        return f"at most {high}"
+    return None
+
+
+def _range(rule: Rule, value: Any, _given: Mapping[str, Any], _kind: ResourceType) -> str | None:
+    try:
+        wanted = _between(int(value), rule.value)
+    except (TypeError, ValueError):
+        return None
+    return f"{{}} is out of range: must be {wanted}" if wanted else None
+
+
+def _length(rule: Rule, value: Any, _given: Mapping[str, Any], _kind: ResourceType) -> str | None:
+    wanted = _between(len(str(value)), rule.value)
+    return f"has {len(str(value))} characters: must have {wanted}" if wanted else None
+
+
+def _bytes(rule: Rule, value: Any, _given: Mapping[str, Any], _kind: ResourceType) -> str | None:
+    size = len(str(value).encode())
+    wanted = _between(size, rule.value)
+    return f"has {size} bytes: must have {wanted}" if wanted else None
+
+
+def _items(rule: Rule, value: Any, _given: Mapping[str, Any], _kind: ResourceType) -> str | None:
+    if not isinstance(value, list):
+        return None
+    wanted = _between(len(value), rule.value)
+    return f"has {len(value)} entries: must have {wanted}" if wanted else None
+
+
+def _pattern(rule: Rule, value: Any, _given: Mapping[str, Any], _kind: ResourceType) -> str | None:
+    return None if re.fullmatch(rule.value, str(value)) else f"{{}} does not match {rule.value}"
+
+
+def _requires(rule: Rule, _value: Any, given: Mapping[str, Any], _kind: ResourceType) -> str | None:
+    missing = [name for name in rule.value if given.get(name) is None]
+    return f"needs {', '.join(missing)} to be set too" if missing else None
+
+
+def _at_least(rule: Rule, value: Any, given: Mapping[str, Any], _kind: ResourceType) -> str | None:
+    other = given.get(rule.value)
+    if other is None or has_unknown(other):
+        return None
+    return f"{{}} is below {rule.value} ({other})" if int(value) < int(other) else None
+
+
+def _at_least_sum_of(rule: Rule, value: Any, given: Mapping[str, Any], _kind: ResourceType) -> str | None:
+    parts = [given.get(name) or 0 for name in rule.value]
+    if any(has_unknown(part) for part in parts):
+        return None
+    total = sum(int(part) for part in parts)
+    return f"{{}} is below the sum of {', '.join(rule.value)} ({total})" if int(value) < total else None
+
+
+def _same_as(rule: Rule, value: Any, given: Mapping[str, Any], _kind: ResourceType) -> str | None:
+    other = given.get(rule.value)
+    return f"contradicts {rule.value}" if other is not None and other is not UNKNOWN and other != value else None
+
+
+_JUDGES: Final[dict[str, Judge]] = {
+    "at_least": _at_least,
+    "at_least_sum_of": _at_least_sum_of,
+    "bytes": _bytes,
+    "enum": _enum,
+    "enum_ignoring_case": _enum_ignoring_case,
+    "items": _items,
+    "known": _known,
+    "length": _length,
+    "pattern": _pattern,
+    "range": _range,
+    "requires": _requires,
+    "same_as": _same_as,
+}
+# Kinds that are applied elsewhere: `check_exclusive`, `with_defaults`, `changes`, the handlers' framework.
+OTHER_KINDS: Final = frozenset(
+    {"autoname", "default", "exactly_one_of", "lower", "replaces", "secret", "set", "trimmed", "write_only"}
+)
+
+
+def check_exclusive(kind: ResourceType, inputs: Mapping[str, Any]) -> list[Failure]:
+    """Return the failures of rules that speak about properties which may be absent."""
+    found = []
+    for rule in kind.of_kind("exactly_one_of"):
+        given = [name for name in rule.value if reveal(inputs.get(name)) is not None]
+        if len(given) != 1:
+            found.append(Failure(rule.property, f"exactly one of {', '.join(rule.value)} must be set"))
+    return found
+
+
+def with_defaults(kind: ResourceType, inputs: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the inputs with the provider's defaults filled in; their names are kept under `__defaults`."""
+    filled = dict(inputs)
+    names = []
+    for rule in kind.of_kind("default"):
+        if reveal(filled.get(rule.property)) is None:
+            filled[rule.property] = rule.value
+            names.append(rule.property)
+    filled[DEFAULTS_KEY] = sorted({*names, *inputs.get(DEFAULTS_KEY, [])})
+    return filled
+
+
+@dataclass(frozen=True)
+class Change:
+    """A property that differs between two sets of inputs: what is seen, and whether it replaces the resource."""
+
+    property: str
+    kind: str
+    replaces: bool
+
+
+def changes(kind: ResourceType, olds: Mapping[str, Any], news: Mapping[str, Any]) -> list[Change]:
+    """Return what differs between old and new inputs; a value that is not known yet counts as different."""
+    found = []
+    for name in sorted({*olds, *news} - {DEFAULTS_KEY}):
+        if any(rule.property == name for rule in kind.of_kind("write_only")):
+            continue
+        old, new = reveal(olds.get(name)), reveal(news.get(name))
+        if not has_unknown(new) and _normal(kind, name, old) == _normal(kind, name, new):
+            continue
+        seen = "add" if old is None else "delete" if new is None else "update"
+        found.append(Change(name, seen, _replaces(kind, name, old, new)))
+    return found
+
+
+def _replaces(kind: ResourceType, name: str, old: Any, new: Any) -> bool:
+    for rule in kind.of_kind("replaces"):
+        if rule.property != name:
+            continue
+        if rule.value is None or (rule.value["from"] == old and rule.value["to"] == bool(new)):
+            return True
+    return False
+
+
+def _normal(kind: ResourceType, path: str, value: Any) -> Any:
+    """Return the value in the form in which two spellings of the same thing are equal."""
+    if value in (None, "", [], {}):
+        return None
+    kinds = {rule.kind for rule in kind.rules if rule.property == path}
+    if isinstance(value, list):
+        items = [_normal(kind, f"{path}[]", item) for item in value]
+        return sorted(items, key=lambda item: json.dumps(item, sort_keys=True)) if "set" in kinds else items
+    if isinstance(value, dict):
+        normal = {name: _normal(kind, f"{path}.{name}", item) for name, item in value.items() if name != DEFAULTS_KEY}
+        return {name: item for name, item in normal.items() if item is not None}
+    return _normal_scalar(kinds, kind.inputs.get(path), value)
+
+
+def _normal_scalar(kinds: set[str], expected: Any, value: Any) -> Any:
+    if kinds & {"lower", "enum_ignoring_case"}:
+        return str(value).lower()
+    if "trimmed" in kinds:
+        return str(value).strip()
+    if expected in ("integer", "number") and isinstance(value, str):
+        return float(value)
+    if expected == "string" and isinstance(value, int | float) and not isinstance(value, bool):
+        return str(value)
+    return value

@@ -1,0 +1,278 @@
+"""What the commands do with a stack: bring it up, preview, refresh, destroy, with the real engine and our providers."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Final
+
+from pulumi import automation as auto
+from pulumi.automation.errors import CommandError
+from rich.console import Console
+
+from pulumi_emulator import recovery, state
+from pulumi_emulator.command import EngineCommand
+from pulumi_emulator.engine import find_engine
+from pulumi_emulator.environment import engine_environment, scrub_this_process
+from pulumi_emulator.errors import EmulatorError
+from pulumi_emulator.handlers import Cloud
+from pulumi_emulator.handlers.tokens import DROPLET, VPC
+from pulumi_emulator.inline import InlineProgram
+from pulumi_emulator.progress import Progress
+from pulumi_emulator.project import Program, read_program, write_workspace
+from pulumi_emulator.provider import Providers
+from pulumi_emulator.stacks import StackFolder, only_command
+
+# Machines are made by these types; only they need root, images and a host.
+NEEDS_HOST: Final = frozenset({DROPLET, VPC})
+
+
+class Session:
+    """One command's work on one stack: the lock is held, providers are served, the engine is ready."""
+
+    def __init__(self, folder: StackFolder, program: Program | None, console: Console, home: Path) -> None:
+        self.folder = folder
+        self.program = program
+        self.console = console
+        self.home = home
+        self.cloud = Cloud.of_stack(folder.path, home, self.report)
+        self.providers = Providers(self.cloud)
+        self.inline = InlineProgram(program) if program else None
+        self.command: EngineCommand | None = None
+        self._stack: auto.Stack | None = None
+
+    def report(self, text: str) -> None:
+        """Show a line of progress."""
+        self.console.print(f"  {text}", highlight=False, markup=False)
+
+    @property
+    def stack(self) -> auto.Stack:
+        """The Automation API's stack."""
+        if self._stack is None:
+            raise AssertionError("the session is not open")
+        return self._stack
+
+    def open(self) -> None:
+        """Make the workspace and the stack in our own backend, and put right what an earlier command left."""
+        engine = find_engine(self.home)
+        ended = recovery.end_leftover_engines(self.folder)
+        stale = recovery.remove_backend_locks(self.folder)
+        if ended or stale:
+            self.report("an earlier command of this stack was ended from outside; putting the stack right")
+        if self.program is not None:
+            write_workspace(self.program, self.folder)
+        self.command = EngineCommand(engine, engine_environment(self.folder, self.providers.debug_providers))
+        options = auto.LocalWorkspaceOptions(work_dir=str(self.folder.workspace), pulumi_command=self.command)
+        self._stack = auto.create_or_select_stack(
+            stack_name=self.folder.stack, project_name=self.folder.project, program=self.inline or _no_program, opts=options
+        )
+        recovery.recover(self.folder, self._stack, self.cloud, self.report)
+
+    def run(self, what: str, progress: Progress, operation: Callable[[], Any]) -> Any:
+        """Run one engine operation; raise EmulatorError with what went wrong, in the program's or the provider's words."""
+        try:
+            return operation()
+        except CommandError as error:
+            if self.command is not None and self.command.interrupts:
+                raise EmulatorError(f"{what} was interrupted; {NEXT_AFTER_INTERRUPT}") from None
+            if self.inline is not None and self.inline.error is not None:
+                raise EmulatorError(self.inline.error) from None
+            if progress.errors:
+                raise EmulatorError("\nerror: ".join(progress.errors)) from None
+            raise EmulatorError(f"{what} failed: {_last_words(str(error))}") from None
+
+    def check_fingerprint(self, progress: Progress) -> None:
+        """Refuse to go on when a package of the program was not answered by our provider."""
+        for package in sorted(progress.packages):
+            provider = self.providers.by_package.get(package)
+            if provider is None or not provider.attached.is_set():
+                raise EmulatorError(f"package {package!r} was not answered by the emulator; nothing is touched")
+
+    def prepare_host(self) -> None:
+        """Check the computer and make the images, before the first resource is touched."""
+        types = self.providers.seen(lambda provider: provider.seen_types)
+        if types & NEEDS_HOST:
+            host = self.cloud.host
+            for image in sorted(self.providers.seen(lambda provider: provider.seen_images)):
+                host.ensure_image(image, self.report)
+
+    def lost_machines(self) -> list[str]:
+        """Return the names of machines that should be there and are gone."""
+        droplets = self.cloud.world.all(DROPLET)
+        if not droplets:
+            return []
+        lost = []
+        for droplet_id, record in droplets.items():
+            machine = self.cloud.host.machine(droplet_id)
+            if machine is None or machine.power == "lost":
+                lost.append(str(record["name"]))
+        return lost
+
+
+NEXT_AFTER_INTERRUPT: Final = "the next `up` goes on from there, `destroy` removes everything"
+
+
+def _no_program() -> None:
+    raise AssertionError("this command runs no program")
+
+
+def _last_words(text: str) -> str:
+    lines = [line.strip() for line in text.splitlines() if line.strip() and not line.strip().startswith(("code:", "stdout:"))]
+    return lines[-1].removeprefix("stderr: ").removeprefix("error: ") if lines else "no reason given"
+
+
+@contextlib.contextmanager
+def session(
+    folder: StackFolder, program: Program | None, command: str, console: Console, home: Path | None = None
+) -> Iterator[Session]:
+    """Open a session: lock, providers, engine; interrupts are passed to the engine once."""
+    scrub_this_process()
+    with only_command(folder, command):
+        folder.create()
+        work = Session(folder, program, console, home or folder.home)
+        with work.providers, _interruptible(work):
+            work.open()
+            yield work
+
+
+@contextlib.contextmanager
+def _interruptible(work: Session) -> Iterator[None]:
+    """Pass Ctrl-C and SIGTERM on to the engine, which finishes the steps under way; a second one ends it at once."""
+
+    def stop(number: int, frame: object) -> None:
+        del frame
+        if work.command is None:
+            raise EmulatorError(f"interrupted by {signal.Signals(number).name}; nothing was changed")
+        work.command.interrupt()
+        again = "; once more ends it at once" if work.command.interrupts == 1 else ""
+        os.write(sys.stderr.fileno(), f"\nstopping after the steps that are under way{again}\n".encode())
+
+    old = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+        if work.command is not None and work.command.interrupts:
+            raise EmulatorError(f"interrupted; {NEXT_AFTER_INTERRUPT}")
+    finally:
+        for number, handler in old.items():
+            signal.signal(number, handler)
+
+
+def up(home: Path, stack: str, program_folder: Path, console: Console) -> dict[str, Any]:
+    """Bring a stack up; return its outputs that are not secret."""
+    started = time.monotonic()
+    program = read_program(program_folder, stack)
+    folder = StackFolder(home, program.project, stack)
+    with session(folder, program, "up", console) as work:
+        lost = work.lost_machines()
+        if lost:
+            gone = f"[yellow]gone:[/yellow] {', '.join(lost)} (killed, or this computer was restarted)"
+            console.print(f"{gone}; refreshing, so that they are made again")
+            _refresh(work)
+        console.print(f"checking {program.project} for stack [bold]{stack}[/bold]")
+        check = Progress(console, planned=True, quiet=True)
+        work.run("up", check, lambda: work.stack.preview(on_event=check.on_event))
+        work.check_fingerprint(check)
+        work.prepare_host()
+        progress = Progress(console)
+        result = work.run(
+            "up", progress, lambda: work.stack.up(on_event=progress.on_event, show_secrets=False, suppress_outputs=True)
+        )
+        work.check_fingerprint(progress)
+        console.print(f"[bold]{_summary(progress)}[/bold] in {time.monotonic() - started:.1f} s", highlight=False)
+        return {name: output.value for name, output in result.outputs.items() if not output.secret}
+
+
+def preview(home: Path, stack: str, program_folder: Path, console: Console, *, diff: bool, expect_no_changes: bool) -> None:
+    """Show what `up` would do. A stack that does not exist yet is previewed in a folder that is removed again."""
+    program = read_program(program_folder, stack)
+    folder = StackFolder(home, program.project, stack)
+    with contextlib.ExitStack() as cleanup:
+        if not folder.exists():
+            temporary = cleanup.enter_context(tempfile.TemporaryDirectory(prefix="pulumi-emulator-"))
+            folder = StackFolder(Path(temporary), program.project, stack)
+        with session(folder, program, "preview", console, home) as work:
+            progress = Progress(console, planned=True, quiet=diff)
+            on_output = (lambda line: console.print(line, highlight=False, markup=False)) if diff else None
+            work.run(
+                "preview",
+                progress,
+                lambda: work.stack.preview(on_event=progress.on_event, diff=diff, color="never", on_output=on_output),
+            )
+            work.check_fingerprint(progress)
+            console.print(f"[bold]{_summary(progress, planned=True)}[/bold]", highlight=False)
+            changed = {name: count for name, count in progress.changes.items() if name != "same"}
+            if expect_no_changes and changed:
+                raise EmulatorError(f"changes were proposed although none were expected: {_counts(changed)}")
+
+
+def refresh(home: Path, stack: str, program_folder: Path, console: Console) -> None:
+    """Compare the state with the emulated cloud and take over what is different."""
+    program = read_program(program_folder, stack)
+    folder = StackFolder(home, program.project, stack)
+    if not folder.exists():
+        raise EmulatorError(f"there is no emulated stack {stack!r}; bring it up with `up --stack {stack}`")
+    with session(folder, program, "refresh", console) as work:
+        console.print(f"[bold]{_summary(_refresh(work))}[/bold]", highlight=False)
+
+
+def _refresh(work: Session) -> Progress:
+    progress = Progress(work.console)
+    work.run("refresh", progress, lambda: work.stack.refresh(on_event=progress.on_event, show_secrets=False))
+    # What the state has just forgotten because it is gone (a lost machine) may still have a record.
+    recovery.remove_forgotten(work.folder, work.cloud)
+    return progress
+
+
+def destroy(folder: StackFolder, console: Console) -> None:
+    """Destroy a stack with everything that it has on this computer, protected resources included: they are emulated ones."""
+    started = time.monotonic()
+    if not folder.exists():
+        console.print(f"there is no emulated stack {folder.stack!r} of {folder.project}: nothing to destroy", highlight=False)
+        return
+    if not (folder.workspace / "Pulumi.yaml").exists():
+        # The command that made the folder died before the engine was first called.
+        with only_command(folder, "destroy"):
+            _remove(folder, Cloud.of_stack(folder.path, folder.home, lambda _: None))
+        return
+    with session(folder, None, "destroy", console) as work:
+        progress = Progress(console)
+        if any(resource.get("protect") for resource in state.resources(folder)):
+            work.run("destroy", progress, lambda: recovery.change_state(work.stack, _without_protection))
+        work.run("destroy", progress, lambda: work.stack.destroy(on_event=progress.on_event, show_secrets=False))
+        _remove(folder, work.cloud)
+        console.print(f"[bold]{_summary(progress)}[/bold] in {time.monotonic() - started:.1f} s", highlight=False)
+
+
+def _without_protection(deployment: dict[str, Any]) -> None:
+    for resource in deployment.get("resources") or []:
+        resource["protect"] = False
+
+
+def _remove(folder: StackFolder, cloud: Cloud) -> None:
+    """Take away the machines' host and the stack's folder; EmulatorError when something of it stays."""
+    if (folder.path / "host").exists():
+        host = cloud.host
+        host.destroy_all()
+        left = host.leftovers()
+        if left:
+            raise EmulatorError(f"something of stack {folder.stack!r} is still here: {', '.join(left)}; run `destroy` again")
+    shutil.rmtree(folder.path)
+
+
+def _counts(changes: dict[str, int]) -> str:
+    return ", ".join(f"{count} {name}" for name, count in sorted(changes.items()))
+
+
+def _summary(progress: Progress, *, planned: bool = False) -> str:
+    changed = {name: count for name, count in progress.changes.items() if name != "same"}
+    same = progress.changes.get("same", 0)
+    if not changed:
+        return f"no changes ({same} resources)"
+    return ("would be: " if planned else "") + _counts(changed) + (f", {same} unchanged" if same else "")

@@ -1,0 +1,131 @@
+"""Where everything of an emulated stack lies, who works on it, and what a name may be."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import re
+import secrets
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from pulumi_emulator.errors import EmulatorError
+from pulumi_emulator.world import write_private
+
+# pulumi/pulumi sdk/go/common/tokens: what a stack or project name may consist of, and how long it may be.
+NAME_PATTERN: Final = re.compile(r"[A-Za-z0-9_.-]{1,100}")
+
+
+def emulator_home() -> Path:
+    """Return the emulator's folder: $PULUMI_EMULATOR_HOME, else pulumi-emulator in the user's cache folder."""
+    given = os.environ.get("PULUMI_EMULATOR_HOME")
+    if given:
+        return Path(given).absolute()
+    cache = os.environ.get("XDG_CACHE_HOME")
+    return (Path(cache) if cache else Path.home() / ".cache").absolute() / "pulumi-emulator"
+
+
+def check_name(what: str, name: str) -> str:
+    """Return a stack's or project's name; EmulatorError when it is none (names become folders)."""
+    if NAME_PATTERN.fullmatch(name) is None or name in (".", ".."):
+        raise EmulatorError(f"{what} name {name!r}: letters, digits, hyphens, underscores and periods only, at most 100")
+    return name
+
+
+@dataclass(frozen=True)
+class StackFolder:
+    """The folder of one stack under the emulator's home."""
+
+    home: Path
+    project: str
+    stack: str
+
+    @property
+    def path(self) -> Path:
+        """The folder itself."""
+        return self.home / "stacks" / check_name("project", self.project) / check_name("stack", self.stack)
+
+    @property
+    def backend(self) -> Path:
+        """The engine's file backend (state, history, its own locks)."""
+        return self.path / "backend"
+
+    @property
+    def pulumi_home(self) -> Path:
+        """PULUMI_HOME of every engine process of this stack; recovery finds them by it."""
+        return self.path / "pulumi-home"
+
+    @property
+    def workspace(self) -> Path:
+        """Copies of the project's and the stack's file; the program's own are never written."""
+        return self.path / "workspace"
+
+    @property
+    def state_file(self) -> Path:
+        """The state as the engine's file backend keeps it."""
+        return self.backend / ".pulumi" / "stacks" / self.project / f"{self.stack}.json"
+
+    def exists(self) -> bool:
+        """Tell whether a stack was ever brought up (or tried) here."""
+        return self.path.is_dir()
+
+    def create(self) -> None:
+        """Make the folder, readable by its owner only."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self.path.mkdir(mode=0o700, exist_ok=True)
+        for folder in (self.backend, self.pulumi_home, self.workspace):
+            folder.mkdir(mode=0o700, exist_ok=True)
+
+    def passphrase(self) -> str:
+        """Return the passphrase that encrypts this stack's secrets; made once, at random."""
+        path = self.path / "passphrase"
+        if not path.exists():
+            write_private(path, secrets.token_urlsafe(32))
+        return path.read_text("utf-8")
+
+
+def find_stack(home: Path, stack: str, project: str | None) -> StackFolder:
+    """Return the folder of a stack by name: of the given project, else of the only project that has one of that name."""
+    check_name("stack", stack)
+    if project is not None and StackFolder(home, project, stack).exists():
+        return StackFolder(home, project, stack)
+    found = sorted(path.parent.name for path in home.glob(f"stacks/*/{stack}") if path.is_dir())
+    if project is None and len(found) == 1:
+        return StackFolder(home, found[0], stack)
+    if project is None and len(found) > 1:
+        raise EmulatorError(
+            f"stack {stack!r} exists in several projects ({', '.join(found)}): give --program with the program's folder"
+        )
+    where = f" of project {project!r}" if project else ""
+    raise EmulatorError(f"there is no emulated stack {stack!r}{where}; bring it up with `up --stack {stack}`")
+
+
+def all_stacks(home: Path) -> list[StackFolder]:
+    """Return every stack under this home."""
+    return [StackFolder(home, path.parent.name, path.name) for path in sorted(home.glob("stacks/*/*")) if path.is_dir()]
+
+
+@contextlib.contextmanager
+def only_command(folder: StackFolder, command: str) -> Iterator[None]:
+    """Hold the stack while a command changes it; EmulatorError names the process that holds it already.
+
+    A POSIX record lock on a file beside the stack's folder (destroy removes the folder, never the file): it ends with
+    the process however that ends, and processes that it leaves behind do not inherit it.
+    """
+    path = folder.path.parent / f".{folder.stack}.lock"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        try:
+            fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            holder = os.pread(descriptor, 200, 0).decode(errors="replace").strip() or "another process"
+            raise EmulatorError(f"stack {folder.stack!r} is in use by {holder}; wait for it or end it") from None
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, f"`{command}` (process {os.getpid()})".encode(), 0)
+        yield
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,33 @@
+"""Looking into the engine's state file, without the engine: what it holds, what was left half done."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from pulumi_emulator.errors import EmulatorError
+from pulumi_emulator.stacks import StackFolder
+
+
+def deployment(folder: StackFolder) -> dict[str, Any]:
+    """Return the state's latest deployment, empty when there is none yet. Secrets in it are encrypted."""
+    if not folder.state_file.exists():
+        return {}
+    try:
+        content = json.loads(folder.state_file.read_text("utf-8"))
+        return dict(content["checkpoint"].get("latest") or {})
+    except (ValueError, KeyError, TypeError) as error:
+        raise EmulatorError(
+            f"{folder.state_file} cannot be read ({error}); run `destroy` for this stack to start afresh"
+        ) from error
+
+
+def resources(folder: StackFolder) -> list[Mapping[str, Any]]:
+    """Return the state's resources."""
+    return list(deployment(folder).get("resources") or [])
+
+
+def known_ids(found: list[Mapping[str, Any]]) -> set[tuple[str, str]]:
+    """Return type and id of everything that a state knows in a provider."""
+    return {(item["type"], item["id"]) for item in found if item.get("custom") and item.get("id")}

@@ -1,0 +1,100 @@
+"""The emulated cloud's own records of one stack: what exists there, whatever the engine's state says.
+
+One JSON file in the stack's folder, written atomically. Only the command that holds the stack's lock writes it;
+`status` and friends read it at any time. User data is never in it, only its SHA-1 (as in the real provider's state).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+import uuid
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from pulumi_emulator.errors import EmulatorError
+
+# DigitalOcean's numeric ids (droplets, ssh keys) look like this today; the first one given here is one above.
+FIRST_NUMERIC_ID: Final = 500_000_000
+
+
+def write_private(path: Path, text: str) -> None:
+    """Write a file that only its owner can read, so that a reader sees the old or the new text, never a half."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)
+
+
+class World:
+    """The records by resource type and id."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._lock = threading.RLock()
+        self._next_id = FIRST_NUMERIC_ID
+        self._records: dict[str, dict[str, dict[str, Any]]] = {}
+        if path.exists():
+            try:
+                stored = json.loads(path.read_text("utf-8"))
+                self._next_id = stored["next_id"]
+                self._records = stored["records"]
+            except (ValueError, KeyError, TypeError) as error:
+                raise EmulatorError(f"{path} cannot be read ({error}); run `destroy` for this stack to start afresh") from error
+
+    def new_number(self) -> str:
+        """Return a numeric id that this stack has never used."""
+        with self._lock:
+            self._next_id += 1
+            self._save()
+            return str(self._next_id)
+
+    @staticmethod
+    def new_uuid() -> str:
+        """Return an id of the kind that VPCs, firewalls and projects have."""
+        return str(uuid.uuid4())
+
+    def get(self, token: str, resource_id: str) -> dict[str, Any] | None:
+        """Return a copy of one record, or None."""
+        with self._lock:
+            record = self._records.get(token, {}).get(resource_id)
+            return None if record is None else json.loads(json.dumps(record))
+
+    def all(self, token: str) -> dict[str, dict[str, Any]]:
+        """Return a copy of all records of a type by id."""
+        with self._lock:
+            return json.loads(json.dumps(self._records.get(token, {})))  # type: ignore[no-any-return]
+
+    def tokens(self) -> list[str]:
+        """Return the types that have records."""
+        with self._lock:
+            return [token for token, records in self._records.items() if records]
+
+    def put(self, token: str, resource_id: str, record: Mapping[str, Any]) -> None:
+        """Store one record whole."""
+        with self._lock:
+            self._records.setdefault(token, {})[resource_id] = dict(record)
+            self._save()
+
+    def put_unless(self, token: str, resource_id: str, record: Mapping[str, Any], conflict: Any) -> str | None:
+        """Store one record unless `conflict(records of the type)` names a reason, and return that reason; in one step."""
+        with self._lock:
+            reason = conflict(self.all(token))
+            if reason is None:
+                self.put(token, resource_id, record)
+            return None if reason is None else str(reason)
+
+    def delete(self, token: str, resource_id: str) -> None:
+        """Forget one record; nothing happens when there is none."""
+        with self._lock:
+            if self._records.get(token, {}).pop(resource_id, None) is not None:
+                self._save()
+
+    def _save(self) -> None:
+        write_private(self._path, json.dumps({"next_id": self._next_id, "records": self._records}, indent=1))
