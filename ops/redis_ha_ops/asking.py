@@ -1,0 +1,119 @@
+"""Ask every node what it knows: a handful of read-only commands each, all nodes at once, every wait bounded. Judges nothing."""
+
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any
+
+from redis import exceptions
+from redis.connection import Connection
+
+from .stack import Slot, Stack
+
+CONNECT_SECONDS = 2.0  # a node of the same region answers in milliseconds; an operator may sit on another continent
+ANSWER_SECONDS = 4.0
+HIDDEN = "(hidden)"
+# Settings whose value is a secret or holds one; asked for by nobody, and masked should a node answer with them anyway.
+SECRET_SETTINGS = frozenset(
+    {"masterauth", "requirepass", "sentinel-pass", "auth-pass", "tls-key-file-pass", "tls-client-key-file-pass", "user"}
+)
+
+Dial = Callable[[str, int], tuple[str, int]]  # a node's own address -> the address to dial from here
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What one node answered. `trouble` says why there is no (complete) answer; `replies` are Redis's own, unchanged.
+
+    A reply is what RESP2 carries: text, a number, a list of these; None for nil. `refused`: commands that the node refused.
+    """
+
+    slot: Slot
+    trouble: str | None = None
+    replies: Mapping[str, Any] = field(default_factory=dict)
+    refused: Mapping[str, str] = field(default_factory=dict)
+
+
+def directly(host: str, port: int) -> tuple[str, int]:
+    """Dial a node at its own address."""
+    return host, port
+
+
+def questions(slot: Slot, stack: Stack) -> list[tuple[str, ...]]:
+    """Return the commands for a node; all of them only read."""
+    if slot.kind == "data":
+        settings = [name for name in sorted(stack.redis_settings) if name not in SECRET_SETTINGS]
+        always = ["min-replicas-to-write", "min-replicas-max-lag", "maxmemory-policy"]
+        wanted = sorted({*settings, *always})
+        # CONFIG GET takes several names since Redis 7.0, the oldest one that Debian 12 has.
+        return [("ROLE",), ("INFO", "all"), ("CONFIG", "GET", *wanted)]
+    name = stack.master_name
+    return [
+        ("SENTINEL", "MYID"),
+        ("SENTINEL", "GET-MASTER-ADDR-BY-NAME", name),
+        ("SENTINEL", "MASTER", name),
+        ("SENTINEL", "REPLICAS", name),
+        ("SENTINEL", "SENTINELS", name),
+        ("SENTINEL", "CKQUORUM", name),
+        ("INFO", "all"),
+    ]
+
+
+def key_of(command: tuple[str, ...]) -> str:
+    """Return the name under which a command's reply is kept: its words without arguments."""
+    return " ".join(command[:2]) if command[0] in ("SENTINEL", "CONFIG") else command[0]
+
+
+def ask(slot: Slot, stack: Stack, dial: Dial = directly) -> Answers:
+    """Ask one node as admin. Never raises for a node that does not answer, refuses, or answers nonsense."""
+    host, port = dial(slot.private_ip, slot.port)
+    link: Any = Connection(  # type: ignore[no-untyped-call]
+        host=host,
+        port=port,
+        username=stack.admin_username,
+        password=stack.admin_password,
+        protocol=2,
+        decode_responses=True,
+        encoding_errors="replace",
+        socket_connect_timeout=CONNECT_SECONDS,
+        socket_timeout=ANSWER_SECONDS,
+        driver_info=None,
+    )
+    replies: dict[str, Any] = {}
+    refused: dict[str, str] = {}
+    try:
+        link.connect()
+        for command in questions(slot, stack):
+            link.send_command(*command)
+            try:
+                replies[key_of(command)] = without_secrets(key_of(command), link.read_response())
+            except exceptions.ResponseError as error:
+                refused[key_of(command)] = str(error)
+    except (exceptions.RedisError, OSError) as error:
+        return Answers(slot, trouble=_why(error), replies=replies, refused=refused)
+    finally:
+        link.disconnect()
+    return Answers(slot, replies=replies, refused=refused)
+
+
+def ask_all(stack: Stack, dial: Dial = directly) -> list[Answers]:
+    """Ask all nodes of the stack at the same time, in the order of the slots."""
+    with ThreadPoolExecutor(max_workers=max(len(stack.slots), 1)) as pool:
+        return list(pool.map(lambda slot: ask(slot, stack, dial), stack.slots))
+
+
+def without_secrets(key: str, reply: Any) -> Any:
+    """Mask the values of secret settings in a reply that is a list of names and values."""
+    if key not in ("CONFIG GET", "SENTINEL MASTER") or not isinstance(reply, list):
+        return reply
+    return [HIDDEN if at % 2 and reply[at - 1] in SECRET_SETTINGS else value for at, value in enumerate(reply)]
+
+
+def _why(error: Exception) -> str:
+    if isinstance(error, exceptions.AuthenticationError | exceptions.AuthorizationError):
+        return f"refuses the admin user: {error}"
+    if isinstance(error, exceptions.TimeoutError):
+        return f"no answer within {CONNECT_SECONDS:g}..{ANSWER_SECONDS:g} s"
+    text = str(error) or type(error).__name__
+    # redis-py: "Error 111 connecting to 10.20.0.2:6379. Connection refused." The address stands beside it anyway.
+    return text.split(". ", 1)[-1].rstrip(".").lower() if text.startswith("Error ") else text

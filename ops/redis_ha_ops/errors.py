@@ -1,0 +1,5 @@
+"""The one exception a user sees: one line that says what is wrong and what to do. Never shows a secret."""
+
+
+class OpsError(Exception):
+    """Something outside this program keeps it from its work; its text is the line shown to the user."""

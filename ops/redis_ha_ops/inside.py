@@ -1,0 +1,184 @@
+"""The way into an emulated stack's network: this command runs itself again in there, and stays outside as a guard.
+
+Emulated nodes have private addresses that only their VPC reaches, as in a cloud. The second process has nothing but that network.
+What belongs outside (the stack's outputs, the power switch) it asks of the first one through a Unix socket, in a folder that only
+this user can open; no secret is in an argument or an environment variable. Whatever becomes of the second process, the first one
+switches every machine on again whose power was cut.
+"""
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from .errors import OpsError
+from .power import EmulatedPower
+
+CONNECT_SECONDS = 10
+ANSWER_SECONDS = 120  # a power command's own limit and a reserve
+# What of the user's environment the second process needs, however scrubbed the one is in which the emulator starts it.
+HANDED_ON = ("TERM", "COLORTERM", "COLUMNS", "NO_COLOR", "LANG", "LC_ALL", "HOME", "SSH_AUTH_SOCK", "PATH")
+_CREDENTIALS = struct.Struct("3i")  # unix(7), struct ucred: pid, uid, gid
+
+
+class Outside:
+    """The second process's line to the first one."""
+
+    def __init__(self, path: str) -> None:
+        self._socket = socket.socket(socket.AF_UNIX)
+        self._socket.settimeout(ANSWER_SECONDS)
+        try:
+            self._socket.connect(path)
+        except OSError:
+            raise OpsError("--inside is used by redis-ha itself; leave it out") from None
+        self._lines = self._socket.makefile("r", encoding="utf-8")
+        self._lock = threading.Lock()
+
+    def ask(self, **request: Any) -> dict[str, Any]:
+        """Send a request and return its answer; an error of the other side is raised here."""
+        with self._lock:
+            try:
+                self._socket.sendall(json.dumps(request).encode() + b"\n")
+                line = self._lines.readline()
+            except OSError:
+                line = ""
+        if not line:
+            raise OpsError("the redis-ha process outside the stack's network has gone")
+        answer: dict[str, Any] = json.loads(line)
+        if "error" in answer:
+            raise OpsError(answer["error"])
+        return answer
+
+
+class PowerOutside:
+    """The power switch, worked by the first process."""
+
+    description = EmulatedPower.description
+
+    def __init__(self, outside: Outside, switch: EmulatedPower) -> None:
+        self.outside = outside
+        self.switch = switch
+
+    def cut(self, machine: str) -> None:
+        """Switch it off."""
+        self.outside.ask(want="cut", machine=machine)
+
+    def restore(self, machine: str) -> None:
+        """Switch it on again."""
+        self.outside.ask(want="restore", machine=machine)
+
+    def restore_command(self, machine: str) -> str:
+        """Return what a person types to switch it on again."""
+        return self.switch.restore_command(machine)
+
+
+def run_inside(
+    arguments: Sequence[str], *, stack: str, program: Path, on: str, outputs: Mapping[str, Any], machines: Sequence[str] = ()
+) -> int:
+    """Run `redis-ha ARGUMENTS` in the namespace `on` (client, public), serve it, and return its exit code.
+
+    machines: the only ones whose power it may switch. Afterwards none of them is dark, or the remedy has been said.
+    """
+    switch = EmulatedPower(stack, program)
+    with tempfile.TemporaryDirectory(prefix="redis-ha-") as folder:  # made with mode 0700
+        path = str(Path(folder) / "line")
+        with socket.socket(socket.AF_UNIX) as listener:
+            listener.bind(path)
+            listener.listen(1)
+            server = _Server(listener, switch, outputs, machines)
+            server.start()
+            command = [sys.executable, "-m", "pulumi_emulator", "exec", "--stack", stack, "--on", on, "--"]
+            command += [sys.executable, "-m", "redis_ha_ops", "--inside", path, *arguments]
+            # A session of its own: Ctrl-C reaches this process, which hands it on once and then waits.
+            process = subprocess.Popen(command, cwd=program, start_new_session=True)
+            with _handed_on(server, process):
+                code = process.wait()
+                server.finish()
+            if code and server.peer is None:
+                raise OpsError(f"stack {stack}: its network cannot be entered; `python -m pulumi_emulator status` tells more")
+            light_up(switch)
+    return code
+
+
+def light_up(switch: EmulatedPower) -> None:
+    """Switch on whoever is still dark; if that fails, say the exact command."""
+    for machine in list(switch.dark):
+        try:
+            switch.restore(machine)
+            click.echo(f"redis-ha: the power of {machine} is on again", err=True)
+        except OpsError as error:
+            click.echo(
+                f"redis-ha: {error}\n  the machine is still dark; switch it on with\n  {switch.restore_command(machine)}",
+                err=True,
+            )
+
+
+class _Server(threading.Thread):
+    """Answers the second process, one request after the other."""
+
+    def __init__(
+        self, listener: socket.socket, switch: EmulatedPower, outputs: Mapping[str, Any], machines: Sequence[str]
+    ) -> None:
+        super().__init__(daemon=True)
+        self.listener = listener
+        self.switch = switch
+        self.outputs = outputs
+        self.machines = machines
+        self.peer: int | None = None
+
+    def run(self) -> None:
+        """Take the one connection and answer until it ends."""
+        with contextlib.suppress(OSError):
+            line, _ = self.listener.accept()
+            with line, line.makefile("r", encoding="utf-8") as requests:
+                self.peer = _CREDENTIALS.unpack(line.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size))[0]
+                for request in requests:
+                    line.sendall(json.dumps(self.answer(json.loads(request))).encode() + b"\n")
+
+    def answer(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        """Do what a request asks for."""
+        want, machine = request.get("want"), request.get("machine")
+        if want == "outputs":
+            environment = {name: os.environ[name] for name in HANDED_ON if name in os.environ}
+            return {"outputs": dict(self.outputs), "directory": str(Path.cwd()), "environment": environment}
+        if want not in ("cut", "restore") or machine not in self.machines:
+            return {"error": f"refused: {want} {machine}"}
+        try:
+            (self.switch.cut if want == "cut" else self.switch.restore)(str(machine))
+        except OpsError as error:
+            return {"error": str(error)}
+        return {}
+
+    def finish(self) -> None:
+        """Wait until the second process has let go of the line, however its parent ended."""
+        if self.peer is None:
+            with contextlib.suppress(OSError):
+                self.listener.shutdown(socket.SHUT_RDWR)
+        self.join()
+
+
+@contextlib.contextmanager
+def _handed_on(server: _Server, process: subprocess.Popen[bytes]) -> Iterator[None]:
+    """While the block runs, hand SIGINT and SIGTERM on to the second process."""
+
+    def hand_on(number: int, _: object) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(server.peer or process.pid, number)
+
+    before = {number: signal.signal(number, hand_on) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,162 @@
+"""A stack's outputs: read by the command line that owns them, checked, and turned into plain data."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from redis_ha_client import DocumentError
+from redis_ha_client.documents import read_connection, read_credentials
+
+from .errors import OpsError
+
+BLOCK = "sentinel"  # the prefix of the outputs that `__main__.py` exports for a SentinelCluster
+EMULATED_BY_DEFAULT = "local"  # the one stack whose name alone means "on this machine"
+DESIRED_VERSION = 1  # of the `desired` output; another version is refused
+OUTPUT_SECONDS = 120  # a real backend may be far away; a hung one must not hang the command
+
+Kind = Literal["data", "sentinel"]
+
+
+@dataclass(frozen=True)
+class Slot:
+    """One numbered place of the cluster and the node that fills it."""
+
+    name: str
+    kind: Kind
+    slot: int
+    private_ip: str
+    public_ip: str
+    port: int
+    sentinel_id: str | None = None
+
+    @property
+    def address(self) -> str:
+        """Address as Redis and Sentinel announce it: "host:port"."""
+        return f"{self.private_ip}:{self.port}"
+
+
+@dataclass(frozen=True)
+class Stack:
+    """What operators know of a stack. `connection` and `credentials` are the documents as an application gets them."""
+
+    name: str
+    emulated: bool
+    master_name: str
+    quorum: int
+    slots: tuple[Slot, ...]
+    admin_username: str
+    admin_password: str = field(repr=False)
+    connection: Mapping[str, Any]
+    credentials: Mapping[str, Any] = field(repr=False)
+    redis_settings: Mapping[str, Any] = field(
+        repr=False, default_factory=dict
+    )  # may hold secrets: shown through `settings.shown`
+    sentinel_settings: Mapping[str, Any] = field(repr=False, default_factory=dict)
+
+    def of_kind(self, kind: Kind) -> tuple[Slot, ...]:
+        """Return the slots of one kind in the order of their numbers."""
+        return tuple(sorted((one for one in self.slots if one.kind == kind), key=lambda one: one.slot))
+
+
+def is_emulated(stack: str, told: bool | None) -> bool:
+    """Decide which world `--stack` means: the emulated one only when told so, or for the stack that exists nowhere else."""
+    return stack == EMULATED_BY_DEFAULT if told is None else told
+
+
+def output_command(stack: str, *, emulated: bool) -> list[str]:
+    """Return the command line that prints the stack's outputs, secrets included, as JSON."""
+    if emulated:
+        return [sys.executable, "-m", "pulumi_emulator", "output", "--stack", stack, "--json", "--show-secrets"]
+    return ["pulumi", "stack", "output", "--json", "--show-secrets", "--stack", stack]
+
+
+def read_outputs(stack: str, *, emulated: bool, program: Path) -> dict[str, Any]:
+    """Run the command that owns the outputs; its standard output is parsed and never shown."""
+    command = output_command(stack, emulated=emulated)
+    if not (program / "Pulumi.yaml").is_file():
+        raise OpsError(f"--program {program}: no Pulumi.yaml there; give the folder of the Pulumi program")
+    try:
+        done = subprocess.run(
+            command, cwd=program, capture_output=True, text=True, check=False, timeout=OUTPUT_SECONDS, stdin=subprocess.DEVNULL
+        )
+    except FileNotFoundError:
+        raise OpsError(
+            f"stack {stack}: a real stack's outputs come from the Pulumi CLI, and `pulumi` is not on PATH; "
+            "install it, or say --emulated for the stack on this machine"
+        ) from None
+    except subprocess.TimeoutExpired:
+        raise OpsError(f"stack {stack}: `{' '.join(command[:3])} ...` gave no answer within {OUTPUT_SECONDS} s") from None
+    if done.returncode:
+        lines = [line.strip() for line in done.stderr.splitlines() if line.strip()]
+        told = lines[-1] if lines else f"exit code {done.returncode}"
+        hint = (
+            f"`make up STACK={stack}` brings it up" if emulated else "is the stack up, and are you logged in? (pulumi whoami)"
+        )
+        raise OpsError(f"stack {stack}: its outputs cannot be read: {told} ({hint})")
+    try:
+        outputs = json.loads(done.stdout)
+    except ValueError:
+        raise OpsError(f"stack {stack}: `{' '.join(command[:3])} ...` printed no JSON") from None
+    if not isinstance(outputs, dict):
+        raise OpsError(f"stack {stack}: `{' '.join(command[:3])} ...` printed no JSON object")
+    return outputs
+
+
+def stack_of(name: str, outputs: Mapping[str, Any], *, emulated: bool) -> Stack:
+    """Check the outputs and turn them into a Stack; an error names the key and never a value that may be secret."""
+    documents = {key: outputs.get(f"{BLOCK}_{key}") for key in ("connection", "credentials", "desired")}
+    missing = [f"{BLOCK}_{key}" for key, value in documents.items() if not isinstance(value, Mapping)]
+    if missing:
+        raise OpsError(
+            f"stack {name}: output {', '.join(missing)} is missing; a stack with a SentinelCluster exports it "
+            f"(is `redis-ha:{BLOCK}` set in Pulumi.{name}.yaml, and is the stack up?)"
+        )
+    try:
+        connection = read_connection(documents["connection"] or {})
+        read_credentials(documents["credentials"] or {})
+    except DocumentError as error:
+        raise OpsError(f"stack {name}: {error}") from None
+    if connection.tls:
+        raise OpsError(f"stack {name}: connection.tls is true; this version of redis-ha speaks to nodes without TLS only")
+    desired: Mapping[str, Any] = documents["desired"] or {}
+    if desired.get("version") != DESIRED_VERSION:
+        raise OpsError(
+            f"stack {name}: {BLOCK}_desired is not of version {DESIRED_VERSION}; use the redis-ha of the stack's own release"
+        )
+    try:
+        return Stack(
+            name=name,
+            emulated=emulated,
+            master_name=str(desired["master_name"]),
+            quorum=int(desired["quorum"]),
+            slots=tuple(_slot(row) for row in desired["slots"]),
+            admin_username=str(desired["admin"]["username"]),
+            admin_password=str(desired["admin"]["password"]),
+            connection=dict(documents["connection"] or {}),
+            credentials=dict(documents["credentials"] or {}),
+            redis_settings=dict(desired.get("redis") or {}),
+            sentinel_settings=dict(desired.get("sentinel") or {}),
+        )
+    except KeyError as error:
+        raise OpsError(f"stack {name}: {BLOCK}_desired lacks {error.args[0]!r}") from None
+    except (TypeError, ValueError, AttributeError):
+        raise OpsError(f"stack {name}: {BLOCK}_desired has a key of a wrong type; run `up` with this release") from None
+
+
+def _slot(row: Mapping[str, Any]) -> Slot:
+    kind = row["kind"]
+    if kind not in ("data", "sentinel"):
+        raise ValueError(kind)
+    return Slot(
+        name=str(row["name"]),
+        kind=kind,
+        slot=int(row["slot"]),
+        private_ip=str(row["private_ip"]),
+        public_ip=str(row.get("public_ip") or ""),
+        port=int(row["port"]),
+        sentinel_id=row.get("sentinel_id"),
+    )
