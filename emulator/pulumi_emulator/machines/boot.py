@@ -14,6 +14,7 @@ from pulumi_emulator.errors import EmulatorError
 from pulumi_emulator.machines import network
 from pulumi_emulator.machines.commands import attempt, run
 from pulumi_emulator.machines.network import Cable, Names
+from pulumi_emulator.machines.nft import METADATA_ADDRESS
 from pulumi_emulator.machines.processes import Process, identify
 from pulumi_emulator.machines.state import MachineRecord, VpcRecord, read_json
 
@@ -28,7 +29,7 @@ CONTROL_GROUPS: Final = Path("/sys/fs/cgroup")
 class Status:
     """What a machine's supervisor last wrote: phase and processes.
 
-    Phases: "starting", "running", "off" (powered off from inside), "crashed" (the container ended by itself), "failed" (never began).
+    Phases: "starting", "running", "off" (powered off from inside), "crashed" (it ended otherwise), "failed" (it never began).
     """
 
     phase: str
@@ -55,8 +56,7 @@ def read_status(disk: Path) -> Status:
 def cables_of(names: Names, record: MachineRecord, vpc: VpcRecord) -> list[Cable]:
     """Return a machine's interfaces: eth0 public (with the anchor address), eth1 in its VPC, as DigitalOcean orders them."""
     gateway, prefix = network.vpc_gateway(vpc.ip_range), network.vpc_prefix(vpc.ip_range)
-    metadata = network.METADATA_ADDRESS
-    private_routes = () if record.public_ip else (f"default via {gateway}", f"{metadata}/32")
+    private_routes = () if record.public_ip else (f"default via {gateway}", f"{METADATA_ADDRESS}/32")
     private = Cable(
         network.private_interface(record.index),
         "eth1",
@@ -73,7 +73,7 @@ def cables_of(names: Names, record: MachineRecord, vpc: VpcRecord) -> list[Cable
         network.mac_address(names.prefix, record.index, "public"),
         f"{record.public_ip}/{network.PUBLIC_RANGE.prefixlen}",
         (f"{record.anchor_ip}/{network.ANCHOR_RANGE.prefixlen}",),
-        (f"default via {network.PUBLIC_GATEWAY}", f"{metadata}/32"),
+        (f"default via {network.PUBLIC_GATEWAY}", f"{METADATA_ADDRESS}/32"),
     )
     return [public, private]
 
@@ -102,6 +102,14 @@ def unmount_disk(disk: Path) -> None:
     if root.is_mount() and attempt(["umount", str(root)]).returncode != 0:
         # A process that ends right now may still hold a file: the kernel finishes the unmount when it lets go.
         run(["umount", "--lazy", str(root)])
+
+
+def mounts_below(folder: Path) -> list[str]:
+    """Return the mount points below a folder, deepest first."""
+    lines = Path("/proc/self/mountinfo").read_text(encoding="utf-8").splitlines()
+    # A mount point's blanks are written \\040 (proc(5)).
+    points = [line.split()[4].replace("\\040", " ") for line in lines]
+    return sorted((point for point in points if Path(point).is_relative_to(folder)), reverse=True)
 
 
 def nspawn_command(root: Path, namespace: str) -> list[str]:
@@ -169,6 +177,11 @@ def remove_control_groups(namespace: str) -> None:
                 folder.rmdir()
             except OSError:
                 continue
+
+
+def groups_of(prefix: str) -> list[str]:
+    """Return the names of a stack's control groups."""
+    return sorted({entry.name for place in control_groups(prefix) for entry in place.parent.glob(f"{prefix}-*")})
 
 
 def first_process(nspawn: int) -> Process | None:

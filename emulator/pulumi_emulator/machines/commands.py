@@ -20,6 +20,6 @@ def run(argv: Sequence[str], *, stdin: str | None = None) -> str:
 def attempt(argv: Sequence[str], *, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
     """Run a command that may fail."""
     try:
-        return subprocess.run(argv, input=stdin, capture_output=True, text=True, check=False)  # noqa: S603
+        return subprocess.run(argv, input=stdin, capture_output=True, text=True, check=False)
     except FileNotFoundError as error:
         raise EmulatorError(f"the command {argv[0]} is missing: install its Debian package") from error

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
 from pulumi_emulator.errors import EmulatorError
-from pulumi_emulator.machines import boot, images, metadata, network, nft, preflight, processes, seed, supervisor
-from pulumi_emulator.machines.commands import attempt, run
+from pulumi_emulator.machines import allocation, boot, images, keeper, network, preflight, processes, seed, takedown
+from pulumi_emulator.machines.commands import run
+from pulumi_emulator.machines.fabric import Fabric
 from pulumi_emulator.machines.model import Firewall, Interface, Machine, MachineSpec, Power, Vpc
 from pulumi_emulator.machines.state import (
     MachineRecord,
@@ -38,13 +36,13 @@ CLIENT_PATH: Final = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sb
 
 
 class Host:
-    """One stack's networks and machines. All state lies under `stack_dir`; every method can be repeated after a crash anywhere."""
+    """One stack's networks and machines. State lies under `stack_dir`; every method can be repeated after a crash anywhere."""
 
     def __init__(self, stack_dir: Path, home: Path) -> None:
-        self.stack_dir = stack_dir
-        self.home = home
-        self.store = StateStore(stack_dir.resolve() / "machines")
-        self.names = network.names_of(self.store.folder)
+        self.stack_dir = stack_dir.resolve()
+        self.home = home.resolve()
+        self.store = StateStore(self.stack_dir / "machines")
+        self.fabric = Fabric(self.store.folder)
 
     def preflight(self) -> None:
         """Raise EmulatorError when this host cannot run machines: root, Linux, commands, disk space."""
@@ -52,21 +50,21 @@ class Host:
 
     def ensure_image(self, slug: str, report: Callable[[str], None]) -> None:
         """Build the image once into `home`; EmulatorError for an unknown slug."""
-        images.ensure_image(self.home.resolve(), slug, report)
+        images.ensure_image(self.home, slug, report)
 
     # Networks
 
     def create_vpc(self, vpc_id: str, name: str, ip_range: str) -> None:
         """Make a private network; EmulatorError when its range is no network or overlaps another."""
-        wanted = _parse_range(ip_range)
+        wanted = allocation.parse_range(ip_range)
         with self.store.lock():
             state = self.store.load()
             if vpc_id not in state.vpcs:
-                _refuse_overlap(name, wanted, state)
+                allocation.refuse_overlap(name, wanted, state)
                 record = VpcRecord(vpc_id, name, str(wanted), state.next_vpc, 2)
                 state = replace(state, vpcs=state.vpcs | {vpc_id: record}, next_vpc=state.next_vpc + 1)
                 self.store.save(state)
-            self._ensure_fabric(state)
+            self.fabric.ensure(state)
 
     def delete_vpc(self, vpc_id: str) -> None:
         """Remove a private network; unknown ids are no error, machines in it are."""
@@ -80,11 +78,10 @@ class Host:
                 raise EmulatorError(
                     f"VPC {record.name} cannot be deleted: {', '.join(inhabitants)} are in it; delete them first"
                 )
-            if network.exists(self.names.router):
-                network.remove_client(self.names, record.index, network.vpc_gateway(record.ip_range))
+            self.fabric.remove_vpc(record)
             state = replace(state, vpcs={key: value for key, value in state.vpcs.items() if key != vpc_id})
             self.store.save(state)
-            self._ensure_fabric(state)
+            self.fabric.ensure(state)
 
     def vpcs(self) -> dict[str, Vpc]:
         """Return the private networks by id."""
@@ -104,36 +101,38 @@ class Host:
         with self.store.lock():
             state = replace(self.store.load(), firewalls=tuple(firewalls))
             self.store.save(state)
-            if network.exists(self.names.router):
-                self._apply_filter(state)
+            self.fabric.apply_filter(state)
 
     # Machines
 
     def create_machine(self, spec: MachineSpec) -> Machine:
-        """Make the machine and start its boot; returns when its init runs. Repeated for the same id it completes what is missing."""
+        """Make the machine and start its boot; returns when its init runs.
+
+        Repeated for the same id it completes what a killed command left undone.
+        """
         if not MACHINE_ID.fullmatch(spec.machine_id):
             raise EmulatorError(f"machine id {spec.machine_id!r} is not made of letters, digits, '.', '_' and '-'")
-        image = images.ensure_image(self.home.resolve(), spec.image, lambda _: None)
+        images.ensure_image(self.home, spec.image, lambda _: None)
         with self.store.lock():
             state = self.store.load()
             record = state.machines.get(spec.machine_id)
             if record is None:
-                state, record = _allocate(state, spec)
+                state, record = allocation.allocate(state, spec)
                 write_atomically(self.store.user_data(spec.machine_id), spec.user_data)
                 self.store.save(state)
-            self._ensure_fabric(state)
+            self.fabric.ensure(state)
         disk = self.store.disk(spec.machine_id)
         if not disk.joinpath("seeded").exists():
             seed.write_seed(disk / "upper", record.spec)
             disk.joinpath("seeded").touch()
         if record.power == "on":
-            self._start(record, image)
+            self._start(record)
         return self._existing(spec.machine_id)
 
     def update_machine(
         self, machine_id: str, *, name: str | None = None, size: str | None = None, tags: Sequence[str] | None = None
     ) -> Machine:
-        """Change what the cloud changes in place; the firewalls follow the tags. The name inside the machine stays, as on a cloud."""
+        """Change what the cloud changes in place; firewalls follow the tags. The name inside the machine stays, as on a cloud."""
         with self.store.lock():
             state = self.store.load()
             record = _record(state, machine_id)
@@ -146,7 +145,7 @@ class Host:
             )
             state = with_machine(state, replace(record, spec=spec))
             self.store.save(state)
-            self._ensure_fabric(state)
+            self.fabric.ensure(state)
         return self._existing(machine_id)
 
     def delete_machine(self, machine_id: str) -> None:
@@ -156,16 +155,17 @@ class Host:
         if record is None:
             return
         self._cut_power(machine_id)
-        self._remove_remains(record)
+        disk = self.store.disk(machine_id)
+        boot.unmount_disk(disk)
+        shutil.rmtree(disk, ignore_errors=True)
         with self.store.lock():
             state = without_machine(self.store.load(), machine_id)
-            if network.exists(self.names.router):
-                network.release(self.names, _addresses(record))
-                self._apply_filter(state)
+            self.fabric.forget(record)
+            self.fabric.apply_filter(state)
             self.store.save(state)
 
     def lose(self, machine_id: str) -> None:
-        """The cloud loses the machine: it is gone with its disk."""
+        """Take the machine away with its disk, as a cloud that loses it."""
         _record(self.store.load(), machine_id)
         self.delete_machine(machine_id)
 
@@ -194,10 +194,10 @@ class Host:
             record = replace(_record(state, machine_id), power="on")
             state = with_machine(state, record)
             self.store.save(state)
-            self._ensure_fabric(state)
-        self._start(record, images.image_path(self.home.resolve(), record.spec.image))
+            self.fabric.ensure(state)
+        self._start(record)
 
-    def link(self, machine_id: str, interface: Interface | None, up: bool) -> None:  # noqa: FBT001
+    def link(self, machine_id: str, interface: Interface | None, up: bool) -> None:
         """Cut or mend one interface's cable, both when None: packets vanish, nobody is told."""
         with self.store.lock():
             state = self.store.load()
@@ -208,7 +208,7 @@ class Host:
             down = set(record.links_down) - concerned if up else set(record.links_down) | concerned
             state = with_machine(state, replace(record, links_down=tuple(sorted(down))))
             self.store.save(state)
-            self._ensure_fabric(state)
+            self.fabric.ensure(state)
 
     def freeze(self, machine_id: str) -> None:
         """Stop every process in the machine (SIGSTOP); its kernel still answers, as for a machine that hangs."""
@@ -230,16 +230,19 @@ class Host:
 
     def run_in(self, where: str, argv: Sequence[str]) -> int:
         """Run a command in a client namespace, the public namespace or a machine; return its exit status."""
-        return subprocess.run(self.command_in(where, argv), check=False).returncode  # noqa: S603
+        return subprocess.run(self.command_in(where, argv), check=False).returncode
 
     def command_in(self, where: str, argv: Sequence[str]) -> list[str]:
-        """Return the command line that `run_in` would execute: `where` is client, client:VPC, public, or a machine's name or id."""
+        """Return the command line that `run_in` would execute.
+
+        `where` is client (the stack's only VPC), client:VPC, public, or a machine's name or id.
+        """
         state = self.store.load()
         if where == "public":
-            return self._inside_namespace(where, self.names.public, argv)
+            return self._inside_namespace(where, self.fabric.names.public, argv)
         if where == "client" or where.startswith("client:"):
             vpc = _vpc_of_client(state, where)
-            return self._inside_namespace(where, self.names.client(vpc.index), argv)
+            return self._inside_namespace(where, self.fabric.names.client(vpc.index), argv)
         init = self._running(self._find(where, state).spec.machine_id)
         clean = ["env", "-i", CLIENT_PATH, "HOME=/root", "USER=root", "LANG=C.UTF-8", "TERM=xterm-256color"]
         return ["nsenter", "--target", str(init.pid), "--all", "--", *clean, *argv]
@@ -262,96 +265,22 @@ class Host:
     # The end
 
     def destroy_all(self) -> None:
-        """Remove everything of this stack: processes, namespaces, mounts, files."""
+        """Remove everything of this stack: processes, namespaces, mounts, control groups, files."""
         with self.store.lock():
-            folder = str(self.store.folder)
-            # By command line as well as by record: a killed command may have started what nobody wrote down.
-            services = [*self._services("supervisor"), *self._services("metadata")]
-            inits = [boot.read_status(entry).init for entry in self.store.folder.glob("disks/*")]
-            containers = [entry for entry in _containers() if _below(entry[1], folder)]
-            processes.end([*inits, *services, *(process for process, _ in containers)])
-            for mounted in _mounts(folder):
-                run(["umount", "--lazy", mounted])
-            for namespace in network.namespaces(self.names.prefix):
-                for group in (namespace,):
-                    boot.remove_control_groups(group)
-                network.remove_namespace(namespace)
-            for group in _groups(self.names.prefix):
-                boot.remove_control_groups(group)
-            self.store.remove()
+            takedown.destroy(self.store, self.fabric)
 
     def leftovers(self) -> list[str]:
         """Name what of this stack is still on this machine: processes, mounts, namespaces, control groups, files."""
-        folder = str(self.store.folder)
-        services = [*self._services("supervisor"), *self._services("metadata")]
-        containers = [process for process, root in _containers() if _below(root, folder)]
-        return [
-            *(f"process {entry.pid}" for entry in [*services, *containers]),
-            *(f"mount {entry}" for entry in _mounts(folder)),
-            *(f"namespace {entry}" for entry in network.namespaces(self.names.prefix)),
-            *(f"control group {entry}" for entry in _groups(self.names.prefix)),
-            *(f"file {entry}" for entry in sorted(self.store.folder.rglob("*"))[:10] if self.store.folder.exists()),
-        ]
+        return takedown.leftovers(self.store, self.fabric)
 
     # How
 
-    def _ensure_fabric(self, state: State) -> None:
-        """Make what is missing of router, public and client namespaces, filter and metadata service. Under the lock."""
-        network.ensure_router(self.names)
-        addresses = [address for record in state.machines.values() for address in _addresses(record)]
-        network.reserve(self.names, addresses)
-        self._apply_filter(state)
-        network.ensure_public(self.names)
-        for vpc in state.vpcs.values():
-            network.ensure_client(self.names, vpc.index, vpc.ip_range)
-        self._ensure_metadata()
-
-    def _apply_filter(self, state: State) -> None:
-        clients = [network.client_port(vpc.index, vpc.ip_range) for vpc in state.vpcs.values()]
-        guests = [_guest(record, state.vpcs[record.spec.vpc_id]) for record in state.machines.values()]
-        network.apply_filter(self.names, nft.render(guests, [network.public_port(), *clients], state.firewalls))
-
-    def _ensure_metadata(self) -> None:
-        if not self._services("metadata"):
-            argv = [sys.executable, "-m", metadata.__name__, str(self.store.folder)]
-            processes.spawn_detached(network.inside(self.names.router, argv), self.store.folder / "metadata.log")
-
-    def _services(self, kind: str) -> list[processes.Process]:
-        module = {"supervisor": supervisor.__name__, "metadata": metadata.__name__}[kind]
-        return processes.running_with(["-m", module, str(self.store.folder)])
-
-    def _start(self, record: MachineRecord, image: Path) -> None:
-        """Start the machine's supervisor unless it runs, and wait until the machine's init is there."""
-        machine_id = record.spec.machine_id
-        disk = self.store.disk(machine_id)
+    def _start(self, record: MachineRecord) -> None:
+        spec = record.spec
+        image = images.image_path(self.home, spec.image)
         if not image.is_dir():
-            raise EmulatorError(
-                f"image {record.spec.image} of machine {record.spec.name} is gone from {image.parent}: run `up` again"
-            )
-        if not self._kept(machine_id):
-            disk.joinpath("status.json").unlink(missing_ok=True)
-            argv = [sys.executable, "-m", supervisor.__name__, str(self.store.folder), machine_id, str(image)]
-            processes.spawn_detached(argv, disk / "supervisor.log")
-        deadline = time.monotonic() + BOOT_TIMEOUT
-        while True:
-            status = boot.read_status(disk)
-            if status.phase in {"running", "off"}:
-                return
-            if status.phase in {"crashed", "failed"} or time.monotonic() > deadline:
-                said = self._console_end(disk)
-                raise EmulatorError(f"machine {record.spec.name} did not boot: {status.message or status.phase}; {said}")
-            time.sleep(0.02)
-
-    def _console_end(self, disk: Path) -> str:
-        for name in ("console.log", "supervisor.log"):
-            path = disk / name
-            lines = path.read_text(errors="replace").strip().splitlines() if path.exists() else []
-            if lines:
-                return f"last line of {path}: {lines[-1]}"
-        return f"see {disk}"
-
-    def _kept(self, machine_id: str) -> bool:
-        return bool(processes.running_with(["-m", supervisor.__name__, str(self.store.folder), machine_id]))
+            raise EmulatorError(f"image {spec.image} of machine {spec.name} is gone from {image.parent}: run `up` again")
+        keeper.start(self.store.folder, spec.machine_id, self.store.disk(spec.machine_id), image)
 
     def _cut_power(self, machine_id: str) -> None:
         """First silence, then death."""
@@ -362,23 +291,12 @@ class Host:
                 return
             state = with_machine(state, replace(record, power="off"))
             self.store.save(state)
-            self._ensure_fabric(state)
-        keepers = processes.running_with(["-m", supervisor.__name__, str(self.store.folder), machine_id])
-        status = boot.read_status(self.store.disk(machine_id))
-        containers = [process for process, root in _containers() if root == str(self.store.disk(machine_id) / "root")]
-        processes.end([status.init, *keepers, *containers])
-        self._disconnect(record)
-
-    def _disconnect(self, record: MachineRecord) -> None:
-        namespace = self.names.machine(record.index)
-        vpc = self.store.load().vpcs[record.spec.vpc_id]
-        network.disconnect(self.names, namespace, boot.cables_of(self.names, record, vpc))
+            self.fabric.ensure(state)
+        keeper.stop(self.store.folder, machine_id, self.store.disk(machine_id))
+        namespace = self.fabric.names.machine(record.index)
+        cables = boot.cables_of(self.fabric.names, record, state.vpcs[record.spec.vpc_id])
+        network.disconnect(self.fabric.names, namespace, cables)
         boot.remove_control_groups(namespace)
-
-    def _remove_remains(self, record: MachineRecord) -> None:
-        disk = self.store.disk(record.spec.machine_id)
-        boot.unmount_disk(disk)
-        shutil.rmtree(disk, ignore_errors=True)
 
     def _shut_down(self, machine_id: str) -> None:
         status = boot.read_status(self.store.disk(machine_id))
@@ -426,57 +344,6 @@ class Host:
         return network.inside(namespace, argv)
 
 
-def _parse_range(ip_range: str) -> ipaddress.IPv4Network:
-    try:
-        wanted = ipaddress.IPv4Network(ip_range)
-    except ValueError as error:
-        raise EmulatorError(f"VPC range {ip_range!r} is not an IPv4 network: {error}") from error
-    if (
-        not 16 <= wanted.prefixlen <= 24 or not wanted.is_private
-    ):  # docs.digitalocean.com/products/networking/vpc/details/limits
-        raise EmulatorError(f"VPC range {ip_range!r} must be a private (RFC 1918) network between /16 and /24")
-    return wanted
-
-
-def _refuse_overlap(name: str, wanted: ipaddress.IPv4Network, state: State) -> None:
-    for other in state.vpcs.values():
-        if wanted.overlaps(ipaddress.IPv4Network(other.ip_range)):
-            raise EmulatorError(f"VPC {name} ({wanted}) overlaps VPC {other.name} ({other.ip_range}): choose another range")
-    if wanted.overlaps(network.ANCHOR_RANGE):
-        raise EmulatorError(
-            f"VPC {name} ({wanted}) overlaps {network.ANCHOR_RANGE}, the droplets' anchor addresses: choose another range"
-        )
-
-
-def _allocate(state: State, spec: MachineSpec) -> tuple[State, MachineRecord]:
-    """Give a new machine its number and addresses, none of which was used before in this stack's life."""
-    vpc = state.vpcs.get(spec.vpc_id)
-    if vpc is None:
-        raise EmulatorError(f"machine {spec.name} asks for VPC {spec.vpc_id!r}, which this stack does not have")
-    reach = ipaddress.IPv4Network(vpc.ip_range)
-    private = reach.network_address + vpc.next_host
-    if str(private) >= network.vpc_client(vpc.ip_range) and private >= ipaddress.IPv4Address(network.vpc_client(vpc.ip_range)):
-        raise EmulatorError(
-            f"VPC {vpc.name} ({vpc.ip_range}) has no address left: addresses are never used twice; destroy the stack"
-        )
-    public = anchor = None
-    if spec.public:
-        if state.next_public > network.PUBLIC_LAST_MACHINE:
-            raise EmulatorError(f"no public address is left in {network.PUBLIC_RANGE}: destroy the stack")
-        public = str(network.PUBLIC_RANGE.network_address + state.next_public)
-        anchor = str(network.ANCHOR_RANGE.network_address + state.next_machine + 4)
-    record = MachineRecord(
-        spec, state.next_machine, str(private), public, anchor, datetime.now(UTC).isoformat(timespec="seconds")
-    )
-    state = replace(
-        with_machine(state, record),
-        vpcs=state.vpcs | {vpc.vpc_id: replace(vpc, next_host=vpc.next_host + 1)},
-        next_machine=state.next_machine + 1,
-        next_public=state.next_public + (1 if spec.public else 0),
-    )
-    return state, record
-
-
 def _record(state: State, machine_id: str) -> MachineRecord:
     record = state.machines.get(machine_id)
     if record is None:
@@ -494,16 +361,6 @@ def _power(record: MachineRecord, status: boot.Status) -> Power:
     return "on" if processes.alive(status.supervisor) and status.phase in {"starting", "running"} else "lost"
 
 
-def _guest(record: MachineRecord, vpc: VpcRecord) -> nft.Guest:
-    off = record.power == "off"
-    private_cut = off or "private" in record.links_down
-    ports = [nft.Port(network.private_interface(record.index), f"vpc{vpc.index}", (record.private_ip,), private_cut)]
-    if record.public_ip is not None:
-        public_cut = off or "public" in record.links_down
-        ports.append(nft.Port(network.public_interface(record.index), "public", (record.public_ip,), public_cut))
-    return nft.Guest(record.spec.machine_id, f"m{record.index}", record.spec.tags, tuple(ports))
-
-
 def _vpc_of_client(state: State, where: str) -> VpcRecord:
     name = where.partition(":")[2]
     found = [vpc for vpc in state.vpcs.values() if not name or name in (vpc.name, vpc.vpc_id)]
@@ -511,26 +368,3 @@ def _vpc_of_client(state: State, where: str) -> VpcRecord:
         return found[0]
     names = ", ".join(sorted(vpc.name for vpc in state.vpcs.values())) or "none"
     raise EmulatorError(f"client {where!r} does not name one VPC of this stack (there are: {names}): write client:NAME")
-
-
-def _containers() -> list[tuple[processes.Process, str]]:
-    """Return the systemd-nspawn processes of this host and the root each has."""
-    found = []
-    for process in processes.running_with(["--register=no", "--keep-unit", "--boot"]):
-        arguments = processes.command_line(process.pid)
-        roots = [argument.removeprefix("--directory=") for argument in arguments if argument.startswith("--directory=")]
-        found.extend((process, root) for root in roots)
-    return found
-
-
-def _below(path: str, folder: str) -> bool:
-    return path.startswith(f"{folder}/")
-
-
-def _mounts(folder: str) -> list[str]:
-    lines = Path("/proc/self/mountinfo").read_text(encoding="utf-8").splitlines()
-    return sorted((path for path in (line.split()[4] for line in lines) if _below(path, folder)), reverse=True)
-
-
-def _groups(prefix: str) -> list[str]:
-    return sorted({entry.name for place in boot.control_groups("x") for entry in place.parent.glob(f"{prefix}-*")})

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Final
 
 from pulumi_emulator.errors import EmulatorError
+from pulumi_emulator.machines.boot import mounts_below
 from pulumi_emulator.machines.commands import run
 
 REPOSITORY: Final = "var/lib/emulator-repository"
@@ -124,15 +125,9 @@ def ensure_image(home: Path, slug: str, report: Callable[[str], None]) -> Path:
 def _remove_remains(folder: Path) -> None:
     """Remove what a killed build left; only called under the lock, so no build is at work."""
     for entry in folder.glob(".building-*"):
-        for mounted in _mounts_below(entry):
+        for mounted in mounts_below(entry):
             run(["umount", "--lazy", mounted])
         shutil.rmtree(entry)
-
-
-def _mounts_below(folder: Path) -> list[str]:
-    lines = Path("/proc/self/mountinfo").read_text(encoding="utf-8").splitlines()
-    found = [line.split()[4] for line in lines]
-    return sorted((path for path in found if path.startswith(f"{folder}/")), reverse=True)
 
 
 def _build(target: Path, slug: str, report: Callable[[str], None]) -> None:
@@ -168,7 +163,7 @@ def _build(target: Path, slug: str, report: Callable[[str], None]) -> None:
         str(building),
     ]
     with log.open("wb") as output:
-        done = subprocess.run(argv, stdin=subprocess.DEVNULL, stdout=output, stderr=output, check=False)  # noqa: S603
+        done = subprocess.run(argv, stdin=subprocess.DEVNULL, stdout=output, stderr=output, check=False)
     if done.returncode != 0:
         errors = [line for line in log.read_text(errors="replace").splitlines() if line.startswith(("E:", "Err:"))]
         raise EmulatorError(

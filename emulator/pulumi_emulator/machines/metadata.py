@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from pulumi_emulator.machines import network
 from pulumi_emulator.machines.images import RESOLVERS
+from pulumi_emulator.machines.nft import METADATA_ADDRESS
 from pulumi_emulator.machines.state import MachineRecord, State, StateStore
 
 VENDOR_DATA: Final = "#cloud-config\ndisable_root: false\nmanage_etc_hosts: true\n"
@@ -122,7 +123,7 @@ def asker(state: State, address: str) -> MachineRecord | None:
 class _Handler(BaseHTTPRequestHandler):
     store: StateStore
 
-    def do_GET(self) -> None:  # noqa: N802 - the name http.server calls
+    def do_GET(self) -> None:
         """Answer a droplet."""
         state = self.store.load()
         record = asker(state, self.client_address[0])
@@ -150,7 +151,7 @@ class _Server(ThreadingHTTPServer):
 def main(arguments: list[str]) -> None:
     """Serve until killed."""
     handler = type("Handler", (_Handler,), {"store": StateStore(Path(arguments[0]))})
-    _Server((network.METADATA_ADDRESS, 80), handler).serve_forever()
+    _Server((METADATA_ADDRESS, 80), handler).serve_forever()
 
 
 if __name__ == "__main__":

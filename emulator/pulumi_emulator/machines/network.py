@@ -261,7 +261,7 @@ def _ensure_endpoint(names: Names, namespace: str, cable: Cable) -> None:
         names.router,
         [
             f"link set {cable.router_end} up",
-            # By itself the kernel waits up to 0.8 s before it answers ARP for somebody else (Documentation/networking/ip-sysctl).
+            # By itself the kernel waits up to 0.8 s before it answers ARP for somebody else (arp(7), proxy_delay).
             f"ntable change name arp_cache dev {cable.router_end} proxy_delay 0",
             *(f"route replace {host}/32 dev {cable.router_end} metric 1" for host in hosts),
         ],

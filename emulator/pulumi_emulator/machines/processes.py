@@ -18,7 +18,7 @@ END_TIMEOUT: Final = 10.0  # seconds; a killed process is gone at once unless th
 
 @dataclass(frozen=True)
 class Process:
-    """A process that is told apart from a later one with the same pid by its start time (field 22 of /proc/PID/stat, proc(5))."""
+    """A process, told apart from a later one with the same pid by its start time (field 22 of /proc/PID/stat, proc(5))."""
 
     pid: int
     started: int
@@ -66,7 +66,7 @@ def spawn_detached(argv: Sequence[str], log: Path) -> Process:
     """Start a process that goes on when this one ends, in a session of its own, writing to `log`."""
     log.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     with log.open("ab") as output:
-        started = subprocess.Popen(  # noqa: S603
+        started = subprocess.Popen(
             argv, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True, cwd="/", env=_environment()
         )
     process = identify(started.pid)

@@ -14,7 +14,7 @@ SEED: Final = "var/lib/cloud/seed/nocloud"  # cloudinit/sources/DataSourceNoClou
 
 
 def meta_data(spec: MachineSpec) -> str:
-    """Return cloud-init's meta-data: JSON is YAML. The instance id is the droplet's, so per-instance work runs once a droplet."""
+    """Return cloud-init's meta-data (JSON is YAML). The instance id is the droplet's: per-instance work runs once a droplet."""
     return json.dumps(
         {"instance-id": spec.machine_id, "local-hostname": spec.name, "public-keys": list(spec.ssh_public_keys)}, indent=1
     )

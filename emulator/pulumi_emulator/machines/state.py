@@ -123,14 +123,24 @@ class StateStore:
     @contextmanager
     def lock(self) -> Iterator[None]:
         """Keep every other command and thread from changing this stack's state meanwhile."""
-        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with self.folder.joinpath("lock").open("w") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
-            yield
+        while True:
+            self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            with self.folder.joinpath("lock").open("w") as file:
+                fcntl.flock(file, fcntl.LOCK_EX)
+                if not self._is_current(file.fileno()):
+                    continue  # the stack was taken down while we waited: that lock file is gone
+                yield
+                return
 
     def remove(self) -> None:
         """Delete the state and all disks."""
         shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _is_current(self, handle: int) -> bool:
+        try:
+            return os.path.samestat(os.fstat(handle), self.folder.joinpath("lock").stat())
+        except FileNotFoundError:
+            return False
 
     def _machine(self, content: dict[str, Any]) -> MachineRecord:
         spec = content["spec"]

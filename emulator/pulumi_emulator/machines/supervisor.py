@@ -62,7 +62,7 @@ def run_once(store: StateStore, machine_id: str, image: Path, own: Process | Non
     network.connect(names, namespace, cables)
     try:
         with disk.joinpath("console.log").open("ab") as console:
-            nspawn = subprocess.Popen(  # noqa: S603
+            nspawn = subprocess.Popen(
                 boot.nspawn_command(root, namespace),
                 stdin=subprocess.DEVNULL,
                 stdout=console,
