@@ -5,15 +5,18 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 from rich.console import Console
 
-from pulumi_emulator import runner
+from pulumi_emulator import inspection, runner
 from pulumi_emulator.errors import EmulatorError
 from pulumi_emulator.project import project_name
-from pulumi_emulator.stacks import StackFolder, emulator_home, find_stack
+from pulumi_emulator.stacks import StackFolder, all_stacks, emulator_home, find_stack
+
+if TYPE_CHECKING:
+    from pulumi_emulator.machines import Host
 
 STACK_OPTION = click.option("--stack", "-s", required=True, metavar="NAME", help="Name of the stack, as in Pulumi.NAME.yaml.")
 PROGRAM_OPTION = click.option(
@@ -62,8 +65,7 @@ def up(stack: str, program: Path) -> None:
     outputs = runner.up(emulator_home(), stack, program, _console())
     if outputs:
         click.echo("outputs that are not secret:")
-        for name, value in sorted(outputs.items()):
-            click.echo(f"  {name}: {value if isinstance(value, str) else json.dumps(value)}")
+        _echo_outputs(outputs)
 
 
 @main.command()
@@ -95,6 +97,147 @@ def destroy(stack: str, program: Path) -> None:
         click.echo(f"there is no emulated stack {stack!r}: nothing to destroy")
         return
     runner.destroy(folder, _console())
+
+
+@main.command()
+@click.option("--stack", "-s", metavar="NAME", help="Only this stack.")
+@PROGRAM_OPTION
+@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+def status(stack: str | None, program: Path, as_json: bool) -> None:
+    """Show the stacks and their machines."""
+    home = emulator_home()
+    folders = all_stacks(home) if stack is None else [_existing(stack, program)]
+    found = [inspection.describe_stack(folder) for folder in folders]
+    if as_json:
+        click.echo(json.dumps(found if stack is None else found[0], indent=2))
+    elif not found:
+        click.echo(f"no stack in {home}")
+    else:
+        for description in found:
+            inspection.show(description, _console())
+
+
+@main.command()
+@STACK_OPTION
+@PROGRAM_OPTION
+@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+@click.option("--show-secrets", is_flag=True, help="Show secret outputs too.")
+@click.argument("key", required=False)
+def output(stack: str, program: Path, as_json: bool, show_secrets: bool, key: str | None) -> None:
+    """Show the outputs of a stack, or the one named KEY."""
+    values = inspection.outputs(_existing(stack, program), show_secrets=show_secrets)
+    if key is not None:
+        if key not in values:
+            raise EmulatorError(f"stack {stack!r} has no output {key!r}; it has {', '.join(sorted(values)) or 'none'}")
+        click.echo(json.dumps(values[key], indent=2) if as_json or not isinstance(values[key], str) else values[key])
+    elif as_json:
+        click.echo(json.dumps(values, indent=2))
+    else:
+        _echo_outputs(values)
+
+
+def _echo_outputs(values: dict[str, Any]) -> None:
+    for name, value in sorted(values.items()):
+        click.echo(f"  {name}: {value if isinstance(value, str) else json.dumps(value)}")
+
+
+@main.command()
+@STACK_OPTION
+@PROGRAM_OPTION
+@click.option("--unit", "-u", metavar="UNIT", help="Only this systemd unit.")
+@click.option("-n", "lines", type=click.IntRange(min=1), default=100, show_default=True, help="Number of lines.")
+@click.argument("machine", required=False)
+def logs(stack: str, program: Path, unit: str | None, lines: int, machine: str | None) -> None:
+    """Show the end of a machine's journal (of its console when it is off); of all machines when none is named."""
+    host = inspection.host_of(_existing(stack, program))
+    names = [machine] if machine else [item.name for item in host.machines()]
+    for name in names:
+        if machine is None:
+            click.echo(f"==> {name} <==")
+        click.echo(host.logs(name, unit, lines), nl=False)
+
+
+@main.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
+@STACK_OPTION
+@PROGRAM_OPTION
+@click.option(
+    "--on",
+    "where",
+    default="client",
+    show_default=True,
+    metavar="WHERE",
+    help="client (a computer in the VPC), client:VPC, public (a computer on the internet), or a machine.",
+)
+@click.argument("argv", nargs=-1, required=True, type=click.UNPROCESSED)
+def exec(stack: str, program: Path, where: str, argv: tuple[str, ...]) -> None:  # noqa: A001 - the command's name
+    """Run a command somewhere in the stack's network, or in one of its machines."""
+    sys.exit(inspection.host_of(_existing(stack, program)).run_in(where, list(argv)))
+
+
+def _machine(stack: str, program: Path, name: str) -> tuple[Host, str]:
+    host = inspection.host_of(_existing(stack, program))
+    found = [item for item in host.machines() if name in (item.name, item.machine_id)]
+    if not found:
+        known = ", ".join(sorted(item.name for item in host.machines())) or "none"
+        raise EmulatorError(f"stack {stack!r} has no machine {name!r}; it has {known}")
+    # Of two with one name (a replacement under way) the newer.
+    return host, found[-1].machine_id
+
+
+@main.command()
+@STACK_OPTION
+@PROGRAM_OPTION
+@click.argument("action", type=click.Choice(["off", "on", "cycle"]))
+@click.argument("machine")
+def power(stack: str, program: Path, action: str, machine: str) -> None:
+    """Cut a machine's power (its disk stays), switch it on again, or both."""
+    host, machine_id = _machine(stack, program, machine)
+    if action in ("off", "cycle"):
+        host.power_off(machine_id)
+    if action in ("on", "cycle"):
+        host.power_on(machine_id)
+
+
+@main.command()
+@STACK_OPTION
+@PROGRAM_OPTION
+@click.option("--interface", type=click.Choice(["public", "private"]), help="Only this one; else both.")
+@click.argument("action", type=click.Choice(["down", "up"]))
+@click.argument("machine")
+def link(stack: str, program: Path, interface: Literal["public", "private"] | None, action: str, machine: str) -> None:
+    """Cut a machine's network cables, or mend them."""
+    host, machine_id = _machine(stack, program, machine)
+    host.link(machine_id, interface, up=action == "up")
+
+
+@main.command()
+@STACK_OPTION
+@PROGRAM_OPTION
+@click.argument("machine")
+def freeze(stack: str, program: Path, machine: str) -> None:
+    """Stop every process in a machine: it hangs, but is not off."""
+    host, machine_id = _machine(stack, program, machine)
+    host.freeze(machine_id)
+
+
+@main.command()
+@STACK_OPTION
+@PROGRAM_OPTION
+@click.argument("machine")
+def thaw(stack: str, program: Path, machine: str) -> None:
+    """Let the processes of a frozen machine run again."""
+    host, machine_id = _machine(stack, program, machine)
+    host.thaw(machine_id)
+
+
+@main.command()
+@STACK_OPTION
+@PROGRAM_OPTION
+@click.argument("machine")
+def kill(stack: str, program: Path, machine: str) -> None:
+    """Let the cloud lose a machine: gone with its disk; `refresh` sees it, `up` makes it again."""
+    host, machine_id = _machine(stack, program, machine)
+    host.lose(machine_id)
 
 
 if __name__ == "__main__":

@@ -56,9 +56,15 @@ def scrubbed(environment: Mapping[str, str]) -> dict[str, str]:
     return {"PATH": os.defpath, **kept, **BLINDFOLD}
 
 
-def engine_environment(folder: StackFolder, debug_providers: str) -> dict[str, str]:
+# Marks the engine processes of a command that holds the stack's lock: what is left of them is found by it.
+COMMAND_MARKER: Final = "PULUMI_EMULATOR_HELD_STACK"
+
+
+def engine_environment(folder: StackFolder, debug_providers: str, *, holds_lock: bool) -> dict[str, str]:
     """Return the complete environment of an engine process of this stack."""
+    marker = {COMMAND_MARKER: str(folder.path)} if holds_lock else {}
     return {
+        **marker,
         **scrubbed(os.environ),
         "PULUMI_HOME": str(folder.pulumi_home),
         "PULUMI_BACKEND_URL": f"file://{folder.backend}",

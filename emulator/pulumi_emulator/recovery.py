@@ -10,6 +10,7 @@ import psutil
 from pulumi import automation as auto
 
 from pulumi_emulator import state
+from pulumi_emulator.environment import COMMAND_MARKER
 from pulumi_emulator.handlers import HANDLERS, Cloud
 from pulumi_emulator.handlers.tokens import DROPLET, FIREWALL, PROJECT, PROJECT_RESOURCES, SSH_KEY, TAG, VPC
 from pulumi_emulator.stacks import StackFolder
@@ -20,12 +21,11 @@ END_TIMEOUT_SECONDS: Final = 5
 
 
 def end_leftover_engines(folder: StackFolder) -> int:
-    """End engine processes that a killed command left behind, found by their PULUMI_HOME; return how many there were."""
-    marker = str(folder.pulumi_home)
+    """End engine processes that a killed command left behind, found by their environment; return how many there were."""
     found = []
     for process in psutil.process_iter(["name"]):
         try:
-            if process.info["name"] == "pulumi" and process.environ().get("PULUMI_HOME") == marker:
+            if process.info["name"] == "pulumi" and process.environ().get(COMMAND_MARKER) == str(folder.path):
                 found.append(process)
         except (psutil.NoSuchProcess, psutil.AccessDenied):
             continue

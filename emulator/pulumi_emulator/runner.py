@@ -68,7 +68,7 @@ class Session:
             self.report("an earlier command of this stack was ended from outside; putting the stack right")
         if self.program is not None:
             write_workspace(self.program, self.folder)
-        self.command = EngineCommand(engine, engine_environment(self.folder, self.providers.debug_providers))
+        self.command = EngineCommand(engine, engine_environment(self.folder, self.providers.debug_providers, holds_lock=True))
         options = auto.LocalWorkspaceOptions(work_dir=str(self.folder.workspace), pulumi_command=self.command)
         self._stack = auto.create_or_select_stack(
             stack_name=self.folder.stack, project_name=self.folder.project, program=self.inline or _no_program, opts=options

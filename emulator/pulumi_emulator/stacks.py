@@ -55,7 +55,7 @@ class StackFolder:
 
     @property
     def pulumi_home(self) -> Path:
-        """PULUMI_HOME of every engine process of this stack; recovery finds them by it."""
+        """PULUMI_HOME of every engine process of this stack."""
         return self.path / "pulumi-home"
 
     @property
