@@ -9,7 +9,8 @@ from typing import Any
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
-# A source wider than this is the open internet, whatever its notation: no organisation holds more (IANA gave out /8s; an ISP's IPv6 is a /32 or less).
+# A source wider than this is the open internet, whatever its notation: no organisation holds more (iana.org, address space
+# registries: IPv4 was given out in /8s, the largest IPv6 allocations are /19s).
 WIDEST_IPV4_PREFIX = 8
 WIDEST_IPV6_PREFIX = 19
 # redis/redis src/sentinel.h, SENTINEL_HELLO_CHANNEL
@@ -30,7 +31,7 @@ def forbidden_channel(pattern: str) -> bool:
 
 
 class Checks:
-    """Arguments and what is wrong with them. Every reader returns something usable, so that all mistakes are found in one go."""
+    """Arguments and what is wrong with them. Every reader returns something usable, so that all mistakes are found at once."""
 
     def __init__(self, args: Mapping[str, Any]) -> None:
         self.args = args

@@ -25,9 +25,9 @@ from .topology import (
 # 48 letters and digits: about 285 bits, and nothing that a configuration file, a URL or a shell could take for syntax.
 PASSWORD_LENGTH = 48
 # A given password: what redis.conf, sentinel.conf and ACL files take unquoted; short ones can be guessed (Redis answers fast).
-GIVEN_PASSWORD = re.compile(r"[!#-&(-\[\]-~]{16,%d}" % MAX_PASSWORD_LENGTH)
-# Changing one of these would replace the droplet (terraform-provider-digitalocean, resource_droplet.go, ForceNew): no edit of a template,
-# a key list or an image may ever take down a running node. Only the slot's generation replaces it.
+GIVEN_PASSWORD = re.compile(rf"[!#-&(-\[\]-~]{{16,{MAX_PASSWORD_LENGTH}}}")
+# Changing one of these would replace the droplet (terraform-provider-digitalocean, resource_droplet.go, ForceNew): no edit of a
+# template, a key list or an image may ever take down a running node. Only the slot's generation replaces it.
 IGNORED_AFTER_CREATION = ["user_data", "image", "ssh_keys", "monitoring", "droplet_agent", "ipv6", "public_networking"]
 # A droplet is shut down before it is deleted, and a Redis may take its time to save; the provider's own limit is one minute.
 DELETE_TIMEOUT = "10m"
@@ -44,19 +44,23 @@ class SentinelClusterArgs(TypedDict):
     vpc_id: NotRequired[pulumi.Input[str]]
     """UUID of an existing VPC of that region to live in. Either this or `vpc_ip_range`."""
     vpc_ip_range: NotRequired[str]
-    """Range of a VPC to make: private IPv4 (RFC 1918), /16 to /24, e.g. `10.20.0.0/24`. It must not overlap another VPC of the account."""
+    """Range of a VPC to make: private IPv4 (RFC 1918), /16 to /24, e.g. `10.20.0.0/24`. It must not overlap another VPC
+    of the account."""
     name: NotRequired[str]
     """Name of the cluster, of its droplets and tag; unique in the account. Default: the resource's name."""
     master_name: NotRequired[str]
-    """Name that Sentinel knows the master by. Default: the cluster's name. Never the same for two clusters that can reach each other."""
+    """Name that Sentinel knows the master by. Default: the cluster's name. Never the same for two clusters that can
+    reach each other."""
     replicas: NotRequired[int]
     """Replicas beside the master, 0 to 9. Default 2: after a loss one still confirms writes."""
     sentinels: NotRequired[int]
     """Sentinels: 3, 5 or 7. Default 3, which survive the loss of one."""
     quorum: NotRequired[int]
-    """Sentinels that have to miss the master before a failover starts. Default: the majority, which has to elect the leader in any case."""
+    """Sentinels that have to miss the master before a failover starts. Default: the majority, which has to elect the
+    leader in any case."""
     image: NotRequired[str]
-    """Image slug: `debian-13-x64` (default, Redis 8.0) or `debian-12-x64` (Redis 7.0). Later changes affect replaced droplets only."""
+    """Image slug: `debian-13-x64` (default, Redis 8.0) or `debian-12-x64` (Redis 7.0). Later changes affect replaced
+    droplets only."""
     data_size: NotRequired[str]
     """Size slug of master and replicas. Default `s-2vcpu-4gb`."""
     sentinel_size: NotRequired[str]
@@ -74,13 +78,15 @@ class SentinelClusterArgs(TypedDict):
     admin_sources: NotRequired[Sequence[str]]
     """Networks (CIDR) whose machines may also log in by ssh. Default: none."""
     down_after_ms: NotRequired[int]
-    """Milliseconds of silence after which a Sentinel misses a node, 200 to 600000. Default 5000: a pause of a second or two is no failover."""
+    """Milliseconds of silence after which a Sentinel misses a node, 200 to 600000. Default 5000: a pause of a second or
+    two is no failover."""
     failover_timeout_ms: NotRequired[int]
     """Half of the time in milliseconds before a failed failover is tried again; no upper bound of an outage. Default 20000."""
     parallel_syncs: NotRequired[int]
     """Replicas that are re-pointed at the same time after a failover. Default 1."""
     min_replicas_to_write: NotRequired[int]
-    """Replicas that have to follow for the master to take writes; 0 switches it off. Default 1: a cut-off master stops acknowledging."""
+    """Replicas that have to follow for the master to take writes; 0 switches it off. Default 1: a cut-off master
+    stops acknowledging."""
     min_replicas_max_lag: NotRequired[int]
     """Seconds of silence after which a replica does not count as following, 2 to 60. Default 3."""
     maxmemory_mb: NotRequired[int]
@@ -94,11 +100,14 @@ class SentinelClusterArgs(TypedDict):
     application_channels: NotRequired[Sequence[str]]
     """Pub/sub channels (patterns) of the application's user. Default: none."""
     generations: NotRequired[Mapping[str, int]]
-    """Generation of a slot by its name (`data-0`, `sentinel-2`), default 0. Raising one, to one above the highest, replaces that droplet."""
+    """Generation of a slot by its name (`data-0`, `sentinel-2`), default 0. Raising one, to one above the highest,
+    replaces that droplet."""
     protect: NotRequired[bool]
-    """Whether Pulumi refuses to delete or replace the data droplets. Default true; set false together with a raised generation."""
+    """Whether Pulumi refuses to delete or replace the data droplets. Default true; set false together with a
+    raised generation."""
     application_password: NotRequired[pulumi.Input[str]]
-    """Password of the application's user on Redis. Default: made. All passwords: 16 to 128 printable characters, no space, quote, backslash."""
+    """Password of the application's user on Redis. Default: made. All passwords: 16 to 128 printable characters, no space,
+    quote or backslash."""
     discovery_password: NotRequired[pulumi.Input[str]]
     """Password with which the application asks the Sentinels. Default: made."""
     replication_password: NotRequired[pulumi.Input[str]]
@@ -148,7 +157,7 @@ class SentinelCluster(pulumi.ComponentResource):
         self.project_resources = self._list_in_project(plan, args.get("project_id"))
         self._make_outputs(plan, passwords)
 
-    def _child(self, **options: Any) -> pulumi.ResourceOptions:  # noqa: ANN401 (Pulumi's own options, as they come)
+    def _child(self, **options: Any) -> pulumi.ResourceOptions:
         return pulumi.ResourceOptions(parent=self, **options)
 
     def _make_vpc(self, plan: Plan) -> digitalocean.Vpc | None:
@@ -208,7 +217,8 @@ class SentinelCluster(pulumi.ComponentResource):
             opts=self._child(ignore_changes=["length", "special"]),  # a new rule for passwords must not change old ones
         )
         self.passwords[role] = made
-        return made.result
+        result: pulumi.Output[str] = made.result
+        return result
 
     @staticmethod
     def _given_password(role: str, given: pulumi.Input[str]) -> pulumi.Output[str]:
@@ -226,6 +236,7 @@ class SentinelCluster(pulumi.ComponentResource):
         user_data = pulumi.Output.all(passwords=passwords, addresses=pulumi.Output.all(**seeds)).apply(
             lambda known: cloud_config(plan, slot, known["passwords"], known["addresses"])
         )
+        secret: pulumi.Output[str] = pulumi.Output.secret(user_data)
         return digitalocean.Droplet(
             f"{self._name}-{slot.key}",
             name=slot.name,
@@ -235,7 +246,7 @@ class SentinelCluster(pulumi.ComponentResource):
             vpc_uuid=vpc_id,
             ssh_keys=ssh_keys,
             tags=[self.tag.name, *plan.tags],
-            user_data=pulumi.Output.secret(user_data),
+            user_data=secret,
             monitoring=True,
             graceful_shutdown=True,
             opts=self._child(
@@ -299,7 +310,9 @@ def camel_case(argument: str) -> str:
 def checked_password(role: str, password: str) -> str:
     """Check a given password; the message never holds it."""
     if not GIVEN_PASSWORD.fullmatch(password):
-        reason = f"takes 16 to {MAX_PASSWORD_LENGTH} printable ASCII characters without space, quote and backslash; leave it out to have one made"
+        reason = (
+            f"takes 16 to {MAX_PASSWORD_LENGTH} printable ASCII characters, no space, quote, backslash; without it one is made"
+        )
         raise pulumi.InputPropertyError(camel_case(f"{role}_password"), f"{role}_password {reason}")
     return password
 

@@ -181,5 +181,7 @@ def check_size(plan: Plan) -> None:
     addresses = {slot.name: LONGEST_ADDRESS for slot in plan.slots}
     longest = max(len(cloud_config(plan, slot, passwords, addresses).encode()) for slot in plan.slots)
     if longest > MAX_USER_DATA_BYTES:
-        reason = f"user-data would be {longest} bytes, DigitalOcean takes {MAX_USER_DATA_BYTES}: use fewer or shorter extra_directives"
+        reason = (
+            f"user-data would be {longest} bytes, the limit is {MAX_USER_DATA_BYTES}: use fewer or shorter extra_directives"
+        )
         raise InvalidArgumentsError(plan.name, [("extra_directives", reason)])

@@ -1,4 +1,4 @@
-"""From arguments to a plan: plain functions on plain data, no Pulumi. Everything that can be wrong is found here, all at once."""
+"""From arguments to a plan: plain functions on plain data, no Pulumi. Everything that can be wrong is found here, at once."""
 
 import hashlib
 import ipaddress
@@ -16,7 +16,7 @@ SENTINEL_PORT = 26379  # redis.io, sentinel.conf `port`
 DEFAULT_REPLICAS = 2
 # Every replica is one more stream that the master feeds; more readers than this want a cache of their own.
 MAX_REPLICAS = 9
-# Three Sentinels on three machines survive the loss of one (redis.io, "Sentinel": "you need at least three Sentinel instances").
+# Three Sentinels on three machines survive the loss of one (redis.io, "Sentinel": at least three).
 DEFAULT_SENTINELS = 3
 MAX_SENTINELS = 7
 # Debian's Redis: 8.0 in 13, 7.0 in 12; both know master-reboot-down-after-period and Sentinel's ACL (7.0 or newer).
@@ -26,34 +26,45 @@ DEFAULT_SENTINEL_SIZE = (
     "s-1vcpu-1gb"  # a Sentinel needs some MB; a machine of its own keeps it out of TILT (redis/redis issue 10547)
 )
 
-# Long enough that a fork's or a hypervisor's pause of a second or two is no failover (Sentinel's own tilt trigger is 2 s, src/sentinel.c),
-# a sixth of Redis' default of 30 s. Detection is this long; everything after it costs about 1.2 s.
+# Long enough that a fork's or a hypervisor's pause of a second or two is no failover (Sentinel's own tilt trigger is 2 s,
+# src/sentinel.c), a sixth of Redis' default of 30 s. Detection is this long; everything after it costs about 1.2 s.
 DEFAULT_DOWN_AFTER_MS = 5_000
 MIN_DOWN_AFTER_MS, MAX_DOWN_AFTER_MS = 200, 600_000
-# One failed attempt costs twice this time (src/sentinel.c, sentinelStartFailoverIfNeeded); Redis' default of 180 s means six minutes.
+# One failed attempt costs twice this time (src/sentinel.c, sentinelStartFailoverIfNeeded); Redis' default of 180 s means
+# six minutes.
 DEFAULT_FAILOVER_TIMEOUT_MS = 20_000
 MIN_FAILOVER_TIMEOUT_MS, MAX_FAILOVER_TIMEOUT_MS = 1_000, 3_600_000
 # One replica at a time is out of service while it is re-pointed (redis.io, sentinel.conf `parallel-syncs`, Redis' default too).
 DEFAULT_PARALLEL_SYNCS = 1
-# A master that comes back and loads for longer than this is called down (sentinel.conf; Redis' default 0 waits for ever, redis/redis issue 4561).
+# A master that comes back and loads for longer than this is called down (sentinel.conf; Redis' default 0 waits
+# for ever, redis/redis issue 4561).
 MASTER_REBOOT_DOWN_AFTER_MS = 10_000
 # A master whom no replica follows refuses writes, so a cut-off one stops acknowledging (redis.io, "Replication").
 DEFAULT_MIN_REPLICAS_TO_WRITE = 1
 # Replicas report once a second, lag is counted in whole seconds: 1 flaps, 3 stops a cut-off master after 3 to 5 s.
 DEFAULT_MIN_REPLICAS_MAX_LAG = 3
 MIN_LAG, MAX_LAG = 2, 60
-# The rest is for copy-on-write while a child saves or syncs, replica and client buffers, and the system (redis.io, "Redis administration").
+# The rest is for copy-on-write while a child saves or syncs, replica and client buffers, and the system
+# (redis.io, "Redis administration").
 MAXMEMORY_FRACTION = 0.6
 MIN_MAXMEMORY_MB = 64
-# A cache may forget, a database may not: with noeviction a full Redis refuses writes instead (redis.conf `maxmemory-policy`, Redis' default).
+# A cache may forget, a database may not: with noeviction a full Redis refuses writes instead (Redis' default).
 DEFAULT_MAXMEMORY_POLICY = "noeviction"
 MAXMEMORY_POLICIES = (
-    "noeviction", "allkeys-lru", "allkeys-lfu", "allkeys-random", "volatile-lru", "volatile-lfu", "volatile-random", "volatile-ttl",
-)  # fmt: skip
+    "noeviction",
+    "allkeys-lru",
+    "allkeys-lfu",
+    "allkeys-random",
+    "volatile-lru",
+    "volatile-lfu",
+    "volatile-random",
+    "volatile-ttl",
+)
 # The append-only file bounds a power cut's loss to about a second; the dump is what is copied away as a backup.
 PERSISTENCE = ("aof+rdb", "aof", "rdb")
 DEFAULT_PERSISTENCE = "aof+rdb"
-# Redis' default priority; all nodes equal, so that Sentinel chooses by replication offset (src/sentinel.c, compareSlavesForPromotion).
+# Redis' default priority; all nodes equal, so that Sentinel chooses by replication offset (src/sentinel.c,
+# compareSlavesForPromotion).
 REPLICA_PRIORITY = 100
 
 # DigitalOcean: docs.digitalocean.com, products/networking/vpc: /16 to /24, RFC 1918, and ranges it keeps for itself.
@@ -86,13 +97,17 @@ OWN_ARGUMENT = {
     "appendonly": "persistence",
     "save": "persistence",
 }
-RESERVED_DIRECTIVES = frozenset(
-    "aclfile user requirepass masterauth masteruser acl-pubsub-default bind bind-source-addr port protected-mode unixsocket unixsocketperm "
-    "replicaof slaveof replica-announce-ip slave-announce-ip replica-announce-port slave-announce-port replica-announced replica-priority "
-    "slave-priority replica-read-only slave-read-only replica-serve-stale-data slave-serve-stale-data dir dbfilename appendfilename "
-    "appenddirname daemonize supervised pidfile logfile syslog-enabled include rename-command loadmodule cluster-enabled sentinel "
-    "enable-debug-command enable-module-command enable-protected-configs tls-port tls-cluster tls-replication".split()
-)
+# fmt: off
+RESERVED_DIRECTIVES = frozenset((
+    "aclfile", "user", "requirepass", "masterauth", "masteruser", "acl-pubsub-default", "bind", "bind-source-addr", "port",
+    "protected-mode", "unixsocket", "unixsocketperm", "replicaof", "slaveof", "replica-announce-ip", "slave-announce-ip",
+    "replica-announce-port", "slave-announce-port", "replica-announced", "replica-priority", "slave-priority",
+    "replica-read-only", "slave-read-only", "replica-serve-stale-data", "slave-serve-stale-data", "dir", "dbfilename",
+    "appendfilename", "appenddirname", "daemonize", "supervised", "pidfile", "logfile", "syslog-enabled", "include",
+    "rename-command", "loadmodule", "cluster-enabled", "sentinel", "enable-debug-command", "enable-module-command",
+    "enable-protected-configs", "tls-port", "tls-cluster", "tls-replication",
+))
+# fmt: on
 DIRECTIVE = re.compile(r"[a-z][a-z0-9-]*")
 
 Kind = Literal["data", "sentinel"]
@@ -119,7 +134,7 @@ class Slot:
 
     @property
     def sentinel_id(self) -> str:
-        """Return the id of the slot's Sentinel: the same after a replacement, so the others see a moved Sentinel, not one more voter."""
+        """Return the id of the slot's Sentinel; after a replacement the others see one that moved, not one more voter."""
         return hashlib.sha1(f"{self.cluster}/{self.key}".encode(), usedforsecurity=False).hexdigest()
 
 
@@ -284,7 +299,7 @@ def _sentinels(checks: Checks) -> int:
 
 
 def _quorum(checks: Checks, sentinels: int) -> int:
-    """Take the quorum. The majority is the default: with fewer, one Sentinel with a bad link starts failovers; more only delays them."""
+    """Take the quorum. Default: the majority. With fewer, one Sentinel with a bad link starts failovers; more only delays."""
     quorum = checks.whole("quorum", sentinels // 2 + 1, 1, 1_000)
     if quorum > sentinels:
         checks.refuse(
@@ -385,8 +400,8 @@ def _channels(checks: Checks) -> tuple[str, ...]:
         if forbidden_channel(channel):
             checks.refuse(
                 "application_channels",
-                f"{channel!r} matches __sentinel__:hello, by which the Sentinels find each other: whoever publishes there can forge the "
-                "topology; name the application's own channels, e.g. 'orders:*'",
+                f"{channel!r} matches __sentinel__:hello, by which the Sentinels find each other: whoever publishes there can "
+                "forge the topology; name the application's own channels, e.g. 'orders:*'",
             )
     return channels
 

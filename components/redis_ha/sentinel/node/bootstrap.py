@@ -34,7 +34,7 @@ class Decision:
 
 
 def decide(own_id: str, sentinel_count: int, seeds: list[Seed], peers: list[Answer]) -> Decision:
-    """Decide for a Sentinel that monitors no master. `seeds` are in the order of their slots, `peers` exclude the Sentinel itself."""
+    """Decide for a Sentinel that monitors no master. `seeds` are in the order of their slots, `peers` are the others."""
     remembering = [peer for peer in peers if peer.master is not None]
     if remembering:
         newest = max(remembering, key=lambda peer: peer.config_epoch)
@@ -53,7 +53,7 @@ def decide(own_id: str, sentinel_count: int, seeds: list[Seed], peers: list[Answ
 
 
 def _from_master(masters: list[Seed], seeds: list[Seed]) -> Decision:
-    """One node is master already: begun by a Sentinel that died before it could say so, or all Sentinels were replaced at once."""
+    """One node is master already: a Sentinel died before it could say so, or all Sentinels were replaced at once."""
     master = masters[0]
     strangers = [seed.address[0] for seed in seeds if seed is not master and not (seed.empty or seed.follows == master.address)]
     if len(masters) > 1 or strangers:

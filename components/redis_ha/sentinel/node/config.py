@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-# Every data node starts as a replica of this address, where nothing listens (port 1 is tcpmux, which Debian does not run): a node
-# is read-only until somebody who knows the cluster's state places it.
+# Every data node starts as a replica of this address, where nothing listens (port 1 is tcpmux, which Debian does not run): a
+# node is read-only until somebody who knows the cluster's state places it.
 NOWHERE = ("127.0.0.1", 1)
 # The environment variable that moves the state directory (tests); systemd's units do not set it.
 STATE_VARIABLE = "REDIS_HA_STATE"

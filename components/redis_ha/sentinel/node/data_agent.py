@@ -90,7 +90,7 @@ class DataAgent:
         return (now.role, now.master) == (node.role, node.master)
 
     def _confirm(self, connection: Connection, node: Node, fields: dict[str, str]) -> None:
-        """Note that this disk holds data, and let Sentinels choose the node: it starts with priority 0, which they never choose.
+        """Note that this disk holds data, and let Sentinels choose the node: it starts with priority 0, which never wins.
 
         Without it a freshly replaced, still empty node could be promoted when the others are gone for a moment.
         """

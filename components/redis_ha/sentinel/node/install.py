@@ -1,7 +1,7 @@
 """Before the first start: turn the seeds of user-data into the files that Redis, Sentinel and the agents own from then on.
 
-A file that exists is left alone: Redis and Sentinel rewrite theirs (CONFIG REWRITE, every failover), and running user-data again,
-or a newer template, must not undo that (DavidWittman/ansible-redis issue 22, redis/redis issue 4934).
+A file that exists is left alone: Redis and Sentinel rewrite theirs (CONFIG REWRITE, every failover), and running user-data
+again, or a newer template, must not undo that (DavidWittman/ansible-redis issue 22, redis/redis issue 4934).
 """
 
 import json

@@ -1,7 +1,7 @@
 """The marker: a file inside the data directory that says this disk holds the cluster's data.
 
-Written when the node was seen as master or as a replica in sync. It goes with the directory when that is wiped, and it does not count
-when Redis' own files beside it are gone (redis/redis issue 1297: a master that restarts empty wipes its replicas).
+Written when the node was seen as master or as a replica in sync. It goes with the directory when that is wiped, and it does not
+count when Redis' own files beside it are gone (redis/redis issue 1297: a master that restarts empty wipes its replicas).
 """
 
 import json
@@ -11,7 +11,8 @@ from pathlib import Path
 from .config import write_privately
 
 MARKER = "holds-data.json"
-# What Redis 7 and newer load at start: the manifest of the append-only files, or the dump (redis.conf: appenddirname, dbfilename).
+# What Redis 7 and newer load at start: the manifest of the append-only files, or the dump (redis.conf:
+# appenddirname, dbfilename).
 APPEND_ONLY_MANIFESTS = "appendonlydir/*.manifest"
 DUMP = "dump.rdb"
 

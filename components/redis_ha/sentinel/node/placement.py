@@ -3,9 +3,9 @@
 The rules (why: a rebooted old master must never be a second one; redis/redis issues 1255, 1297, 13658; bitnami/charts 8878):
 
 - A node starts read-only, following nowhere. Only the word of a majority of the configured Sentinels places it.
-- Of several words the one with the highest config-epoch counts (redis.io, "Sentinel": configuration epochs; last failover wins).
-- A node makes itself master only if it holds data, no Sentinel is about to fail over, and all of the asked Sentinels have reached
-  it since it started: a failover needs `down-after` of silence, so none can begin while it acts.
+- Of several words the one with the highest config-epoch counts (redis.io, "Sentinel": configuration epochs).
+- A node makes itself master only if it holds data, no Sentinel is about to fail over, and all of the asked Sentinels have
+  reached it since it started: a failover needs `down-after` of silence, so none can begin while it acts.
 - A node that is master against the word of a majority follows.
 """
 
@@ -95,7 +95,9 @@ def decide(node: Node, answers: list[Answer], cluster: Cluster) -> Decision:
     return Decision("stay", "placed")
 
 
-def _place(node: Node, master: Address, agreeing: list[Answer], answers: list[Answer], cluster: Cluster) -> Decision:
+def _place(  # noqa: PLR0911 (one return a rule, in the order in which they count)
+    node: Node, master: Address, agreeing: list[Answer], answers: list[Answer], cluster: Cluster
+) -> Decision:
     if any("failover_in_progress" in answer.flags for answer in answers):
         return Decision("wait", "a failover is in progress")
     if master != node.address:

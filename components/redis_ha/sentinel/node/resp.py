@@ -1,7 +1,7 @@
 """The Redis protocol (RESP2), as much as the agents need: one connection, one command at a time, one time limit.
 
-Not Debian's python3-redis: its replies change shape between the releases of Debian 12 and 13 (and with RESP3), and these few lines
-behave the same on both. Source of the protocol: redis.io, "Redis serialization protocol specification".
+Not Debian's python3-redis: its replies change shape between the releases of Debian 12 and 13 (and with RESP3), and these few
+lines behave the same on both. Source of the protocol: redis.io, "Redis serialization protocol specification".
 """
 
 import socket
@@ -19,7 +19,7 @@ class ReplyError(Exception):
 class Connection:
     """A connection that is authenticated and named; every call ends within `timeout` seconds or raises OSError."""
 
-    def __init__(  # noqa: PLR0913 (one address, one user, one limit: nothing to group)
+    def __init__(
         self,
         address: Address,
         *,

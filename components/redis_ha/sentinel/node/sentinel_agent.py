@@ -1,7 +1,7 @@
 """The agent of a Sentinel: makes itself known to the data nodes, and gives its Sentinel a master to monitor, once.
 
-What Sentinel knows from then on is its own: this agent never changes a monitored master again, it only goes on showing the way to
-data nodes that have lost their list of Sentinels.
+What Sentinel knows from then on is its own: this agent never changes a monitored master again, it only goes on showing the way
+to data nodes that have lost their list of Sentinels.
 """
 
 import time
@@ -85,7 +85,7 @@ class SentinelAgent:
         write_privately(self._config.agent_directory / CONFIGURED, "SENTINEL SET was done once; later changes are not undone\n")
 
     def _look_at_seeds(self) -> tuple[list[Seed], set[Address]]:
-        """Ask every data node of the first boot's list, holding a connection by which peers and data nodes find this Sentinel."""
+        """Ask every data node of the first boot's list, holding a connection by which others find this Sentinel."""
         seeds: list[Seed] = []
         found: set[Address] = set()
         for host in self._config.data_seeds:

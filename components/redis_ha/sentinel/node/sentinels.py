@@ -14,7 +14,7 @@ from .resp import Address, Connection, Reply, ReplyError, client_list, pairs, te
 ASK_TIMEOUT_S = 0.5
 # The connection that a Sentinel's agent holds to a data node is named so, followed by `<address>:<port>` of the Sentinel.
 PRESENCE = "redis-ha-sentinel-"
-# Sentinel names its own connections `sentinel-<first 8 of its id>-cmd` and `-pubsub` (redis/redis src/sentinel.c, sentinelSetClientName).
+# Sentinel names its own connections `sentinel-<first 8 of its id>-cmd` and `-pubsub` (src/sentinel.c, sentinelSetClientName).
 SENTINEL_OWN = "sentinel-"
 # Addresses of Sentinels that a node keeps. Replaced Sentinels leave theirs behind; the least recently seen ones go first.
 KEPT_ADDRESSES = 24
@@ -97,8 +97,8 @@ def ask_all(config: NodeConfig, addresses: Iterable[Address]) -> list[Answer]:
 def addresses_among_clients(reply: Reply, sentinel_port: int, username: str) -> set[Address]:
     """Find the Sentinels among a data node's clients.
 
-    Only connections of the Sentinels' own user count: any client may choose any name. A Sentinel's own connection names no port,
-    all Sentinels of a cluster listen on the same one.
+    Only connections of the Sentinels' own user count: any client may choose any name. A Sentinel's own connection names no
+    port, all Sentinels of a cluster listen on the same one.
     """
     found: set[Address] = set()
     for client in client_list(reply):

@@ -1,0 +1,239 @@
+"""The boot protocol with real processes: what the agents, Redis and Sentinel do together when nodes die and come back.
+
+One cluster for the module; every test finds it whole and leaves it whole.
+"""
+
+import json
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from node_cluster import PYTHON, LoopbackCluster, LoopbackNode, Prober, running, wait_until
+
+from redis_ha.sentinel.node.config import NOWHERE
+from redis_ha.sentinel.node.resp import Connection, ReplyError
+
+pytestmark = pytest.mark.timeout(120)
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LoopbackCluster]:
+    with running(tmp_path_factory.mktemp("cluster")) as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def cluster(shared: LoopbackCluster) -> LoopbackCluster:
+    shared.wait_whole()
+    return shared
+
+
+def write(cluster: LoopbackCluster, key: str, value: str) -> None:
+    """Write as the application does, and see that every replica has it: a kill that follows at once proves something then."""
+
+    def written() -> bool:
+        try:
+            master = cluster.master()
+            connection = Connection(
+                (master.address, master.port), username="application", password=cluster.passwords.application, timeout=2
+            )
+            connection.call("SET", key, value)
+            replicas = connection.call("WAIT", len(cluster.data) - 1, 1000)
+            connection.close()
+        except (OSError, ReplyError, ValueError):
+            return False
+        return replicas == len(cluster.data) - 1
+
+    wait_until(written, 20, f"{key} written everywhere")
+
+
+def assert_everywhere(cluster: LoopbackCluster, key: str, value: str) -> None:
+    for node in cluster.data:
+        wait_until(lambda node=node: node.call("GET", key) == value, 10, f"{key} on {node.slot.name}")  # type: ignore[misc]
+
+
+def test_begins_with_slot_0_as_the_only_master(cluster: LoopbackCluster) -> None:
+    assert cluster.master().slot.key == "data-0"
+
+
+def test_all_sentinels_have_the_settings_and_the_seeded_ids(cluster: LoopbackCluster) -> None:
+    for node in cluster.sentinels:
+        assert node.call("SENTINEL", "MYID") == node.slot.sentinel_id
+        reply = node.call("SENTINEL", "MASTER", "proc")
+        fields = dict(zip(reply[::2], reply[1::2], strict=True))  # type: ignore[index]
+        assert (fields["down-after-milliseconds"], fields["failover-timeout"], fields["quorum"]) == ("1000", "4000", "2")
+        assert node.call("SENTINEL", "CKQUORUM", "proc").startswith("OK")  # type: ignore[attr-defined]
+
+
+def test_no_password_in_any_log_or_argument(cluster: LoopbackCluster) -> None:
+    for node in cluster.nodes.values():
+        for name, process in node.processes.items():
+            assert process.popen is not None
+            arguments = Path(f"/proc/{process.popen.pid}/cmdline").read_text()
+            for password in vars(cluster.passwords).values():
+                assert password not in node.log(name)
+                assert password not in arguments
+
+
+@pytest.mark.parametrize(
+    "command", [("CONFIG", "GET", "*"), ("FLUSHALL",), ("REPLICAOF", "NO", "ONE"), ("PUBLISH", "any", "x")]
+)
+def test_the_application_may_not_administer_nor_publish(cluster: LoopbackCluster, command: tuple[str, ...]) -> None:
+    with pytest.raises(ReplyError, match="NOPERM"):
+        cluster.master().call(*command, user="application")
+
+
+def test_nobody_comes_in_without_a_user(cluster: LoopbackCluster) -> None:
+    for node in cluster.nodes.values():
+        with pytest.raises(ReplyError, match="WRONGPASS"):
+            Connection((node.address, node.port), username="default", password="", timeout=1)
+
+
+def test_the_killed_master_comes_back_as_a_replica_and_takes_no_write(cluster: LoopbackCluster) -> None:
+    write(cluster, "before-kill", "1")
+    old = cluster.master()
+    with Prober(cluster) as prober:
+        wait_until(lambda: bool(prober.acknowledged), 5, "a first write")
+        old.kill()
+        wait_until(lambda: any(node is not old for node in cluster.masters()), 20, "a failover")
+        wait_until(lambda: prober.acknowledged[-1].node != old.slot.key, 20, "a write after the failover")
+        back = time.monotonic()
+        old.start()
+        cluster.wait_whole()
+        time.sleep(1)
+    prober.assert_one_at_a_time()
+    assert not [write for write in prober.acknowledged if write.node == old.slot.key and write.answered > back]
+    assert old.role() == "slave"
+    assert_everywhere(cluster, "before-kill", "1")
+
+
+def test_a_crashed_master_that_is_back_at_once_goes_through_the_gate(cluster: LoopbackCluster) -> None:
+    """systemd restarts redis-server within a second; the agent lives on. Whoever is master afterwards, there is one."""
+    write(cluster, "before-crash", "1")
+    master = cluster.master()
+    with Prober(cluster) as prober:
+        wait_until(lambda: bool(prober.acknowledged), 5, "a first write")
+        master.processes["server"].end()
+        master.processes["server"].start()
+        cluster.wait_whole()
+        count = len(prober.acknowledged)
+        wait_until(lambda: len(prober.acknowledged) > count, 10, "writes go on")
+    prober.assert_one_at_a_time()
+    assert_everywhere(cluster, "before-crash", "1")
+
+
+def test_all_restarted_at_once_keep_their_data_and_agree(cluster: LoopbackCluster) -> None:
+    write(cluster, "before-restart", "1")
+    with Prober(cluster) as prober:
+        wait_until(lambda: bool(prober.acknowledged), 5, "a first write")
+        for node in cluster.nodes.values():
+            node.kill()
+        for node in cluster.nodes.values():
+            node.start()
+        cluster.wait_whole()
+        count = len(prober.acknowledged)
+        wait_until(lambda: len(prober.acknowledged) > count, 20, "writes go on")
+    prober.assert_one_at_a_time()
+    assert_everywhere(cluster, "before-restart", "1")
+
+
+def test_a_wiped_master_is_not_made_master_again(cluster: LoopbackCluster) -> None:
+    """Without the gate it would come back empty before the Sentinels miss it, and its replicas would empty themselves."""
+    write(cluster, "before-wipe", "1")
+    wiped = cluster.master()
+    with Prober(cluster) as prober:
+        wait_until(lambda: bool(prober.acknowledged), 5, "a first write")
+        back = time.monotonic()
+        wiped.kill()
+        wiped.wipe_data()
+        wiped.start()
+        wait_until(lambda: any(node is not wiped for node in cluster.masters()), 20, "a failover")
+        cluster.wait_whole()
+    prober.assert_one_at_a_time()
+    assert not [write for write in prober.acknowledged if write.node == wiped.slot.key and write.answered > back + 0.5]
+    assert "held back" in wiped.log()
+    assert_everywhere(cluster, "before-wipe", "1")
+
+
+def test_an_old_master_that_lost_its_disk_takes_the_data_from_the_new_one(cluster: LoopbackCluster) -> None:
+    write(cluster, "before-loss", "1")
+    old = cluster.master()
+    old.kill()
+    wait_until(lambda: any(node is not old for node in cluster.masters()), 20, "a failover")
+    old.wipe_data()
+    with Prober(cluster) as prober:
+        old.start()
+        cluster.wait_whole()
+        wait_until(lambda: bool(prober.acknowledged), 10, "writes go on")
+    prober.assert_one_at_a_time()
+    assert old.slot.key not in prober.turns()
+    assert_everywhere(cluster, "before-loss", "1")
+
+
+def test_a_replaced_sentinel_adopts_and_is_no_further_voter(cluster: LoopbackCluster) -> None:
+    old = cluster.nodes["sentinel-2"]
+    old.kill()
+    new = cluster.replaced("sentinel-2", old.address.rsplit(".", 1)[0] + ".99")
+    new.start()
+    cluster.wait_whole()  # num-other-sentinels is 2 on every one: no ghost
+    assert new.call("SENTINEL", "MYID") == old.slot.sentinel_id
+    assert "adopt:" in new.log("agent")
+
+
+def test_a_replaced_data_node_joins_as_a_replica(cluster: LoopbackCluster) -> None:
+    write(cluster, "before-replacement", "1")
+    old = next(node for node in cluster.data if node.role() == "slave")
+    old.kill()
+    new = cluster.replaced(old.slot.key, old.address.rsplit(".", 1)[0] + ".98")
+    new.start()
+    cluster.wait_whole()
+    assert_everywhere(cluster, "before-replacement", "1")
+
+
+def test_installing_again_changes_no_file(cluster: LoopbackCluster) -> None:
+    """A re-run of user-data writes the seeds anew: role, epoch and everything learnt stay."""
+    node = cluster.sentinels[0]
+    node.kill()
+    state = Path(node.layout.state)
+    files = {path: path.read_bytes() for path in state.rglob("*") if path.is_file()}
+    assert state / "config/sentinel.conf" in files
+    seeds = {path: path.read_text() for path in Path(node.layout.seed).iterdir() if path.name != "manifest.json"}
+    for seed in seeds:
+        seed.write_text("sentinel monitor proc 192.0.2.1 6379 1\n")
+    subprocess.run([PYTHON, "-m", "redis_ha_node", "install"], env=node.environment(), check=True, timeout=20)
+    assert {path: path.read_bytes() for path in state.rglob("*") if path.is_file()} == files
+    for seed, content in seeds.items():
+        seed.write_text(content)
+    node.start()
+    cluster.wait_whole()
+
+
+def test_the_agent_finds_sentinels_again_after_losing_everything(cluster: LoopbackCluster) -> None:
+    """The whole state directory of a replica is gone: it is seeded anew and found through the Sentinels' own connections."""
+    node: LoopbackNode = next(node for node in cluster.data if node.role() == "slave" and node.slot.generation == 0)
+    node.kill()
+    shutil.rmtree(node.layout.state)
+    node.start()
+    cluster.wait_whole()
+    book = json.loads((Path(node.layout.state) / "agent/sentinels.json").read_text())
+    assert len(book["sentinels"]) >= 3
+
+
+def test_an_unplaced_node_takes_no_write_and_is_no_candidate(cluster: LoopbackCluster) -> None:
+    """Without its agent a node stays what the unit starts: a read-only replica of nobody that Sentinels never choose."""
+    node = next(node for node in cluster.data if node.role() == "slave")
+    node.kill()
+    node._run("server", ["redis-server", f"{node.layout.state}/config/redis.conf", "--supervised", "no", "--replicaof", "127.0.0.1", "1", "--replica-priority", "0"])  # fmt: skip  # noqa: E501
+    wait_until(lambda: node.role() == "slave", 10, "the server runs")
+    info = node.info()
+    assert (info["master_host"], int(info["master_port"])) == NOWHERE
+    assert info["slave_priority"] == "0"
+    with pytest.raises(ReplyError, match="READONLY"):
+        node.call("SET", "x", "1", user="application")
+    node.kill()
+    node.start()
+    cluster.wait_whole()
+    assert node.info()["slave_priority"] == "100"
