@@ -43,7 +43,7 @@ def refuse_overlap(name: str, wanted: ipaddress.IPv4Network, state: State) -> No
         )
 
 
-def allocate(state: State, spec: MachineSpec) -> tuple[State, MachineRecord]:
+def allocate(state: State, spec: MachineSpec, image: str) -> tuple[State, MachineRecord]:
     """Give a new machine its number and addresses, none of which was used before in this stack's life."""
     vpc = state.vpcs.get(spec.vpc_id)
     if vpc is None:
@@ -61,7 +61,7 @@ def allocate(state: State, spec: MachineSpec) -> tuple[State, MachineRecord]:
         public = str(network.PUBLIC_RANGE.network_address + state.next_public)
         anchor = str(network.ANCHOR_RANGE.network_address + FIRST_ANCHOR + state.next_machine)
     record = MachineRecord(
-        spec, state.next_machine, str(private), public, anchor, datetime.now(UTC).isoformat(timespec="seconds")
+        spec, image, state.next_machine, str(private), public, anchor, datetime.now(UTC).isoformat(timespec="seconds")
     )
     state = replace(
         with_machine(state, record),

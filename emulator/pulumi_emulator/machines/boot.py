@@ -22,6 +22,8 @@ REBOOT_STATUS: Final = (
     133  # systemd-nspawn --keep-unit ends so when the machine asks for a reboot (systemd src/nspawn/nspawn.c)
 )
 PR_SET_PDEATHSIG: Final = 1  # linux/prctl.h
+# A machine may set its own network's kernel settings (/proc/sys/net), not the host's others (systemd docs/ENVIRONMENT.md).
+NSPAWN_SETTINGS: Final = {"SYSTEMD_NSPAWN_API_VFS_WRITABLE": "network"}
 CONTROL_GROUPS: Final = Path("/sys/fs/cgroup")
 
 

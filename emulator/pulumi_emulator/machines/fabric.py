@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Final
 
-from pulumi_emulator.machines import metadata, network, nft, processes
+from pulumi_emulator.machines import network, nft, processes
 from pulumi_emulator.machines.state import MachineRecord, State, VpcRecord
+
+METADATA: Final = "pulumi_emulator.machines.metadata"  # run as a module of its own, so not imported here
 
 
 class Fabric:
@@ -25,7 +28,7 @@ class Fabric:
         for vpc in state.vpcs.values():
             network.ensure_client(self.names, vpc.index, vpc.ip_range)
         if not self.metadata_services():
-            argv = [sys.executable, "-m", metadata.__name__, str(self.folder)]
+            argv = [sys.executable, "-m", METADATA, str(self.folder)]
             processes.spawn_detached(network.inside(self.names.router, argv), self.folder / "metadata.log")
 
     def apply_filter(self, state: State) -> None:
@@ -47,7 +50,7 @@ class Fabric:
 
     def metadata_services(self) -> list[processes.Process]:
         """Return the stack's metadata service (more than one only after a crash in between)."""
-        return processes.running_with(["-m", metadata.__name__, str(self.folder)])
+        return processes.running_with(["-m", METADATA, str(self.folder)])
 
 
 def addresses_of(record: MachineRecord) -> list[str]:

@@ -112,12 +112,12 @@ class Host:
         """
         if not MACHINE_ID.fullmatch(spec.machine_id):
             raise EmulatorError(f"machine id {spec.machine_id!r} is not made of letters, digits, '.', '_' and '-'")
-        images.ensure_image(self.home, spec.image, lambda _: None)
+        image = images.ensure_image(self.home, spec.image, lambda _: None)
         with self.store.lock():
             state = self.store.load()
             record = state.machines.get(spec.machine_id)
             if record is None:
-                state, record = allocation.allocate(state, spec)
+                state, record = allocation.allocate(state, spec, image.name)
                 write_atomically(self.store.user_data(spec.machine_id), spec.user_data)
                 self.store.save(state)
             self.fabric.ensure(state)
@@ -132,7 +132,7 @@ class Host:
     def update_machine(
         self, machine_id: str, *, name: str | None = None, size: str | None = None, tags: Sequence[str] | None = None
     ) -> Machine:
-        """Change what the cloud changes in place; firewalls follow the tags. The name inside the machine stays, as on a cloud."""
+        """Change what the cloud changes in place; firewalls follow the tags. The host name inside stays, as on a cloud."""
         with self.store.lock():
             state = self.store.load()
             record = _record(state, machine_id)
@@ -277,7 +277,7 @@ class Host:
 
     def _start(self, record: MachineRecord) -> None:
         spec = record.spec
-        image = images.image_path(self.home, spec.image)
+        image = images.folder_of(self.home) / record.image
         if not image.is_dir():
             raise EmulatorError(f"image {spec.image} of machine {spec.name} is gone from {image.parent}: run `up` again")
         keeper.start(self.store.folder, spec.machine_id, self.store.disk(spec.machine_id), image)

@@ -62,7 +62,30 @@ DISABLED_UNITS: Final = ("apt-daily.timer", "apt-daily-upgrade.timer", "fstrim.t
 RESOLVERS: Final = ("67.207.67.3", "67.207.67.2")  # what DigitalOcean's metadata names as dns.nameservers
 # A build takes some 700 MB for its files and downloads, and the result 250 MB; below this it would end half way.
 BUILD_DISK_SPACE: Final = 2 * 1024**3
-LAYOUT: Final = 3  # raise it when `_customize` changes: images of an older layout are then built anew
+# Settings that belong to the whole host's kernel. A droplet has a kernel of its own, so user data sets them; here files take
+# the machine's value and show it, and the host's kernel stays as it is.
+KERNEL_SETTINGS: Final = (
+    "/proc/sys/vm/overcommit_memory",
+    "/proc/sys/vm/swappiness",
+    "/sys/kernel/mm/transparent_hugepage/defrag",
+    "/sys/kernel/mm/transparent_hugepage/enabled",
+)
+KERNEL_UNIT: Final = f"""\
+[Unit]
+Description=Stand-ins for the kernel settings that machines of the emulator share
+DefaultDependencies=no
+Before=systemd-sysctl.service sysinit.target
+
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecStart=/bin/sh -ec 'mkdir -p /run/emulator-kernel; for path in {" ".join(KERNEL_SETTINGS)}; do \
+  file=/run/emulator-kernel/$$(basename $$path); cat $$path > $$file; mount --bind $$file $$path; done'
+
+[Install]
+WantedBy=sysinit.target
+"""
+LAYOUT: Final = 4  # raise it when `_customize` changes: images of an older layout are then built anew
 
 CLOUD_INIT_SETTINGS: Final = """\
 # A machine of the emulator: the seed takes the place of the cloud's own data source, addresses are given from outside.
@@ -101,15 +124,22 @@ def recipe_of(slug: str) -> Recipe:
     return recipe
 
 
+def folder_of(home: Path) -> Path:
+    """Return the folder that images lie in."""
+    return home / "images"
+
+
 def image_path(home: Path, slug: str) -> Path:
     """Return where an image lies, whether it is built or not: a changed recipe has another folder."""
     recipe = recipe_of(slug)
-    text = json.dumps(asdict(recipe) | {"settings": CLOUD_INIT_SETTINGS, "disabled": DISABLED_UNITS}, sort_keys=True)
-    return home / "images" / f"{slug}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
+    text = json.dumps(
+        asdict(recipe) | {"texts": [CLOUD_INIT_SETTINGS, KERNEL_UNIT], "disabled": DISABLED_UNITS}, sort_keys=True
+    )
+    return folder_of(home) / f"{slug}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
 
 
 def ensure_image(home: Path, slug: str, report: Callable[[str], None]) -> Path:
-    """Return an image's folder, building it first when it is not there (once, also when two commands ask at the same time)."""
+    """Return an image's folder, building it first when it is not there (once, also when two commands ask together)."""
     target = image_path(home, slug)
     if target.is_dir():
         return target
@@ -199,6 +229,10 @@ def _customize(root: Path) -> None:
     for unit in DISABLED_UNITS:
         for link in root.joinpath("etc/systemd/system").glob(f"*.wants/{unit}"):
             link.unlink()
+    units = root / "etc/systemd/system"
+    units.joinpath("emulator-kernel.service").write_text(KERNEL_UNIT)
+    units.joinpath("sysinit.target.wants").mkdir(exist_ok=True)
+    units.joinpath("sysinit.target.wants/emulator-kernel.service").symlink_to("/etc/systemd/system/emulator-kernel.service")
     lists = root / "var/lib/apt/lists"
     shutil.rmtree(lists, ignore_errors=True)
     lists.joinpath("partial").mkdir(parents=True)

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Final
 
 from pulumi_emulator.errors import EmulatorError
-from pulumi_emulator.machines import boot, processes, supervisor
+from pulumi_emulator.machines import boot, processes
 from pulumi_emulator.machines.processes import Process
 
+SUPERVISOR: Final = "pulumi_emulator.machines.supervisor"  # run as a module of its own, so not imported here
 BOOT_TIMEOUT: Final = 60.0  # seconds until a machine's init runs; 0.3 s on an idle host
 ALIVE: Final = frozenset({"starting", "running"})
 
@@ -21,7 +22,7 @@ def start(folder: Path, machine_id: str, disk: Path, image: Path) -> None:
         return _wait(disk, supervisors(folder, machine_id))
     stop(folder, machine_id, disk)  # what an ended or killed supervisor may have left
     disk.joinpath("status.json").unlink(missing_ok=True)
-    argv = [sys.executable, "-m", supervisor.__name__, str(folder), machine_id, str(image)]
+    argv = [sys.executable, "-m", SUPERVISOR, str(folder), machine_id, str(image)]
     return _wait(disk, [processes.spawn_detached(argv, disk / "supervisor.log")])
 
 
@@ -34,7 +35,7 @@ def stop(folder: Path, machine_id: str, disk: Path) -> None:
 
 def supervisors(folder: Path, machine_id: str | None = None) -> list[Process]:
     """Return the running supervisors of a machine, or of the whole stack."""
-    return processes.running_with(["-m", supervisor.__name__, str(folder), *([machine_id] if machine_id else [])])
+    return processes.running_with(["-m", SUPERVISOR, str(folder), *([machine_id] if machine_id else [])])
 
 
 def containers() -> list[tuple[Process, str]]:

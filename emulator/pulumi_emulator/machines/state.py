@@ -37,6 +37,7 @@ class MachineRecord:
     """A machine as recorded: what was asked, what it was given, and whether it should run."""
 
     spec: MachineSpec
+    image: str  # the folder of the image as it was then: a later recipe must not slip under a disk
     index: int
     private_ip: str
     public_ip: str | None

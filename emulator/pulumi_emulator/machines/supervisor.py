@@ -64,6 +64,7 @@ def run_once(store: StateStore, machine_id: str, image: Path, own: Process | Non
         with disk.joinpath("console.log").open("ab") as console:
             nspawn = subprocess.Popen(
                 boot.nspawn_command(root, namespace),
+                env=os.environ | boot.NSPAWN_SETTINGS,
                 stdin=subprocess.DEVNULL,
                 stdout=console,
                 stderr=console,
