@@ -37,7 +37,8 @@ class Commands(click.Group):
         try:
             return super().invoke(ctx)
         except EmulatorError as error:
-            click.echo(f"error: {error}", err=True)
+            for line in str(error).splitlines():
+                click.echo(f"error: {line}", err=True)
             ctx.exit(1)
         except KeyboardInterrupt:
             click.echo("error: interrupted", err=True)
@@ -50,7 +51,8 @@ def main() -> None:
 
 
 def _console() -> Console:
-    return Console(soft_wrap=True)
+    # Into a file or a pipe nothing is cut to a terminal's width.
+    return Console(soft_wrap=True) if sys.stdout.isatty() else Console(soft_wrap=True, width=200)
 
 
 def _existing(stack: str, program: Path) -> StackFolder:

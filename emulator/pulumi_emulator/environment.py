@@ -42,11 +42,15 @@ ALLOWED: Final = frozenset(
     }
 )
 ALLOWED_PREFIXES: Final = ("LC_", "COVERAGE_")
+# Stands in for every credential of an emulated provider.
+PLACEHOLDER: Final = "emulated"
 # A library that looks for credentials in its usual places finds none.
 BLINDFOLD: Final = {
     "AWS_EC2_METADATA_DISABLED": "true",
     "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
     "AWS_CONFIG_FILE": os.devnull,
+    # Programs that insist on a token find one, which no real account has.
+    "DIGITALOCEAN_TOKEN": PLACEHOLDER,
 }
 
 

@@ -39,14 +39,14 @@ class InlineProgram:
         """Run the program once; a failure is kept in `error` and raised as Pulumi's RunError."""
         self.error = None
         self._add_secret_config()
-        try:
-            with _as_main_program(self.program.main):
+        with _as_main_program(self.program.main):
+            try:
                 runpy.run_path(str(self.program.main), run_name="__main__")
-        except SystemExit as stop:
-            if stop.code not in (None, 0):
-                self.error = stop.code if isinstance(stop.code, str) else f"the program ended with status {stop.code}"
-        except Exception as error:  # noqa: BLE001 - whatever a program raises
-            self.error = describe(error, self.program.folder)
+            except SystemExit as stop:
+                if stop.code not in (None, 0):
+                    self.error = stop.code if isinstance(stop.code, str) else f"the program ended with status {stop.code}"
+            except Exception as error:  # noqa: BLE001 - whatever a program raises
+                self.error = describe(error, self.program.main.parent)
         if self.error is not None:
             raise pulumi.RunError(self.error)
 
@@ -61,19 +61,24 @@ class InlineProgram:
 
 
 def describe(error: Exception, folder: Path) -> str:
-    """Return a program's error as one line; an unexpected one with the place in the program where it came from."""
+    """Return a program's error: one line a problem.
+
+    An error of Pulumi's for this purpose, or of a class that the program itself defines, is a word to the user; any other one
+    is a defect in the program, and named with the place that it came from.
+    """
     if isinstance(error, pulumi.InputPropertyError):
         return f"{error.property_path}: {error.reason}"
     if isinstance(error, pulumi.InputPropertiesError):
         details = "; ".join(f"{item['property_path']}: {item['reason']}" for item in error.errors or [])
         return f"{error.message}: {details}" if error.message and details else details or error.message
-    message = " ".join(str(error).split()) or type(error).__name__
-    if isinstance(error, EXPECTED_ERRORS):
+    message = str(error).strip()
+    own_class = type(error).__module__ == "__main__" or _lies_in(type(error).__module__.partition(".")[0], folder)
+    if message and (own_class or isinstance(error, EXPECTED_ERRORS)):
         return message
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if Path(frame.filename).is_relative_to(folder)]
     own = [frame for frame in frames if "site-packages" not in frame.filename]
     place = f" ({Path(own[-1].filename).relative_to(folder)} line {own[-1].lineno})" if own else ""
-    return f"{type(error).__name__}: {message}{place}"
+    return f"{type(error).__name__}: {' '.join(message.split())}{place}"
 
 
 @contextlib.contextmanager

@@ -1,7 +1,7 @@
 """A program's folder: what Pulumi.yaml and Pulumi.<stack>.yaml say, and the copies that the engine works with.
 
-The program's folder is only read. Provider settings of emulated packages are dropped (there is no account to talk to);
-values that are encrypted cannot be read here and must be given in plain text for the emulated stack.
+The program's folder is only read. Credentials of emulated providers are replaced by a placeholder (there is no account to
+talk to); other values that are encrypted cannot be read here and must be given in plain text for the emulated stack.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import yaml
 
+from pulumi_emulator.environment import PLACEHOLDER
 from pulumi_emulator.errors import EmulatorError
 from pulumi_emulator.rules import PACKAGES
 from pulumi_emulator.stacks import StackFolder, check_name
@@ -115,6 +116,9 @@ def _resolved(
     secret: dict[str, Any] = {}
     for key in [*config, *(key for key in overlay if key not in config)]:
         if key.split(":")[0] in PACKAGES:
+            # There is no account to talk to; a program that reads its provider's settings finds something.
+            credential = key.endswith("oken") or list(_encrypted_at(config.get(key), key))
+            plain[key] = PLACEHOLDER if credential else config.get(key)
             continue
         encrypted = list(_encrypted_at(config.get(key), key))
         value = overlay.get(key, config.get(key))

@@ -85,7 +85,7 @@ class Session:
             if self.inline is not None and self.inline.error is not None:
                 raise EmulatorError(self.inline.error) from None
             if progress.errors:
-                raise EmulatorError("\nerror: ".join(progress.errors)) from None
+                raise EmulatorError("\n".join(progress.errors)) from None
             raise EmulatorError(f"{what} failed: {_last_words(str(error))}") from None
 
     def check_fingerprint(self, progress: Progress) -> None:
@@ -272,7 +272,8 @@ def _counts(changes: dict[str, int]) -> str:
 
 def _summary(progress: Progress, *, planned: bool = False) -> str:
     changed = {name: count for name, count in progress.changes.items() if name != "same"}
-    same = progress.changes.get("same", 0)
+    # The stack itself is one of the engine's resources.
+    same = max(progress.changes.get("same", 0) - 1, 0)
     if not changed:
         return f"no changes ({same} resources)"
     return ("would be: " if planned else "") + _counts(changed) + (f", {same} unchanged" if same else "")
