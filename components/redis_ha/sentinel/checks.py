@@ -47,6 +47,10 @@ class Checks:
             near = difflib.get_close_matches(name, names, 1)
             self.refuse(name, f"no such argument{f'; did you mean {near[0]}?' if near else ''}")
 
+    def refused(self, argument: str) -> bool:
+        """Tell whether an argument has been refused already."""
+        return any(name == argument for name, _ in self.problems)
+
     def text(self, argument: str, default: str | None, pattern: re.Pattern[str], hint: str) -> str:
         """Read text of a form; without a default it has to be given."""
         value = self.args.get(argument)
@@ -86,16 +90,16 @@ class Checks:
     def whole(self, argument: str, default: int, low: int, high: int) -> int:
         """Read a whole number between two limits; callers in other languages send 3.0 for 3."""
         value = self.args.get(argument)
-        return default if value is None else self.number(argument, value, low, high)
+        return default if value is None else self.number(argument, value, low, high, default)
 
-    def number(self, argument: str, value: object, low: int, high: int) -> int:
-        """Check a whole number between two limits."""
-        if isinstance(value, bool) or not isinstance(value, int | float) or value != int(value):
+    def number(self, argument: str, value: object, low: int, high: int, default: int) -> int:
+        """Check a whole number between two limits; a bad one is noted, and the default goes on in its place."""
+        if isinstance(value, bool) or not isinstance(value, int | float) or value % 1 != 0:
             self.refuse(argument, f"{value!r} is no whole number; use {low} to {high}")
-            return low
+            return default
         if not low <= value <= high:
             self.refuse(argument, f"{value:g} is out of range; use {low} to {high}")
-            return min(max(int(value), low), high)
+            return default
         return int(value)
 
     def texts(self, argument: str, pattern: re.Pattern[str], hint: str) -> tuple[str, ...]:

@@ -329,7 +329,7 @@ def _slots(checks: Checks, name: str, replicas: int, sentinels: int) -> tuple[Sl
     for key, value in checks.mapping("generations").items():
         if not GENERATION_KEY.fullmatch(key) or key not in known:
             checks.refuse("generations", f"{key!r} is no slot of this cluster; it has {', '.join(sorted(known))}")
-        generations[key] = checks.number(f"generations.{key}", value, 0, MAX_GENERATION)
+        generations[key] = checks.number(f"generations.{key}", value, 0, MAX_GENERATION, 0)
     return tuple(Slot(name, kind, index, generations.get(f"{kind}-{index}", 0)) for kind, index in keys)
 
 
@@ -362,7 +362,7 @@ def _vpc(checks: Checks) -> str | None:
 def _maxmemory(checks: Checks, data_size: str) -> int:
     memory = memory_of_size(data_size)
     if checks.args.get("maxmemory_mb") is None:
-        if memory is None:
+        if memory is None and not checks.refused("data_size"):
             checks.refuse("maxmemory_mb", f"the size {data_size!r} does not name its memory; set maxmemory_mb")
         return int((memory or MIN_MAXMEMORY_MB) * MAXMEMORY_FRACTION)
     wanted = checks.whole("maxmemory_mb", MIN_MAXMEMORY_MB, MIN_MAXMEMORY_MB, 10_000_000)

@@ -52,7 +52,8 @@ def main() -> int:
     seed_directory = Path(os.environ.get(SEED_VARIABLE, SEED_DIRECTORY))
     seeds = json.loads((seed_directory / "manifest.json").read_text())
     state = state_directory()
-    state.mkdir(mode=0o755, parents=True, exist_ok=True)
+    state.mkdir(parents=True, exist_ok=True)
+    state.chmod(0o755)  # the units' umask is 0077, and Redis has to get to its directories through this one
     for name in (*REDIS_DIRECTORIES, AGENT_DIRECTORY):
         directory = state / name
         directory.mkdir(mode=0o700, exist_ok=True)

@@ -1,0 +1,162 @@
+"""A SentinelCluster's user-data on machines that really boot it: six machines, their reboots, and a lost disk."""
+
+import json
+from collections.abc import Iterator
+
+import pytest
+from sentinel_machines import BOOT_S, Machines, booted, probing, wait_until
+
+pytestmark = [pytest.mark.machines, pytest.mark.timeout(600)]
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machines]:
+    with booted(tmp_path_factory.mktemp("machines"), "debian-13-x64") as machines:
+        machines.wait_whole(BOOT_S)
+        yield machines
+
+
+@pytest.fixture
+def machines(shared: Machines) -> Machines:
+    shared.wait_whole(120)
+    return shared
+
+
+def assert_clean_boot(machines: Machines) -> None:
+    for name in machines.addresses:
+        machines.inside(name, "cloud-init", "status", "--wait", timeout=120)
+        status = json.loads(machines.inside(name, "cloud-init", "status", "--format", "json", check=False))
+        assert (status["status"], status["errors"]) == ("done", []), f"{name}: {status}"
+        failed = machines.inside(name, "systemctl", "list-units", "--state=failed", "--no-legend", "--plain")
+        assert failed == "", f"{name}: {failed}"
+
+
+def test_boots_without_error_and_agrees(machines: Machines) -> None:
+    assert_clean_boot(machines)
+    for name in machines.sentinels:
+        assert machines.ask(name, "SENTINEL", "CKQUORUM", machines.plan.master_name).startswith("OK 3 usable")
+
+
+def test_debians_own_units_never_ran(machines: Machines) -> None:
+    for name in machines.addresses:
+        for unit in ("redis-server.service", "redis-sentinel.service"):
+            assert machines.inside(name, "systemctl", "is-enabled", unit, check=False) == "masked"
+            assert machines.inside(name, "systemctl", "is-active", unit, check=False) == "inactive"
+
+
+def test_packages_are_held(machines: Machines) -> None:
+    assert "redis-server" in machines.inside(machines.data[0], "apt-mark", "showhold").split()
+
+
+def test_user_data_is_for_root_only(machines: Machines) -> None:
+    url = "http://169.254.169.254/metadata/v1/user-data"
+    fetch = f"import urllib.request as u; print(len(u.urlopen('{url}', timeout=3).read()))"
+    for name in (machines.data[0], machines.sentinels[0]):
+        assert int(machines.inside(name, "python3", "-c", fetch)) > 1000
+        refused = machines.inside(
+            name,
+            "sh",
+            "-c",
+            f'setpriv --reuid=redis --regid=redis --clear-groups python3 -c "{fetch}" 2>&1 || true',
+            timeout=30,
+        )
+        assert "timed out" in refused
+
+
+def test_secrets_are_in_no_readable_file_and_no_argument(machines: Machines) -> None:
+    name = machines.data[0]
+    found = machines.inside(name, "find", "/etc/redis-ha/seed", "/var/lib/redis-ha", "-type", "f", "-perm", "/077")
+    assert found == ""
+    arguments = machines.inside(name, "sh", "-c", "cat /proc/[0-9]*/cmdline | tr '\\0' ' '")
+    journal = machines.inside(name, "journalctl", "--no-pager", "-q")
+    for password in vars(machines.passwords).values():
+        assert password not in arguments
+        assert password not in journal
+
+
+def test_running_user_data_again_changes_nothing(machines: Machines) -> None:
+    name = machines.sentinels[0]
+    before = machines.sentinel_view(name)
+    machines.inside(name, "cloud-init", "single", "--name", "write_files", "--frequency", "always")
+    machines.inside(name, "cloud-init", "single", "--name", "runcmd", "--frequency", "always")
+    machines.inside(name, "cloud-init", "single", "--name", "scripts_user", "--frequency", "always", timeout=120)
+    machines.inside(name, "systemctl", "restart", "redis-ha-sentinel.service")
+    machines.wait_whole()
+    after = machines.sentinel_view(name)
+    assert (after["ip"], after["config-epoch"]) == (before["ip"], before["config-epoch"])
+
+
+def test_reboot_of_all_at_once(machines: Machines) -> None:
+    machines.write_everywhere("before-reboot", "1")
+    with probing(machines) as probe:
+        probe.wait_for_write()
+        for name in machines.addresses:
+            machines.host.power_off(name)
+        for name in machines.addresses:
+            machines.host.power_on(name)
+        machines.wait_whole(BOOT_S)
+        probe.wait_for_write()
+    probe.assert_one_at_a_time()
+    assert machines.read_everywhere("before-reboot") == {"1"}
+    assert_clean_boot(machines)
+
+
+def test_reboot_of_the_old_master_after_a_failover(machines: Machines) -> None:
+    machines.write_everywhere("before-failover", "1")
+    (old,) = machines.masters()
+    with probing(machines) as probe:
+        probe.wait_for_write()
+        machines.host.power_off(old)
+        taken = probe.wait_for_write(on_other_than=old)
+        machines.host.power_on(old)
+        master = machines.wait_whole(BOOT_S)
+        probe.wait_for_write()
+    probe.assert_one_at_a_time()
+    assert master != old
+    assert not [write for write in probe.acknowledged() if write.node == old and write.sent > taken.sent]
+    assert machines.read_everywhere("before-failover") == {"1"}
+
+
+def test_wiped_data_directory_on_the_old_master(machines: Machines) -> None:
+    machines.write_everywhere("before-wipe", "1")
+    (old,) = machines.masters()
+    with probing(machines) as probe:
+        probe.wait_for_write()
+        machines.host.link(old, None, up=False)
+        taken = probe.wait_for_write(on_other_than=old)
+        machines.inside(old, "sh", "-c", "systemctl stop redis-ha-data; rm -rf /var/lib/redis-ha/data; sync")
+        machines.host.power_off(old)
+        machines.host.link(old, None, up=True)
+        machines.host.power_on(old)
+        machines.wait_whole(BOOT_S)
+        probe.wait_for_write()
+    probe.assert_one_at_a_time()
+    assert not [write for write in probe.acknowledged() if write.node == old and write.sent > taken.sent]
+    assert machines.read_everywhere("before-wipe") == {"1"}
+
+
+def test_wiped_data_directory_under_the_running_master(machines: Machines) -> None:
+    """redis-server dies and its files are gone; systemd restarts it within a second, long before the Sentinels miss it."""
+    machines.write_everywhere("before-crash", "1")
+    (old,) = machines.masters()
+    with probing(machines) as probe:
+        probe.wait_for_write()
+        machines.inside(old, "sh", "-c", "rm -rf /var/lib/redis-ha/data/*; systemctl kill -s KILL redis-ha-data.service")
+        taken = probe.wait_for_write(on_other_than=old)
+        machines.wait_whole(120)
+    probe.assert_one_at_a_time()
+    assert not [write for write in probe.acknowledged() if write.node == old and write.sent > taken.sent]
+    assert machines.read_everywhere("before-crash") == {"1"}
+
+
+def test_debian_12_boots_the_same_user_data(tmp_path_factory: pytest.TempPathFactory) -> None:
+    with booted(tmp_path_factory.mktemp("debian12"), "debian-12-x64") as machines:
+        machines.wait_whole(BOOT_S)
+        for name in machines.addresses:
+            machines.inside(name, "cloud-init", "status", "--wait", timeout=120)
+            failed = machines.inside(name, "systemctl", "list-units", "--state=failed", "--no-legend", "--plain")
+            assert failed == "", f"{name}: {failed}"
+        assert machines.info(machines.data[0])["redis_version"].startswith("7.0.")
+        wait_until(
+            lambda: machines.inside(machines.data[0], "cloud-init", "status") == "status: done", 60, "cloud-init is done"
+        )
