@@ -56,9 +56,10 @@ def _width(panel: Panel, console: Console) -> int:
 
 def _findings_text(findings: Sequence[Finding]) -> RenderableType:
     lines: list[Text] = []
+    longest = max((len(one.subject) for one in findings), default=0)
     for one in findings:
         mark, style = MARKS[one.severity]
-        lines.append(Text.assemble((f" {mark} {one.severity:<9}", style), (f"{one.subject}  ", "bold"), one.text))
+        lines.append(Text.assemble((f" {mark} {one.severity:<9}", style), (f"{one.subject:<{longest}}  ", "bold"), one.text))
     if healthy(list(findings)):
         lines.append(Text("healthy: nodes and Sentinels agree", style="bold green"))
     else:
@@ -95,7 +96,7 @@ def _as_tree(seen: Topology) -> list[tuple[str, DataNode]]:
 
 def _data_cells(node: DataNode, seen: Topology, stack: Stack) -> list[RenderableType]:
     if node.trouble:
-        return [Text(node.trouble, style="red"), "", "", "", ""]
+        return [Text("no answer", style="bold red"), "", "", "", ""]
     if node.role == "master":
         role = Text("MASTER", style="bold green" if node is seen.master() else "bold red")
         writes = Text("yes", style="green") if node.writable else Text("refused", style="bold red")
@@ -105,7 +106,7 @@ def _data_cells(node: DataNode, seen: Topology, stack: Stack) -> list[Renderable
         placed_nowhere = node.follows == NOWHERE
         role = Text("replica" if following else "placed nowhere" if placed_nowhere else f"replica of {followed}")
         writes = Text("read-only", style="dim")
-    memory = size(node.used_bytes) + (f" of {size(node.maximum_bytes)}" if node.maximum_bytes else ", no limit")
+    memory = size(node.used_bytes) + (f" of {size(node.maximum_bytes)}" if node.maximum_bytes else "")
     return [role, writes, _lag(node, seen), memory, node.version]
 
 
@@ -128,7 +129,7 @@ def lag_of(node: DataNode, seen: Topology) -> tuple[int, int] | None:
 def _sentinel_table(seen: Topology, stack: Stack, troubled: set[str]) -> Table:
     table = Table(box=None, padding=(0, 1), header_style="dim")
     for heading in ("Sentinel", "address", "names", "epoch", "knows", "quorum", "version"):
-        table.add_column(heading, no_wrap=heading != "quorum")
+        table.add_column(heading, no_wrap=True)
     for one in seen.sentinels:
         table.add_row(
             Text.assemble(_dot(one.slot.name, bool(one.trouble), troubled), f" {one.slot.name}"),
@@ -140,14 +141,14 @@ def _sentinel_table(seen: Topology, stack: Stack, troubled: set[str]) -> Table:
 
 def _sentinel_cells(one: SentinelNode, stack: Stack) -> list[RenderableType]:
     if one.trouble:
-        return [Text(one.trouble, style="red"), "", "", "", ""]
+        return [Text("no answer", style="bold red"), "", "", "", ""]
     if not one.watches:
         return [Text("no master yet", style="yellow"), "", "", "", one.version]
     named = next((slot.name for slot in stack.slots if slot.address == one.master), one.master or "?")
     live = [sum(not peer.down for peer in peers) for peers in (one.replicas, one.sentinels)]
     knows = f"{live[0]}/{len(one.replicas)} replicas, {live[1]}/{len(one.sentinels)} peers"
-    quorum = Text("OK" if one.quorum_ok else one.quorum_text, style="green" if one.quorum_ok else "red")
-    return [named, str(one.epoch), knows, Text.assemble(quorum, f" ({one.quorum} of {len(one.sentinels) + 1})"), one.version]
+    quorum = Text("OK" if one.quorum_ok else "NO", style="green" if one.quorum_ok else "bold red")
+    return [named, str(one.epoch), knows, Text.assemble(quorum, f" {one.quorum}/{len(one.sentinels) + 1}"), one.version]
 
 
 def _dot(name: str, dead: bool, troubled: set[str]) -> tuple[str, str]:

@@ -1,9 +1,9 @@
 """The way into an emulated stack's network: this command runs itself again in there, and stays outside as a guard.
 
-Emulated nodes have private addresses that only their VPC reaches, as in a cloud. The second process has nothing but that network.
-What belongs outside (the stack's outputs, the power switch) it asks of the first one through a Unix socket, in a folder that only
-this user can open; no secret is in an argument or an environment variable. Whatever becomes of the second process, the first one
-switches every machine on again whose power was cut.
+Emulated nodes have private addresses that only their VPC reaches, as in a cloud. The second process has only that network.
+What belongs outside (the stack's outputs, the power switch) it asks of the first one through a Unix socket, in a folder that
+this user alone can open; no secret is in an argument or an environment variable. Whatever becomes of the second process, the
+first switches every machine on again whose power was cut.
 """
 
 import contextlib

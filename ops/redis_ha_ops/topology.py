@@ -34,6 +34,7 @@ class DataNode:
     offset: int = 0
     attached: tuple[Attached, ...] = ()
     good_replicas: int | None = None  # INFO's min_slaves_good_slaves; absent when min-replicas-to-write is 0
+    evicted_keys: int = 0
     persistence_errors: tuple[str, ...] = ()
     settings: Mapping[str, str] = field(default_factory=dict)
 
@@ -151,6 +152,7 @@ def read_data(answers: Answers) -> DataNode:
         offset=_whole(info.get("slave_repl_offset" if replica else "master_repl_offset")),
         attached=attached,
         good_replicas=None if good is None else _whole(good),
+        evicted_keys=_whole(info.get("evicted_keys")),
         persistence_errors=tuple(
             name
             for name in ("rdb_last_bgsave_status", "aof_last_bgrewrite_status", "aof_last_write_status")

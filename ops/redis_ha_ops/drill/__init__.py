@@ -1,0 +1,3 @@
+"""Drills: break a stack on purpose, under load, and count what it cost."""
+
+__all__: list[str] = []
