@@ -127,6 +127,9 @@ def nspawn_command(root: Path, namespace: str) -> list[str]:
         "--register=no",
         "--keep-unit",
         f"--network-namespace-path={network.NAMESPACES / namespace}",
+        # A droplet may set a packet filter of its own; nspawn takes this away from a machine whose network it did not make
+        # (systemd-nspawn(1), --capability).
+        "--capability=CAP_NET_ADMIN",
         "--resolv-conf=off",
         "--timezone=off",
         "--link-journal=no",
