@@ -3,8 +3,8 @@
 `connect` makes a synchronous client, `aio.connect` one for asyncio.
 """
 
-from . import aio
-from .describe import describe
+from . import aio as aio
+from .effective import describe
 from .errors import DocumentError, NotExecutedError, OutcomeUnknownError, outcome_of
 from .policy import FailoverPolicy
 from .sync import connect
@@ -14,7 +14,6 @@ __all__ = [
     "FailoverPolicy",
     "NotExecutedError",
     "OutcomeUnknownError",
-    "aio",
     "connect",
     "describe",
     "outcome_of",

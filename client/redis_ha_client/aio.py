@@ -138,7 +138,7 @@ class Budgeted(Connection):
         failure_count: int | None = None,
         health_check_failed: bool = False,
     ) -> None:
-        """Close; inside a command without waiting for the goodbye of a node that may be gone, on which redis-py can time out."""
+        """Close; inside a command without waiting for the goodbye of a node that may be gone: redis-py may time out on it."""
         await super().disconnect(nowait or current_budget() is not None, error, failure_count, health_check_failed)
 
 

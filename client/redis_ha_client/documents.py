@@ -109,14 +109,11 @@ _OUTPUTS = {
 
 def _known(name: str, data: Mapping[str, Any]) -> None:
     version = data.get("version")
-    if isinstance(version, bool) or version != VERSION:
-        said = f"version {version}" if isinstance(version, int | float) else "no usable version"
-        remedy = (
-            "upgrade redis-ha-client"
-            if isinstance(version, int | float) and version > VERSION
-            else "pass the stack's output as it is"
-        )
-        raise DocumentError(f"{name} has {said}, this redis_ha_client knows version {VERSION}: {remedy}")
+    if isinstance(version, bool) or not isinstance(version, int | float):
+        raise DocumentError(f"{name} has no usable version: pass the stack's output as it is")
+    if version != VERSION:
+        remedy = "upgrade redis-ha-client" if version > VERSION else "pass the stack's output as it is"
+        raise DocumentError(f"{name} has version {version}, this redis_ha_client knows version {VERSION}: {remedy}")
 
 
 def _check(name: str, data: Mapping[str, Any], *, show_values: bool) -> None:

@@ -33,7 +33,7 @@ class FailoverClocks:
     min_replicas_to_write: int
 
     def one_failover_seconds(self) -> float:
-        """Return the longest time from a master's last answer to its successor's first write, if the first election succeeds."""
+        """Return the longest time from a master's last answer to its successor's first write, if one election suffices."""
         election = min(SENTINEL_ELECTION_SECONDS, self.failover_timeout_seconds)
         attach = REPLICA_ATTACH_SECONDS if self.min_replicas_to_write else 0.0
         return self.down_after_seconds + SENTINEL_PING_SECONDS + election + attach

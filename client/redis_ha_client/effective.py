@@ -22,13 +22,13 @@ from .wiring import Settings
 def describe(subject: redis.Redis | redis.asyncio.Redis | FailoverPolicy) -> dict[str, Any]:
     """Return the effective settings of a client made by `connect` (or of a policy alone) as plain data without secrets.
 
-    worst_case_seconds holds sums of time-outs: `command` is the budget, which cuts all others; `attempt` is one look-up, dial and
-    answer if everything is as slow as allowed; `one_failover` and `two_elections` are the servers' clocks. rides_over says whether
-    the budget is larger than they. Raises DocumentError for a client that `connect` did not make.
+    worst_case_seconds holds sums of time-outs: `command` is the budget, which cuts all others; `attempt` is one look-up, dial
+    and answer if everything is as slow as allowed; `one_failover` and `two_elections` are the servers' clocks. rides_over says
+    whether the budget is as large as they. Raises DocumentError for a client that `connect` did not make.
     """
     if isinstance(subject, FailoverPolicy):
         return {"policy": asdict(subject), **_fixed()}
-    pool = subject.connection_pool
+    pool = getattr(subject, "connection_pool", None)
     if not isinstance(pool, sync.MasterPool | aio.MasterPool):
         raise DocumentError(
             "describe() knows FailoverPolicy and clients made by redis_ha_client.connect or redis_ha_client.aio.connect"
