@@ -13,7 +13,7 @@ from pathlib import Path
 
 from pulumi_emulator import engine
 from pulumi_emulator.errors import EmulatorError
-from pulumi_emulator.paths import default_home
+from pulumi_emulator.stacks import emulator_home
 
 TOOLS = Path(__file__).resolve().parent
 MODULE = "github.com/pulumi/pulumi/pkg/v3"
@@ -67,7 +67,7 @@ def build(go: Path, home: Path) -> None:
 
 def main() -> None:
     """Say which engine is used; build it first when there is none. The last line is the result."""
-    home = default_home()
+    home = emulator_home()
     try:
         found = engine.find_engine(home)
     except EmulatorError:

@@ -15,7 +15,11 @@ GOOD = {"region": "ams3", "vpc_ip_range": "10.20.0.0/24", "client_sources": ["10
 
 
 def parse(block: object, secret: bool = False, **scalars: str) -> dict[str, object]:
-    raw = {"redis-ha:sentinel": json.dumps(block), "digitalocean:region": "ams3", **{f"redis-ha:{key}": value for key, value in scalars.items()}}
+    raw = {
+        "redis-ha:sentinel": json.dumps(block),
+        "digitalocean:region": "ams3",
+        **{f"redis-ha:{key}": value for key, value in scalars.items()},
+    }
     return settings.parse(raw, frozenset(["redis-ha:sentinel"] if secret else []), SCHEMA)
 
 

@@ -36,5 +36,14 @@ def test_no_file_names_a_path_of_one_machine() -> None:
 
 
 def test_top_level_holds_what_was_asked_for() -> None:
-    wanted = ["Pulumi.yaml", "Pulumi.local.yaml", "Pulumi.prod.yaml", "Pulumi.staging.yaml", "__main__.py", "components", "tests", "README.md"]
+    wanted = [
+        "Pulumi.yaml",
+        "Pulumi.local.yaml",
+        "Pulumi.prod.yaml",
+        "Pulumi.staging.yaml",
+        "__main__.py",
+        "components",
+        "tests",
+        "README.md",
+    ]
     assert [name for name in wanted if not (ROOT / name).exists()] == []
