@@ -138,8 +138,8 @@ def main() -> None:
     """Rewrite the `sdk` part of every rule table."""
     for package in RESOURCES:
         path = DATA / f"{package}.json"
-        old = json.loads(path.read_text("utf-8")) if path.exists() else {"package": package, "rules": []}
-        new = {"package": package, "sdk": table_of(package), "rules": old["rules"]}
+        rules: list[dict[str, Any]] = json.loads(path.read_text("utf-8"))["rules"] if path.exists() else []
+        new = {"package": package, "sdk": table_of(package), "rules": rules}
         path.write_text(render(new), "utf-8")
         print(f"{path.name}: {len(new['sdk']['resources'])} types, {len(new['rules'])} rules")
 

@@ -90,7 +90,7 @@ class Droplet(Handler):
                 size_of(str(size))
             except ValueError as error:
                 failures.append(Failure("size", str(error)))
-        if inputs.get("volumeIds"):
+        if isinstance(inputs.get("volumeIds"), list) and inputs["volumeIds"]:
             failures.append(Failure("volumeIds", "block storage volumes are not emulated"))
         if _known(inputs.get("backupPolicy")) and inputs.get("backups") is False:
             failures.append(Failure("backupPolicy", "can only be set when backups are enabled"))

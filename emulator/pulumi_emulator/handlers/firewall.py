@@ -36,7 +36,7 @@ class Firewall(Handler):
     @override
     def check(self, inputs: Properties) -> list[Failure]:
         failures = []
-        rules = [rule for name in DIRECTIONS for rule in inputs.get(name) or [] if isinstance(inputs.get(name), list)]
+        rules = [rule for name in DIRECTIONS if isinstance(inputs.get(name), list) for rule in inputs[name]]
         undecided = any(inputs.get(name) is UNKNOWN for name in DIRECTIONS)
         if not rules and not undecided:
             failures.append(Failure("inboundRules", "at least one inbound or outbound rule must be given"))

@@ -1,0 +1,26 @@
+"""Fixtures of the emulator's tests: a home of their own, stacks that are destroyed whatever happens."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.emulator.emulated import Emulated, test_home
+
+
+@pytest.fixture
+def emulated(tmp_path: Path) -> Iterator[Callable[..., Emulated]]:
+    """Make emulated stacks: `emulated(program, stack="dev", files={...})`; each one is destroyed at the end."""
+    made: list[Emulated] = []
+    home = test_home(tmp_path / "home")
+
+    def make(program: str, stack: str = "dev", **arguments: object) -> Emulated:
+        stack_ = Emulated.create(tmp_path / f"program-{len(made)}", home, program, stack, **arguments)  # type: ignore[arg-type]
+        made.append(stack_)
+        return stack_
+
+    yield make
+    for stack_ in made:
+        stack_.clean_up()

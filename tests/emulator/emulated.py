@@ -1,0 +1,153 @@
+"""An emulated stack for a test: a program folder, the command line in a process of its own, a look at what is left."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pulumi_emulator.stacks import StackFolder, emulator_home
+
+COMMAND_TIMEOUT_SECONDS = 240
+REAL_HOME = emulator_home()
+
+
+def test_home(path: Path) -> Path:
+    """Make an emulator home whose engine and images are those of this machine, so that nothing is built twice."""
+    path.mkdir(parents=True)
+    for shared in ("engine", "images"):
+        (REAL_HOME / shared).mkdir(parents=True, exist_ok=True)
+        (path / shared).symlink_to(REAL_HOME / shared)
+    return path
+
+
+@dataclass
+class Emulated:
+    """One stack of one program."""
+
+    program: Path
+    home: Path
+    stack: str
+    project: str
+    environment: dict[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def create(
+        cls,
+        folder: Path,
+        home: Path,
+        program: str,
+        stack: str = "dev",
+        *,
+        config: str | None = None,
+        files: Mapping[str, str] | None = None,
+        project: str = "tested",
+    ) -> Emulated:
+        """Write a program folder."""
+        folder.mkdir(parents=True)
+        (folder / "Pulumi.yaml").write_text(f"name: {project}\nruntime: python\n")
+        (folder / f"Pulumi.{stack}.yaml").write_text(config or "config: {}\n")
+        made = cls(folder, home, stack, project)
+        made.edit(program)
+        for name, text in (files or {}).items():
+            (folder / name).write_text(text)
+        return made
+
+    def edit(self, program: str) -> None:
+        """Write the program anew."""
+        (self.program / "__main__.py").write_text(program)
+
+    @property
+    def folder(self) -> StackFolder:
+        """Where the emulator keeps this stack."""
+        return StackFolder(self.home, self.project, self.stack)
+
+    def _environment(self) -> dict[str, str]:
+        return {**os.environ, "PULUMI_EMULATOR_HOME": str(self.home), "NO_COLOR": "1", **self.environment}
+
+    def _argv(self, command: str, *arguments: str) -> list[str]:
+        name, *rest = command.split()
+        return [
+            sys.executable,
+            "-m",
+            "pulumi_emulator",
+            name,
+            "--stack",
+            self.stack,
+            "--program",
+            str(self.program),
+            *rest,
+            *arguments,
+        ]
+
+    def run(self, command: str, *arguments: str, expect: int | None = 0) -> subprocess.CompletedProcess[str]:
+        """Run a command to its end; `expect` is its exit status, None for any."""
+        result = subprocess.run(
+            self._argv(command, *arguments),
+            env=self._environment(),
+            capture_output=True,
+            text=True,
+            timeout=COMMAND_TIMEOUT_SECONDS,
+            check=False,
+        )
+        assert "Traceback" not in result.stderr, result.stderr
+        if expect is not None:
+            assert result.returncode == expect, f"{command}: {result.returncode}\n{result.stdout}\n{result.stderr}"
+        return result
+
+    def start(self, command: str, *arguments: str) -> subprocess.Popen[str]:
+        """Start a command and do not wait for it."""
+        return subprocess.Popen(
+            self._argv(command, *arguments),
+            env=self._environment(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    def fails(self, command: str, *arguments: str, expect: int = 1) -> str:
+        """Run a command that must fail; return what it says after `error: `, one line a problem."""
+        result = self.run(command, *arguments, expect=expect)
+        lines = result.stderr.splitlines()
+        assert lines, result.stdout
+        assert all(line.startswith(("error: ", "note: ")) for line in lines), result.stderr
+        return "\n".join(line.removeprefix("error: ") for line in lines if line.startswith("error: "))
+
+    def outputs(self) -> dict[str, Any]:
+        """Return all outputs, secret ones too."""
+        return dict(json.loads(self.run("output --json --show-secrets").stdout))
+
+    def status(self) -> dict[str, Any]:
+        """Return the stack's status."""
+        return dict(json.loads(self.run("status --json").stdout))
+
+    def world(self) -> dict[str, dict[str, Any]]:
+        """Return what exists in the emulated cloud, by type and id."""
+        path = self.folder.path / "world.json"
+        return {} if not path.exists() else dict(json.loads(path.read_text())["records"])
+
+    def state_resources(self) -> list[dict[str, Any]]:
+        """Return the resources of the engine's state file."""
+        if not self.folder.state_file.exists():
+            return []
+        latest = json.loads(self.folder.state_file.read_text())["checkpoint"].get("latest") or {}
+        return [dict(item) for item in latest.get("resources") or []]
+
+    def clean_up(self) -> None:
+        """Destroy the stack, whatever state it is in."""
+        if self.folder.exists():
+            self.run("destroy", expect=None)
+
+
+def wait_until(condition: Any, what: str, seconds: float = 30.0) -> None:
+    """Wait until a condition holds; fail with what was waited for."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"waited {seconds} s for {what}"
+        time.sleep(0.02)
