@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from redis import exceptions
 
-from .errors import NotExecutedError, NotTheMasterError, OutcomeUnknownError, RefusedError, mark_resent
+from .errors import CertificateError, NotExecutedError, NotTheMasterError, OutcomeUnknownError, RefusedError, mark_resent
 from .policy import FailoverPolicy
 
 # What is tried again. The builtin TimeoutError is socket.timeout and asyncio.TimeoutError; MASTERDOWN comes as RefusedError.
@@ -23,6 +23,7 @@ FINAL_ERRORS = (
     exceptions.AuthenticationError,
     exceptions.AuthorizationError,
     exceptions.MaxConnectionsError,
+    CertificateError,
     NotExecutedError,
     OutcomeUnknownError,
 )

@@ -6,7 +6,10 @@ from dataclasses import dataclass, field
 from redis import exceptions
 from redis.sentinel import MasterNotFoundError
 
+from .errors import CertificateError
+
 Address = tuple[str, int]
+_FINAL = (exceptions.AuthenticationError, exceptions.AuthorizationError, exceptions.NoPermissionError, CertificateError)
 
 
 @dataclass
@@ -55,14 +58,14 @@ class Answers:
 
     master_name: str
     causes: list[str] = field(default_factory=list)
-    refused: bool = False
+    final: Exception | None = None
     spoke: bool = False
 
     def failed(self, sentinel: Address, error: Exception) -> None:
         """Note why `sentinel` named no master."""
         text = f"{sentinel[0]}:{sentinel[1]} {str(error) or type(error).__name__}"
-        if isinstance(error, exceptions.AuthenticationError | exceptions.AuthorizationError | exceptions.NoPermissionError):
-            self.refused = True
+        if isinstance(error, _FINAL):
+            self.final = error
         self.causes.append(text)
 
     def unknown(self, sentinel: Address) -> None:
@@ -75,9 +78,11 @@ class Answers:
         self.causes.append(f"{sentinel[0]}:{sentinel[1]} not asked, no time left")
 
     def error(self, username: str) -> Exception:
-        """Build the error of a look-up that found nothing; time heals it unless every Sentinel that spoke refused the user."""
+        """Build the error of a look-up that found nothing; time heals it unless no Sentinel spoke and one refused us."""
         told = "; ".join(self.causes)
-        if self.refused and not self.spoke:
+        if isinstance(self.final, CertificateError) and not self.spoke:
+            return CertificateError(f"Sentinels cannot be trusted: {told}")
+        if self.final and not self.spoke:
             return exceptions.AuthenticationError(
                 f"Sentinels refuse user {username!r}: {told}. "
                 "Take `credentials` from the stack's outputs again (sentinel_username, sentinel_password)"

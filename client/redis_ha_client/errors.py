@@ -1,5 +1,6 @@
 """What a failed command means for the caller: it was certainly not executed, or nobody can know."""
 
+import ssl
 from typing import Literal
 
 from redis import exceptions
@@ -31,6 +32,10 @@ class NotTheMasterError(exceptions.ConnectionError):
     """The node that a Sentinel named says by ROLE that it is no master; raised inside the retry only."""
 
 
+class CertificateError(exceptions.ConnectionError):
+    """A server's certificate is not accepted; time does not heal it, so it is told at once. Nothing was sent."""
+
+
 class DocumentError(ValueError):
     """A `connection` or `credentials` document, or an argument beside it, cannot be used. Never shows a secret."""
 
@@ -39,6 +44,7 @@ _CERTAINLY_NOT_EXECUTED = (
     NotExecutedError,
     RefusedError,
     NotTheMasterError,
+    CertificateError,
     MasterNotFoundError,
     SlaveNotFoundError,
     exceptions.AuthenticationError,
@@ -83,6 +89,17 @@ def login_refused(address: str, username: str | None, error: Exception) -> excep
     """Build the error of a login that a data node refused; never repeats the password."""
     return exceptions.AuthenticationError(
         f"{address} refuses user {username!r} ({error}): take `credentials` from the stack's outputs again (username, password)"
+    )
+
+
+def certificate_refused(address: str, error: exceptions.ConnectionError) -> CertificateError | None:
+    """Build the error of a certificate that does not verify; None when something else kept the client from connecting."""
+    reason = error.__context__
+    if not isinstance(reason, ssl.SSLCertVerificationError):
+        return None
+    return CertificateError(
+        f"the certificate of {address} is not accepted ({reason.verify_message}): "
+        "tls_ca_file must hold the CA that signed it, and the certificate must name this very address (subjectAltName)"
     )
 
 

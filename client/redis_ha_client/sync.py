@@ -20,7 +20,7 @@ from .blocking import block_seconds
 from .budget import RETRIED_ERRORS, SHORTEST_WAIT_SECONDS, attempt, bounded, command_budget, current_budget
 from .discovery import Address, Answers, SentinelOrder, parse_address, role_of
 from .documents import Document
-from .errors import NotTheMasterError, OutcomeUnknownError, login_refused, refusal_of, role_forbidden
+from .errors import NotTheMasterError, OutcomeUnknownError, certificate_refused, login_refused, refusal_of, role_forbidden
 from .policy import FailoverPolicy
 from .wiring import DEFAULT_POOL_SIZE, Settings, busy_pool, command_name, pipeline_name, read_settings
 
@@ -128,6 +128,16 @@ class Budgeted(Connection):
 
     def greeted(self) -> None:
         """Look at the node that was logged in to."""
+
+    def connect_check_health(self, check_health: bool = True, retry_socket_connect: bool = True) -> None:
+        """Dial, with an error of its own for a certificate that does not verify."""
+        try:
+            super().connect_check_health(check_health, retry_socket_connect)
+        except exceptions.ConnectionError as error:
+            refused = certificate_refused(f"{self.host}:{self.port}", error)
+            if refused is None:
+                raise
+            raise refused from error
 
     def read_response(
         self,

@@ -4,6 +4,8 @@
 
 import asyncio
 import contextlib
+import os
+import signal
 import socket
 import threading
 import time
@@ -84,7 +86,8 @@ def test_asyncio_writes_and_reads(topology: RedisProcesses) -> None:
             assert await client.set("name", "value") is True
             assert await client.get("name") == "value"
             async with client.pipeline() as pipeline:
-                assert await pipeline.set("a", 1).incr("a").get("a").execute() == [True, 2, "2"]
+                queued: Any = pipeline
+                assert await queued.set("a", 1).incr("a").get("a").execute() == [True, 2, "2"]
             assert await client.transaction(set_b, "b") == [True]
             assert await client.blpop(["nothing"], timeout=0.1) is None
 
@@ -142,6 +145,7 @@ class Stream:
             number = len(self.acknowledged)
             await client.sadd(key, number)
             self.acknowledged.append(number)
+            await asyncio.sleep(PACE_SECONDS)
 
 
 @contextlib.contextmanager
@@ -211,7 +215,7 @@ def test_commands_in_flight_survive_a_master_that_falls_silent(whole: RedisProce
     old = whole.master()
 
     async def blocked_and_sent(frozen: threading.Event) -> list[Any]:
-        async_client = aio.connect(whole.connection, whole.credentials, policy=POLICY, client_name="test-blocked")
+        async_client: Any = aio.connect(whole.connection, whole.credentials, policy=POLICY, client_name="test-blocked")
         async with async_client:
             await async_client.set("async-counter", 0)
             popped = asyncio.create_task(async_client.blpop(["async-queue"], timeout=2))
@@ -395,7 +399,7 @@ def test_a_silent_sentinel_does_not_stall_the_look_up(whole: RedisProcesses) -> 
             assert finder.order.to_ask()[-1] == silent.address
 
         async def use() -> None:
-            async_client = aio.connect(whole.connection, whole.credentials, policy=replace(POLICY, total_seconds=3))
+            async_client: Any = aio.connect(whole.connection, whole.credentials, policy=replace(POLICY, total_seconds=3))
             finder: Any = async_client.connection_pool.finder
             finder.order.answered(silent.address)
             async with async_client:
@@ -540,3 +544,73 @@ def test_a_user_who_may_not_ask_for_the_role_is_told_so(topology: RedisProcesses
         client.get("a")
     client.close()
     topology.command(master, "ACL", "DELUSER", "blind")
+
+
+# --- what else holds a connection ---
+
+
+class InterruptedHere(BaseException):
+    """As KeyboardInterrupt: no Exception."""
+
+
+def test_an_interrupted_wait_leaves_no_reply_for_the_next_command(topology: RedisProcesses) -> None:
+    """redis-py's Sentinel connection gives an interrupted connection back with the reply still to come (8.1.0)."""
+
+    def interrupt(*_: object) -> None:
+        raise InterruptedHere
+
+    before = signal.signal(signal.SIGUSR1, interrupt)
+    try:
+        with connected(topology, pool_size=1) as client, connected(topology) as other:
+            other.set("a", "right")
+            client.ping()
+            timer = later(0.3, lambda: os.kill(os.getpid(), signal.SIGUSR1))
+            with pytest.raises(InterruptedHere):
+                client.blpop(["interrupted"], timeout=5)
+            timer.join()
+            assert client.get("a") == b"right"
+            other.rpush("interrupted", "wrong")
+            assert client.get("a") == b"right"
+            assert has_every_slot(client)
+            other.delete("interrupted")
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+
+
+def heard(subscriber: Any) -> bytes | None:
+    message = subscriber.get_message(ignore_subscribe_messages=True, timeout=0.1)
+    return None if message is None else bytes(message["data"])
+
+
+def test_a_subscriber_subscribes_again_after_a_cut(topology: RedisProcesses) -> None:
+    credentials = topology.credentials | {"username": "admin", "password": topology.passwords["admin"]}
+    client: Any = connect(topology.connection, credentials, policy=POLICY)
+
+    async def use() -> None:
+        async_client = aio.connect(topology.connection, credentials, policy=POLICY)
+        async with async_client, async_client.pubsub() as subscriber:
+            await subscriber.subscribe("news")
+            while (await subscriber.get_message(timeout=0.1) or {"type": None})["type"] != "subscribe":
+                pass
+            await asyncio.to_thread(topology.command, topology.master(), "CLIENT", "KILL", "TYPE", "pubsub")
+            for _ in range(100):
+                await async_client.publish("news", "late")
+                message = await subscriber.get_message(ignore_subscribe_messages=True, timeout=0.1)
+                if message is not None:
+                    assert message["data"] == b"late"
+                    return
+        pytest.fail("no message after the cut")
+
+    with client.pubsub() as subscriber:
+        subscriber.subscribe("news")
+        assert heard(subscriber) is None
+        topology.command(topology.master(), "CLIENT", "KILL", "TYPE", "pubsub")
+        received = None
+        for _ in range(100):
+            client.publish("news", "late")
+            received = received or heard(subscriber)
+            if received:
+                break
+        assert received == b"late"
+    client.close()
+    asyncio.run(use())

@@ -1,0 +1,165 @@
+"""What the client overrides in redis-py must be there and be called: an upgrade that changes it is noticed here."""
+
+import inspect
+from typing import Any
+
+import pytest
+import redis
+import redis.asyncio
+from redis import exceptions
+from redis.asyncio import client as async_client
+from redis.asyncio import connection as async_connection
+from redis.asyncio import retry as async_retry
+from redis.client import Pipeline
+from redis.connection import AbstractConnection, BlockingConnectionPool, Connection, SSLConnection
+from redis.retry import Retry
+
+from redis_ha_client import aio, sync
+from redis_ha_client.wiring import keepalive_options
+from tests.client.test_client_documents import CONNECTION, CREDENTIALS, changed
+
+
+def parameters(function: Any) -> list[str]:
+    return list(inspect.signature(function).parameters)
+
+
+def test_the_version_is_one_that_was_read() -> None:
+    """8.1.0 gives pool slots back after a switch (#4187). A newer minor: read the classes below again, then raise this line."""
+    assert tuple(int(part) for part in redis.__version__.split(".")[:2]) == (8, 1)
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "names"),
+    [
+        (sync.BudgetRetry, Retry, ["call_with_retry"]),
+        (aio.BudgetRetry, async_retry.Retry, ["call_with_retry"]),
+        (
+            sync.MasterConnection,
+            Connection,
+            [
+                "connect",
+                "connect_check_health",
+                "on_connect_check_health",
+                "send_packed_command",
+                "read_response",
+                "_send_ping",
+            ],
+        ),
+        (
+            aio.MasterConnection,
+            async_connection.Connection,
+            [
+                "connect",
+                "connect_check_health",
+                "disconnect",
+                "on_connect_check_health",
+                "send_packed_command",
+                "read_response",
+                "_send_ping",
+            ],
+        ),
+        (sync.MasterPool, BlockingConnectionPool, ["get_connection", "close"]),
+        (aio.MasterPool, async_connection.BlockingConnectionPool, ["get_connection", "aclose"]),
+        (sync.MasterClient, redis.Redis, ["execute_command", "pipeline"]),
+        (aio.MasterClient, redis.asyncio.Redis, ["execute_command", "pipeline"]),
+        (sync.MasterPipeline, Pipeline, ["execute", "immediate_execute_command", "reset"]),
+        (aio.MasterPipeline, async_client.Pipeline, ["execute", "immediate_execute_command", "reset"]),
+    ],
+)
+def test_every_overridden_method_has_redis_pys_parameters(ours: type, theirs: type, names: list[str]) -> None:
+    for name in names:
+        assert parameters(getattr(ours, name)) == parameters(getattr(theirs, name)), f"{theirs.__name__}.{name}"
+
+
+@pytest.mark.parametrize(
+    ("function", "calls"),
+    [
+        # Every new socket comes through connect_check_health, and every handshake through on_connect_check_health.
+        (AbstractConnection.connect, ["self.retry.call_with_retry", "self.connect_check_health"]),
+        (
+            AbstractConnection.connect_check_health,
+            ["self._connect()", "self.on_connect_check_health(check_health=check_health)"],
+        ),
+        (AbstractConnection.send_packed_command, ["if not self._sock", "self.connect_check_health(check_health=False)"]),
+        (AbstractConnection.check_health, ["self.retry.call_with_retry", "self._send_ping"]),
+        (Connection._connect, ["sock.settimeout(self.socket_connect_timeout)", "sock.settimeout(self.socket_timeout)"]),
+        (SSLConnection._connect, ["super()._connect()"]),
+        (async_connection.AbstractConnection.connect_check_health, ["await self._connect()", "self.on_connect_check_health("]),
+        (async_connection.AbstractConnection.send_packed_command, ["self.socket_timeout", "self.connect_check_health("]),
+        (async_connection.AbstractConnection.read_response, ["else self.socket_timeout", "async_timeout(read_timeout)"]),
+        (async_connection.Connection._connect, ["async_timeout(self.socket_connect_timeout)"]),
+        # The pool: its time-out is read for every wait, and its words for "no free connection".
+        (BlockingConnectionPool.get_connection, ["timeout=self.timeout", '"No connection available."', "connection.connect()"]),
+        (
+            async_connection.BlockingConnectionPool.get_connection,
+            ["async_timeout(self.timeout)", '"No connection available."', "self.ensure_connection(connection)"],
+        ),
+        # Commands and pipelines repeat through the connection's Retry and nothing else.
+        (redis.Redis._execute_command, ["conn.retry.call_with_retry", "pool.get_connection()"]),
+        (redis.asyncio.Redis.execute_command, ["conn.retry.call_with_retry", "pool.get_connection()"]),
+        (Pipeline.execute, ["conn.retry.call_with_retry", "self.connection_pool.get_connection()"]),
+        (async_client.Pipeline.execute, ["conn.retry.call_with_retry", "self.connection_pool.get_connection()"]),
+    ],
+)
+def test_redis_py_still_goes_the_way_that_is_overridden(function: Any, calls: list[str]) -> None:
+    text = " ".join(inspect.getsource(function).split())
+    for call in calls:
+        assert " ".join(call.split()) in text, f"{function.__qualname__} has no {call}"
+
+
+def test_redis_pys_errors_are_related_as_the_decisions_expect() -> None:
+    connection: tuple[type[Exception], ...] = (
+        exceptions.AuthenticationError,
+        exceptions.BusyLoadingError,
+        exceptions.MaxConnectionsError,
+    )
+    replies: tuple[type[Exception], ...] = (
+        exceptions.ReadOnlyError,
+        exceptions.MasterDownError,
+        exceptions.NoPermissionError,
+        exceptions.ExecAbortError,
+    )
+    assert all(issubclass(kind, exceptions.ConnectionError) for kind in connection)
+    assert all(issubclass(kind, exceptions.ResponseError) for kind in replies)
+    assert not issubclass(exceptions.TimeoutError, exceptions.ConnectionError)
+
+
+@pytest.mark.parametrize("make", [sync.connect, aio.connect])
+@pytest.mark.parametrize("tls", [False, True])
+def test_every_connection_has_explicit_settings(make: Any, *, tls: bool) -> None:
+    """No default of redis-py decides: retries, time-outs, keepalive, protocol, health checks, maintenance notifications."""
+    client = make(changed(CONNECTION, "tls", tls), CREDENTIALS, pool_size=7)
+    pool = client.connection_pool
+    node = pool.make_connection()
+    assert pool.max_connections == 7
+    assert isinstance(node.retry, sync.BudgetRetry | aio.BudgetRetry)
+    assert (node.socket_timeout, node.socket_connect_timeout, node.health_check_interval) == (2.0, 1.0, 15)
+    assert type(node).__name__ == ("MasterTLSConnection" if tls else "MasterConnection")
+    clients = pool.finder._clients.values()
+    assert len(clients) == 3
+    for sentinel in (one.connection_pool.make_connection() for one in clients):
+        assert sentinel.retry.get_retries() == 0
+        assert (sentinel.socket_timeout, sentinel.socket_connect_timeout) == (0.5, 0.5)
+        assert (sentinel.username, sentinel.password) == ("application", "hunter2-sentinel")
+        assert isinstance(sentinel, SSLConnection | async_connection.SSLConnection) is tls
+        assert_common(sentinel)
+    assert (node.username, node.password) == ("application", "hunter2-data")
+    assert isinstance(node, SSLConnection | async_connection.SSLConnection) is tls
+    assert_common(node)
+    assert not pool.maint_notifications_enabled()
+
+
+def assert_common(connection: Any) -> None:
+    assert connection.protocol == 3
+    assert connection.socket_keepalive is True
+    assert connection.socket_keepalive_options == keepalive_options() != {}
+    assert connection.driver_info is None
+    if hasattr(connection, "check_hostname"):
+        assert connection.check_hostname is True
+
+
+@pytest.mark.parametrize("make", [sync.connect, aio.connect])
+def test_a_retry_is_never_shared_with_a_count(make: Any) -> None:
+    """from_pool takes the pool's retry: without it a Sentinel client of redis-py has none at all."""
+    client = make(CONNECTION, CREDENTIALS)
+    assert isinstance(client.get_retry(), sync.BudgetRetry | aio.BudgetRetry)
