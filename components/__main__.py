@@ -4,5 +4,8 @@ from pulumi.provider.experimental import component_provider_host
 
 from redis_ha.sentinel import SentinelCluster
 
+NAME = "redis-ha"
+COMPONENTS = [SentinelCluster]
+
 if __name__ == "__main__":
-    component_provider_host(name="redis-ha", components=[SentinelCluster])
+    component_provider_host(name=NAME, components=COMPONENTS)

@@ -35,6 +35,9 @@ OPEN_OUTWARDS = ["0.0.0.0/0", "::/0"]
 # DNS, time, package mirrors: what a droplet needs of the world (a DigitalOcean firewall denies outbound traffic by default).
 OUTBOUND = (("tcp", "53"), ("udp", "53"), ("udp", "123"), ("tcp", "80"), ("tcp", "443"))
 
+# Everything else decides which resources there are, and Pulumi cannot preview what depends on a value that is not known yet.
+MAY_BE_KNOWN_LATER = frozenset({"vpc_id", "ssh_key_ids", "project_id", *(f"{role}_password" for role in ROLES)})
+
 
 class SentinelClusterArgs(TypedDict):
     """What a SentinelCluster is made of. Only `region`, and one of `vpc_id` and `vpc_ip_range`, have to be given."""
@@ -293,12 +296,33 @@ class SentinelCluster(pulumi.ComponentResource):
 def checked_plan(name: str, args: Mapping[str, Any]) -> Plan:
     """Check the plain arguments. Raises pulumi.InputPropertiesError with all that is wrong with them."""
     try:
+        known_now(name, args)
         plan = make_plan(name, args, known=tuple(SentinelClusterArgs.__annotations__))
         check_size(plan)
+        for role in ROLES:
+            given = args.get(f"{role}_password")
+            if isinstance(given, str):  # an Output is checked when its value is known
+                checked_password(role, given)
     except InvalidArgumentsError as error:
         details: list[Any] = [{"property_path": camel_case(argument), "reason": reason} for argument, reason in error.problems]
         raise pulumi.InputPropertiesError(str(error), details) from None
     return plan
+
+
+def known_now(name: str, args: Mapping[str, Any]) -> None:
+    """Refuse Outputs where the shape of the cluster depends on the value. Raises InvalidArgumentsError."""
+    later = [argument for argument, value in args.items() if argument not in MAY_BE_KNOWN_LATER and _holds_output(value)]
+    if later:
+        reason = "is an Output, but it has to be known when the program runs: give a plain value"
+        raise InvalidArgumentsError(name, [(argument, reason) for argument in later])
+
+
+def _holds_output(value: object) -> bool:
+    if isinstance(value, Mapping):
+        return any(_holds_output(entry) for entry in value.values())
+    if isinstance(value, list | tuple):
+        return any(_holds_output(entry) for entry in value)
+    return isinstance(value, pulumi.Output)
 
 
 def camel_case(argument: str) -> str:

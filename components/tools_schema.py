@@ -1,0 +1,40 @@
+"""Makes schema.json, the Pulumi schema of the hosted components, as the provider would serve it.
+
+python tools_schema.py            writes the file
+python tools_schema.py --check    ends with 1 when the file is not what the components say
+"""
+
+import json
+import runpy
+import sys
+from pathlib import Path
+
+from pulumi.provider.experimental.component import ComponentProvider
+
+HERE = Path(__file__).resolve().parent
+SCHEMA = HERE / "schema.json"
+
+
+def render() -> str:
+    """Give the text of schema.json."""
+    hosted = runpy.run_path(str(HERE / "__main__.py"), run_name="hosted")
+    schema = json.loads(ComponentProvider(hosted["COMPONENTS"], hosted["NAME"]).schema)
+    # Versions of the SDKs installed here are no part of the components' surface.
+    for dependency in schema.get("dependencies", []):
+        dependency.pop("version", None)
+    return json.dumps(schema, indent=2, sort_keys=True) + "\n"
+
+
+def main() -> int:
+    """Write the file, or with --check compare it."""
+    if "--check" in sys.argv[1:]:
+        if SCHEMA.read_text() == render():
+            return 0
+        sys.stderr.write(f"{SCHEMA.name} is not what the components say: run `make schema`\n")
+        return 1
+    SCHEMA.write_text(render())
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

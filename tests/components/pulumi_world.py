@@ -1,0 +1,106 @@
+"""Registering resources without an engine: mocks that answer like the providers, and a monitor that keeps the options."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pulumi
+from pulumi.runtime import mocks, rpc_manager, settings
+from pulumi.runtime.stack import run_pulumi_func
+
+
+class Providers(pulumi.runtime.Mocks):
+    """Answers creations as DigitalOcean and random do; `known` False is a preview: computed values are not known."""
+
+    def __init__(self, *, known: bool = True) -> None:
+        self.known = known
+        self.addresses = 1
+
+    def new_resource(self, args: pulumi.runtime.MockResourceArgs) -> tuple[str, dict[str, Any]]:
+        outputs = dict(args.inputs)
+        if self.known and args.typ == "digitalocean:index/droplet:Droplet":
+            self.addresses += 1
+            outputs["ipv4AddressPrivate"] = f"10.20.0.{self.addresses}"
+            outputs["ipv4Address"] = f"203.0.113.{self.addresses}"
+            outputs["dropletUrn"] = f"do:droplet:{self.addresses}"
+        if self.known and args.typ == "random:index/randomPassword:RandomPassword":
+            outputs["result"] = pulumi.Output.secret(f"{args.name}-{'g' * 20}")
+        return (f"{args.name}-id" if self.known else ""), outputs
+
+    def call(self, args: pulumi.runtime.MockCallArgs) -> dict[str, Any]:
+        raise AssertionError(f"a component asked a provider: {args.token}")
+
+
+class Monitor(mocks.MockMonitor):
+    """Keeps each registration as it was requested: the options are nowhere else to be seen without an engine."""
+
+    def __init__(self, providers: Providers) -> None:
+        super().__init__(providers)
+        self.requests: dict[str, Any] = {}
+        self.order: list[str] = []
+        self.outputs: dict[str, Any] = {}
+
+    def RegisterResource(self, request: Any) -> Any:  # noqa: N802  the protocol's name
+        if request.type != "pulumi:pulumi:Stack":
+            self.requests[request.name] = request
+            self.order.append(request.name)
+        return super().RegisterResource(request)
+
+    def RegisterResourceOutputs(self, request: Any) -> Any:  # noqa: N802  the protocol's name
+        self.outputs[request.urn] = request.outputs
+        return super().RegisterResourceOutputs(request)
+
+    def names(self, kind: str) -> list[str]:
+        return [name for name in self.order if self.requests[name].type.endswith(f":{kind}")]
+
+
+def run(
+    program: Callable[..., Any], *, known: bool = True, prepare: Callable[[], Awaitable[Any]] | None = None
+) -> tuple[Monitor, Any]:
+    """Run a program in an event loop of its own and return the monitor and what the program's result became.
+
+    `prepare` is awaited first, and the program gets its result.
+    """
+    monitor = Monitor(Providers(known=known))
+    loops = [asyncio.new_event_loop()]
+    loop = loops[0]
+    asyncio.set_event_loop(loop)
+
+    def loop_of_thread() -> None:
+        """The mock monitor wants a loop in each thread that it answers in, and closes none of those it makes itself."""
+        loops.append(asyncio.new_event_loop())
+        asyncio.set_event_loop(loops[-1])
+
+    executor = ThreadPoolExecutor(initializer=loop_of_thread)
+    loop.set_default_executor(executor)
+    found: list[Any] = []
+    try:
+        settings.SETTINGS.rpc_manager = rpc_manager.RPCManager()
+        mocks.set_mocks(monitor.mocks, project="redis-ha", stack="test", preview=not known, monitor=monitor)
+
+        async def whole() -> None:
+            given = () if prepare is None else (await prepare(),)
+
+            def body() -> None:
+                found.append(program(*given))
+
+            await run_pulumi_func(body)
+
+        loop.run_until_complete(whole())
+        result = found[0] if found else None
+        return monitor, loop.run_until_complete(_resolve(result))
+    finally:
+        executor.shutdown()
+        for each in loops:
+            each.close()
+        asyncio.set_event_loop(None)
+
+
+async def _resolve(value: Any) -> Any:
+    """What became of each Output: (value or None when unknown, is it known, is it secret)."""
+    if isinstance(value, dict):
+        return {key: await _resolve(entry) for key, entry in value.items()}
+    if isinstance(value, pulumi.Output):
+        return (await value.future(with_unknowns=False), await value.is_known(), await value.is_secret())
+    return value

@@ -1,0 +1,202 @@
+"""The agents' decisions on plain data: a table for each."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from redis_ha.sentinel.node import bootstrap, install, marker, placement
+from redis_ha.sentinel.node.bootstrap import Seed
+from redis_ha.sentinel.node.config import NOWHERE, write_privately
+from redis_ha.sentinel.node.placement import Cluster, Node
+from redis_ha.sentinel.node.sentinels import KEPT_ADDRESSES, AddressBook, Answer, addresses_among_clients
+
+ME, OTHER, THIRD = ("10.0.0.2", 6379), ("10.0.0.3", 6379), ("10.0.0.4", 6379)
+CLUSTER = Cluster(sentinel_count=3, quorum=2, down_after_ms=5000)
+FRESH = Node(ME, "slave", NOWHERE, holds_data=True, up_ms=3000)
+MASTER = Node(ME, "master", None, holds_data=True, up_ms=600_000)
+REPLICA = Node(ME, "slave", OTHER, holds_data=True, up_ms=600_000)
+
+
+def word(number: int, master: tuple[str, int] | None, epoch: int = 5, flags: str = "master", **more: object) -> Answer:
+    base = Answer(
+        f"id{number}", (f"10.0.0.{10 + number}", 26379), master, epoch, frozenset(flags.split(",")), 500, "slave", 2000, 2
+    )
+    return replace(base, **more)  # type: ignore[arg-type]
+
+
+def words(
+    master: tuple[str, int] | None, count: int = 3, epoch: int = 5, flags: str = "master", **more: object
+) -> list[Answer]:
+    return [word(number, master, epoch, flags, **more) for number in range(count)]
+
+
+@pytest.mark.parametrize(
+    ("what", "node", "answers", "act"),
+    [
+        ("nobody answers", FRESH, [], "wait"),
+        ("one of three is no majority", FRESH, words(OTHER, 1), "wait"),
+        ("Sentinels that monitor nothing do not count", FRESH, [word(0, OTHER), word(1, None), word(2, None)], "wait"),
+        ("a majority names another", FRESH, words(OTHER, 2), "follow"),
+        ("the highest config-epoch decides against two", FRESH, [word(0, ME), word(1, ME), word(2, OTHER, 6)], "follow"),
+        ("two masters in one epoch", FRESH, [word(0, THIRD), word(1, OTHER), word(2, OTHER, 4)], "wait"),
+        ("named, holds data, seen alive", FRESH, words(ME), "promote"),
+        ("two of three are enough", FRESH, words(ME, 2), "promote"),
+        ("named by the newest epoch of one only", FRESH, [word(0, ME, 6), word(1, ME, 5), word(2, OTHER, 5)], "wait"),
+        ("named, but the disk is empty", replace(FRESH, holds_data=False), words(ME), "wait"),
+        ("an empty disk may follow", replace(FRESH, holds_data=False), words(OTHER), "follow"),
+        ("a Sentinel has not reached it since it started", FRESH, [*words(ME, 2), word(2, ME, ok_ping_age_ms=3000)], "wait"),
+        ("one calls it down", FRESH, [*words(ME, 2), word(2, ME, flags="master,s_down")], "wait"),
+        ("all call it down, but no replica is left", FRESH, words(ME, flags="s_down,master", usable_replicas=0), "promote"),
+        ("a failover is in progress", FRESH, [*words(ME, 2), word(2, ME, flags="master,o_down,failover_in_progress")], "wait"),
+        ("so it is, whoever is named", FRESH, [*words(OTHER, 2), word(2, OTHER, flags="failover_in_progress")], "wait"),
+        ("read-only for nearly so long that it is called down", FRESH, words(ME, role_reported_ms=20_500), "wait"),
+        ("not yet that long", FRESH, words(ME, role_reported_ms=19_500), "promote"),
+        ("a master that is named stays", MASTER, words(ME), "stay"),
+        ("a master that nobody confirms stays: min-replicas fences it", MASTER, words(OTHER, 1), "stay"),
+        ("a master against a majority", MASTER, words(OTHER, 2, epoch=6), "demote"),
+        ("a master against one newer word: the others follow in a second", MASTER, [word(0, OTHER, 6), *words(ME, 2)], "stay"),
+        ("a replica of somebody is Sentinel's business", REPLICA, words(THIRD), "stay"),
+    ],
+)  # fmt: skip
+def test_placement(what: str, node: Node, answers: list[Answer], act: str) -> None:
+    decision = placement.decide(node, answers, CLUSTER)
+    assert decision.act == act, f"{what}: {decision}"
+    assert (decision.target is not None) == (act in {"follow", "demote"})
+    assert decision.reason
+
+
+def test_with_quorum_1_all_sentinels_have_to_agree_to_a_promotion() -> None:
+    """Any single one of them may begin a failover: none may be silent."""
+    loose = Cluster(sentinel_count=3, quorum=1, down_after_ms=5000)
+    assert placement.decide(FRESH, words(ME, 2), loose).act == "wait"
+    assert placement.decide(FRESH, words(ME, 3), loose).act == "promote"
+
+
+@pytest.mark.parametrize(
+    ("holds_data", "answers", "act"),
+    [
+        (True, words(ME), "stay"),
+        (False, words(ME), "wait"),
+        (False, words(ME, 1), "stay"),
+        (False, words(OTHER), "stay"),
+        (False, [], "stay"),
+    ],
+)
+def test_gate(holds_data: bool, answers: list[Answer], act: str) -> None:
+    assert placement.may_start(ME, answers, CLUSTER, holds_data=holds_data).act == act
+
+
+def seed(
+    address: tuple[str, int], role: str | None = "slave", follows: tuple[str, int] | None = NOWHERE, empty: bool = True
+) -> Seed:
+    return Seed(address, role, None if role == "master" else follows, empty)
+
+
+SEEDS = [seed(ME), seed(OTHER), seed(THIRD)]
+PEERS = [word(1, None), word(2, None)]
+
+
+@pytest.mark.parametrize(
+    ("what", "own", "seeds", "peers", "act", "master", "promote"),
+    [
+        ("a peer remembers", "id0", SEEDS, [word(1, OTHER), word(2, None)], "adopt", OTHER, False),
+        ("the newest memory counts", "id0", SEEDS, [word(1, OTHER, 3), word(2, THIRD, 4)], "adopt", THIRD, False),
+        ("a memory counts though no data node answers", "id0", [seed(ME, None)], [word(1, OTHER)], "adopt", OTHER, False),
+        ("alone", "id0", SEEDS, [], "wait", None, False),
+        ("a majority begins, the lowest acts", "id0", SEEDS, PEERS[:1], "create", ME, True),
+        ("a higher one waits", "id1", SEEDS, [word(0, None), word(2, None)], "wait", None, False),
+        ("a data node is silent", "id0", [seed(ME), seed(OTHER, None)], PEERS, "wait", None, False),
+        ("no data node is known", "id0", [], PEERS, "wait", None, False),
+        ("a data node holds data", "id0", [seed(ME), seed(OTHER, empty=False)], PEERS, "wait", None, False),
+        ("promoted, then its Sentinel died", "id2", [seed(ME, "master"), seed(OTHER)], PEERS[:1], "create", ME, False),
+        (
+            "all Sentinels are new, the others follow the one master", "id2",
+            [seed(ME, follows=OTHER, empty=False), seed(OTHER, "master", empty=False)], PEERS[:1], "create", OTHER, False,
+        ),
+        (
+            "one master, but another node has data of its own", "id0",
+            [seed(ME, "master"), seed(OTHER, empty=False)], PEERS, "wait", None, False,
+        ),
+        ("two masters", "id0", [seed(ME, "master"), seed(OTHER, "master")], PEERS, "wait", None, False),
+    ],
+)  # fmt: skip
+def test_bootstrap(
+    what: str, own: str, seeds: list[Seed], peers: list[Answer], act: str, master: tuple[str, int] | None, promote: bool
+) -> None:
+    decision = bootstrap.decide(own, 3, seeds, peers)
+    assert (decision.act, decision.master, decision.promote) == (act, master, promote), f"{what}: {decision}"
+
+
+def test_only_the_sentinels_own_user_is_believed() -> None:
+    lines = [
+        "id=1 addr=10.0.0.10:4000 name=sentinel-0a1b2c3d-cmd user=sentinel",
+        "id=2 addr=10.0.0.99:4000 name=redis-ha-sentinel-10.0.0.11:26379 user=sentinel",
+        "id=3 addr=10.0.0.66:4000 name=redis-ha-sentinel-10.0.0.66:26379 user=application",
+        "id=4 addr=10.0.0.67:4000 name=sentinel-ffffffff-cmd user=application",
+        "id=5 addr=10.0.0.68:4000 name= user=sentinel",
+    ]
+    found = addresses_among_clients("\n".join(lines) + "\n", 26379, "sentinel")
+    assert found == {("10.0.0.10", 26379), ("10.0.0.11", 26379)}
+
+
+def test_address_book_survives_and_forgets_the_oldest(tmp_path: Path) -> None:
+    path = tmp_path / "sentinels.json"
+    AddressBook(path, []).learn([("10.0.0.10", 26379)])
+    assert AddressBook(path, [("10.0.0.11", 26379)]).addresses() == {("10.0.0.10", 26379), ("10.0.0.11", 26379)}
+    AddressBook(path, []).learn((f"10.0.1.{number}", 26379) for number in range(KEPT_ADDRESSES))
+    assert ("10.0.0.10", 26379) not in AddressBook(path, []).addresses()
+    path.write_text("{ torn")
+    assert AddressBook(path, []).addresses() == set()
+
+
+def test_marker_goes_with_the_data(tmp_path: Path) -> None:
+    marker.set_marker(tmp_path, "master")
+    assert not marker.verify_before_start(tmp_path)  # nothing that Redis could load: the marker is a lie
+    marker.set_marker(tmp_path, "master")
+    (tmp_path / "dump.rdb").write_bytes(b"REDIS")
+    assert marker.verify_before_start(tmp_path)
+    (tmp_path / "dump.rdb").unlink()
+    (tmp_path / "appendonlydir").mkdir()
+    (tmp_path / "appendonlydir/appendonly.aof.manifest").write_text("file ...")
+    assert marker.verify_before_start(tmp_path)
+
+
+def test_private_files_follow_no_link_and_keep_what_exists(tmp_path: Path) -> None:
+    precious = tmp_path / "precious"
+    precious.write_text("as it was")
+    link = tmp_path / "node.json"
+    link.symlink_to(precious)
+    write_privately(link, "new")
+    assert precious.read_text() == "as it was"
+    assert (link.read_text(), link.is_symlink(), link.stat().st_mode & 0o777) == ("new", False, 0o600)
+    write_privately(link, "newer", exclusive=True)
+    assert link.read_text() == "new"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["node.json", "precious"]
+
+
+def test_install_writes_once_and_lets_redis_in_whatever_the_umask(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import os
+
+    seed_directory, state = tmp_path / "seed", tmp_path / "state"
+    seed_directory.mkdir()
+    (seed_directory / "manifest.json").write_text(json.dumps({"owner": "root", "files": ["node.json", "redis.conf"]}))
+    (seed_directory / "node.json").write_text("{}")
+    (seed_directory / "redis.conf").write_text(f"bind {install.SELF_ADDRESS} 127.0.0.1\n")
+    (tmp_path / "address").write_text("10.20.0.7\n")
+    monkeypatch.setenv("REDIS_HA_SEED", str(seed_directory))
+    monkeypatch.setenv("REDIS_HA_STATE", str(state))
+    monkeypatch.setenv("REDIS_HA_METADATA", (tmp_path / "address").as_uri())
+    monkeypatch.setattr("shutil.chown", lambda *_: None)  # owners are the process tier's business
+    before = os.umask(0o077)
+    try:
+        assert install.main() == 0
+    finally:
+        os.umask(before)
+    assert (state / "config/redis.conf").read_text() == "bind 10.20.0.7 127.0.0.1\n"
+    assert (state.stat().st_mode & 0o777, (state / "config").stat().st_mode & 0o777) == (0o755, 0o700)
+    (state / "config/redis.conf").write_text("rewritten")
+    monkeypatch.setenv("REDIS_HA_METADATA", (tmp_path / "gone").as_uri())  # not asked again
+    assert install.main() == 0
+    assert (state / "config/redis.conf").read_text() == "rewritten"
