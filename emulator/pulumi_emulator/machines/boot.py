@@ -5,7 +5,9 @@ from __future__ import annotations
 import ctypes
 import os
 import signal
+import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -21,6 +23,7 @@ from pulumi_emulator.machines.state import MachineRecord, VpcRecord, read_json
 REBOOT_STATUS: Final = (
     133  # systemd-nspawn --keep-unit ends so when the machine asks for a reboot (systemd src/nspawn/nspawn.c)
 )
+GROUP_TIMEOUT: Final = 5.0  # seconds for killed processes to leave their control group
 PR_SET_PDEATHSIG: Final = 1  # linux/prctl.h
 # A machine may set its own network's kernel settings (/proc/sys/net), not the host's others (systemd docs/ENVIRONMENT.md).
 NSPAWN_SETTINGS: Final = {"SYSTEMD_NSPAWN_API_VFS_WRITABLE": "network"}
@@ -117,9 +120,12 @@ def mounts_below(folder: Path) -> list[str]:
 def nspawn_command(root: Path, namespace: str) -> list[str]:
     """Return the command that boots a machine.
 
-    Without a system bus it can neither register nor make a unit of its own; its network is the namespace we made.
+    Without a system bus it can neither register nor make a unit of its own; its network is the namespace we made. It is the
+    first process of a pid namespace, so that nothing of the machine outlives it (a killed nspawn alone leaves its container
+    running), and `unshare` dies with the supervisor.
     """
     return [
+        *("unshare", "--pid", "--fork", "--kill-child", "--mount-proc", "--"),
         "systemd-nspawn",
         "--quiet",
         f"--directory={root}",
@@ -174,14 +180,16 @@ def control_groups(namespace: str) -> list[Path]:
 
 
 def remove_control_groups(namespace: str) -> None:
-    """Remove a machine's control groups, deepest first; those that still hold a process stay."""
+    """Remove a machine's control groups, deepest first; waits for processes that are just ending."""
+    deadline = time.monotonic() + GROUP_TIMEOUT
     for group in control_groups(namespace):
-        folders = sorted((entry for entry in group.rglob("*") if entry.is_dir()), reverse=True) if group.is_dir() else []
-        for folder in [*folders, group]:
-            try:
-                folder.rmdir()
-            except OSError:
-                continue
+        while group.is_dir():
+            for folder in [*sorted((entry for entry in group.rglob("*") if entry.is_dir()), reverse=True), group]:
+                with suppress(OSError):  # somebody is still in it
+                    folder.rmdir()
+            if time.monotonic() > deadline:
+                return
+            time.sleep(0.005)
 
 
 def groups_of(prefix: str) -> list[str]:
@@ -189,8 +197,9 @@ def groups_of(prefix: str) -> list[str]:
     return sorted({entry.name for place in control_groups(prefix) for entry in place.parent.glob(f"{prefix}-*")})
 
 
-def first_process(nspawn: int) -> Process | None:
-    """Return a machine's init, once nspawn has become its parent and systemd runs in it."""
+def children(parent: int) -> list[tuple[str, Process, bool]]:
+    """Return a process's children: name, process, and whether each is the first of a pid namespace."""
+    found = []
     for entry in Path("/proc").iterdir():
         if not entry.name.isdigit():
             continue
@@ -199,6 +208,17 @@ def first_process(nspawn: int) -> Process | None:
         except (FileNotFoundError, ProcessLookupError):
             continue
         fields = dict(line.split(":\t", 1) for line in status.splitlines() if ":\t" in line)
-        if fields.get("PPid") == str(nspawn) and fields.get("Name") == "systemd" and fields.get("NSpid", "").endswith("\t1"):
-            return identify(int(entry.name))
+        process = identify(int(entry.name)) if fields.get("PPid") == str(parent) else None
+        if process is not None:
+            found.append((fields["Name"], process, fields["NSpid"].endswith("\t1")))
+    return found
+
+
+def find_container(unshare: int) -> tuple[Process, Process] | None:
+    """Return a machine's nspawn and its init, once systemd runs in it."""
+    for name, nspawn, _ in children(unshare):
+        if name == "systemd-nspawn":
+            for inner, init, first in children(nspawn.pid):
+                if inner == "systemd" and first:
+                    return nspawn, init
     return None

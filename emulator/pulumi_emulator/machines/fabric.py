@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from pulumi_emulator.machines import network, nft, processes
+from pulumi_emulator.machines import network, nft, preflight, processes
 from pulumi_emulator.machines.state import MachineRecord, State, VpcRecord
 
 METADATA: Final = "pulumi_emulator.machines.metadata"  # run as a module of its own, so not imported here
@@ -21,6 +21,7 @@ class Fabric:
 
     def ensure(self, state: State) -> None:
         """Make what is missing and bring the filter up to date."""
+        preflight.ensure_limits()
         network.ensure_router(self.names)
         network.reserve(self.names, [address for record in state.machines.values() for address in addresses_of(record)])
         self.apply_filter(state)

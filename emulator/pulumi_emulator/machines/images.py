@@ -63,29 +63,43 @@ RESOLVERS: Final = ("67.207.67.3", "67.207.67.2")  # what DigitalOcean's metadat
 # A build takes some 700 MB for its files and downloads, and the result 250 MB; below this it would end half way.
 BUILD_DISK_SPACE: Final = 2 * 1024**3
 # Settings that belong to the whole host's kernel. A droplet has a kernel of its own, so user data sets them; here files take
-# the machine's value and show it, and the host's kernel stays as it is.
-KERNEL_SETTINGS: Final = (
-    "/proc/sys/vm/overcommit_memory",
-    "/proc/sys/vm/swappiness",
-    "/sys/kernel/mm/transparent_hugepage/defrag",
-    "/sys/kernel/mm/transparent_hugepage/enabled",
-)
-KERNEL_UNIT: Final = f"""\
+# the machine's value and show it, and the host's kernel stays as it is. What changes by itself stays real.
+KERNEL_SCRIPT: Final = r"""#!/bin/sh
+set -eu
+own=/run/emulator-kernel
+real=/run/emulator-kernel-real
+mkdir -p $own $real
+mount --rbind /proc/sys $real
+mount --make-rprivate $real
+for tree in vm fs kernel; do
+  cp -r --no-preserve=mode $real/$tree $own/ 2>/dev/null || true
+  mount --bind $own/$tree /proc/sys/$tree
+  mount --make-private /proc/sys/$tree
+done
+for entry in kernel/random kernel/hostname kernel/domainname; do
+  mount --rbind $real/$entry /proc/sys/$entry
+done
+umount --lazy $real
+for name in enabled defrag; do
+  cp --no-preserve=mode /sys/kernel/mm/transparent_hugepage/$name $own/$name
+  mount --bind $own/$name /sys/kernel/mm/transparent_hugepage/$name
+done
+"""
+KERNEL_UNIT: Final = """\
 [Unit]
-Description=Stand-ins for the kernel settings that machines of the emulator share
+Description=Kernel settings of this machine alone
 DefaultDependencies=no
 Before=systemd-sysctl.service sysinit.target
 
 [Service]
 Type=oneshot
 RemainAfterExit=yes
-ExecStart=/bin/sh -ec 'mkdir -p /run/emulator-kernel; for path in {" ".join(KERNEL_SETTINGS)}; do \
-  file=/run/emulator-kernel/$$(basename $$path); cat $$path > $$file; mount --bind $$file $$path; done'
+ExecStart=/usr/local/lib/emulator/kernel-settings
 
 [Install]
 WantedBy=sysinit.target
 """
-LAYOUT: Final = 4  # raise it when `_customize` changes: images of an older layout are then built anew
+LAYOUT: Final = 6  # raise it when `_customize` changes: images of an older layout are then built anew
 
 CLOUD_INIT_SETTINGS: Final = """\
 # A machine of the emulator: the seed takes the place of the cloud's own data source, addresses are given from outside.
@@ -133,7 +147,8 @@ def image_path(home: Path, slug: str) -> Path:
     """Return where an image lies, whether it is built or not: a changed recipe has another folder."""
     recipe = recipe_of(slug)
     text = json.dumps(
-        asdict(recipe) | {"texts": [CLOUD_INIT_SETTINGS, KERNEL_UNIT], "disabled": DISABLED_UNITS}, sort_keys=True
+        asdict(recipe) | {"texts": [CLOUD_INIT_SETTINGS, KERNEL_SCRIPT, KERNEL_UNIT], "disabled": DISABLED_UNITS},
+        sort_keys=True,
     )
     return folder_of(home) / f"{slug}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
 
@@ -229,6 +244,10 @@ def _customize(root: Path) -> None:
     for unit in DISABLED_UNITS:
         for link in root.joinpath("etc/systemd/system").glob(f"*.wants/{unit}"):
             link.unlink()
+    script = root / "usr/local/lib/emulator/kernel-settings"
+    script.parent.mkdir(parents=True)
+    script.write_text(KERNEL_SCRIPT)
+    script.chmod(0o755)
     units = root / "etc/systemd/system"
     units.joinpath("emulator-kernel.service").write_text(KERNEL_UNIT)
     units.joinpath("sysinit.target.wants").mkdir(exist_ok=True)

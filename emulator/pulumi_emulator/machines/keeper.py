@@ -30,7 +30,7 @@ def stop(folder: Path, machine_id: str, disk: Path) -> None:
     """Kill a machine's processes at once: its init (and with it all that runs in it), its container, its supervisor."""
     status = boot.read_status(disk)
     inside = [process for process, root in containers() if root == str(disk / "root")]
-    processes.end([status.init, *supervisors(folder, machine_id), status.nspawn, *inside])
+    processes.end([*supervisors(folder, machine_id), status.init, status.nspawn, *inside])
 
 
 def supervisors(folder: Path, machine_id: str | None = None) -> list[Process]:

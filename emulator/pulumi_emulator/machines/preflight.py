@@ -18,9 +18,26 @@ COMMANDS: Final = {
     "mmdebstrap": "mmdebstrap",
     "nsenter": "util-linux",
     "mount": "mount",
+    "unshare": "util-linux",
 }
 # A machine with packages installed from user data writes some 150 MB; six of them and their data, with room to spare.
 MACHINE_DISK_SPACE: Final = 1024**3
+# Every machine's systemd and its services watch files; the kernel counts them for all of root's machines together, and its
+# default of 128 (inotify(7), max_user_instances) is spent by a dozen machines: units then fail at boot for no reason of theirs.
+INOTIFY_INSTANCES: Final = 8192
+INOTIFY_SETTING: Final = Path("/proc/sys/fs/inotify/max_user_instances")
+
+
+def ensure_limits() -> None:
+    """Raise this host's limits that several machines together would reach; one that is high enough is left as it is."""
+    if int(INOTIFY_SETTING.read_text()) < INOTIFY_INSTANCES:
+        try:
+            INOTIFY_SETTING.write_text(str(INOTIFY_INSTANCES))
+        except OSError as error:
+            raise EmulatorError(
+                f"machines need fs.inotify.max_user_instances >= {INOTIFY_INSTANCES}, which cannot be set here "
+                f"({error.strerror}): run `sysctl -w fs.inotify.max_user_instances={INOTIFY_INSTANCES}` on the host"
+            ) from error
 
 
 def check(home: Path) -> None:

@@ -62,7 +62,7 @@ def run_once(store: StateStore, machine_id: str, image: Path, own: Process | Non
     network.connect(names, namespace, cables)
     try:
         with disk.joinpath("console.log").open("ab") as console:
-            nspawn = subprocess.Popen(
+            container = subprocess.Popen(
                 boot.nspawn_command(root, namespace),
                 env=os.environ | boot.NSPAWN_SETTINGS,
                 stdin=subprocess.DEVNULL,
@@ -70,25 +70,26 @@ def run_once(store: StateStore, machine_id: str, image: Path, own: Process | Non
                 stderr=console,
                 preexec_fn=boot.before_exec(namespace),  # noqa: PLW1509 - this process has one thread
             )
-        init = wait_for_init(nspawn)
-        if init is not None:
-            write_status(disk, Status("running", own, identify(nspawn.pid), init, boots))
-        return nspawn.wait()
+        found = wait_for_init(container)
+        if found is not None:
+            nspawn, init = found
+            write_status(disk, Status("running", own, nspawn, init, boots))
+        return container.wait()
     finally:
         # Without its cables nothing of the ended boot can answer any more: silence, as from a machine without power.
         network.disconnect(names, namespace, cables)
         boot.remove_control_groups(namespace)
 
 
-def wait_for_init(nspawn: subprocess.Popen[bytes]) -> Process | None:
-    """Return the machine's init; None when nspawn ended before."""
+def wait_for_init(container: subprocess.Popen[bytes]) -> tuple[Process, Process] | None:
+    """Return the machine's nspawn and its init; None when they ended before."""
     deadline = time.monotonic() + START_TIMEOUT
-    while nspawn.poll() is None:
-        init = boot.first_process(nspawn.pid)
-        if init is not None:
-            return init
+    while container.poll() is None:
+        found = boot.find_container(container.pid)
+        if found is not None:
+            return found
         if time.monotonic() > deadline:
-            nspawn.kill()
+            container.kill()
         time.sleep(0.02)
     return None
 
