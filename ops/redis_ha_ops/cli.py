@@ -172,6 +172,8 @@ def kill_master_command(  # noqa: PLR0913, PLR0917 - click hands over every opti
     stem = time.strftime("drill-%Y%m%dT%H%M%SZ", time.gmtime())
     json_path = report.choose_path(output, ".json", force=force, stem=stem)
     html_path = report.choose_path(html or json_path.with_suffix(".html"), ".html", force=force, stem=stem)
+    if json_path == html_path:
+        raise OpsError(f"--output and --html are both {json_path}: give two names")
     seen_stack, outputs = call.stack(stack, emulated=True, program=program)
     if call.outside is None:
         machines = [slot.name for slot in seen_stack.of_kind("data")]

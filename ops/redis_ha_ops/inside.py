@@ -22,6 +22,7 @@ from typing import Any
 
 import click
 
+from .emulator import emulator_command
 from .errors import OpsError
 from .power import EmulatedPower
 
@@ -98,10 +99,9 @@ def run_inside(
             listener.listen(1)
             server = _Server(listener, switch, outputs, machines)
             server.start()
-            command = [sys.executable, "-m", "pulumi_emulator", "exec", "--stack", stack, "--on", on, "--"]
-            command += [sys.executable, "-m", "redis_ha_ops", "--inside", path, *arguments]
+            command = emulator_command("exec", stack, program, "--on", on, "--", *again(path, arguments))
             # A session of its own: Ctrl-C reaches this process, which hands it on once and then waits.
-            process = subprocess.Popen(command, cwd=program, start_new_session=True)
+            process = subprocess.Popen(command, start_new_session=True)
             with _handed_on(server, process):
                 code = process.wait()
                 server.finish()
@@ -109,6 +109,11 @@ def run_inside(
                 raise OpsError(f"stack {stack}: its network cannot be entered; `python -m pulumi_emulator status` tells more")
             light_up(switch)
     return code
+
+
+def again(path: str, arguments: Sequence[str]) -> list[str]:
+    """Return the command line of the second process."""
+    return [sys.executable, "-P", "-m", "redis_ha_ops", "--inside", path, *arguments]
 
 
 def light_up(switch: EmulatedPower) -> None:

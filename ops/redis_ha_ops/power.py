@@ -2,9 +2,9 @@
 
 import shlex
 import subprocess
-import sys
 from pathlib import Path
 
+from .emulator import emulator_command
 from .errors import OpsError
 
 POWER_SECONDS = 90  # off: processes end; on: namespaces and mounts come back; a loaded machine takes its time
@@ -22,7 +22,7 @@ class EmulatedPower:
 
     def command(self, state: str, machine: str) -> list[str]:
         """Return the command line that switches a machine."""
-        return [sys.executable, "-m", "pulumi_emulator", "power", "--stack", self.stack, state, machine]
+        return emulator_command("power", self.stack, self.program, state, machine)
 
     def cut(self, machine: str) -> None:
         """Switch it off. It counts as dark from the moment of the try: a failed command may have done half of it."""
@@ -38,14 +38,13 @@ class EmulatedPower:
 
     def restore_command(self, machine: str) -> str:
         """Return what a person types to switch it on again."""
-        return f"cd {shlex.quote(str(self.program))} && {shlex.join(self.command('on', machine))}"
+        return shlex.join(self.command("on", machine))
 
     def _run(self, state: str, machine: str) -> None:
         try:
             # A session of its own: Ctrl-C must not stop it half way.
             done = subprocess.run(
                 self.command(state, machine),
-                cwd=self.program,
                 capture_output=True,
                 text=True,
                 check=False,

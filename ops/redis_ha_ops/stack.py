@@ -2,7 +2,6 @@
 
 import json
 import subprocess
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any, Literal
 from redis_ha_client import DocumentError
 from redis_ha_client.documents import read_connection, read_credentials
 
+from .emulator import emulator_command
 from .errors import OpsError
 
 BLOCK = "sentinel"  # the prefix of the outputs that `__main__.py` exports for a SentinelCluster
@@ -67,16 +67,16 @@ def is_emulated(stack: str, told: bool | None) -> bool:
     return stack == EMULATED_BY_DEFAULT if told is None else told
 
 
-def output_command(stack: str, *, emulated: bool) -> list[str]:
+def output_command(stack: str, program: Path, *, emulated: bool) -> list[str]:
     """Return the command line that prints the stack's outputs, secrets included, as JSON."""
     if emulated:
-        return [sys.executable, "-m", "pulumi_emulator", "output", "--stack", stack, "--json", "--show-secrets"]
+        return emulator_command("output", stack, program, "--json", "--show-secrets")
     return ["pulumi", "stack", "output", "--json", "--show-secrets", "--stack", stack]
 
 
 def read_outputs(stack: str, *, emulated: bool, program: Path) -> dict[str, Any]:
     """Run the command that owns the outputs; its standard output is parsed and never shown."""
-    command = output_command(stack, emulated=emulated)
+    command = output_command(stack, program, emulated=emulated)
     if not (program / "Pulumi.yaml").is_file():
         raise OpsError(f"--program {program}: no Pulumi.yaml there; give the folder of the Pulumi program")
     try:
@@ -89,7 +89,7 @@ def read_outputs(stack: str, *, emulated: bool, program: Path) -> dict[str, Any]
             "install it, or say --emulated for the stack on this machine"
         ) from None
     except subprocess.TimeoutExpired:
-        raise OpsError(f"stack {stack}: `{' '.join(command[:3])} ...` gave no answer within {OUTPUT_SECONDS} s") from None
+        raise OpsError(f"stack {stack}: the command for its outputs gave no answer within {OUTPUT_SECONDS} s") from None
     if done.returncode:
         lines = [line.strip() for line in done.stderr.splitlines() if line.strip()]
         told = lines[-1] if lines else f"exit code {done.returncode}"
@@ -100,9 +100,9 @@ def read_outputs(stack: str, *, emulated: bool, program: Path) -> dict[str, Any]
     try:
         outputs = json.loads(done.stdout)
     except ValueError:
-        raise OpsError(f"stack {stack}: `{' '.join(command[:3])} ...` printed no JSON") from None
+        raise OpsError(f"stack {stack}: the command for its outputs printed no JSON") from None
     if not isinstance(outputs, dict):
-        raise OpsError(f"stack {stack}: `{' '.join(command[:3])} ...` printed no JSON object")
+        raise OpsError(f"stack {stack}: the command for its outputs printed no JSON object")
     return outputs
 
 

@@ -174,7 +174,7 @@ def buckets(operations: Sequence[Operation], until: float, width: float = BUCKET
     """Return the writes due in each stretch of `width` seconds, by kind."""
     rows = [dict.fromkeys(KINDS, 0) for _ in range(int(until / width) + 1)]
     for one in operations:
-        at = int(one.due / width)
+        at = int(round(one.due / width, 6))  # 0.3 / 0.1 is a little less than 3
         if 0 <= at < len(rows):
             rows[at][one.kind] += 1
     return rows

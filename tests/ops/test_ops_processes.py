@@ -1,0 +1,308 @@
+"""Real Redis and Sentinel processes: what status sees of them, and a drill with a SIGKILL in the place of the power cut."""
+
+import json
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from redis_ha_ops import drawing
+from redis_ha_ops.asking import directly
+from redis_ha_ops.drill import ledger, report
+from redis_ha_ops.drill.load import APPLICATION, PROBE, Load
+from redis_ha_ops.drill.run import Plan, Record, kill_master
+from redis_ha_ops.errors import OpsError
+from redis_ha_ops.stack import Stack, stack_of
+from redis_ha_ops.status import look, wait_until_healthy
+from tests.support.redis_processes import Node, RedisProcesses, wait_until
+
+PLAN = Plan(rate=50, seconds=5, baseline_seconds=1, rejoin_seconds=40)
+
+
+def stack_for(cluster: RedisProcesses) -> Stack:
+    outputs = {
+        "sentinel_connection": cluster.connection,
+        "sentinel_credentials": cluster.credentials,
+        "sentinel_desired": cluster.desired,
+    }
+    return stack_of("local", outputs, emulated=True)
+
+
+class Kill:
+    """SIGKILL; the return is a start as a replica, as the boot gate has it."""
+
+    description = "SIGKILL of redis-server"
+
+    def __init__(self, cluster: RedisProcesses) -> None:
+        self.cluster = cluster
+        self.cuts: list[str] = []
+        self.restores: list[str] = []
+
+    def node(self, machine: str) -> Node:
+        return next(node for node in self.cluster.data if node.name == machine)
+
+    def cut(self, machine: str) -> None:
+        self.cuts.append(machine)
+        self.node(machine).kill()
+
+    def restore(self, machine: str) -> None:
+        self.restores.append(machine)
+        if not self.node(machine).running:
+            others = [node for node in self.cluster.data if node.name != machine]
+            self.node(machine).start("--replicaof", f"{others[0].host} {others[0].port}")
+
+    def restore_command(self, machine: str) -> str:
+        return f"start {machine}"
+
+
+class Isolate(Kill):
+    """A known bad cluster: the master has lost its replicas, acknowledges for a second all the same, and then dies."""
+
+    def cut(self, machine: str) -> None:
+        replicas = [node for node in self.cluster.data if node.name != machine]
+        for node in replicas:
+            self.cluster.command(node, "CONFIG", "SET", "masterauth", "wrong")
+        self.cluster.command(self.node(machine), "CLIENT", "KILL", "TYPE", "replica")
+        time.sleep(1)
+        super().cut(machine)
+        for node in replicas:
+            self.cluster.command(node, "CONFIG", "SET", "masterauth", self.cluster.passwords["replication"])
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisProcesses]:
+    with RedisProcesses(tmp_path_factory.mktemp("cluster")) as running:
+        yield running
+
+
+@pytest.fixture
+def whole(cluster: RedisProcesses) -> Iterator[RedisProcesses]:
+    cluster.heal()
+    yield cluster
+    for node in cluster.nodes:
+        if node.running:
+            node.thaw()
+
+
+def quietly(_: str, __: Record | None) -> None:
+    """Tell nobody."""
+
+
+def test_status_of_a_whole_cluster(whole: RedisProcesses) -> None:
+    stack = stack_for(whole)
+    seen = wait_until_healthy(lambda: look(stack, directly), 20, Console(quiet=True))
+    assert seen.findings == []
+    assert seen.exit_code == 0
+    master = seen.topology.master()
+    assert master is not None
+    assert master.slot.name == whole.master().name
+    made = drawing.as_json(seen.topology, seen.findings, stack)
+    assert [node["role"] for node in made["data"]].count("replica") == 2
+    assert all(node["lag_seconds"] in (0, 1) for node in made["data"] if node["role"] == "replica")
+    assert {one["quorum_text"] for one in made["sentinels"]} == {
+        "OK 3 usable Sentinels. Quorum and failover authorization can be reached"
+    }
+
+
+def test_nothing_that_status_reads_or_shows_holds_a_secret(whole: RedisProcesses) -> None:
+    stack = stack_for(whole)
+    seen = look(stack, directly)
+    console = Console(record=True, width=200, file=Path(os.devnull).open("w"))  # noqa: SIM115
+    drawing.print_raw(seen.answers, console)
+    drawing.draw(seen.topology, seen.findings, stack, console)
+    shown = console.export_text() + json.dumps(drawing.as_json(seen.topology, seen.findings, stack)) + repr(seen)
+    console.file.close()
+    assert "redis_version" in shown  # --raw shows the answers
+    assert not [user for user, password in whole.passwords.items() if password in shown]
+
+
+@pytest.mark.parametrize("width", [60, 80, 120, 240])
+def test_the_drawing_names_everybody_at_any_width(width: int, whole: RedisProcesses) -> None:
+    stack = stack_for(whole)
+    seen = look(stack, directly)
+    console = Console(record=True, width=width, file=Path(os.devnull).open("w"))  # noqa: SIM115
+    drawing.draw(seen.topology, seen.findings, stack, console)
+    text = console.export_text()
+    console.file.close()
+    assert all(len(line) <= width for line in text.splitlines())
+    if width >= 80:
+        assert all(slot.name in text for slot in stack.slots)
+
+
+def test_status_sees_a_frozen_sentinel_a_dead_replica_and_a_second_master(whole: RedisProcesses) -> None:
+    stack = stack_for(whole)
+    master = whole.master()
+    first, second = [node for node in whole.data if node is not master]
+    first.kill()
+    whole.sentinels[2].freeze()
+    # Sentinels make it a replica again only after 8 s of its claim.
+    whole.command(second, "REPLICAOF", "NO", "ONE")
+    seen = look(stack, directly)
+    found = {(one.code, one.subject) for one in seen.findings}
+    assert {("unreachable", first.name), ("unreachable", whole.sentinels[2].name), ("two-masters", "cluster")} <= found
+    assert ("wrong-master", second.name) in found
+    assert seen.exit_code == 1
+
+
+def test_status_could_not_look(whole: RedisProcesses) -> None:
+    stack = stack_for(whole)
+    assert look(stack, lambda _host, _port: ("127.0.0.1", 1)).exit_code == 2
+
+
+def test_waiting_is_bounded(whole: RedisProcesses) -> None:
+    stack = stack_for(whole)
+    looks = []
+
+    def again() -> object:
+        looks.append(look(stack, lambda _host, _port: ("127.0.0.1", 1)))
+        return looks[-1]
+
+    assert wait_until_healthy(again, 1.5, Console(quiet=True)).exit_code == 2  # type: ignore[arg-type]
+    assert 2 <= len(looks) <= 4
+
+
+def test_a_drill_measures_a_failover_and_loses_nothing(whole: RedisProcesses) -> None:
+    fault = Kill(whole)
+    record = kill_master(stack_for(whole), directly, fault, PLAN, quietly)
+    made = report.report_of(record)
+    assert made["verdict"]["passed"], made["verdict"]
+    assert fault.cuts == fault.restores == [record.victim]
+    probe = made["writers"][PROBE]
+    # down-after is one second: no failover can be shorter than that, and the Sentinels say when they saw what.
+    assert probe["outage"]["outage_seconds"] > 1
+    assert probe["counts"]["failed"] + probe["counts"]["unknown"] > 0
+    assert probe["loss"]["lost"] == probe["loss"]["impossible"] == 0
+    detection = made["detection"]
+    assert 0.9 < detection["sdown"] <= detection["odown"] <= detection["elected"] <= detection["promoted"]
+    assert abs(detection["switched"] - probe["outage"]["outage_seconds"]) < 5
+    # An application with the default policy sees no error at all.
+    assert made["writers"][APPLICATION]["errors"] == {}
+    assert made["writers"][APPLICATION]["counts"]["acknowledged"] > 10
+    # Nothing of it stays in the database.
+    assert whole.command(whole.master(), "DBSIZE") == 0
+
+
+def test_a_drill_sees_a_loss(tmp_path: Path) -> None:
+    with RedisProcesses(tmp_path, min_replicas_to_write=0) as bad:
+        record = kill_master(stack_for(bad), directly, Isolate(bad), PLAN, quietly)
+        made = report.report_of(record)
+        probe = made["writers"][PROBE]
+        assert not made["verdict"]["passed"]
+        assert "acknowledged writes are lost" in " ".join(made["verdict"]["reasons"])
+        # It acknowledged for about a second without a replica: at 50 writes a second.
+        assert 20 <= probe["loss"]["lost"] <= 200
+        assert probe["loss"]["lost_began"] >= record.cut_began
+        assert "min-replicas-to-write is 0" in " ".join(made["limits"])
+
+
+def test_an_interrupted_drill_gives_the_power_back_and_can_be_repeated(whole: RedisProcesses) -> None:
+    fault = Kill(whole)
+    heard = []
+
+    def interrupt(what: str, _: Record | None) -> None:
+        if what == "waiting for a new master":
+            heard.append(what)
+            os.kill(os.getpid(), signal.SIGINT)
+
+    before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+    record = kill_master(stack_for(whole), directly, fault, PLAN, interrupt)
+    assert len(heard) == 1
+    assert record.interrupted
+    assert fault.restores == [record.victim]
+    assert fault.node(record.victim).running
+    made = report.report_of(record)
+    assert not made["verdict"]["passed"]
+    assert made["writers"][PROBE]["loss"] is None
+    assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
+    whole.heal()
+
+
+def test_an_interruption_during_the_cut_waits_for_it_and_mends_it(whole: RedisProcesses) -> None:
+    class SlowKill(Kill):
+        def cut(self, machine: str) -> None:
+            time.sleep(0.5)
+            super().cut(machine)
+
+    fault = SlowKill(whole)
+    interrupted = []
+
+    def interrupt(what: str, _: Record | None) -> None:
+        if what.startswith("cutting") and not interrupted:
+            interrupted.append(what)
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    record = kill_master(stack_for(whole), directly, fault, PLAN, interrupt)
+    assert (fault.cuts, fault.restores) == ([record.victim], [record.victim])
+    assert fault.node(record.victim).running
+    whole.heal()
+
+
+def test_a_power_that_does_not_come_back_is_told_with_the_command(whole: RedisProcesses) -> None:
+    class Stuck(Kill):
+        def cut(self, machine: str) -> None:
+            self.cuts.append(machine)
+            raise OpsError("power off failed: no such machine")
+
+        def restore(self, machine: str) -> None:
+            raise OpsError("power on failed as well")
+
+    record = kill_master(stack_for(whole), directly, Stuck(whole), PLAN, quietly)
+    verdict = report.report_of(record)["verdict"]
+    assert verdict["remedy"] == f"start {record.victim}"
+    assert "power on failed as well" in verdict["reasons"][0]
+
+
+def test_a_sick_stack_is_not_touched(whole: RedisProcesses) -> None:
+    fault = Kill(whole)
+    whole.sentinels[0].freeze()
+    with pytest.raises(OpsError, match=r"not healthy.*Nothing was touched"):
+        kill_master(stack_for(whole), directly, fault, PLAN, quietly)
+    assert fault.cuts == []
+
+
+def test_nothing_is_cut_when_writes_fail_without_a_fault(whole: RedisProcesses, monkeypatch: pytest.MonkeyPatch) -> None:
+    fault = Kill(whole)
+    begin: Callable[[Load], None] = Load.start
+
+    def begin_and_forbid(load: Load) -> None:
+        begin(load)
+        whole.command(whole.master(), "ACL", "SETUSER", "application", "-set")
+
+    monkeypatch.setattr(Load, "start", begin_and_forbid)
+    master = whole.master()
+    try:
+        record = kill_master(stack_for(whole), directly, fault, PLAN, quietly)
+    finally:
+        whole.command(master, "ACL", "SETUSER", "application", "+set")
+    assert fault.cuts == []
+    assert record.trouble is not None
+    assert "nothing was cut" in record.trouble
+    assert not report.report_of(record)["verdict"]["passed"]
+
+
+def test_the_probe_keeps_its_schedule_whatever_the_server_does(whole: RedisProcesses) -> None:
+    from redis_ha_ops.drill.load import Clock
+
+    clock = Clock()
+    load = Load(stack_for(whole), clock, "redis-ha:test", 50)
+    load.start()
+    try:
+        wait_until(lambda: len(load.probe.operations()) > 10, "writes")
+        whole.master().freeze()
+        time.sleep(1)
+    finally:
+        load.stop()
+        load.close()
+        next(node for node in whole.data if node.running).thaw()
+        for node in whole.data:
+            node.thaw()
+    operations = load.probe.operations()
+    dues = [one.due for one in operations]
+    assert [one.number for one in operations] == list(range(len(operations)))
+    gaps = [after - before for before, after in zip(dues, dues[1:], strict=False)]
+    assert max(gaps) < 0.021  # 50 a second, without a hole, though nothing was answered for a second
+    assert ledger.count(operations)["unknown"] + ledger.count(operations)["failed"] > 10

@@ -1,0 +1,170 @@
+"""`--via`: the ssh command line, and one real sshd on the loopback through which nodes are reached."""
+
+import getpass
+import os
+import shutil
+import socket
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+
+from redis_ha_ops.asking import ask
+from redis_ha_ops.errors import OpsError
+from redis_ha_ops.stack import Stack
+from redis_ha_ops.tunnel import check_via, command_of, forwarded
+from tests.support.redis_processes import wait_until
+
+SSHD = shutil.which("sshd", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
+
+
+@pytest.mark.parametrize("via", ["root@203.0.113.5", "bastion", "me@bastion.example.org", "root@[2001:db8::1]", "a.b-c@h_1"])
+def test_a_host_is_taken(via: str) -> None:
+    assert check_via(via) == via
+
+
+@pytest.mark.parametrize(
+    "via", ["", "-oProxyCommand=sh", "me@-oProxyCommand=sh", "a b", "user@", "root@host;ls", "root@host\nx"]
+)
+def test_what_is_no_host_is_refused(via: str) -> None:
+    with pytest.raises(OpsError, match="--via"):
+        check_via(via)
+
+
+def test_the_command_line(stack: Stack) -> None:
+    command = command_of("root@host", [(4001, stack.slots[0]), (4002, stack.slots[3])], ("LogLevel=ERROR",))
+    assert command[:3] == ["ssh", "-N", "-T"]
+    assert command[-2:] == ["--", "root@host"]
+    forwards = [command[at + 1] for at, word in enumerate(command) if word == "-L"]
+    assert forwards == ["127.0.0.1:4001:10.0.0.2:6379", "127.0.0.1:4002:10.0.0.5:26379"]
+    options = {command[at + 1] for at, word in enumerate(command) if word == "-o"}
+    assert {"ExitOnForwardFailure=yes", "StrictHostKeyChecking=accept-new", "BatchMode=yes", "LogLevel=ERROR"} <= options
+
+
+@dataclass
+class Sshd:
+    folder: Path
+    port: int
+
+    @property
+    def options(self) -> tuple[str, ...]:
+        return (
+            f"Port={self.port}",
+            f"IdentityFile={self.folder / 'user'}",
+            "IdentitiesOnly=yes",
+            f"UserKnownHostsFile={self.folder / 'known_hosts'}",
+        )
+
+    @property
+    def via(self) -> str:
+        return f"{getpass.getuser()}@127.0.0.1"
+
+
+@pytest.fixture
+def sshd(tmp_path: Path) -> Iterator[Sshd]:
+    assert SSHD, "sshd is not installed (Debian: openssh-server)"
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    for name in ("host", "user"):
+        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(tmp_path / name)], check=True)
+    (tmp_path / "authorized").write_text((tmp_path / "user.pub").read_text())
+    (tmp_path / "config").write_text(
+        f"Port {port}\nListenAddress 127.0.0.1\nHostKey {tmp_path / 'host'}\nPidFile none\n"
+        f"AuthorizedKeysFile {tmp_path / 'authorized'}\n"
+        "PasswordAuthentication no\nKbdInteractiveAuthentication no\nUsePAM no\nStrictModes no\nAllowTcpForwarding yes\n"
+    )
+    if os.geteuid() == 0:
+        Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)  # its privilege separation directory, made by Debian's unit
+    with (tmp_path / "log").open("wb") as log:
+        process = subprocess.Popen([SSHD, "-D", "-e", "-f", str(tmp_path / "config")], stderr=log)
+    try:
+        wait_until(lambda: _listens(port), "sshd listens")
+        yield Sshd(tmp_path, port)
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def _listens(port: int, host: str = "127.0.0.1") -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex((host, port)) == 0
+
+
+def _ssh_children() -> list[str]:
+    me = str(os.getpid())
+    found = subprocess.run(["ps", "-o", "args=", "--ppid", me], capture_output=True, text=True, check=False).stdout
+    return [line for line in found.splitlines() if line.startswith("ssh ")]
+
+
+def test_a_node_is_asked_through_sshd_and_nothing_stays(sshd: Sshd, tmp_path: Path, stack: Stack) -> None:
+    with _small_redis(tmp_path) as (host, port):
+        slot = replace(stack.slots[0], private_ip=host, port=port)
+        with forwarded(sshd.via, [slot], sshd.options) as dial:
+            local = dial(host, port)
+            assert local[0] == "127.0.0.1"
+            assert local != (host, port)
+            assert dial("192.0.2.1", 1) == ("192.0.2.1", 1)
+            # It answers, and it is really the forward that carries the answer.
+            assert ask(slot, _without_login(stack), dial).replies["ROLE"][0] == "master"
+            assert len(_ssh_children()) == 1
+    assert _ssh_children() == []
+    host_key = (sshd.folder / "host.pub").read_text().split()[1]
+    assert host_key in (sshd.folder / "known_hosts").read_text()  # learned at the first use
+
+
+def test_a_changed_host_key_is_refused(sshd: Sshd, tmp_path: Path, stack: Stack) -> None:
+    other = (tmp_path / "user.pub").read_text().split()
+    (sshd.folder / "known_hosts").write_text(f"[127.0.0.1]:{sshd.port} {other[0]} {other[1]}\n")
+    with pytest.raises(OpsError, match="Host key verification failed"), forwarded(sshd.via, stack.slots[:1], sshd.options):
+        pytest.fail("forwards were set up")
+    assert _ssh_children() == []
+
+
+def test_a_wrong_key_is_one_line(sshd: Sshd, stack: Stack) -> None:
+    (sshd.folder / "authorized").write_text("")
+    with pytest.raises(OpsError, match="Permission denied"), forwarded(sshd.via, stack.slots[:1], sshd.options):
+        pytest.fail("forwards were set up")
+
+
+def test_the_process_ends_when_the_block_raises(sshd: Sshd, stack: Stack) -> None:
+    def interrupted() -> None:
+        with forwarded(sshd.via, stack.slots[:1], sshd.options):
+            assert _ssh_children()
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert _ssh_children() == []
+
+
+def test_no_ssh(stack: Stack, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(OpsError, match="openssh-client"), forwarded("root@host", stack.slots[:1]):
+        pytest.fail("forwards were set up")
+
+
+def _without_login(stack: Stack) -> Stack:
+    return replace(stack, admin_username="default", admin_password="open")
+
+
+class _small_redis:  # noqa: N801 - used as a function
+    """One redis-server on an address of the loopback range."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def __enter__(self) -> tuple[str, int]:
+        host = f"127.{20 + os.getpid() % 200}.251.1"
+        program = shutil.which("redis-server")
+        assert program, "redis-server is not installed"
+        arguments = ["--bind", host, "--port", "6379", "--save", "", "--requirepass", "open", "--dir", str(self.folder)]
+        self.process = subprocess.Popen([program, *arguments], stdout=subprocess.DEVNULL)
+        wait_until(lambda: _listens(6379, host), "redis-server listens")
+        return host, 6379
+
+    def __exit__(self, *_: object) -> None:
+        self.process.kill()
+        self.process.wait()
