@@ -110,15 +110,16 @@ PEERS = [word(1, None), word(2, None)]
         ("a data node is silent", "id0", [seed(ME), seed(OTHER, None)], PEERS, "wait", None, False),
         ("no data node is known", "id0", [], PEERS, "wait", None, False),
         ("a data node holds data", "id0", [seed(ME), seed(OTHER, empty=False)], PEERS, "wait", None, False),
-        ("promoted, then its Sentinel died", "id2", [seed(ME, "master"), seed(OTHER)], PEERS[:1], "create", ME, False),
+        ("promoted, then its Sentinel died", "id0", [seed(ME, "master"), seed(OTHER)], PEERS[:1], "create", ME, False),
         (
-            "all Sentinels are new, the others follow the one master", "id2",
+            "all Sentinels are new, the others follow the one master", "id0",
             [seed(ME, follows=OTHER, empty=False), seed(OTHER, "master", empty=False)], PEERS[:1], "create", OTHER, False,
         ),
         (
             "one master, but another node has data of its own", "id0",
             [seed(ME, "master"), seed(OTHER, empty=False)], PEERS, "wait", None, False,
         ),
+        ("promoted, about to be told", "id2", [seed(ME, "master"), seed(OTHER)], PEERS[:1], "wait", None, False),
         ("two masters", "id0", [seed(ME, "master"), seed(OTHER, "master")], PEERS, "wait", None, False),
     ],
 )  # fmt: skip

@@ -1,7 +1,8 @@
 """How a cluster begins, and how a replaced Sentinel joins: the decision of a Sentinel's agent, on plain data.
 
 Nobody is told who the master is. A Sentinel that monitors nothing looks at its peers and at the data nodes it was given:
-a peer that has a history is believed; without any, a majority of empty-handed Sentinels may begin a cluster, once.
+a peer that has a history is believed; without any, a majority of empty-handed Sentinels may begin a
+cluster, once, and the lowest of them does it.
 """
 
 from dataclasses import dataclass
@@ -47,9 +48,11 @@ def decide(own_id: str, sentinel_count: int, seeds: list[Seed], peers: list[Answ
     if silent or not seeds:
         return Decision("wait", f"data nodes do not answer yet: {', '.join(silent) or 'none is known'}")
     masters = [seed for seed in seeds if seed.role == "master"]
-    if masters:
-        return _from_master(masters, seeds)
-    return _from_nothing(own_id, seeds, peers)
+    decision = _from_master(masters, seeds) if masters else _from_nothing(seeds)
+    lowest = min([own_id, *(peer.sentinel_id for peer in peers)])
+    if decision.act == "create" and lowest != own_id:
+        return Decision("wait", f"Sentinel {lowest[:8]} begins the cluster")
+    return decision
 
 
 def _from_master(masters: list[Seed], seeds: list[Seed]) -> Decision:
@@ -65,12 +68,9 @@ def _from_master(masters: list[Seed], seeds: list[Seed]) -> Decision:
     return Decision("create", "one data node is the master already", master.address)
 
 
-def _from_nothing(own_id: str, seeds: list[Seed], peers: list[Answer]) -> Decision:
+def _from_nothing(seeds: list[Seed]) -> Decision:
     holding = [seed.address[0] for seed in seeds if not seed.empty]
     if holding:
         reason = f"no Sentinel remembers the master, but {', '.join(holding)} holds data: name the master with SENTINEL MONITOR"
         return Decision("wait", reason)
-    lowest = min([own_id, *(peer.sentinel_id for peer in peers)])
-    if lowest != own_id:
-        return Decision("wait", f"Sentinel {lowest[:8]} begins the cluster")
     return Decision("create", "all data nodes are empty, the first one becomes master", seeds[0].address, promote=True)

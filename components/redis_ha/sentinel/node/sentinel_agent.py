@@ -15,6 +15,8 @@ from .sentinels import PRESENCE, Answer, addresses_among_clients, ask_all, read_
 UNSETTLED_EVERY_S = 0.5
 SETTLED_EVERY_S = 5.0
 TIMEOUT_S = 1.0
+# Empty replicas follow within a second; a cluster begins without them rather than not at all.
+FOLLOWING_WITHIN_S = 5.0
 CONFIGURED = "sentinel-configured"
 
 
@@ -62,11 +64,29 @@ class SentinelAgent:
             return
         try:
             if decision.promote:
-                self._presence[decision.master].call("REPLICAOF", "NO", "ONE")
+                self._begin(decision.master)
             local.call("SENTINEL", "MONITOR", self._config.master_name, *decision.master, self._config.quorum)
             self._configure(local)
         except (OSError, ReplyError) as error:
             self._say(f"{decision.act} failed: {error}")
+
+    def _begin(self, master: Address) -> None:
+        """Make the first master and its replicas, all of them empty, and wait until these follow.
+
+        Sentinel looks for replicas when it is given a master, and then only every 10 s (src/sentinel.c, sentinel_info_period):
+        until it knows some it cannot fail over.
+        """
+        self._presence[master].call("REPLICAOF", "NO", "ONE")
+        others = [connection for address, connection in self._presence.items() if address != master]
+        for connection in others:
+            connection.call("REPLICAOF", *master)
+        deadline = time.monotonic() + FOLLOWING_WITHIN_S
+        while time.monotonic() < deadline:
+            fields = info_fields(self._presence[master].call("INFO", "replication"))
+            replicas = [value for name, value in fields.items() if name.startswith("slave") and "state=online" in value]
+            if len(replicas) == len(others):
+                return
+            time.sleep(0.1)
 
     def _configure(self, local: Connection) -> None:
         """Set what MONITOR does not take. Later changes are the operators': `redis-ha apply`."""

@@ -7,11 +7,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from .config import NodeConfig, User, write_privately
+from .config import NodeConfig, write_privately
 from .resp import Address, Connection, Reply, ReplyError, client_list, pairs, text
 
-# A Sentinel in the same VPC answers in a millisecond; half a second keeps a round with dead Sentinels short.
-ASK_TIMEOUT_S = 0.5
+# A Sentinel in the same VPC answers in a millisecond. A round with dead Sentinels has to be over well within down-after, else
+# what was learnt in it would be too old to become master on.
+ASK_AT_MOST_S = 0.5
+ASK_WITHIN = 0.25
 # The connection that a Sentinel's agent holds to a data node is named so, followed by `<address>:<port>` of the Sentinel.
 PRESENCE = "redis-ha-sentinel-"
 # Sentinel names its own connections `sentinel-<first 8 of its id>-cmd` and `-pubsub` (src/sentinel.c, sentinelSetClientName).
@@ -36,14 +38,18 @@ class Answer:
     peers: tuple[Address, ...] = ()
 
 
-def ask_one(address: Address, master_name: str, user: User, source: str | None) -> Answer | None:
+def ask_one(address: Address, config: NodeConfig) -> Answer | None:
     """Ask one Sentinel; None when it does not answer in time or is not ours (another password)."""
+    user = config.users["discovery"]
+    timeout = min(ASK_AT_MOST_S, ASK_WITHIN * config.down_after_ms / 1000)
     try:
-        connection = Connection(address, username=user.username, password=user.password, timeout=ASK_TIMEOUT_S, source=source)
+        connection = Connection(
+            address, username=user.username, password=user.password, timeout=timeout, source=config.self_address
+        )
     except (OSError, ReplyError):
         return None
     try:
-        return read_answer(connection, address, master_name)
+        return read_answer(connection, address, config.master_name)
     except (OSError, ReplyError, ValueError):
         return None
     finally:
@@ -88,9 +94,8 @@ def ask_all(config: NodeConfig, addresses: Iterable[Address]) -> list[Answer]:
     wanted = sorted(set(addresses))
     if not wanted:
         return []
-    user = config.users["discovery"]
     with ThreadPoolExecutor(max_workers=len(wanted)) as pool:
-        answers = pool.map(lambda address: ask_one(address, config.master_name, user, config.self_address), wanted)
+        answers = pool.map(lambda address: ask_one(address, config), wanted)
     return list({answer.sentinel_id: answer for answer in answers if answer is not None}.values())
 
 
