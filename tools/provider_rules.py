@@ -139,7 +139,7 @@ def main() -> None:
     for package in RESOURCES:
         path = DATA / f"{package}.json"
         rules: list[dict[str, Any]] = json.loads(path.read_text("utf-8"))["rules"] if path.exists() else []
-        new = {"package": package, "sdk": table_of(package), "rules": rules}
+        new: dict[str, Any] = {"package": package, "sdk": table_of(package), "rules": rules}
         path.write_text(render(new), "utf-8")
         print(f"{path.name}: {len(new['sdk']['resources'])} types, {len(new['rules'])} rules")
 

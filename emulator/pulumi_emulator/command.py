@@ -22,6 +22,8 @@ class EngineCommand(PulumiCommand):
         self._environment = dict(environment)
         self._process: subprocess.Popen[str] | None = None
         self.interrupts = 0
+        # Whether a command was ended by a signal: its state may then lack what it has just made.
+        self.killed = False
 
     def run(
         self,
@@ -59,6 +61,7 @@ class EngineCommand(PulumiCommand):
         for reader in readers:
             reader.join()
         self._process = None
+        self.killed = self.killed or code < 0
         result = CommandResult(stdout="\n".join(output), stderr="\n".join(errors), code=code)
         if code:
             raise create_command_error(result)

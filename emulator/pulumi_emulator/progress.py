@@ -32,6 +32,7 @@ PLANNED: Final = {
     "delete-replaced": "delete the replaced",
     "import": "import",
 }
+INTERNAL_TYPES: Final = ("pulumi:pulumi:", "pulumi:providers:")
 COLOURS: Final = {"create": "green", "update": "yellow", "delete": "red", "replace": "magenta"}
 _COLOUR_TAG: Final = re.compile(r"<\{%[^%]*%\}>")
 _INLINE_ERROR: Final = "python inline source runtime error: "
@@ -61,10 +62,6 @@ class Progress:
                 self._end(event.res_outputs_event.metadata)
             elif event.diagnostic_event is not None:
                 self._diagnose(event.diagnostic_event)
-            elif event.summary_event is not None:
-                self.changes = {
-                    str(getattr(op, "value", op)): count for op, count in event.summary_event.resource_changes.items()
-                }
 
     def _begin(self, step: Any) -> None:
         token = str(step.type)
@@ -77,6 +74,10 @@ class Progress:
             self._show(step, PLANNED, "")
 
     def _end(self, step: Any) -> None:
+        operation = str(getattr(step.op, "value", step.op))
+        # The stack itself and the providers are resources of the engine's own; the halves of a replacement belong to it.
+        if not str(step.type).startswith(INTERNAL_TYPES) and operation not in ("create-replacement", "delete-replaced"):
+            self.changes[operation] = self.changes.get(operation, 0) + 1
         if not self.planned:
             seconds = time.monotonic() - self._began.get(step.urn, time.monotonic())
             self._show(step, DONE, f" [dim]({seconds:.1f} s)[/dim]" if seconds >= 0.1 else "")
@@ -84,7 +85,7 @@ class Progress:
     def _show(self, step: Any, words: dict[str, str], suffix: str) -> None:
         operation = str(getattr(step.op, "value", step.op))
         token = str(step.type)
-        if self.quiet or operation not in words or token.startswith(("pulumi:pulumi:", "pulumi:providers:")):
+        if self.quiet or operation not in words or token.startswith(INTERNAL_TYPES):
             return
         # A replacement is seen as create-replacement and delete-replaced; the step `replace` between them is only logical.
         if operation == "replace" and not self.planned:

@@ -159,3 +159,8 @@ def write_workspace(program: Program, folder: StackFolder) -> None:
     kept = _read_yaml(stack_file) if stack_file.exists() else {}
     content: dict[str, Any] = {key: kept[key] for key in ("secretsprovider", "encryptedkey", "encryptionsalt") if key in kept}
     write_private(stack_file, yaml.safe_dump({**content, "config": program.config}, sort_keys=False))
+
+
+def write_bare_workspace(folder: StackFolder) -> None:
+    """Write a project's file that says no more than its name, for commands that run no program."""
+    write_private(folder.workspace / "Pulumi.yaml", yaml.safe_dump({"name": folder.project, "runtime": "python"}))

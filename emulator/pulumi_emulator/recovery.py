@@ -66,35 +66,30 @@ def strip_pending_operations(folder: StackFolder, stack: auto.Stack) -> int:
 
 
 def remove_forgotten(folder: StackFolder, cloud: Cloud) -> list[str]:
-    """Delete what exists in the emulated cloud although the state does not know it; return what it was."""
+    """Delete what a killed command made and could not note in the state; return what it was."""
     known = state.known_ids(state.resources(folder))
-    world = cloud.world
+    forgotten = [entry for entry in cloud.world.unconfirmed() if entry not in known]
     removed = []
-    for token in REMOVAL_ORDER:
-        for resource_id, record in world.all(token).items():
-            if (
-                (token, resource_id) in known
-                or token == PROJECT_RESOURCES
-                or _serves_known(token, resource_id, record, cloud, known)
-            ):
-                continue
-            HANDLERS[token].delete(cloud, resource_id, {})
-            removed.append(f"{token.rsplit(':', 1)[1]} {record.get('name', resource_id)} ({resource_id})")
-    if world.all(VPC) or world.all(DROPLET):
-        recorded = {*world.all(DROPLET)}
-        for machine in cloud.host.machines():
-            if machine.machine_id not in recorded:
-                cloud.host.delete_machine(machine.machine_id)
-                removed.append(f"machine {machine.name} ({machine.machine_id})")
-        networks = {*world.all(VPC)}
-        for vpc_id, network in cloud.host.vpcs().items():
-            if vpc_id not in networks:
-                cloud.host.delete_vpc(vpc_id)
-                removed.append(f"network {network.name} ({vpc_id})")
+    for token, resource_id in sorted(forgotten, key=lambda entry: REMOVAL_ORDER.index(entry[0])):
+        record = cloud.world.get(token, resource_id) or {}
+        if _serves_known(token, resource_id, record, cloud, known):
+            continue
+        HANDLERS[token].delete(cloud, resource_id, {})
+        removed.append(f"{token.rsplit(':', 1)[1]} {record.get('name', resource_id)} ({resource_id})")
+    cloud.world.confirm()
     return removed
 
 
-def _serves_known(token: str, resource_id: str, record: dict[str, object], cloud: Cloud, known: set[tuple[str, str]]) -> bool:
+def clear_lost_droplets(folder: StackFolder, cloud: Cloud) -> None:
+    """Forget droplets whose machine is gone and which the state has dropped in a refresh, and free what is left of them."""
+    known = state.known_ids(state.resources(folder))
+    for droplet_id in cloud.world.all(DROPLET):
+        machine = cloud.host.machine(droplet_id)
+        if (DROPLET, droplet_id) not in known and (machine is None or machine.power == "lost"):
+            HANDLERS[DROPLET].delete(cloud, droplet_id, {})
+
+
+def _serves_known(token: str, resource_id: str, record: dict[str, Any], cloud: Cloud, known: set[tuple[str, str]]) -> bool:
     """Tell whether something that no program made is there for a droplet that the state knows."""
     droplets = [droplet for key, droplet in cloud.world.all(DROPLET).items() if (DROPLET, key) in known]
     if token == VPC and record.get("default"):

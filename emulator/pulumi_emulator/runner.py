@@ -25,10 +25,12 @@ from pulumi_emulator.errors import EmulatorError
 from pulumi_emulator.handlers import Cloud
 from pulumi_emulator.handlers.tokens import DROPLET, VPC
 from pulumi_emulator.inline import InlineProgram
+from pulumi_emulator.machines import Host
 from pulumi_emulator.progress import Progress
-from pulumi_emulator.project import Program, read_program, write_workspace
+from pulumi_emulator.project import Program, read_program, write_bare_workspace, write_workspace
 from pulumi_emulator.provider import Providers
 from pulumi_emulator.stacks import StackFolder, only_command
+from pulumi_emulator.world import UnreadableError
 
 # Machines are made by these types; only they need root, images and a host.
 NEEDS_HOST: Final = frozenset({DROPLET, VPC})
@@ -68,6 +70,9 @@ class Session:
             self.report("an earlier command of this stack was ended from outside; putting the stack right")
         if self.program is not None:
             write_workspace(self.program, self.folder)
+        elif not (self.folder.workspace / "Pulumi.yaml").exists():
+            # The command that made the folder died before it wrote the copies.
+            write_bare_workspace(self.folder)
         self.command = EngineCommand(engine, engine_environment(self.folder, self.providers.debug_providers, holds_lock=True))
         options = auto.LocalWorkspaceOptions(work_dir=str(self.folder.workspace), pulumi_command=self.command)
         self._stack = auto.create_or_select_stack(
@@ -87,6 +92,10 @@ class Session:
             if progress.errors:
                 raise EmulatorError("\n".join(progress.errors)) from None
             raise EmulatorError(f"{what} failed: {_last_words(str(error))}") from None
+        finally:
+            # An engine that ended by itself, well or not, has noted in its state whatever it made.
+            if self.command is not None and not self.command.killed:
+                self.cloud.world.confirm()
 
     def check_fingerprint(self, progress: Progress) -> None:
         """Refuse to go on when a package of the program was not answered by our provider."""
@@ -99,7 +108,7 @@ class Session:
         """Check the computer and make the images, before the first resource is touched."""
         types = self.providers.seen(lambda provider: provider.seen_types)
         if types & NEEDS_HOST:
-            host = self.cloud.host
+            host = self.cloud.ready_host()
             for image in sorted(self.providers.seen(lambda provider: provider.seen_images)):
                 host.ensure_image(image, self.report)
 
@@ -225,8 +234,7 @@ def refresh(home: Path, stack: str, program_folder: Path, console: Console) -> N
 def _refresh(work: Session) -> Progress:
     progress = Progress(work.console)
     work.run("refresh", progress, lambda: work.stack.refresh(on_event=progress.on_event, show_secrets=False))
-    # What the state has just forgotten because it is gone (a lost machine) may still have a record.
-    recovery.remove_forgotten(work.folder, work.cloud)
+    recovery.clear_lost_droplets(work.folder, work.cloud)
     return progress
 
 
@@ -236,18 +244,20 @@ def destroy(folder: StackFolder, console: Console) -> None:
     if not folder.exists():
         console.print(f"there is no emulated stack {folder.stack!r} of {folder.project}: nothing to destroy", highlight=False)
         return
-    if not (folder.workspace / "Pulumi.yaml").exists():
-        # The command that made the folder died before the engine was first called.
+    try:
+        with session(folder, None, "destroy", console) as work:
+            progress = Progress(console)
+            if any(resource.get("protect") for resource in state.resources(folder)):
+                work.run("destroy", progress, lambda: recovery.change_state(work.stack, _without_protection))
+            work.run("destroy", progress, lambda: work.stack.destroy(on_event=progress.on_event, show_secrets=False))
+            _remove(folder)
+            console.print(f"[bold]{_summary(progress)}[/bold] in {time.monotonic() - started:.1f} s", highlight=False)
+    except UnreadableError as error:
+        console.print(
+            f"{error.args[0].split(';')[0]}: everything of the stack is removed as it is", highlight=False, markup=False
+        )
         with only_command(folder, "destroy"):
-            _remove(folder, Cloud.of_stack(folder.path, folder.home, lambda _: None))
-        return
-    with session(folder, None, "destroy", console) as work:
-        progress = Progress(console)
-        if any(resource.get("protect") for resource in state.resources(folder)):
-            work.run("destroy", progress, lambda: recovery.change_state(work.stack, _without_protection))
-        work.run("destroy", progress, lambda: work.stack.destroy(on_event=progress.on_event, show_secrets=False))
-        _remove(folder, work.cloud)
-        console.print(f"[bold]{_summary(progress)}[/bold] in {time.monotonic() - started:.1f} s", highlight=False)
+            _remove(folder)
 
 
 def _without_protection(deployment: dict[str, Any]) -> None:
@@ -255,10 +265,13 @@ def _without_protection(deployment: dict[str, Any]) -> None:
         resource["protect"] = False
 
 
-def _remove(folder: StackFolder, cloud: Cloud) -> None:
+def _remove(folder: StackFolder) -> None:
     """Take away the machines' host and the stack's folder; EmulatorError when something of it stays."""
-    if (folder.path / "host").exists():
-        host = cloud.host
+    host_folder = folder.path / "host"
+    if host_folder.exists():
+        host = Host(host_folder, folder.home)
+        if os.geteuid() != 0:
+            raise EmulatorError(f"stack {folder.stack!r} has machines: only root can remove them; run the command with sudo")
         host.destroy_all()
         left = host.leftovers()
         if left:
@@ -272,8 +285,7 @@ def _counts(changes: dict[str, int]) -> str:
 
 def _summary(progress: Progress, *, planned: bool = False) -> str:
     changed = {name: count for name, count in progress.changes.items() if name != "same"}
-    # The stack itself is one of the engine's resources.
-    same = max(progress.changes.get("same", 0) - 1, 0)
+    same = progress.changes.get("same", 0)
     if not changed:
         return f"no changes ({same} resources)"
     return ("would be: " if planned else "") + _counts(changed) + (f", {same} unchanged" if same else "")

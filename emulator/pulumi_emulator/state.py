@@ -6,8 +6,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from pulumi_emulator.errors import EmulatorError
 from pulumi_emulator.stacks import StackFolder
+from pulumi_emulator.world import UnreadableError
 
 
 def deployment(folder: StackFolder) -> dict[str, Any]:
@@ -18,7 +18,7 @@ def deployment(folder: StackFolder) -> dict[str, Any]:
         content = json.loads(folder.state_file.read_text("utf-8"))
         return dict(content["checkpoint"].get("latest") or {})
     except (ValueError, KeyError, TypeError) as error:
-        raise EmulatorError(
+        raise UnreadableError(
             f"{folder.state_file} cannot be read ({error}); run `destroy` for this stack to start afresh"
         ) from error
 

@@ -20,6 +20,10 @@ from pulumi_emulator.errors import EmulatorError
 FIRST_NUMERIC_ID: Final = 500_000_000
 
 
+class UnreadableError(EmulatorError):
+    """A file of the stack's own is damaged: only `destroy` helps."""
+
+
 def write_private(path: Path, text: str) -> None:
     """Write a file that only its owner can read, so that a reader sees the old or the new text, never a half."""
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -33,20 +37,28 @@ def write_private(path: Path, text: str) -> None:
 
 
 class World:
-    """The records by resource type and id."""
+    """The records by resource type and id.
+
+    What a command makes is unconfirmed until the engine has ended by itself and so has noted it in its state; what is still
+    unconfirmed when the next command begins was made by one that was killed.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._lock = threading.RLock()
         self._next_id = FIRST_NUMERIC_ID
         self._records: dict[str, dict[str, dict[str, Any]]] = {}
+        self._unconfirmed: list[tuple[str, str]] = []
         if path.exists():
             try:
                 stored = json.loads(path.read_text("utf-8"))
                 self._next_id = stored["next_id"]
                 self._records = stored["records"]
+                self._unconfirmed = [(token, resource_id) for token, resource_id in stored["unconfirmed"]]
             except (ValueError, KeyError, TypeError) as error:
-                raise EmulatorError(f"{path} cannot be read ({error}); run `destroy` for this stack to start afresh") from error
+                raise UnreadableError(
+                    f"{path} cannot be read ({error}); run `destroy` for this stack to start afresh"
+                ) from error
 
     def new_number(self) -> str:
         """Return a numeric id that this stack has never used."""
@@ -71,15 +83,13 @@ class World:
         with self._lock:
             return json.loads(json.dumps(self._records.get(token, {})))  # type: ignore[no-any-return]
 
-    def tokens(self) -> list[str]:
-        """Return the types that have records."""
-        with self._lock:
-            return [token for token, records in self._records.items() if records]
-
     def put(self, token: str, resource_id: str, record: Mapping[str, Any]) -> None:
         """Store one record whole."""
         with self._lock:
-            self._records.setdefault(token, {})[resource_id] = dict(record)
+            records = self._records.setdefault(token, {})
+            if resource_id not in records:
+                self._unconfirmed.append((token, resource_id))
+            records[resource_id] = dict(record)
             self._save()
 
     def put_unless(self, token: str, resource_id: str, record: Mapping[str, Any], conflict: Any) -> str | None:
@@ -96,5 +106,20 @@ class World:
             if self._records.get(token, {}).pop(resource_id, None) is not None:
                 self._save()
 
+    def unconfirmed(self) -> list[tuple[str, str]]:
+        """Return type and id of what exists and was made since the last confirmation."""
+        with self._lock:
+            return [
+                (token, resource_id) for token, resource_id in self._unconfirmed if resource_id in self._records.get(token, {})
+            ]
+
+    def confirm(self) -> None:
+        """Note that the engine's state is complete: nothing that exists now was forgotten."""
+        with self._lock:
+            if self._unconfirmed:
+                self._unconfirmed = []
+                self._save()
+
     def _save(self) -> None:
-        write_private(self._path, json.dumps({"next_id": self._next_id, "records": self._records}, indent=1))
+        content = {"next_id": self._next_id, "unconfirmed": self._unconfirmed, "records": self._records}
+        write_private(self._path, json.dumps(content, indent=1))

@@ -272,6 +272,11 @@ def test_the_world_survives_and_is_private(tmp_path: Path) -> None:
     assert int(again.new_number()) == int(number) + 1
     assert (tmp_path / "world.json").stat().st_mode & 0o777 == 0o600
     assert [path.name for path in tmp_path.iterdir()] == ["world.json"]
+    assert again.unconfirmed() == [("t", "1")]
+    again.confirm()
+    again.put("t", "1", {"a": 2})
+    again.put("t", "2", {})
+    assert World(tmp_path / "world.json").unconfirmed() == [("t", "2")]
     (tmp_path / "world.json").write_text(json.dumps({"next_id": 1}))
     with pytest.raises(EmulatorError, match="run `destroy`"):
         World(tmp_path / "world.json")

@@ -42,17 +42,25 @@ class Cloud:
         self.report = report
         self._make_host = make_host
         self._host: Host | None = None
+        self._checked = False
         self._lock = threading.Lock()
 
     @property
     def host(self) -> Host:
-        """The machines' host; the first use checks that this computer can carry machines."""
+        """The machines' host."""
         with self._lock:
             if self._host is None:
-                host = self._make_host()
-                host.preflight()
-                self._host = host
+                self._host = self._make_host()
             return self._host
+
+    def ready_host(self) -> Host:
+        """Return the host after a check that this computer can carry machines; what makes something there calls this."""
+        host = self.host
+        with self._lock:
+            if not self._checked:
+                host.preflight()
+                self._checked = True
+        return host
 
     @classmethod
     def of_stack(cls, stack_dir: Path, home: Path, report: Callable[[str], None]) -> Cloud:

@@ -102,7 +102,7 @@ def make_vpc(cloud: Cloud, inputs: Properties, *, default: bool = False) -> tupl
             return f"a VPC named {record['name']!r} exists already; names are unique in an account"
         return overlapping(vpc_range(record["ipRange"]), vpcs)
 
-    host = cloud.host
+    host = cloud.ready_host()
     # put_unless stores a copy of the record as it is after the check has filled in the range.
     reason = cloud.world.put_unless(VPC, resource_id, record, conflict)
     if reason:

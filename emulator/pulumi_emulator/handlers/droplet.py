@@ -124,7 +124,7 @@ class Droplet(Handler):
         # Recorded first: a command that dies during the boot leaves a record by which the next one finds the machine.
         cloud.world.put(DROPLET, resource_id, record)
         try:
-            machine = cloud.host.create_machine(
+            machine = cloud.ready_host().create_machine(
                 MachineSpec(
                     machine_id=resource_id,
                     name=str(inputs["name"]),
