@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 STACK_OPTION = click.option("--stack", "-s", required=True, metavar="NAME", help="Name of the stack, as in Pulumi.NAME.yaml.")
 PROGRAM_OPTION = click.option(
     "--program",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    type=click.Path(exists=True, file_okay=False, readable=False, path_type=Path),
     default=Path(),
     show_default="the current folder",
     metavar="DIR",
