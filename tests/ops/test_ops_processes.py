@@ -5,6 +5,7 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -33,7 +34,7 @@ def stack_for(cluster: RedisProcesses) -> Stack:
 
 
 class Kill:
-    """SIGKILL; the return is a start as a replica, as the boot gate has it."""
+    """SIGKILL; at its return the Sentinels' word decides what it is, as at a boot gate."""
 
     description = "SIGKILL of redis-server"
 
@@ -52,8 +53,9 @@ class Kill:
     def restore(self, machine: str) -> None:
         self.restores.append(machine)
         if not self.node(machine).running:
-            others = [node for node in self.cluster.data if node.name != machine]
-            self.node(machine).start("--replicaof", f"{others[0].host} {others[0].port}")
+            named = self.cluster.master()
+            own = named.name == machine
+            self.node(machine).start(*([] if own else ["--replicaof", f"{named.host} {named.port}"]))
 
     def restore_command(self, machine: str) -> str:
         return f"start {machine}"
@@ -133,12 +135,12 @@ def test_the_drawing_names_everybody_at_any_width(width: int, whole: RedisProces
         assert all(slot.name in text for slot in stack.slots)
 
 
-def test_status_sees_a_frozen_sentinel_a_dead_replica_and_a_second_master(whole: RedisProcesses) -> None:
+def test_status_sees_a_dead_sentinel_a_dead_replica_and_a_second_master(whole: RedisProcesses) -> None:
     stack = stack_for(whole)
     master = whole.master()
     first, second = [node for node in whole.data if node is not master]
     first.kill()
-    whole.sentinels[2].freeze()
+    whole.sentinels[2].kill()
     # Sentinels make it a replica again only after 8 s of its claim.
     whole.command(second, "REPLICAOF", "NO", "ONE")
     seen = look(stack, directly)
@@ -228,7 +230,7 @@ def test_an_interruption_during_the_cut_waits_for_it_and_mends_it(whole: RedisPr
             super().cut(machine)
 
     fault = SlowKill(whole)
-    interrupted = []
+    interrupted: list[str] = []
 
     def interrupt(what: str, _: Record | None) -> None:
         if what.startswith("cutting") and not interrupted:
@@ -247,7 +249,7 @@ def test_a_power_that_does_not_come_back_is_told_with_the_command(whole: RedisPr
             self.cuts.append(machine)
             raise OpsError("power off failed: no such machine")
 
-        def restore(self, machine: str) -> None:
+        def restore(self, machine: str) -> None:  # noqa: ARG002
             raise OpsError("power on failed as well")
 
     record = kill_master(stack_for(whole), directly, Stuck(whole), PLAN, quietly)
@@ -258,7 +260,7 @@ def test_a_power_that_does_not_come_back_is_told_with_the_command(whole: RedisPr
 
 def test_a_sick_stack_is_not_touched(whole: RedisProcesses) -> None:
     fault = Kill(whole)
-    whole.sentinels[0].freeze()
+    whole.sentinels[0].kill()
     with pytest.raises(OpsError, match=r"not healthy.*Nothing was touched"):
         kill_master(stack_for(whole), directly, fault, PLAN, quietly)
     assert fault.cuts == []
@@ -295,7 +297,7 @@ def test_the_probe_keeps_its_schedule_whatever_the_server_does(whole: RedisProce
         whole.master().freeze()
         time.sleep(1)
     finally:
-        load.stop()
+        load.stop(patiently=False)
         load.close()
         next(node for node in whole.data if node.running).thaw()
         for node in whole.data:
@@ -303,6 +305,6 @@ def test_the_probe_keeps_its_schedule_whatever_the_server_does(whole: RedisProce
     operations = load.probe.operations()
     dues = [one.due for one in operations]
     assert [one.number for one in operations] == list(range(len(operations)))
-    gaps = [after - before for before, after in zip(dues, dues[1:], strict=False)]
+    gaps = [after - before for before, after in pairwise(dues)]
     assert max(gaps) < 0.021  # 50 a second, without a hole, though nothing was answered for a second
     assert ledger.count(operations)["unknown"] + ledger.count(operations)["failed"] > 10

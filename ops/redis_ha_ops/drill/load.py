@@ -36,7 +36,7 @@ PROBE_POLICY = FailoverPolicy(
 APPLICATION_RATE = 10.0  # writes a second, at most: one at a time
 KEY_TTL_SECONDS = 3600  # a drill that is killed leaves its keys for so long
 READ_AT_ONCE = 500
-SLOWEST_DRAIN_SECONDS = 5.0  # a probe write ends within its budget; this is for a machine under load
+SLOWEST_DRAIN_SECONDS = 2.0  # a probe write ends within its budget; this is for a machine under load
 
 PROBE, APPLICATION = "probe", "application"
 
@@ -117,13 +117,14 @@ class Load:
         for thread in self._threads:
             thread.start()
 
-    def stop(self) -> None:
-        """Stop and wait until every write has its outcome."""
+    def stop(self, *, patiently: bool) -> None:
+        """Stop and wait until every write has its outcome; impatiently: not for the application's last one."""
         self._stop.set()
+        # The application's last write may wait for a master as long as its budget.
+        patience = self.application_policy.budget_seconds if patiently else 0.0
         for thread in self._threads:
             if thread.ident is not None:
-                # The application's last write may wait for a master as long as its budget.
-                thread.join(self.application_policy.budget_seconds + SLOWEST_DRAIN_SECONDS)
+                thread.join(patience + SLOWEST_DRAIN_SECONDS)
         self._pool.shutdown(wait=True)
 
     def close(self) -> None:

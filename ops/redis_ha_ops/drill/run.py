@@ -150,7 +150,7 @@ def kill_master(stack: Stack, dial: Dial, fault: Fault, plan: Plan, tell: Callab
             ignoring()
             tell("mending and counting", record)
             breaker.make_good()
-            load.stop()
+            load.stop(patiently=not record.interrupted)
             _count(record, load)
             witness.stop()
             if not record.interrupted:
