@@ -5,9 +5,9 @@ import os
 import pulumi
 import pulumi_digitalocean as digitalocean
 import pulumi_tls as tls
-from redis_ha.sentinel import SentinelCluster, SentinelClusterArgs
 
 import settings
+from redis_ha.sentinel import SentinelCluster, SentinelClusterArgs
 
 
 def administrator_key(stack: str) -> digitalocean.SshKey:
@@ -20,7 +20,9 @@ def administrator_key(stack: str) -> digitalocean.SshKey:
 def sentinel_cluster(args: SentinelClusterArgs, key: digitalocean.SshKey | None) -> None:
     """Make the Sentinel topology and export what clients and operators need of it."""
     if key is not None:
-        args = SentinelClusterArgs(**{**args, "ssh_key_ids": [*args.get("ssh_key_ids", []), key.fingerprint]})
+        given = pulumi.Output.from_input(args.get("ssh_key_ids", []))
+        keys = pulumi.Output.all(given, key.fingerprint).apply(lambda both: [*both[0], both[1]])
+        args = SentinelClusterArgs(**{**args, "ssh_key_ids": keys})
     with settings.named("sentinel"):
         cluster = SentinelCluster(args.get("name", pulumi.get_stack()), args)
     pulumi.export("sentinel_connection", cluster.connection)

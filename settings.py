@@ -15,6 +15,7 @@ from typing import Any, cast
 import jsonschema
 import pulumi
 from pulumi.runtime import config as runtime_config
+
 from redis_ha.sentinel import SentinelClusterArgs
 
 SCHEMA_FILE = Path(__file__).with_name("settings.schema.json")
@@ -87,7 +88,8 @@ def parse(raw: Mapping[str, str], secret_keys: frozenset[str], schema: Mapping[s
         if isinstance(value, dict) and key not in secret_keys:
             plain = sorted(name for name in value if name.endswith(SECRET_SUFFIX))
             problems += [
-                f"{key}.{name}: a password in plain text; set it with `pulumi config set --secret --path '{key}.{name}'`" for name in plain
+                f"{key}.{name}: a password in plain text; set it with `pulumi config set --secret --path '{key}.{name}'`"
+                for name in plain
             ]
     if problems:
         raise SettingsError("\n".join(problems))

@@ -30,7 +30,9 @@ def go_of_path(needed: tuple[int, ...]) -> Path | None:
     go = shutil.which("go")
     if go is None:
         return None
-    answer = subprocess.run([go, "env", "GOVERSION"], capture_output=True, text=True, check=False, env={**os.environ, "GOTOOLCHAIN": "local"})
+    answer = subprocess.run(
+        [go, "env", "GOVERSION"], capture_output=True, text=True, check=False, env={**os.environ, "GOTOOLCHAIN": "local"}
+    )
     return Path(go) if version_tuple(answer.stdout) >= needed else None
 
 
@@ -77,7 +79,9 @@ def main() -> None:
         try:
             build(go or go_of_wheel(home), home)
         except subprocess.CalledProcessError as error:
-            raise SystemExit(f"building the engine failed ({error}); check the network and the disk, or put an official `pulumi` on PATH") from None
+            raise SystemExit(
+                f"building the engine failed ({error}); check the network and the disk, or put an official `pulumi` on PATH"
+            ) from None
         found = engine.find_engine(home)
         sys.stdout.write(f"built v{engine.ENGINE_MINIMUM} with {origin}: {found}\n")
     else:

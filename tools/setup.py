@@ -27,8 +27,8 @@ DEBIAN: dict[str, str] = {
     "nftables": "nft",
     "iproute2": "ip",
     "openssh-client": "ssh",
-    # For the tests: redis-cli, and the server itself, which Debian ships in this package as redis-check-rdb (it acts by the name
-    # it is called by; Debian's redis-server package is a link to it and a service that nobody wants on a workstation).
+    # For the tests: the server itself, which Debian ships in this package as redis-check-rdb (it acts by the name it is called
+    # by; Debian's redis-server package is a link to it and a service that nobody wants on a workstation).
     "redis-tools": "redis-check-rdb",
     "git": "git",
 }
@@ -43,7 +43,9 @@ def run(command: Sequence[str | Path], log: Path, **options: object) -> None:
     with log.open("a") as out:
         out.write(f"$ {' '.join(str(word) for word in command)}\n")
         out.flush()
-        code = subprocess.run([str(word) for word in command], stdout=out, stderr=subprocess.STDOUT, check=False, **options).returncode  # type: ignore[call-overload]
+        code = subprocess.run(
+            [str(word) for word in command], stdout=out, stderr=subprocess.STDOUT, check=False, **options
+        ).returncode  # type: ignore[call-overload]
     if code != 0:
         tail = "\n    ".join(log.read_text(errors="replace").splitlines()[-12:])
         raise SetupError(f"`{Path(str(command[0])).name}` ended with {code}:\n    {tail}\n  whole output: {log}")
@@ -62,7 +64,12 @@ def step(title: str, work: Callable[[], str]) -> None:
 def found(what: str) -> bool:
     """Tell whether a command (also in sbin) or a Python module of this interpreter is there."""
     if what.startswith("python:"):
-        return subprocess.run([sys.executable, "-c", f"import {what.removeprefix('python:')}"], capture_output=True, check=False).returncode == 0
+        return (
+            subprocess.run(
+                [sys.executable, "-c", f"import {what.removeprefix('python:')}"], capture_output=True, check=False
+            ).returncode
+            == 0
+        )
     return shutil.which(what, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin") is not None
 
 
@@ -71,7 +78,9 @@ def check_machine() -> str:
     if sys.version_info < PYTHON_MINIMUM:
         raise SetupError(f"python3 is {sys.version.split()[0]}; install Python {'.'.join(map(str, PYTHON_MINIMUM))} or newer")
     if sys.platform != "linux":
-        raise SetupError(f"the platform is {sys.platform}; the machines need Linux: use a Linux VM or a privileged Debian container")
+        raise SetupError(
+            f"the platform is {sys.platform}; the machines need Linux: use a Linux VM or a privileged Debian container"
+        )
     free = shutil.disk_usage(ROOT).free / 1e9
     if free < DISK_NEEDED_GB:
         raise SetupError(f"{free:.1f} GB are free at {ROOT}; free at least {DISK_NEEDED_GB} GB")
@@ -87,7 +96,9 @@ def debian_packages(log: Path) -> str:
     if os.geteuid() != 0:
         raise SetupError(f"missing Debian packages, and you are not root; run as root: {install}")
     if shutil.which("apt-get") is None:
-        raise SetupError(f"this is not Debian (no apt-get); install what holds these commands: {', '.join(DEBIAN[one] for one in missing)}")
+        raise SetupError(
+            f"this is not Debian (no apt-get); install what holds these commands: {', '.join(DEBIAN[one] for one in missing)}"
+        )
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     run(["apt-get", "update"], log, env=environment)
     run(["apt-get", "install", "--yes", "--no-install-recommends", *missing], log, env=environment)
@@ -110,7 +121,7 @@ def python_environment(log: Path) -> str:
         return "up to date"
     if not (VENV / "bin" / "pip").exists():
         run([sys.executable, "-m", "venv", "--clear", VENV], log)
-    pip = [VENV / "bin" / "python", "-m", "pip", "--disable-pip-version-check", "install", "--no-deps"]
+    pip: list[str | Path] = [VENV / "bin" / "python", "-m", "pip", "--disable-pip-version-check", "install", "--no-deps"]
     run([*pip, "--require-hashes", "--requirement", ROOT / "requirements.txt"], log)
     editable = [word for package in PACKAGES for word in ("--editable", str(ROOT / package))]
     run([*pip, "--no-build-isolation", *editable], log)
@@ -131,7 +142,7 @@ def main() -> int:
         step("machine", check_machine)
         step("Debian packages", lambda: debian_packages(log))
         step("Python environment (.venv)", lambda: python_environment(log))
-        step("Pulumi engine", lambda: engine(log))
+        step("Pulumi engine (a first build takes some minutes)", lambda: engine(log))
     except SetupError as error:
         sys.stdout.write(f"failed\nerror: {error}\nThen run the same command again: what was done is kept.\n")
         return 1
