@@ -13,10 +13,10 @@ from redis_ha.sentinel.node.placement import Cluster, Node
 from redis_ha.sentinel.node.sentinels import KEPT_ADDRESSES, AddressBook, Answer, addresses_among_clients
 
 ME, OTHER, THIRD = ("10.0.0.2", 6379), ("10.0.0.3", 6379), ("10.0.0.4", 6379)
-CLUSTER = Cluster(sentinel_count=3, quorum=2, down_after_ms=5000)
-FRESH = Node(ME, "slave", NOWHERE, holds_data=True, up_ms=3000)
-MASTER = Node(ME, "master", None, holds_data=True, up_ms=600_000)
-REPLICA = Node(ME, "slave", OTHER, holds_data=True, up_ms=600_000)
+CLUSTER = Cluster(sentinel_count=3, quorum=2, down_after_ms=5000, failover_timeout_ms=20_000)
+FRESH = Node(ME, "slave", NOWHERE, holds_data=True, up_ms=3000, role_ms=3000)
+MASTER = Node(ME, "master", None, holds_data=True, up_ms=600_000, role_ms=600_000)
+REPLICA = Node(ME, "slave", OTHER, holds_data=True, up_ms=600_000, role_ms=600_000)
 
 
 def word(number: int, master: tuple[str, int] | None, epoch: int = 5, flags: str = "master", **more: object) -> Answer:
@@ -57,6 +57,8 @@ def words(
         ("a master that nobody confirms stays: min-replicas fences it", MASTER, words(OTHER, 1), "stay"),
         ("a master against a majority", MASTER, words(OTHER, 2, epoch=6), "demote"),
         ("a master against one newer word: the others follow in a second", MASTER, [word(0, OTHER, 6), *words(ME, 2)], "stay"),
+        ("just promoted, not yet seen", replace(MASTER, role_ms=19_000), words(OTHER, flags="o_down"), "stay"),
+        ("the word may change", MASTER, [*words(OTHER, 2), word(2, OTHER, flags="failover_in_progress")], "stay"),
         ("a replica of somebody is Sentinel's business", REPLICA, words(THIRD), "stay"),
     ],
 )  # fmt: skip
@@ -69,7 +71,7 @@ def test_placement(what: str, node: Node, answers: list[Answer], act: str) -> No
 
 def test_with_quorum_1_all_sentinels_have_to_agree_to_a_promotion() -> None:
     """Any single one of them may begin a failover: none may be silent."""
-    loose = Cluster(sentinel_count=3, quorum=1, down_after_ms=5000)
+    loose = Cluster(sentinel_count=3, quorum=1, down_after_ms=5000, failover_timeout_ms=20_000)
     assert placement.decide(FRESH, words(ME, 2), loose).act == "wait"
     assert placement.decide(FRESH, words(ME, 3), loose).act == "promote"
 

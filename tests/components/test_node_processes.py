@@ -5,6 +5,7 @@ One cluster for the module; every test finds it whole and leaves it whole.
 
 import json
 import shutil
+import signal
 import subprocess
 import time
 from collections.abc import Iterator
@@ -123,6 +124,20 @@ def test_a_crashed_master_that_is_back_at_once_goes_through_the_gate(cluster: Lo
         wait_until(lambda: len(prober.acknowledged) > count, 10, "writes go on")
     prober.assert_one_at_a_time()
     assert_everywhere(cluster, "before-crash", "1")
+
+
+def test_a_frozen_master_that_wakes_up_follows_at_once(cluster: LoopbackCluster) -> None:
+    """Sentinel turns it into a replica after 10 to 12 s (src/sentinel.c: 8 s of wrong role, seen every 10 s)."""
+    old = cluster.master()
+    server = old.processes["server"].popen
+    assert server is not None
+    time.sleep(4)  # a master for longer than failover-timeout: nobody has just made it one
+    server.send_signal(signal.SIGSTOP)
+    wait_until(lambda: any(node is not old for node in cluster.masters()), 20, "a failover")
+    wait_until(lambda: len(cluster.named()) == 1 and old.address not in cluster.named(), 10, "all Sentinels name the new one")
+    server.send_signal(signal.SIGCONT)
+    wait_until(lambda: old.role() == "slave", 5, "the old master follows")
+    cluster.wait_whole()
 
 
 def test_all_restarted_at_once_keep_their_data_and_agree(cluster: LoopbackCluster) -> None:

@@ -26,13 +26,15 @@ class DataAgent:
     def __init__(self, config: NodeConfig) -> None:
         """Prepare; nothing is contacted yet."""
         self._config = config
-        self._cluster = Cluster(config.sentinel_count, config.quorum, config.down_after_ms)
+        self._cluster = Cluster(config.sentinel_count, config.quorum, config.down_after_ms, config.failover_timeout_ms)
         self._address = (config.self_address, config.redis_port)
         seeds = [(host, config.sentinel_port) for host in config.sentinel_seeds]
         self._book = AddressBook(config.agent_directory / "sentinels.json", seeds)
         self._connection: Connection | None = None
         self._run_id = ""
         self._first_seen = 0.0
+        self._role = ""
+        self._role_since = 0.0
         self._candidate_run = ""
         self._looks = 0
         self._said = ""
@@ -105,6 +107,10 @@ class DataAgent:
         if fields.get("run_id", "") != self._run_id:
             self._run_id = fields.get("run_id", "")
             self._first_seen = time.monotonic()
+            self._role = ""
+        if fields.get("role", "") != self._role:
+            self._role = fields.get("role", "")
+            self._role_since = time.monotonic()
         follows = fields.get("role") != "master"
         return Node(
             address=self._address,
@@ -112,6 +118,7 @@ class DataAgent:
             master=(fields["master_host"], int(fields["master_port"])) if follows else None,
             holds_data=holds_data(self._config.data_directory),
             up_ms=int((time.monotonic() - self._first_seen) * 1000),
+            role_ms=int((time.monotonic() - self._role_since) * 1000),
         )
 
     def _connect(self) -> Connection:

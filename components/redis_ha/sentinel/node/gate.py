@@ -14,7 +14,7 @@ ASK_EVERY_S = 0.5
 def main() -> int:
     """Return when redis-server may start."""
     config = node_config.load()
-    cluster = Cluster(config.sentinel_count, config.quorum, config.down_after_ms)
+    cluster = Cluster(config.sentinel_count, config.quorum, config.down_after_ms, config.failover_timeout_ms)
     holds_data = verify_before_start(config.data_directory)
     said = ""
     while True:

@@ -6,7 +6,8 @@ The rules (why: a rebooted old master must never be a second one; redis/redis is
 - Of several words the one with the highest config-epoch counts (redis.io, "Sentinel": configuration epochs).
 - A node makes itself master only if it holds data, no Sentinel is about to fail over, and all of the asked Sentinels have
   reached it since it started: a failover needs `down-after` of silence, so none can begin while it acts.
-- A node that is master against the word of a majority follows.
+- A node that is master against the word of a majority follows, unless Sentinels may just have made it master: they name the old
+  one until they have seen the promotion, for at most `failover-timeout`.
 """
 
 from dataclasses import dataclass
@@ -27,22 +28,27 @@ Act = Literal["stay", "wait", "follow", "promote", "demote"]
 
 @dataclass(frozen=True)
 class Node:
-    """What a data node says of itself. `up_ms` counts from the first answer of this redis-server process."""
+    """What a data node says of itself.
+
+    `up_ms` counts from the first answer of this redis-server process, `role_ms` from the first one in this role.
+    """
 
     address: Address
     role: str
     master: Address | None
     holds_data: bool
     up_ms: int
+    role_ms: int
 
 
 @dataclass(frozen=True)
 class Cluster:
-    """What is configured: how many Sentinels there are, how many call a master down together, and after how long."""
+    """What is configured: how many Sentinels there are, how many call a master down together, and their times."""
 
     sentinel_count: int
     quorum: int
     down_after_ms: int
+    failover_timeout_ms: int
 
     @property
     def majority(self) -> int:
@@ -90,9 +96,17 @@ def decide(node: Node, answers: list[Answer], cluster: Cluster) -> Decision:
         return Decision("wait" if is_unplaced(node) else "stay", silence)
     if is_unplaced(node):
         return _place(node, master, agreeing, answers, cluster)
-    if node.role == "master" and master != node.address and len(agreeing) >= cluster.majority:
-        return Decision("demote", "a majority of the Sentinels names another master", master)
+    if node.role == "master" and master != node.address:
+        return _second_master(node, master, agreeing, answers, cluster)
     return Decision("stay", "placed")
+
+
+def _second_master(node: Node, master: Address, agreeing: list[Answer], answers: list[Answer], cluster: Cluster) -> Decision:
+    if node.role_ms <= cluster.failover_timeout_ms or any("failover_in_progress" in answer.flags for answer in answers):
+        return Decision("stay", "master; the Sentinels may be about to name it")
+    if len(agreeing) < cluster.majority:
+        return Decision("stay", "master; no majority of the Sentinels names another one")
+    return Decision("demote", "a majority of the Sentinels names another master", master)
 
 
 def _place(  # noqa: PLR0911 (one return a rule, in the order in which they count)

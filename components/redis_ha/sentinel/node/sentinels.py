@@ -4,7 +4,7 @@ import json
 import time
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from .config import NodeConfig, write_privately
@@ -14,6 +14,7 @@ from .resp import Address, Connection, Reply, ReplyError, client_list, pairs, te
 # what was learnt in it would be too old to become master on.
 ASK_AT_MOST_S = 0.5
 ASK_WITHIN = 0.25
+NEVER_MS = 10**12
 # The connection that a Sentinel's agent holds to a data node is named so, followed by `<address>:<port>` of the Sentinel.
 PRESENCE = "redis-ha-sentinel-"
 # Sentinel names its own connections `sentinel-<first 8 of its id>-cmd` and `-pubsub` (src/sentinel.c, sentinelSetClientName).
@@ -65,19 +66,27 @@ def read_answer(connection: Connection, address: Address, master_name: str) -> A
         if "No such master" in str(error):
             return Answer(sentinel_id, address)
         raise
+    # Asked after SENTINEL MASTER: that gives the old address until a failover has ended, but the new config-epoch as soon as
+    # the promotion was seen; this command gives the new address then (src/sentinel.c, sentinelGetCurrentMasterAddress).
+    current = connection.call("SENTINEL", "GET-MASTER-ADDR-BY-NAME", master_name)
     replicas = _instances(connection.call("SENTINEL", "REPLICAS", master_name))
-    peers = _instances(connection.call("SENTINEL", "SENTINELS", master_name))
-    return Answer(
-        sentinel_id=sentinel_id,
-        address=address,
-        master=(fields["ip"], int(fields["port"])),
-        config_epoch=int(fields["config-epoch"]),
+    peers = tuple(
+        (peer["ip"], int(peer["port"]))
+        for peer in _instances(connection.call("SENTINEL", "SENTINELS", master_name))
+        if peer.get("ip") and int(peer.get("port", "0"))
+    )
+    listed = (fields["ip"], int(fields["port"]))
+    master = (text(current[0]), int(text(current[1]))) if isinstance(current, list) else listed
+    known = Answer(sentinel_id, address, master, int(fields["config-epoch"]), peers=peers)
+    if master != listed:  # flags and times are those of the old master: nothing is known about how the new one was reached
+        return replace(known, ok_ping_age_ms=NEVER_MS)
+    return replace(
+        known,
         flags=frozenset(fields["flags"].split(",")),
-        ok_ping_age_ms=int(fields.get("last-ok-ping-reply", "0")),
+        ok_ping_age_ms=int(fields.get("last-ok-ping-reply", NEVER_MS)),
         role_reported=fields.get("role-reported", ""),
         role_reported_ms=int(fields.get("role-reported-time", "0")),
         usable_replicas=sum(_usable(replica) for replica in replicas),
-        peers=tuple((peer["ip"], int(peer["port"])) for peer in peers if peer.get("ip") and int(peer.get("port", "0"))),
     )
 
 
