@@ -3,7 +3,7 @@ PYTHON ?= python3
 STACK ?= local
 BIN := .venv/bin
 EMULATOR := $(BIN)/python -m pulumi_emulator
-SOURCES := __main__.py settings.py components client ops emulator tests tools
+SOURCES := __main__.py settings.py components client ops emulator tests tools bench examples
 
 .DEFAULT_GOAL := help
 .PHONY: help setup up down status drill lint test bench schema lock
@@ -35,6 +35,9 @@ lint: setup ## format, lint and types
 
 test: lint ## every tier: rules, real Redis processes, the real engine, real machines (root)
 	$(BIN)/pytest
+
+bench: setup ## ratios of one run on this machine: repeated drills, time to healthy
+	@$(BIN)/python bench/bench.py
 
 schema: ## write the components' schema and the stack file's schema anew
 	$(BIN)/python components/tools_schema.py

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -23,7 +22,7 @@ class OwnStack(Emulated):
         """Run `redis-ha`; `expect` is its exit status."""
         result = subprocess.run(
             [str(Path(sys.executable).with_name("redis-ha")), *arguments, "--stack", self.stack, "--program", str(ROOT)],
-            env={**os.environ, "PULUMI_EMULATOR_HOME": str(self.home), "NO_COLOR": "1", "COLUMNS": "160"},
+            env={**self._environment(), "COLUMNS": "160"},
             capture_output=True,
             text=True,
             timeout=COMMAND_TIMEOUT_SECONDS,
