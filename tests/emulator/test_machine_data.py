@@ -159,7 +159,7 @@ def test_a_changed_recipe_is_another_image(tmp_path: Path, monkeypatch: pytest.M
 
 
 def test_a_build_without_room_fails_before_it_begins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(images.shutil, "disk_usage", lambda _: SimpleNamespace(free=100 * 1024**2))
+    monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=100 * 1024**2))
     with pytest.raises(EmulatorError, match=r"needs 2048 MB .* 100 MB free.*PULUMI_EMULATOR_HOME"):
         images.ensure_image(tmp_path, "debian-13-x64", print)
     assert not list((tmp_path / "images").glob(".building*"))
@@ -194,17 +194,17 @@ def test_the_package_index_is_what_apt_reads(tmp_path: Path) -> None:
 
 
 def test_preflight_names_packages_and_remedies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(preflight.os, "geteuid", lambda: 1000)
-    with pytest.raises(EmulatorError, match="root.*privileged container"):
+    monkeypatch.setattr("os.geteuid", lambda: 1000)
+    with pytest.raises(EmulatorError, match=r"root.*privileged container"):
         preflight.check(tmp_path)
-    monkeypatch.setattr(preflight.os, "geteuid", lambda: 0)
-    monkeypatch.setattr(preflight.shutil, "which", lambda name: None if name in {"nft", "systemd-nspawn"} else name)
+    monkeypatch.setattr("os.geteuid", lambda: 0)
+    monkeypatch.setattr("shutil.which", lambda name: None if name in {"nft", "systemd-nspawn"} else name)
     with pytest.raises(EmulatorError, match="apt-get install nftables systemd-container"):
         preflight.check(tmp_path)
-    monkeypatch.setattr(preflight.shutil, "which", lambda name: name)
+    monkeypatch.setattr("shutil.which", lambda name: name)
     with pytest.raises(EmulatorError, match="':'"):
         preflight.check(tmp_path / "a:b")
-    monkeypatch.setattr(preflight.shutil, "disk_usage", lambda _: SimpleNamespace(free=5 * 1024**2))
+    monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=5 * 1024**2))
     with pytest.raises(EmulatorError, match="5 MB free"):
         preflight.check(tmp_path / "not/yet/there")
 

@@ -18,6 +18,7 @@ COMMANDS: Final = {
     "mmdebstrap": "mmdebstrap",
     "nsenter": "util-linux",
     "mount": "mount",
+    "setpriv": "util-linux",
     "unshare": "util-linux",
 }
 # A machine with packages installed from user data writes some 150 MB; six of them and their data, with room to spare.

@@ -1,0 +1,245 @@
+"""Machines that boot: user data, packages, metadata, ssh, reboot, power, faults, and nothing left behind."""
+
+import signal
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from pulumi_emulator.errors import EmulatorError
+from pulumi_emulator.machines import Host, MachineSpec, boot, keeper, processes
+from pulumi_emulator.stacks import emulator_home
+from tests.machines.host_probes import ask, connect, hold, say, wait_for_answer, wait_for_cloud_init, wait_until
+
+pytestmark = [pytest.mark.machines, pytest.mark.timeout(600)]
+
+METADATA = "http://169.254.169.254/metadata/v1"
+USER_DATA = f"""#cloud-config
+package_update: true
+packages: [redis-server, python3-redis]
+write_files:
+  - path: /etc/sysctl.d/60-redis.conf
+    content: "vm.overcommit_memory = 1\\nnet.core.somaxconn = 1024\\n"
+runcmd:
+  - [ sh, -c, "curl -sf {METADATA}/interfaces/private/0/ipv4/address > /root/private" ]
+  - [ sh, -c, "curl -sf {METADATA}/user-data | sha256sum > /root/user-data.sha256" ]
+  - [ sysctl, --system ]
+"""
+
+
+class Stack:
+    def __init__(self, folder: Path) -> None:
+        self.key = folder / "key"
+        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", self.key], check=True)
+        self.host = Host(folder / "stack", emulator_home())
+        self.public_key = self.key.with_suffix(".pub").read_text().strip()
+
+    def spec(self, number: int, name: str, image: str = "debian-13-x64") -> MachineSpec:
+        return MachineSpec(str(number), name, image, "vpc-1", "ams3", "s-1vcpu-1gb", USER_DATA, (self.public_key,), ("redis",))
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    made = Stack(tmp_path_factory.mktemp("boot"))
+    host = made.host
+    host.preflight()
+    for image in ("debian-13-x64", "debian-12-x64"):
+        host.ensure_image(image, print)
+    try:
+        host.create_vpc("vpc-1", "net", "10.20.0.0/24")
+        host.create_machine(made.spec(1, "data-0"))
+        host.create_machine(made.spec(2, "old-0", "debian-12-x64"))
+        yield made
+    finally:
+        host.destroy_all()
+        assert host.leftovers() == []
+
+
+def redis_answers(host: Host, machine: str) -> None:
+    wait_until(lambda: say(host, machine, "sh", "-c", "redis-cli ping || true") == "PONG", "Redis answers")
+
+
+@pytest.mark.parametrize(("machine", "address", "redis"), [("data-0", "10.20.0.2", "v=8.0"), ("old-0", "10.20.0.3", "v=7.0")])
+def test_user_data_runs_as_on_a_droplet(stack: Stack, machine: str, address: str, redis: str) -> None:
+    host = stack.host
+    assert wait_for_cloud_init(host, machine) == []
+    assert say(host, machine, "systemctl", "--failed", "--no-legend", "--plain") == ""
+    assert say(host, machine, "cat", "/root/private") == address
+    # Debian starts the server that it installs, before any user data could configure it.
+    assert say(host, machine, "systemctl", "is-active", "redis-server") == "active"
+    assert redis in say(host, machine, "redis-server", "--version")
+    assert say(host, machine, "python3", "-c", "import redis; print(redis.Redis().ping())") == "True"
+    served = subprocess.run(["sha256sum"], input=USER_DATA, text=True, capture_output=True, check=True).stdout.strip()
+    assert say(host, machine, "cat", "/root/user-data.sha256") == served
+    assert say(host, machine, "hostname") == machine
+
+
+def test_the_first_ten_address_is_not_the_private_one(stack: Stack) -> None:
+    addresses = [line.split()[3] for line in say(stack.host, "data-0", "ip", "-4", "-o", "address").splitlines()]
+    first = next(address for address in addresses if address.startswith("10."))
+    assert first == "10.18.0.5/16"
+    assert "10.20.0.2/24" in addresses
+    assert say(stack.host, "data-0", "curl", "-sf", f"{METADATA}/interfaces/public/0/anchor_ipv4/address") == "10.18.0.5"
+
+
+def test_kernel_settings_are_the_machines_own(stack: Stack) -> None:
+    wait_for_cloud_init(stack.host, "data-0")
+    before = Path("/proc/sys/vm/overcommit_memory").read_text()
+    assert say(stack.host, "data-0", "sysctl", "-n", "vm.overcommit_memory", "net.core.somaxconn").split() == ["1", "1024"]
+    assert say(stack.host, "old-0", "sysctl", "-w", "vm.overcommit_memory=2") == "vm.overcommit_memory = 2"
+    assert say(stack.host, "data-0", "cat", "/proc/sys/vm/overcommit_memory") == "1"
+    assert Path("/proc/sys/vm/overcommit_memory").read_text() == before
+
+
+def test_user_data_is_for_root_only(stack: Stack) -> None:
+    folder = stack.host.store.disk("1")
+    assert folder.parent.parent.stat().st_mode & 0o077 == 0
+    assert (folder / "user-data").stat().st_mode & 0o077 == 0
+    seen = say(
+        stack.host, "data-0", "sh", "-c", "su nobody -s /bin/sh -c 'cat /var/lib/cloud/seed/nocloud/user-data' 2>&1; true"
+    )
+    assert "Permission denied" in seen
+
+
+def test_root_logs_in_with_the_stacks_key(stack: Stack) -> None:
+    wait_for_cloud_init(stack.host, "data-0")
+    options = ["StrictHostKeyChecking=no", "UserKnownHostsFile=/dev/null", "BatchMode=yes", "LogLevel=ERROR"]
+    argv = ["ssh", "-i", str(stack.key), *(word for option in options for word in ("-o", option)), "root@203.0.113.2"]
+    assert say(stack.host, "public", *argv, "cat /root/private") == "10.20.0.2"
+
+
+def test_the_client_has_an_address_in_the_vpc(stack: Stack) -> None:
+    assert connect(stack.host, "client", "10.20.0.2") == "open"
+    assert connect(stack.host, "client:net", "10.20.0.2") == "open"
+    assert "10.20.0.254/24" in say(stack.host, "client", "ip", "-4", "-o", "address")
+
+
+def test_logs_show_the_journal_of_a_unit(stack: Stack) -> None:
+    wait_for_cloud_init(stack.host, "data-0")
+    assert "redis-server" in stack.host.logs("data-0", "redis-server")
+    assert len(stack.host.logs("data-0", lines=3).splitlines()) == 3
+
+
+def test_places_that_are_not_there_are_named(stack: Stack) -> None:
+    with pytest.raises(EmulatorError, match=r"no machine 'data-9'.*data-0, old-0"):
+        stack.host.command_in("data-9", ["true"])
+    with pytest.raises(EmulatorError, match="client:other"):
+        stack.host.command_in("client:other", ["true"])
+
+
+def test_a_reboot_from_inside_comes_back_with_its_disk(stack: Stack) -> None:
+    host = stack.host
+    wait_for_cloud_init(host, "data-0")
+    boots = boot.read_status(host.store.disk("1")).boots
+    say(host, "data-0", "sh", "-c", "echo kept > /var/lib/kept; systemctl reboot")
+    wait_until(lambda: boot.read_status(host.store.disk("1")).boots == boots + 1, "the machine boots again")
+    wait_for_answer(host, "client", "10.20.0.2")
+    assert host.machine("1").power == "on"  # type: ignore[union-attr]
+    assert say(host, "data-0", "cat", "/var/lib/kept") == "kept"
+    redis_answers(host, "data-0")
+
+
+def test_a_power_cut_is_silence_and_power_brings_the_disk_back(stack: Stack) -> None:
+    host = stack.host
+    holder = hold(host, "client", "10.20.0.2")
+    say(host, "data-0", "sh", "-c", "echo before > /var/lib/cut; sync")
+    host.power_off("1")
+    assert connect(host, "client", "10.20.0.2") == "silence"
+    assert connect(host, "old-0", "10.20.0.2") == "silence"
+    assert connect(host, "public", "203.0.113.2") == "silence"
+    assert ask(holder) == "silence"
+    machine = host.machine("1")
+    assert machine is not None
+    assert (machine.power, machine.init_pid) == ("off", None)
+    with pytest.raises(EmulatorError, match="data-0 is off"):
+        host.command_in("data-0", ["true"])
+    assert host.logs("data-0") != ""
+    host.power_off("1")  # once more changes nothing
+    host.power_on("1")
+    wait_for_answer(host, "client", "10.20.0.2")
+    assert say(host, "data-0", "cat", "/var/lib/cut") == "before"
+    assert host.machine("1").power == "on"  # type: ignore[union-attr]
+
+
+def test_a_power_off_from_inside_is_off_and_silent(stack: Stack) -> None:
+    host = stack.host
+    say(host, "old-0", "systemctl", "poweroff")
+    wait_until(lambda: host.machine("2").power == "off", "the machine is off")  # type: ignore[union-attr]
+    assert connect(host, "client", "10.20.0.3") == "silence"
+    host.power_on("2")
+    wait_for_answer(host, "client", "10.20.0.3")
+
+
+def test_a_soft_power_off_lets_the_machine_shut_down(stack: Stack) -> None:
+    host = stack.host
+    redis_answers(host, "old-0")
+    say(host, "old-0", "sh", "-c", "redis-cli set key value && redis-cli config set save '3600 1'")
+    host.power_off("2", hard=False)
+    assert host.machine("2").power == "off"  # type: ignore[union-attr]
+    host.power_on("2")
+    wait_for_answer(host, "client", "10.20.0.3")
+    redis_answers(host, "old-0")
+    assert say(host, "old-0", "redis-cli", "get", "key") == "value"
+
+
+@pytest.mark.parametrize("victim", ["nspawn", "supervisor", "init"])
+def test_a_machine_whose_processes_die_is_lost_and_can_be_switched_on(stack: Stack, victim: str) -> None:
+    host = stack.host
+    status = boot.read_status(host.store.disk("1"))
+    processes.send(getattr(status, victim), signal.SIGKILL)
+    wait_until(lambda: host.machine("1").power == "lost", "the machine is lost")  # type: ignore[union-attr]
+    wait_until(lambda: not processes.alive(status.init), "everything in it is dead")
+    host.power_on("1")
+    wait_for_answer(host, "client", "10.20.0.2")
+
+
+def test_a_frozen_machine_accepts_and_says_nothing_until_it_thaws(stack: Stack) -> None:
+    host = stack.host
+    host.freeze("1")
+    assert connect(host, "client", "10.20.0.2") == "silence"
+    assert host.machine("1").power == "on"  # type: ignore[union-attr]
+    host.thaw("1")
+    wait_for_answer(host, "client", "10.20.0.2")
+
+
+def test_a_cut_link_is_silent_on_one_interface_only(stack: Stack) -> None:
+    host = stack.host
+    host.link("1", "private", up=False)
+    assert connect(host, "client", "10.20.0.2") == "silence"
+    assert connect(host, "data-0", "10.20.0.3") == "silence"
+    assert connect(host, "public", "203.0.113.2") == "open"
+    host.link("1", None, up=False)
+    assert connect(host, "public", "203.0.113.2") == "silence"
+    host.link("1", None, up=True)
+    assert connect(host, "client", "10.20.0.2") == "open"
+    assert connect(host, "public", "203.0.113.2") == "open"
+
+
+def test_a_lost_machine_is_gone_with_its_disk_and_its_address(stack: Stack) -> None:
+    host = stack.host
+    host.lose("2")
+    assert host.machine("2") is None
+    assert not host.store.disk("2").exists()
+    assert connect(host, "client", "10.20.0.3", patience=5) in {"No route to host", "Network is unreachable"}
+    made = host.create_machine(stack.spec(3, "old-0"))
+    assert (made.private_ip, made.public_ip) == ("10.20.0.4", "203.0.113.4")
+    host.delete_machine("3")
+    host.delete_machine("3")
+    assert [machine.name for machine in host.machines()] == ["data-0"]
+
+
+def test_two_stacks_with_the_same_addresses_do_not_meet(stack: Stack, tmp_path: Path) -> None:
+    other = Stack(tmp_path)
+    try:
+        other.host.create_vpc("vpc-1", "net", "10.20.0.0/24")
+        machine = other.host.create_machine(other.spec(1, "twin"))
+        assert machine.private_ip == "10.20.0.2"
+        wait_for_answer(other.host, "client", "10.20.0.2")
+        assert say(other.host, "twin", "hostname") == "twin"
+        assert say(stack.host, "data-0", "hostname") == "data-0"
+    finally:
+        other.host.destroy_all()
+    assert other.host.leftovers() == []
+    assert connect(stack.host, "client", "10.20.0.2") == "open"
+    assert keeper.supervisors(stack.host.store.folder, "1")
