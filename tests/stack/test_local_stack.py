@@ -41,7 +41,7 @@ connection, credentials = documents["sentinel_connection"], documents["sentinel_
 kind = sys.argv[1]
 
 def budget(client):
-    return redis_ha_client.describe(client)["total_seconds"]
+    return redis_ha_client.describe(client)["worst_case_seconds"]["command"]
 
 async def asynchronous():
     client = redis_ha_client.aio.connect(connection, credentials)
