@@ -223,7 +223,9 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
             seen = handler.read(self.cloud, request.id, _all_plain(state)) if state else handler.import_(self.cloud, request.id)
             if seen is None:
                 return provider_pb2.ReadResponse(id="")
-            new_inputs = _merged(kind, inputs, {name: value for name, value in seen.inputs.items() if name in kind.inputs})
+            # What the program never gave is no drift of its inputs; an import takes everything.
+            wanted = set(kind.inputs) & set(inputs) if state else set(kind.inputs)
+            new_inputs = _merged(kind, inputs, {name: value for name, value in seen.inputs.items() if name in wanted})
             known = {*kind.inputs, *kind.outputs}
             outputs = _merged(kind, state, {name: value for name, value in seen.outputs.items() if name in known})
             return provider_pb2.ReadResponse(id=request.id, properties=encode(outputs), inputs=encode(new_inputs))

@@ -7,7 +7,6 @@ import os
 import shutil
 import signal
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -202,23 +201,31 @@ def preview(home: Path, stack: str, program_folder: Path, console: Console, *, d
     """Show what `up` would do. A stack that does not exist yet is previewed in a folder that is removed again."""
     program = read_program(program_folder, stack)
     folder = StackFolder(home, program.project, stack)
-    with contextlib.ExitStack() as cleanup:
-        if not folder.exists():
-            temporary = cleanup.enter_context(tempfile.TemporaryDirectory(prefix="pulumi-emulator-"))
-            folder = StackFolder(Path(temporary), program.project, stack)
-        with session(folder, program, "preview", console, home) as work:
-            progress = Progress(console, planned=True, quiet=diff)
-            on_output = (lambda line: console.print(line, highlight=False, markup=False)) if diff else None
-            work.run(
-                "preview",
-                progress,
-                lambda: work.stack.preview(on_event=progress.on_event, diff=diff, color="never", on_output=on_output),
-            )
-            work.check_fingerprint(progress)
-            console.print(f"[bold]{_summary(progress, planned=True)}[/bold]", highlight=False)
-            changed = {name: count for name, count in progress.changes.items() if name != "same"}
-            if expect_no_changes and changed:
-                raise EmulatorError(f"changes were proposed although none were expected: {_counts(changed)}")
+    passing = not folder.exists()
+    if passing:
+        folder = StackFolder(home / "previews", program.project, stack)
+    with session(folder, program, "preview", console, home) as work:
+        try:
+            _preview(work, diff=diff, expect_no_changes=expect_no_changes)
+        finally:
+            if passing:
+                shutil.rmtree(folder.path)
+
+
+def _preview(work: Session, *, diff: bool, expect_no_changes: bool) -> None:
+    console = work.console
+    progress = Progress(console, planned=True, quiet=diff)
+    on_output = (lambda line: console.print(line, highlight=False, markup=False)) if diff else None
+    work.run(
+        "preview",
+        progress,
+        lambda: work.stack.preview(on_event=progress.on_event, diff=diff, color="never", on_output=on_output),
+    )
+    work.check_fingerprint(progress)
+    console.print(f"[bold]{_summary(progress, planned=True)}[/bold]", highlight=False)
+    changed = {name: count for name, count in progress.changes.items() if name != "same"}
+    if expect_no_changes and changed:
+        raise EmulatorError(f"changes were proposed although none were expected: {_counts(changed)}")
 
 
 def refresh(home: Path, stack: str, program_folder: Path, console: Console) -> None:

@@ -209,6 +209,7 @@ class Droplet(Handler):
 
     @override
     def read(self, cloud: Cloud, resource_id: str, state: Properties) -> Seen | None:
+        del state
         seen = self.import_(cloud, resource_id)
         if seen is None:
             return None
@@ -216,8 +217,7 @@ class Droplet(Handler):
         for name in ("image", "userData"):
             seen.outputs.pop(name, None)
             seen.inputs.pop(name, None)
-        given = {name: value for name, value in seen.inputs.items() if name in state}
-        return Seen(seen.outputs, given)
+        return seen
 
     @override
     def import_(self, cloud: Cloud, resource_id: str) -> Seen | None:

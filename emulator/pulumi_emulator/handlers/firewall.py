@@ -113,10 +113,8 @@ class Firewall(Handler):
 
     @override
     def read(self, cloud: Cloud, resource_id: str, state: Properties) -> Seen | None:
-        seen = self.import_(cloud, resource_id)
-        if seen is None:
-            return None
-        return Seen(seen.outputs, {name: value for name, value in seen.inputs.items() if name in state})
+        del state
+        return self.import_(cloud, resource_id)
 
     @override
     def import_(self, cloud: Cloud, resource_id: str) -> Seen | None:

@@ -1,0 +1,228 @@
+"""Droplets through the real engine: they boot, are replaced, get lost and come back; somebody else's programs run."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+from collections.abc import Callable
+from importlib import metadata
+from pathlib import Path
+
+import psutil
+import pytest
+
+from pulumi_emulator.machines import Host
+from tests.emulator.emulated import Emulated, wait_until
+
+pytestmark = [pytest.mark.engine, pytest.mark.machines]
+Make = Callable[..., Emulated]
+DROPLETS = "digitalocean:index/droplet:Droplet"
+
+PROGRAM = """
+import json, pathlib, pulumi, pulumi_digitalocean as do, pulumi_random as random
+wanted = json.loads(pathlib.Path("wanted.json").read_text())
+vpc = do.Vpc("net", region="ams3", ip_range="10.77.0.0/24")
+tag = do.Tag("tag", name="tested")
+password = random.RandomPassword("password", length=32, special=False)
+for number in range(wanted["count"]):
+    droplet = do.Droplet(
+        f"machine-{number}",
+        name=f"machine-{number}",
+        image="debian-13-x64",
+        size=wanted["size"],
+        region="ams3",
+        vpc_uuid=vpc.id,
+        tags=[tag.id],
+        user_data=pulumi.Output.format("#cloud-config\\n# {0} {1}\\n", wanted["text"], password.result),
+        opts=pulumi.ResourceOptions(ignore_changes=["userData"], replacement_trigger=wanted["generation"]),
+    )
+    pulumi.export(f"address-{number}", droplet.ipv4_address_private)
+ssh = do.FirewallInboundRuleArgs(protocol="tcp", port_range="22", source_addresses=["10.77.0.0/24"])
+do.Firewall("wall", tags=[tag.id], inbound_rules=[ssh])
+pulumi.export("password", password.result)
+"""
+
+
+def want(stack: Emulated, **changed: object) -> None:
+    path = stack.program / "wanted.json"
+    wanted = (
+        json.loads(path.read_text()) if path.exists() else {"count": 1, "size": "s-1vcpu-1gb", "text": "first", "generation": 0}
+    )
+    path.write_text(json.dumps(wanted | changed))
+
+
+def host_of(stack: Emulated) -> Host:
+    return Host(stack.folder.path / "host", stack.home)
+
+
+def assert_agreement(stack: Emulated, count: int) -> None:
+    """State, cloud and computer hold the same droplets."""
+    in_state = {item["id"] for item in stack.state_resources() if item["type"] == DROPLETS}
+    assert in_state == set(stack.world().get(DROPLETS, {}))
+    assert in_state == {machine.machine_id for machine in host_of(stack).machines()}
+    assert len(in_state) == count
+    assert stack.status()["pending_operations"] == 0
+
+
+def assert_nothing_left(stack: Emulated) -> None:
+    assert not stack.folder.exists()
+    mounts = Path("/proc/self/mounts").read_text()
+    assert str(stack.folder.path) not in mounts
+    assert processes_of(stack) == []
+
+
+def processes_of(stack: Emulated) -> list[psutil.Process]:
+    """Return the processes on this computer that work in the stack's folder: supervisors and their like."""
+    folder = str(stack.folder.path)
+    return [
+        process for process in psutil.process_iter(["cmdline"]) if any(folder in part for part in process.info["cmdline"] or [])
+    ]
+
+
+def test_a_droplet_is_replaced_by_its_generation_only_and_comes_back_when_lost(emulated: Make) -> None:
+    stack = emulated(PROGRAM)
+    want(stack)
+    up = stack.run("up").stdout
+    assert "created digitalocean.Droplet machine-0" in up
+    assert_agreement(stack, 1)
+    stack.run("preview --expect-no-changes")
+    [first] = stack.status()["machines"]
+    password = stack.outputs()["password"]
+
+    def user_data() -> str:
+        return stack.run("exec", "--on", "machine-0", "--", "cat", "/var/lib/cloud/instance/user-data.txt", expect=None).stdout
+
+    wait_until(lambda: f"# first {password}" in user_data(), "cloud-init to store the user data", 60)
+    # The password is where the machine needs it, readable by root only, and nowhere else.
+    assert password not in up
+    for path in stack.folder.path.rglob("*"):
+        if path.is_file() and not path.is_symlink() and "host" not in path.relative_to(stack.folder.path).parts[:1]:
+            assert password.encode() not in path.read_bytes(), path
+
+    want(stack, text="second")
+    stack.run("preview --expect-no-changes")
+    want(stack, generation=1)
+    assert "replace digitalocean.Droplet machine-0" in stack.run("preview").stdout
+    stack.run("up")
+    assert_agreement(stack, 1)
+    [second] = stack.status()["machines"]
+    assert (second["id"] != first["id"], second["private_ip"] != first["private_ip"]) == (True, True)
+    wait_until(lambda: f"# second {password}" in user_data(), "the new machine's user data", 60)
+
+    want(stack, size="s-2vcpu-2gb")
+    assert "update digitalocean.Droplet machine-0 (size)" in stack.run("preview").stdout
+    stack.run("up")
+    assert [machine["id"] for machine in stack.status()["machines"]] == [second["id"]]
+
+    # Drift: the cloud loses the machine.
+    stack.run("kill", "machine-0")
+    assert "deleted digitalocean.Droplet machine-0" in stack.run("refresh").stdout
+    assert "created digitalocean.Droplet machine-0" in stack.run("up").stdout
+    assert_agreement(stack, 1)
+
+    # The computer was restarted: every process of the stack's machines is gone.
+    for process in processes_of(stack):
+        process.kill()
+    [machine] = host_of(stack).machines()
+    if machine.init_pid is not None:
+        os.kill(machine.init_pid, signal.SIGKILL)
+    wait_until(lambda: stack.status()["machines"][0]["power"] == "lost", "the machine to be lost")
+    again = stack.run("up").stdout
+    assert "gone: machine-0 (killed, or this computer was restarted); refreshing" in again
+    assert_agreement(stack, 1)
+    assert stack.status()["machines"][0]["power"] == "on"
+
+    stack.run("destroy")
+    assert_nothing_left(stack)
+
+
+def test_power_and_links_are_seen_and_the_network_answers(emulated: Make) -> None:
+    stack = emulated(PROGRAM)
+    want(stack)
+    stack.run("up")
+    address = stack.outputs()["address-0"]
+
+    def answers() -> bool:
+        return reaches_ssh(stack, address)
+
+    wait_until(answers, "the machine to answer", 60)
+    stack.run("link down machine-0 --interface private")
+    assert stack.status()["machines"][0]["links_down"] == ["private"]
+    assert not answers()
+    stack.run("link up machine-0")
+    wait_until(answers, "the mended link", 30)
+    stack.run("power off machine-0")
+    assert stack.status()["machines"][0]["power"] == "off"
+    stack.run("refresh")
+    [droplet] = [item for item in stack.state_resources() if item["type"] == DROPLETS]
+    assert droplet["outputs"]["status"] == "off"
+    stack.run("preview --expect-no-changes")
+    stack.run("power on machine-0")
+    wait_until(answers, "the machine to boot again", 60)
+    assert "it has machine-0" in stack.fails("power off nobody")
+    assert "machine-0" in stack.run("status").stdout
+    assert stack.run("exec", "--on", "machine-0", "--", "sh", "-c", "exit 7", expect=7).stdout == ""
+
+
+def reaches_ssh(stack: Emulated, address: str) -> bool:
+    """Tell whether a computer in the VPC gets a connection to a machine's ssh."""
+    script = (
+        "import socket,sys\n"
+        "s=socket.socket(socket.AF_INET,socket.SOCK_STREAM);s.settimeout(1)\n"
+        "try: s.connect((sys.argv[1],22));print('yes')\n"
+        "except OSError: print('no')\n"
+    )
+    return "yes" in stack.run("exec", "--", "python3", "-c", script, address, expect=None).stdout
+
+
+@pytest.mark.parametrize("point", ["the first droplet is recorded", "all droplets are recorded"])
+def test_a_killed_up_leaves_no_orphaned_machine(emulated: Make, point: str) -> None:
+    stack = emulated(PROGRAM)
+    want(stack, count=2)
+    process = stack.start("up")
+    count = 1 if "first" in point else 2
+    wait_until(lambda: len(stack.world().get(DROPLETS, {})) >= count, point, 120)
+    process.kill()
+    process.communicate(timeout=30)
+    stack.run("up")
+    assert_agreement(stack, 2)
+    assert [machine["power"] for machine in stack.status()["machines"]] == ["on", "on"]
+    stack.run("preview --expect-no-changes")
+    stack.run("destroy")
+    assert_nothing_left(stack)
+
+
+def examples_of_the_sdk() -> str:
+    """Return programs that are not ours: examples that the authors of pulumi-digitalocean (Apache-2.0) print in its docstrings.
+
+    Three of them, as installed, in one program; one word is changed, the image's slug, because there is no Ubuntu here.
+    """
+    folder = Path(str(metadata.distribution("pulumi_digitalocean").locate_file("pulumi_digitalocean")))
+    chosen = []
+    for module, marks in (
+        ("firewall", "only-22-80-and-443"),
+        ("vpc", "vpc_uuid=example.id"),
+        ("project", "foobar.droplet_urn"),
+    ):
+        blocks = re.findall(r"```python\n(.*?)```", (folder / f"{module}.py").read_text(), re.DOTALL)
+        block = next(block for block in blocks if marks in block)
+        chosen.append("\n".join(line.removeprefix("        ") for line in block.splitlines()))
+    return "\n".join(chosen)
+
+
+def test_somebody_elses_programs_run(emulated: Make) -> None:
+    program = examples_of_the_sdk()
+    assert len(re.findall(r"digitalocean\.(Droplet|Vpc|Firewall|Project)\(", program)) == 6
+    stack = emulated(program)
+    assert "is not an image that can be booted here; known: debian-12-x64, debian-13-x64" in stack.fails("up")
+    assert not any(stack.world().values())
+    stack.edit(re.sub(r"ubuntu-\d\d-04-x64", "debian-13-x64", program))
+    assert "6 create" in stack.run("up").stdout
+    stack.run("preview --expect-no-changes")
+    assert "no changes" in stack.run("refresh").stdout
+    stack.run("preview --expect-no-changes")
+    assert sorted(machine["name"] for machine in stack.status()["machines"]) == ["example", "example-01", "web-1"]
+    stack.run("destroy")
+    assert_nothing_left(stack)
