@@ -55,18 +55,17 @@ def _width(panel: Panel, console: Console) -> int:
 
 
 def _findings_text(findings: Sequence[Finding]) -> RenderableType:
-    lines: list[Text] = []
-    longest = max((len(one.subject) for one in findings), default=0)
+    table = Table.grid(padding=(0, 1))
     for one in findings:
         mark, style = MARKS[one.severity]
-        lines.append(Text.assemble((f" {mark} {one.severity:<9}", style), (f"{one.subject:<{longest}}  ", "bold"), one.text))
+        table.add_row(Text(f" {mark} {one.severity}", style=style), Text(one.subject, style="bold"), Text(one.text))
     if healthy(list(findings)):
-        lines.append(Text("healthy: nodes and Sentinels agree", style="bold green"))
+        verdict = Text("healthy: nodes and Sentinels agree", style="bold green")
     else:
         worst = "BROKEN" if any(one.severity == "broken" for one in findings) else "DEGRADED"
         count = sum(one.severity != "note" for one in findings)
-        lines.append(Text(f"{worst}: {count} finding{'s' if count != 1 else ''}", style="bold red"))
-    return Group(*lines)
+        verdict = Text(f"{worst}: {count} finding{'s' if count != 1 else ''}", style="bold red")
+    return Group(table, verdict) if findings else verdict
 
 
 def _data_table(seen: Topology, stack: Stack, troubled: set[str]) -> Table:

@@ -26,8 +26,9 @@ from .emulator import emulator_command
 from .errors import OpsError
 from .power import EmulatedPower
 
-CONNECT_SECONDS = 10
 ANSWER_SECONDS = 120  # a power command's own limit and a reserve
+KNOWN_CODES = (0, 1, 2)  # what redis-ha itself ends with
+ENDED_FROM_OUTSIDE = 1
 # What of the user's environment the second process needs, however scrubbed the one is in which the emulator starts it.
 HANDED_ON = ("TERM", "COLORTERM", "COLUMNS", "NO_COLOR", "LANG", "LC_ALL", "HOME", "SSH_AUTH_SOCK", "PATH")
 _CREDENTIALS = struct.Struct("3i")  # unix(7), struct ucred: pid, uid, gid
@@ -60,6 +61,11 @@ class Outside:
         if "error" in answer:
             raise OpsError(answer["error"])
         return answer
+
+    def close(self) -> None:
+        """Hang up."""
+        self._lines.close()
+        self._socket.close()
 
 
 class PowerOutside:
@@ -108,6 +114,9 @@ def run_inside(
             if code and server.peer is None:
                 raise OpsError(f"stack {stack}: its network cannot be entered; `python -m pulumi_emulator status` tells more")
             light_up(switch)
+    if code not in KNOWN_CODES:
+        click.echo(f"redis-ha: the process inside the stack's network was ended from outside (exit code {code})", err=True)
+        return ENDED_FROM_OUTSIDE
     return code
 
 

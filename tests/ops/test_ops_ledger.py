@@ -73,6 +73,7 @@ def test_late_writes_are_an_outage_too() -> None:
 def test_never_recovered() -> None:
     seen = ledger.outage(with_outage(21, 99), CUT, RATE)
     assert (seen.ended, seen.outage_seconds, seen.steady) == (None, None, None)
+    assert seen.longest_gap_seconds == pytest.approx(10.4 - 2.01)  # to the end of the last write: it has not ended
 
 
 @pytest.mark.parametrize(

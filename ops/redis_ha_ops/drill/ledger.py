@@ -98,7 +98,7 @@ def outage(operations: Sequence[Operation], cut: float, rate: float) -> Outage:
     """Return the outage as a client saw it; only writes that were not finished before the cut count as disturbed by it."""
     resolution = 1 / rate
     acknowledged = sorted((one for one in operations if one.outcome == "acknowledged"), key=lambda one: one.finished)
-    gap, gap_began = _longest_gap(acknowledged, cut)
+    gap, gap_began = _longest_gap(acknowledged, cut, max((one.finished for one in operations), default=cut))
     disturbed = sorted((one for one in operations if one.finished >= cut and one.disturbed), key=lambda one: one.due)
     if not disturbed:
         return Outage(None, None, None, None, None, gap, gap_began, resolution)
@@ -119,12 +119,10 @@ def outage(operations: Sequence[Operation], cut: float, rate: float) -> Outage:
     )
 
 
-def _longest_gap(acknowledged: Sequence[Operation], cut: float) -> tuple[float | None, float | None]:
-    """Return the longest time between two acknowledgements that ends after the cut, and when it began."""
-    gaps = [
-        (after.finished - before.finished, before.finished) for before, after in pairwise(acknowledged) if after.finished >= cut
-    ]
-    return max(gaps, default=(None, None))
+def _longest_gap(acknowledged: Sequence[Operation], cut: float, until: float) -> tuple[float | None, float | None]:
+    """Return the longest time without an acknowledgement that ends after the cut, or with the run, and when it began."""
+    ends = [*(one.finished for one in acknowledged), until] if acknowledged else []
+    return max(((after - before, before) for before, after in pairwise(ends) if after >= cut), default=(None, None))
 
 
 def recovered(operations: Sequence[Operation], cut: float, now: float, calm_seconds: float) -> bool:
@@ -184,9 +182,9 @@ def verdict(
     seen: Outage | None, losses: Sequence[Loss | None], *, rejoined: bool, two_writable: bool, interrupted: bool
 ) -> tuple[bool, list[str]]:
     """Return whether the drill was passed and, in words, why (not)."""
-    reasons: list[str] = []
     if interrupted:
-        reasons.append("the drill was interrupted: this report is partial")
+        return False, ["the drill was interrupted: this report is partial"]
+    reasons: list[str] = []
     if seen is None:
         reasons.append("the power was not cut")
     elif seen.began is None:

@@ -28,7 +28,7 @@ class Mark:
 
 def marks_of(report: Mapping[str, Any]) -> list[tuple[float, str, str]]:
     """Return (seconds, label, kind) of every moment worth a line, in order."""
-    fault, cut = report["fault"], report["fault"]["cut_began"]
+    fault, cut = report["fault"], report["detection"]["cut"]
     if cut is None:
         return []
     outage = report["writers"][PROBE]["outage"] or {}

@@ -83,7 +83,7 @@ def report_of(record: Record) -> dict[str, Any]:
             "two_writable": record.two_writable,
         },
         "plan": asdict(record.plan),
-        "detection": detection(record.events, cut),
+        "detection": detection(record.events, cut_of(record.cut_began, record.cut_ended, seen.get(PROBE))),
         "writers": {name: _writer(name, record, seen[name]) for name in record.operations},
         "timeline": [asdict(event) for event in sorted(record.events, key=lambda event: event.at)],
         "topology": {"before": _topology(record.before, record), "after": _topology(record.after, record)},
@@ -98,10 +98,17 @@ def report_of(record: Record) -> dict[str, Any]:
     }
 
 
+def cut_of(began: float | None, ended: float | None, seen: ledger.Outage | None) -> float | None:
+    """Return the moment of the cut. The command takes a second; the first disturbed write tells when in that second it was."""
+    if began is None or seen is None or seen.began is None:
+        return began
+    return min(max(seen.began, began), ended if ended is not None else seen.began)
+
+
 def detection(events: list[Event], cut: float | None) -> dict[str, float | None]:
-    """Return seconds from the cut to what the Sentinels published first of each kind."""
+    """Return the moment of the cut, and seconds from it to what the Sentinels published first of each kind."""
     found = {name: None if cut is None else first(events, what, cut) for name, what in DETECTION.items()}
-    return {name: None if event is None or cut is None else event.at - cut for name, event in found.items()}
+    return {"cut": cut} | {name: None if event is None or cut is None else event.at - cut for name, event in found.items()}
 
 
 def limits(record: Record) -> list[str]:
@@ -215,17 +222,21 @@ def summary(report: Mapping[str, Any]) -> list[tuple[str, str, str]]:
     probe, application = (report["writers"].get(name) for name in (PROBE, APPLICATION))
     if probe is None or application is None:
         return []
-    rows = [("", f"probe, {probe['rate']:g}/s", f"application, {application['rate']:g}/s")]
+    rows = [("", f"probe {probe['rate']:g}/s", f"application {application['rate']:g}/s")]
     rows += [
-        (f"writes {outcome}", str(probe["counts"][outcome]), str(application["counts"][outcome]))
+        (
+            outcome if outcome != "issued" else "writes issued",
+            str(probe["counts"][outcome]),
+            str(application["counts"][outcome]),
+        )
         for outcome in ("issued", *ledger.OUTCOMES)
     ]
     both = (probe, application)
     lost = [str(one["loss"]["lost"]) if one["loss"] else "not known" for one in both]
-    rows.append(("writes LOST (acknowledged, then missing)", lost[0], lost[1]))
+    rows.append(("LOST: acknowledged, then missing", lost[0], lost[1]))
     for title, key in (
-        ("outage: first disturbed write to first success", "outage_seconds"),
-        ("... until no write failed any more", "steady_seconds"),
+        ("outage: disturbed until first success", "outage_seconds"),
+        ("outage: until no write failed any more", "steady_seconds"),
         ("longest gap between acknowledged writes", "longest_gap_seconds"),
     ):
         took = [seconds(one["outage"][key]) if one["outage"] else "not cut" for one in both]
@@ -235,13 +246,13 @@ def summary(report: Mapping[str, Any]) -> list[tuple[str, str, str]]:
 
 def print_summary(report: Mapping[str, Any], console: Console) -> None:
     """Print what a person wants to know first."""
-    table = Table(box=None, padding=(0, 2), show_header=False)
+    table = Table(box=None, padding=(0, 1), show_header=False)
     for at, row in enumerate(summary(report)):
         table.add_row(
             Text(row[0]), Text(row[1], justify="right"), Text(row[2], justify="right"), style="dim" if at == 0 else ""
         )
     console.print(table)
-    told = [f"{name} {value:.2f} s" for name, value in report["detection"].items() if value is not None]
+    told = [f"{name} {seconds(report['detection'][name])}" for name in DETECTION if report["detection"][name] is not None]
     if told:
         console.print(f"  Sentinels, after the cut: {', '.join(told)}", highlight=False)
     verdict = report["verdict"]

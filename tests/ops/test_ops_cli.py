@@ -1,0 +1,251 @@
+"""The command line: what is refused before anything is touched, and the two processes of an emulated stack."""
+
+import json
+import os
+import signal
+import stat
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from redis_ha_ops import emulator, inside
+from redis_ha_ops.errors import OpsError
+from redis_ha_ops.inside import Outside, PowerOutside, light_up, run_inside
+from redis_ha_ops.power import EmulatedPower
+from tests.support.ops_data import SECRET, outputs_of
+from tests.support.redis_processes import RedisProcesses, wait_until
+
+# A stand-in for `python -m pulumi_emulator`: it runs what `exec` is given as it is (the nodes of these tests are on loopback),
+# prints the outputs that lie beside it, and takes down how the power was switched.
+STAND_IN = """\
+import json, os, pathlib, subprocess, sys
+folder = pathlib.Path(__file__).parent
+subcommand, arguments = sys.argv[1], sys.argv[2:]
+if subcommand == "exec":
+    environment = {name: os.environ[name] for name in ("PATH", "HOME", "PYTHONPATH") if name in os.environ}
+    sys.exit(subprocess.run(arguments[arguments.index("--") + 1 :], env=environment).returncode)
+if subcommand == "output":
+    print((folder / "outputs.json").read_text())
+if subcommand == "power":
+    *_, state, machine = arguments
+    with (folder / "power").open("a") as log:
+        log.write(f"{state} {machine}\\n")
+    if (folder / "stuck").exists():
+        sys.exit("error: the switch is stuck")
+"""
+
+
+@pytest.fixture
+def program(tmp_path: Path) -> Path:
+    folder = tmp_path / "program"
+    folder.mkdir()
+    (folder / "Pulumi.yaml").write_text("name: x\n")
+    (folder / "pulumi_emulator.py").write_text(STAND_IN)
+    (folder / "outputs.json").write_text(json.dumps(outputs_of()))
+    return folder
+
+
+def redis_ha(program: Path, *arguments: str, cwd: Path | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run the command as a user would, with the stand-in before the emulator."""
+    return subprocess.run(
+        [sys.executable, "-m", "redis_ha_ops", *arguments],
+        cwd=cwd or program,
+        env={**os.environ, "PYTHONPATH": str(program), **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["status"], ["--stack"]),
+        (["status", "--stack", "local", "--wait", "-1"], ["--wait"]),
+        (["status", "--stack", "local", "--via", "-oProxyCommand=x"], ["--via", "user@host"]),
+        (["status", "--stack", "local", "--program", "nowhere"], ["--program"]),
+        (["--inside", "nowhere", "status", "--stack", "local"], ["--inside"]),
+        (
+            ["drill", "kill-master", "--stack", "prod"],
+            ["stack prod is a real one", "--i-know-this-breaks-things", "Nothing was touched"],
+        ),
+        (
+            ["drill", "kill-master", "--stack", "prod", "--i-know-this-breaks-things"],
+            ["emulated machines only", "Nothing was touched", "redis-ha status"],
+        ),
+        (["drill", "kill-master", "--stack", "local", "--no-emulated"], ["stack local is a real one"]),
+        (["drill", "kill-master", "--stack", "local", "--rate", "0"], ["--rate"]),
+        (["drill", "kill-master", "--stack", "local", "--seconds", "1"], ["--seconds"]),
+        (["drill", "kill-master", "--stack", "local", "--output", "Pulumi.yaml"], ["--output", "exists already", "--force"]),
+        (["drill", "kill-master", "--stack", "local", "--output", "a", "--html", "a"], ["two names"]),
+        (["drill", "kill-master", "--stack", "local", "--output", "Pulumi.yaml/a"], ["--output", "cannot be made"]),
+    ],
+)
+def test_what_is_refused_names_the_option_and_touches_nothing(arguments: list[str], words: list[str], program: Path) -> None:
+    done = redis_ha(program, *arguments)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert all(word in done.stderr for word in words), done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (program / "power").exists()
+
+
+def test_a_real_stack_is_refused_before_its_outputs_are_read(program: Path, tmp_path: Path) -> None:
+    (tmp_path / "pulumi").write_text(f"#!/bin/sh\ntouch {tmp_path}/asked\n")
+    (tmp_path / "pulumi").chmod(stat.S_IRWXU)
+    done = redis_ha(program, "drill", "kill-master", "--stack", "prod", PATH=f"{tmp_path}:{os.environ['PATH']}")
+    assert done.returncode == 2
+    assert not (tmp_path / "asked").exists()
+
+
+def test_a_stack_without_a_cluster_is_one_line(program: Path) -> None:
+    (program / "outputs.json").write_text("{}")
+    done = redis_ha(program, "status", "--stack", "local")
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1
+    assert "sentinel_connection" in done.stderr
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisProcesses]:
+    with RedisProcesses(tmp_path_factory.mktemp("cluster")) as running:
+        yield running
+
+
+@pytest.fixture
+def up(program: Path, cluster: RedisProcesses) -> Path:
+    outputs = {
+        "sentinel_connection": cluster.connection,
+        "sentinel_credentials": cluster.credentials,
+        "sentinel_desired": cluster.desired,
+    }
+    (program / "outputs.json").write_text(json.dumps(outputs))
+    return program
+
+
+def test_status_enters_the_stacks_network_once_and_gives_its_exit_code(up: Path, cluster: RedisProcesses) -> None:
+    done = redis_ha(up, "status", "--stack", "local", "--json", "--wait", "20")
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert told["healthy"]
+    assert told["emulated"]
+    assert {node["address"] for node in told["data"]} == {f"{node.host}:{node.port}" for node in cluster.data}
+    # Nobody sees a secret, nor does another stack's name mean the emulated one.
+    shown = done.stdout + done.stderr + redis_ha(up, "status", "--stack", "local", "--raw").stdout
+    assert not [user for user, password in cluster.passwords.items() if password in shown]
+    assert "redis_version" in shown
+
+
+def test_status_of_another_stack_is_the_emulated_one_only_if_told(up: Path, tmp_path: Path) -> None:
+    (tmp_path / "pulumi").write_text("#!/bin/sh\necho 'error: no stack named staging' >&2\nexit 255\n")
+    (tmp_path / "pulumi").chmod(stat.S_IRWXU)
+    path = f"{tmp_path}:{os.environ['PATH']}"
+    assert "no stack named staging" in redis_ha(up, "status", "--stack", "staging", PATH=path).stderr
+    assert redis_ha(up, "status", "--stack", "staging", "--emulated", "--wait", "20", PATH=path).returncode == 0
+
+
+def test_a_drill_through_both_processes_is_ended_by_ctrl_c_and_gives_the_power_back(up: Path, tmp_path: Path) -> None:
+    path = tmp_path / "new" / "report.json"
+    arguments = ["drill", "kill-master", "--stack", "local", "--program", str(up), "--output", str(path), "--rate", "20"]
+    # The stand-in switches nothing: the drill waits for an outage that does not come, until it is interrupted.
+    process = subprocess.Popen(
+        [sys.executable, "-m", "redis_ha_ops", *arguments],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(up)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        wait_until((up / "power").exists, "the power is cut", 40)
+        time.sleep(0.5)
+        process.send_signal(signal.SIGINT)
+        out, error = process.communicate(timeout=40)
+    finally:
+        process.kill()
+    assert process.returncode == 1, error
+    switched = (up / "power").read_text().split()
+    assert switched[0::2] == ["off", "on"]
+    assert switched[1] == switched[3]
+    report = json.loads(path.read_text())
+    assert report["run"]["interrupted"]
+    assert path.with_suffix(".html").read_text().startswith("<!DOCTYPE html>")
+    assert str(path) in out.replace("\n", "")
+    assert "Traceback" not in error
+
+
+def test_a_killed_second_process_leaves_no_machine_dark(up: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    switched = up / "power"
+    script = tmp_path / "inside.py"
+    script.write_text(
+        "import os, signal, sys\nfrom redis_ha_ops.inside import Outside\n"
+        "line = Outside(sys.argv[1])\nline.ask(want='cut', machine='local-data-0')\nos.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    code = _run_inside(up, [str(script)], ["local-data-0"])
+    assert code == 1
+    assert switched.read_text() == "off local-data-0\non local-data-0\n"
+    assert "is on again" in capfd.readouterr().err
+
+
+def test_a_stuck_switch_is_told_with_the_command(up: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (up / "stuck").touch()
+    switch = EmulatedPower("local", up)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", str(up))
+        with pytest.raises(OpsError, match="the switch is stuck"):
+            switch.cut("local-data-0")
+        assert switch.dark == ["local-data-0"]  # half of it may have happened
+        light_up(switch)
+    told = capsys.readouterr().err
+    assert f"power --stack local --program {up} on local-data-0" in told
+
+
+def test_only_the_stacks_own_machines_are_switched_and_only_by_the_line(up: Path, tmp_path: Path) -> None:
+    script = tmp_path / "inside.py"
+    script.write_text(
+        "import sys\nfrom redis_ha_ops.inside import Outside\nfrom redis_ha_ops.errors import OpsError\n"
+        "line = Outside(sys.argv[1])\n"
+        "for want, machine in (('cut', 'another'), ('destroy', 'local-data-0')):\n"
+        "    try:\n        line.ask(want=want, machine=machine)\n"
+        "    except OpsError as error:\n        assert 'refused' in str(error)\n"
+        "    else:\n        sys.exit(9)\n"
+    )
+    assert _run_inside(up, [str(script)], ["local-data-0"]) == 0
+    assert not (up / "power").exists()
+
+
+def test_the_second_process_is_told_when_the_first_has_gone(tmp_path: Path) -> None:
+    import socket
+
+    path = str(tmp_path / "line")
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(path)
+        listener.listen(1)
+
+        def hang_up() -> None:
+            listener.accept()[0].close()
+
+        thread = threading.Thread(target=hang_up)
+        thread.start()
+        line = Outside(path)
+        thread.join()
+    with pytest.raises(OpsError, match="has gone"):
+        PowerOutside(line, EmulatedPower("local", tmp_path)).restore("local-data-0")
+    line.close()
+
+
+def _run_inside(program: Path, script: list[str], machines: list[str]) -> int:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", str(program))
+        patch.setattr(inside, "again", lambda path, arguments: [sys.executable, *arguments, path])
+        return run_inside(script, stack="local", program=program, on="client", outputs={"password": SECRET}, machines=machines)
+
+
+def test_the_emulators_command_line_takes_no_module_from_the_current_folder(program: Path) -> None:
+    assert emulator.emulator_command("power", "local", program, "on", "m")[1] == "-P"
