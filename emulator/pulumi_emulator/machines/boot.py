@@ -179,6 +179,16 @@ def control_groups(namespace: str) -> list[Path]:
     return found
 
 
+def group_processes(namespace: str) -> list[Process]:
+    """Return every process in a machine's control groups, whoever its parent is."""
+    found: set[Process] = set()
+    for group in control_groups(namespace):
+        for listing in [group / "cgroup.procs", *group.rglob("cgroup.procs")]:
+            with suppress(OSError):  # the group went meanwhile
+                found |= {process for pid in listing.read_text().split() if (process := identify(int(pid)))}
+    return sorted(found, key=lambda process: process.pid)
+
+
 def remove_control_groups(namespace: str) -> None:
     """Remove a machine's control groups, deepest first; waits for processes that are just ending."""
     deadline = time.monotonic() + GROUP_TIMEOUT

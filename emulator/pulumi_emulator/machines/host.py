@@ -28,7 +28,6 @@ from pulumi_emulator.machines.state import (
 )
 
 MACHINE_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
-BOOT_TIMEOUT: Final = 60.0  # seconds until a machine's init runs; 0.3 s on an idle host
 SHUTDOWN_TIMEOUT: Final = 90.0  # seconds: systemd's own limit for a unit's stop (DefaultTimeoutStopSec)
 POWER_OFF_SIGNAL: Final = signal.SIGRTMIN + 4  # asks systemd for a power-off (systemd(1), "Signals")
 FREEZE_ROUNDS: Final = 20  # a process may be born while its siblings are stopped; more rounds than that never were needed
@@ -280,7 +279,8 @@ class Host:
         image = images.folder_of(self.home) / record.image
         if not image.is_dir():
             raise EmulatorError(f"image {spec.image} of machine {spec.name} is gone from {image.parent}: run `up` again")
-        keeper.start(self.store.folder, spec.machine_id, self.store.disk(spec.machine_id), image)
+        namespace = self.fabric.names.machine(record.index)
+        keeper.start(self.store.folder, spec.machine_id, namespace, self.store.disk(spec.machine_id), image)
 
     def _cut_power(self, machine_id: str) -> None:
         """First silence, then death."""
@@ -292,8 +292,8 @@ class Host:
             state = with_machine(state, replace(record, power="off"))
             self.store.save(state)
             self.fabric.ensure(state)
-        keeper.stop(self.store.folder, machine_id, self.store.disk(machine_id))
         namespace = self.fabric.names.machine(record.index)
+        keeper.stop(self.store.folder, machine_id, namespace, self.store.disk(machine_id))
         cables = boot.cables_of(self.fabric.names, record, state.vpcs[record.spec.vpc_id])
         network.disconnect(self.fabric.names, namespace, cables)
         boot.remove_control_groups(namespace)

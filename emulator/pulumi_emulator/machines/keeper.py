@@ -16,21 +16,20 @@ BOOT_TIMEOUT: Final = 60.0  # seconds until a machine's init runs; 0.3 s on an i
 ALIVE: Final = frozenset({"starting", "running"})
 
 
-def start(folder: Path, machine_id: str, disk: Path, image: Path) -> None:
+def start(folder: Path, machine_id: str, namespace: str, disk: Path, image: Path) -> None:
     """Start a machine's supervisor unless it keeps the machine running already, and wait until the machine's init is there."""
     if supervisors(folder, machine_id) and boot.read_status(disk).phase in ALIVE:
         return _wait(disk, supervisors(folder, machine_id))
-    stop(folder, machine_id, disk)  # what an ended or killed supervisor may have left
+    stop(folder, machine_id, namespace, disk)  # what an ended or killed supervisor may have left
     disk.joinpath("status.json").unlink(missing_ok=True)
     argv = [sys.executable, "-m", SUPERVISOR, str(folder), machine_id, str(image)]
     return _wait(disk, [processes.spawn_detached(argv, disk / "supervisor.log")])
 
 
-def stop(folder: Path, machine_id: str, disk: Path) -> None:
+def stop(folder: Path, machine_id: str, namespace: str, disk: Path) -> None:
     """Kill a machine's processes at once: its init (and with it all that runs in it), its container, its supervisor."""
     status = boot.read_status(disk)
-    inside = [process for process, root in containers() if root == str(disk / "root")]
-    processes.end([*supervisors(folder, machine_id), status.init, status.nspawn, *inside])
+    processes.end([*supervisors(folder, machine_id), status.init, status.nspawn, *boot.group_processes(namespace)])
 
 
 def supervisors(folder: Path, machine_id: str | None = None) -> list[Process]:

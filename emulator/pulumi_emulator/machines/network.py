@@ -34,6 +34,9 @@ _ROUTER_SETTINGS: Final = {
     "net/ipv4/conf/default/proxy_arp": "1",
     "net/ipv4/conf/all/rp_filter": "0",
     "net/ipv4/conf/default/rp_filter": "0",
+    # A new namespace may take these from a host that answers ARP more strictly.
+    "net/ipv4/conf/all/arp_ignore": "0",
+    "net/ipv4/conf/default/arp_ignore": "0",
     "net/ipv4/conf/all/send_redirects": "0",
     "net/ipv4/conf/default/send_redirects": "0",
     "net/ipv6/conf/default/disable_ipv6": "1",

@@ -21,6 +21,7 @@ COMMANDS: Final = {
     "setpriv": "util-linux",
     "unshare": "util-linux",
 }
+KEYRING: Final = Path("/usr/share/keyrings/debian-archive-keyring.gpg")  # what images are verified with
 # A machine with packages installed from user data writes some 150 MB; six of them and their data, with room to spare.
 MACHINE_DISK_SPACE: Final = 1024**3
 # Every machine's systemd and its services watch files; the kernel counts them for all of root's machines together, and its
@@ -50,9 +51,11 @@ def check(home: Path) -> None:
             "machines need root (namespaces, mounts, packet filter): run this as root, in a privileged container "
             "(docker run --privileged, home on a volume) or in a VM"
         )
-    missing = sorted({package for command, package in COMMANDS.items() if shutil.which(command) is None})
+    missing = {package for command, package in COMMANDS.items() if shutil.which(command) is None}
+    if not KEYRING.exists():
+        missing.add("debian-archive-keyring")
     if missing:
-        raise EmulatorError(f"machines need Debian packages that are missing: apt-get install {' '.join(missing)}")
+        raise EmulatorError(f"machines need Debian packages that are missing: apt-get install {' '.join(sorted(missing))}")
     for character in ":,\\":
         if character in str(home):
             raise EmulatorError(

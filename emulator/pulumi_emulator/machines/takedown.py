@@ -13,10 +13,10 @@ from pulumi_emulator.machines.state import StateStore
 def destroy(store: StateStore, fabric: Fabric) -> None:
     """End the stack's processes, then remove mounts, namespaces, control groups and files. Under the stack's lock.
 
-    Processes are found by command line as well as by record: a killed command may have started what nobody wrote down.
+    Processes are found by command line and control group, not by record: a killed command may have started what nobody wrote
+    down.
     """
-    inits = [boot.read_status(disk).init for disk in store.folder.glob("disks/*")]
-    processes.end([*inits, *_processes(store, fabric)])
+    processes.end(_processes(store, fabric))
     for mounted in boot.mounts_below(store.folder):
         run(["umount", "--lazy", mounted])
     for namespace in network.namespaces(fabric.names.prefix):
@@ -40,4 +40,5 @@ def leftovers(store: StateStore, fabric: Fabric) -> list[str]:
 
 def _processes(store: StateStore, fabric: Fabric) -> list[processes.Process]:
     containers = [process for process, root in keeper.containers() if Path(root).is_relative_to(store.folder)]
-    return [*keeper.supervisors(store.folder), *fabric.metadata_services(), *containers]
+    inside = [process for group in boot.groups_of(fabric.names.prefix) for process in boot.group_processes(group)]
+    return [*keeper.supervisors(store.folder), *fabric.metadata_services(), *containers, *inside]
