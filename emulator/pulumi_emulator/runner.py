@@ -81,11 +81,11 @@ class Session:
 
     def run(self, what: str, progress: Progress, operation: Callable[[], Any]) -> Any:
         """Run one engine operation; raise EmulatorError with what went wrong, in the program's or the provider's words."""
+        self.stop_if_interrupted(what)
         try:
             return operation()
         except CommandError as error:
-            if self.command is not None and self.command.interrupts:
-                raise EmulatorError(f"{what} was interrupted; {NEXT_AFTER_INTERRUPT}") from None
+            self.stop_if_interrupted(what)
             if self.inline is not None and self.inline.error is not None:
                 raise EmulatorError(self.inline.error) from None
             if progress.errors:
@@ -95,6 +95,11 @@ class Session:
             # An engine that ended by itself, well or not, has noted in its state whatever it made.
             if self.command is not None and not self.command.killed:
                 self.cloud.world.confirm()
+
+    def stop_if_interrupted(self, what: str) -> None:
+        """Go no further after Ctrl-C, whether or not the engine was running when it came."""
+        if self.command is not None and self.command.interrupts:
+            raise EmulatorError(f"{what} was interrupted; {NEXT_AFTER_INTERRUPT}") from None
 
     def check_fingerprint(self, progress: Progress) -> None:
         """Refuse to go on when a package of the program was not answered by our provider."""
@@ -165,8 +170,7 @@ def _interruptible(work: Session) -> Iterator[None]:
     old = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
-        if work.command is not None and work.command.interrupts:
-            raise EmulatorError(f"interrupted; {NEXT_AFTER_INTERRUPT}")
+        work.stop_if_interrupted("the command")
     finally:
         for number, handler in old.items():
             signal.signal(number, handler)

@@ -229,6 +229,9 @@ def test_a_project_and_its_resources(cloud: Cloud) -> None:
         create(cloud, "ProjectResources", project=project, resources=["do:droplet:7"])
     with pytest.raises(EmulatorError, match="project 'nope' does not exist"):
         create(cloud, "ProjectResources", project="nope", resources=[])
+    other, state = create(cloud, "Droplet", **DROPLET | {"name": "b"})
+    BY_NAME["ProjectResources"].update(cloud, project, {"resources": [urn]}, {"resources": [urn, f"do:droplet:{other}"]})
+    BY_NAME["Droplet"].delete(cloud, other, state)
     BY_NAME["ProjectResources"].delete(cloud, project, {"resources": [urn]})
     seen = BY_NAME["Project"].read(cloud, project, {})
     assert seen is not None

@@ -12,7 +12,7 @@ from typing_extensions import override
 from pulumi_emulator.errors import EmulatorError
 from pulumi_emulator.handlers.base import Cloud, Handler, Made, Properties, Seen
 from pulumi_emulator.handlers.digitalocean import make_vpc, now
-from pulumi_emulator.handlers.tokens import DROPLET, SSH_KEY, TAG, VPC
+from pulumi_emulator.handlers.tokens import DROPLET, PROJECT, SSH_KEY, TAG, VPC
 from pulumi_emulator.machines import IMAGES, Machine, MachineSpec
 from pulumi_emulator.rules import Failure
 from pulumi_emulator.values import UNKNOWN
@@ -273,4 +273,8 @@ class Droplet(Handler):
         if state.get("gracefulShutdown") is True and machine is not None and machine.power == "on":
             host.power_off(resource_id, hard=False)
         host.delete_machine(resource_id)
+        for project_id, project in cloud.world.all(PROJECT).items():
+            remaining = [urn for urn in project["resources"] if urn != f"do:droplet:{resource_id}"]
+            if remaining != project["resources"]:
+                cloud.world.put(PROJECT, project_id, project | {"resources": remaining})
         cloud.world.delete(DROPLET, resource_id)
