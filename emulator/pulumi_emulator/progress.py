@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from pulumi.automation import EngineEvent
 from rich.console import Console
+from rich.markup import escape
 
 # The engine's words for a step, and ours; steps that are not listed (same, read) are not shown.
 DONE: Final = {
@@ -93,7 +94,7 @@ class Progress:
         if operation in ("create-replacement", "delete-replaced") and self.planned:
             return
         colour = next((COLOURS[key] for key in COLOURS if operation.startswith(key)), "cyan")
-        name = str(step.urn).rsplit("::", 1)[1]
+        name = escape(str(step.urn).rsplit("::", 1)[1])
         changed = ""
         if operation in ("update", "replace") and self.planned and getattr(step, "detailed_diff", None):
             changed = f" [dim]({', '.join(sorted(step.detailed_diff))})[/dim]"
@@ -114,7 +115,8 @@ class Progress:
         elif event.severity == "warning":
             if text not in self.warnings:
                 self.warnings.append(text)
-                self.console.print(f"  [yellow]warning[/yellow] {text}", highlight=False, markup=True)
+                if not self.quiet:
+                    self.console.print(f"  [yellow]warning[/yellow] {escape(text)}", highlight=False)
         elif event.severity.startswith("info") and not event.ephemeral and not self.quiet:
             self.console.print(f"  {text}", highlight=False, markup=False)
 
