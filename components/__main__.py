@@ -1,11 +1,12 @@
 """Hosts the components for programs in other languages: `pulumi package add <this folder>`."""
 
+import pulumi
 from pulumi.provider.experimental import component_provider_host
 
 from redis_ha.sentinel import SentinelCluster
 
 NAME = "redis-ha"
-COMPONENTS = [SentinelCluster]
+COMPONENTS: list[type[pulumi.ComponentResource]] = [SentinelCluster]
 
 if __name__ == "__main__":
     component_provider_host(name=NAME, components=COMPONENTS)

@@ -18,7 +18,7 @@ SCHEMA = HERE / "schema.json"
 def render() -> str:
     """Give the text of schema.json."""
     hosted = runpy.run_path(str(HERE / "__main__.py"), run_name="hosted")
-    schema = json.loads(ComponentProvider(hosted["COMPONENTS"], hosted["NAME"]).schema)
+    schema = json.loads(ComponentProvider(hosted["COMPONENTS"], hosted["NAME"]).schema or "{}")
     # Versions of the SDKs installed here are no part of the components' surface.
     for dependency in schema.get("dependencies", []):
         dependency.pop("version", None)

@@ -5,10 +5,10 @@ from typing import Any
 import pulumi
 import pytest
 from pulumi.runtime import rpc
-from pulumi_world import Monitor, run
 
 from redis_ha.sentinel import SentinelCluster
 from redis_ha.sentinel.cluster import IGNORED_AFTER_CREATION
+from tests.support.pulumi_world import Monitor, run
 
 GOOD: dict[str, Any] = {"region": "ams3", "vpc_ip_range": "10.20.0.0/24"}
 OUTPUTS = ("connection", "credentials", "desired", "addresses", "master_name")
@@ -24,7 +24,8 @@ def made(*, known: bool = True, **changes: Any) -> tuple[Monitor, dict[str, tupl
 
 
 def inputs(monitor: Monitor, name: str) -> dict[str, Any]:
-    return rpc.deserialize_properties(monitor.requests[name].object, keep_unknowns=True)
+    found: dict[str, Any] = rpc.deserialize_properties(monitor.requests[name].object, keep_unknowns=True)
+    return found
 
 
 def plain(value: Any) -> Any:

@@ -12,10 +12,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from node_cluster import PYTHON, LoopbackCluster, LoopbackNode, Prober, running, wait_until
 
 from redis_ha.sentinel.node.config import NOWHERE
 from redis_ha.sentinel.node.resp import Connection, ReplyError
+from tests.support.loopback_cluster import PYTHON, LoopbackCluster, LoopbackNode, Prober, running, wait_until
 
 pytestmark = pytest.mark.timeout(120)
 

@@ -16,7 +16,8 @@ from google.protobuf import struct_pb2
 from pulumi.provider import server
 from pulumi.provider.experimental.component import ComponentProvider
 from pulumi.runtime import rpc
-from pulumi_world import Monitor, run
+
+from tests.support.pulumi_world import Monitor, run
 
 COMPONENTS = Path(__file__).resolve().parents[2] / "components"
 TOKEN = "redis-ha:index:SentinelCluster"

@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 import yaml
-from node_cluster import LoopbackCluster, wait_until
 
 from redis_ha.sentinel import render
 from redis_ha.sentinel.node.resp import ReplyError
 from redis_ha.sentinel.topology import InvalidArgumentsError, Plan, Slot, make_plan
+from tests.support.loopback_cluster import LoopbackCluster, LoopbackNode, wait_until
 
 GOOD: dict[str, Any] = {"region": "ams3", "vpc_ip_range": "10.20.0.0/24"}
 PASSWORDS = render.Passwords(**{role: f"{role}-{hashlib.sha256(role.encode()).hexdigest()[:24]}" for role in render.ROLES})
@@ -151,7 +151,7 @@ def test_redis_and_sentinel_take_the_files(persistence: str, tmp_path: Path) -> 
         cluster.end()
 
 
-def _answers(node: Any) -> bool:
+def _answers(node: LoopbackNode) -> bool:
     try:
         return node.call("PING") == "PONG"
     except (OSError, ReplyError):

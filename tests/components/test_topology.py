@@ -127,7 +127,14 @@ def test_an_existing_vpc() -> None:
 
 @pytest.mark.parametrize(
     ("size", "memory"),
-    [("s-2vcpu-4gb", 4096), ("s-1vcpu-512mb-10gb", 512), ("m-2vcpu-16gb", 16384), ("s-2vcpu-4gb-amd", 4096), ("c-2", None)],
+    [
+        ("s-2vcpu-4gb", 4096),
+        ("s-1vcpu-512mb-10gb", 512),
+        ("m-2vcpu-16gb", 16384),
+        ("s-2vcpu-4gb-amd", 4096),
+        ("so1_5-2vcpu-16gb", 16384),
+        ("c-2", None),
+    ],
 )
 def test_memory_of_size(size: str, memory: int | None) -> None:
     assert memory_of_size(size) == memory

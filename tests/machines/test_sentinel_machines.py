@@ -4,7 +4,8 @@ import json
 from collections.abc import Iterator
 
 import pytest
-from sentinel_machines import BOOT_S, Machines, booted, probing, wait_until
+
+from tests.support.sentinel_machines import BOOT_S, Machines, booted, probing, wait_until
 
 pytestmark = [pytest.mark.machines, pytest.mark.timeout(600)]
 

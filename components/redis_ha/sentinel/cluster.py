@@ -106,7 +106,7 @@ class SentinelClusterArgs(TypedDict):
     """Generation of a slot by its name (`data-0`, `sentinel-2`), default 0. Raising one, to one above the highest,
     replaces that droplet."""
     protect: NotRequired[bool]
-    """Whether Pulumi refuses to delete or replace the data droplets. Default true; set false together with a
+    """Whether Pulumi refuses to delete or replace the data droplets and the VPC. Default true; set false together with a
     raised generation."""
     application_password: NotRequired[pulumi.Input[str]]
     """Password of the application's user on Redis. Default: made. All passwords: 16 to 128 printable characters, no space,

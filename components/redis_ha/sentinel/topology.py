@@ -80,7 +80,7 @@ NAME = re.compile(r"[a-z]([a-z0-9-]{0,38}[a-z0-9])?")
 # redis.io, "Sentinel": a master name is made of these.
 MASTER_NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
 REGION = re.compile(r"[a-z]{3}[0-9]{1,2}")  # e.g. ams3; slugs.do-api.dev lists them
-SIZE = re.compile(r"[a-z]+[0-9]*(-[0-9]+)?(-[0-9a-z.]+){1,5}")  # e.g. s-2vcpu-4gb, c-2, so1_5 is not offered any more
+SIZE = re.compile(r"[a-z]+[0-9]*(_[0-9]+)?(-[0-9a-z]+){1,6}")  # e.g. s-2vcpu-4gb, c-2, so1_5-2vcpu-16gb
 SIZE_MEMORY = re.compile(r"-([0-9]+)(mb|gb)(?:-|$)")  # the first one; a second one is the disk: s-1vcpu-512mb-10gb
 TAG = re.compile(r"[A-Za-z0-9:_-]{1,255}")  # DigitalOcean API: tags
 GENERATION_KEY = re.compile(r"(data|sentinel)-(0|[1-9][0-9]*)")

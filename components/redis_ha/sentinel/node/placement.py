@@ -147,6 +147,6 @@ def may_start(node_address: Address, answers: list[Answer], cluster: Cluster, *,
         return Decision(
             "wait",
             "the Sentinels name this node as master, but its data directory is empty; it starts once they have failed over. "
-            "If no replica is left and the data is gone: SENTINEL REMOVE the master on every Sentinel and restart them",
+            "If the data is gone with every replica: SENTINEL REMOVE the master on every Sentinel, and the cluster begins anew",
         )
     return Decision("stay", silence or "another node is the master")

@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 
-from redis_ha_node.resp import Connection, ReplyError
+from redis_ha_node.resp import Connection, ReplyError  # type: ignore[import-not-found]  # the agents as shipped
 
 TIMEOUT_S = 0.3
 

@@ -28,7 +28,7 @@ class Providers(pulumi.runtime.Mocks):
             outputs["result"] = pulumi.Output.secret(f"{args.name}-{'g' * 20}")
         return (f"{args.name}-id" if self.known else ""), outputs
 
-    def call(self, args: pulumi.runtime.MockCallArgs) -> dict[str, Any]:
+    def call(self, args: pulumi.runtime.MockCallArgs) -> tuple[dict[Any, Any], list[tuple[str, str]] | None]:
         raise AssertionError(f"a component asked a provider: {args.token}")
 
 
@@ -45,11 +45,11 @@ class Monitor(mocks.MockMonitor):
         if request.type != "pulumi:pulumi:Stack":
             self.requests[request.name] = request
             self.order.append(request.name)
-        return super().RegisterResource(request)
+        return super().RegisterResource(request)  # type: ignore[no-untyped-call]
 
     def RegisterResourceOutputs(self, request: Any) -> Any:  # noqa: N802  the protocol's name
         self.outputs[request.urn] = request.outputs
-        return super().RegisterResourceOutputs(request)
+        return super().RegisterResourceOutputs(request)  # type: ignore[no-untyped-call]
 
     def names(self, kind: str) -> list[str]:
         return [name for name in self.order if self.requests[name].type.endswith(f":{kind}")]
@@ -76,7 +76,7 @@ def run(
     loop.set_default_executor(executor)
     found: list[Any] = []
     try:
-        settings.SETTINGS.rpc_manager = rpc_manager.RPCManager()
+        settings.SETTINGS.rpc_manager = rpc_manager.RPCManager()  # type: ignore[no-untyped-call]
         mocks.set_mocks(monitor.mocks, project="redis-ha", stack="test", preview=not known, monitor=monitor)
 
         async def whole() -> None:

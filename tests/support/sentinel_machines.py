@@ -35,6 +35,10 @@ def wait_until(condition: Callable[[], bool], seconds: float, what: str) -> None
         time.sleep(0.25)
 
 
+def _report(text: str) -> None:
+    sys.stderr.write(text + "\n")
+
+
 class Machines:
     """The machines of one cluster."""
 
@@ -53,7 +57,7 @@ class Machines:
 
     def create(self) -> None:
         self.host.preflight()
-        self.host.ensure_image(self.image, lambda text: sys.stderr.write(text + "\n"))
+        self.host.ensure_image(self.image, _report)
         self.host.create_vpc("vpc-1", "boot", RANGE)
         tag, everywhere = (self.plan.tag,), ("0.0.0.0/0",)
         rules = [FirewallRule("in", "tcp", (port, port), (RANGE,), (), tag) for port in (6379, 26379)]
