@@ -202,11 +202,34 @@ def test_preflight_names_packages_and_remedies(tmp_path: Path, monkeypatch: pyte
     with pytest.raises(EmulatorError, match="apt-get install nftables systemd-container"):
         preflight.check(tmp_path)
     monkeypatch.setattr("shutil.which", lambda name: name)
+    monkeypatch.setattr(preflight, "KEYRING", tmp_path / "keyring")
+    with pytest.raises(EmulatorError, match="apt-get install debian-archive-keyring"):
+        preflight.check(tmp_path)
+    tmp_path.joinpath("keyring").touch()
     with pytest.raises(EmulatorError, match="':'"):
         preflight.check(tmp_path / "a:b")
     monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=5 * 1024**2))
     with pytest.raises(EmulatorError, match="5 MB free"):
         preflight.check(tmp_path / "not/yet/there")
+
+
+def test_limits_are_raised_never_lowered_and_a_host_that_forbids_it_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    setting = tmp_path / "max_user_instances"
+    monkeypatch.setattr(preflight, "INOTIFY_SETTING", setting)
+    for before, after in (("128\n", "8192"), ("65536", "65536")):
+        setting.write_text(before)
+        preflight.ensure_limits()
+        assert setting.read_text() == after
+    setting.write_text("128")
+    monkeypatch.setattr(Path, "write_text", refuse)
+    with pytest.raises(EmulatorError, match=r"sysctl -w fs\.inotify\.max_user_instances=8192"):
+        preflight.ensure_limits()
+
+
+def refuse(*_: object) -> None:
+    raise PermissionError(1, "Operation not permitted")
 
 
 def test_a_process_is_not_taken_for_a_later_one_with_its_pid() -> None:
