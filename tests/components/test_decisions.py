@@ -1,6 +1,7 @@
 """The agents' decisions on plain data: a table for each."""
 
 import json
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -179,9 +180,18 @@ def test_private_files_follow_no_link_and_keep_what_exists(tmp_path: Path) -> No
     assert sorted(path.name for path in tmp_path.iterdir()) == ["node.json", "precious"]
 
 
-def test_install_writes_once_and_lets_redis_in_whatever_the_umask(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    import os
+def test_a_link_in_the_way_of_a_private_file_is_not_followed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Redis owns the directory of the marker, which root writes: a compromised Redis may put a link at the next name."""
+    precious = tmp_path / "precious"
+    precious.write_text("as it was")
+    (tmp_path / f".marker.{os.getpid()}").symlink_to(precious)
+    monkeypatch.setattr(Path, "unlink", lambda *_, **__: None)  # as if the link came right after the clean-up
+    with pytest.raises(FileExistsError):
+        write_privately(tmp_path / "marker", "new")
+    assert precious.read_text() == "as it was"
 
+
+def test_install_writes_once_and_lets_redis_in_whatever_the_umask(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     seed_directory, state = tmp_path / "seed", tmp_path / "state"
     seed_directory.mkdir()
     (seed_directory / "manifest.json").write_text(json.dumps({"owner": "root", "files": ["node.json", "redis.conf"]}))
