@@ -109,7 +109,11 @@ class Progress:
         if event.severity == "error":
             name = str(event.urn).rsplit("::", 1)[1] if event.urn else ""
             for message in readable(text):
-                line = f"{name}: {message}" if name and not _is_stack(event.urn) and not message.startswith(name) else message
+                line = (
+                    f"{name}: {message}"
+                    if name and not _is_stack(event.urn) and not message.startswith(f"{name}:")
+                    else message
+                )
                 if line not in self.errors:
                     self.errors.append(line)
         elif event.severity == "warning":

@@ -66,7 +66,9 @@ def strip_pending_operations(folder: StackFolder, stack: auto.Stack) -> int:
 
 
 def remove_forgotten(folder: StackFolder, cloud: Cloud) -> list[str]:
-    """Delete what a killed command made and could not note in the state; return what it was."""
+    """Delete what was made and is not in the state, by a killed command or a failed create; return what it was."""
+    if not cloud.world.unconfirmed():
+        return []
     known = state.known_ids(state.resources(folder))
     forgotten = [entry for entry in cloud.world.unconfirmed() if entry not in known]
     removed = []

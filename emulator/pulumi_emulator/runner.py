@@ -92,9 +92,10 @@ class Session:
                 raise EmulatorError("\n".join(progress.errors)) from None
             raise EmulatorError(f"{what} failed: {_last_words(str(error))}") from None
         finally:
-            # An engine that ended by itself, well or not, has noted in its state whatever it made.
+            # An engine that ended by itself has noted in its state whatever was made; what it has not is of failed creates.
             if self.command is not None and not self.command.killed:
-                self.cloud.world.confirm()
+                with contextlib.suppress(EmulatorError):
+                    recovery.remove_forgotten(self.folder, self.cloud)
 
     def stop_if_interrupted(self, what: str) -> None:
         """Go no further after Ctrl-C, whether or not the engine was running when it came."""

@@ -243,6 +243,9 @@ def test_a_killed_up_is_put_right_by_the_next(emulated: Make, point: str) -> Non
     stack.run("preview --expect-no-changes")
 
 
+URN = "urn:pulumi:dev::tested::digitalocean:index/tag:Tag::half-made"
+
+
 def test_what_a_killed_command_made_and_could_not_note_is_removed(emulated: Make) -> None:
     stack = emulated(CHAIN.format(count=2))
     stack.run("up")
@@ -254,7 +257,18 @@ def test_what_a_killed_command_made_and_could_not_note_is_removed(emulated: Make
     locks = stack.folder.backend / ".pulumi" / "locks" / "organization" / stack.project / stack.stack
     locks.mkdir(parents=True, exist_ok=True)
     (locks / "stale.json").write_text("{}")
+    content = json.loads(stack.folder.state_file.read_text())
+    latest = content["checkpoint"]["latest"]
+    half_made = next(item for item in latest["resources"] if item["type"] == "digitalocean:index/tag:Tag") | {
+        "urn": URN,
+        "id": "",
+    }
+    latest["pending_operations"] = [{"resource": half_made, "type": "creating"}]
+    stack.folder.state_file.write_text(json.dumps(content))
+    assert stack.status()["pending_operations"] == 1
     said = stack.run("up").stdout
+    assert "an earlier command of this stack was ended from outside" in said
+    assert "an earlier command was ended in the middle of 1 step(s)" in said
     assert "removed Tag forgotten" in said
     assert_whole(stack, 2)
 

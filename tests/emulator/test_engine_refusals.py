@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -53,6 +54,22 @@ do.Droplet("d", image="debian-13-x64", size="tiny", region="mars1", user_data=pa
     stack.edit("import pulumi_digitalocean as do\ndo.Droplet('d', image='ubuntu-24-04-x64', size='s-1vcpu-1gb')\n")
     said = refused(stack, "preview")
     assert "d: image: 'ubuntu-24-04-x64' is not an image that can be booted here; known: debian-12-x64, debian-13-x64" in said
+
+
+def test_a_failed_create_leaves_nothing_behind(emulated: Make) -> None:
+    # What only the cloud can know is found while creating.
+    stack = emulated("""
+import pulumi, pulumi_digitalocean as do
+do.Firewall("f", tags=["nowhere"], inbound_rules=[do.FirewallInboundRuleArgs(protocol="icmp")])
+""")
+    assert "f: firewall 'f-" in stack.fails("up")
+    assert not any(stack.world().values())
+    tags = "digitalocean:index/tag:Tag"
+    world = {"next_id": 1, "unconfirmed": [[tags, "t"]], "records": {tags: {"t": {"name": "t"}}}}
+    (stack.folder.path / "world.json").write_text(json.dumps(world))
+    stack.edit("import pulumi\n")
+    assert "removed Tag t" in stack.run("preview").stdout
+    assert not any(stack.world().values())
 
 
 @pytest.mark.parametrize(
