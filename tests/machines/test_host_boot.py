@@ -22,8 +22,8 @@ write_files:
   - path: /etc/sysctl.d/60-redis.conf
     content: "vm.overcommit_memory = 1\\nnet.core.somaxconn = 1024\\n"
 runcmd:
-  - [ sh, -c, "curl -sf {METADATA}/interfaces/private/0/ipv4/address > /root/private" ]
-  - [ sh, -c, "curl -sf {METADATA}/user-data | sha256sum > /root/user-data.sha256" ]
+  - [ sh, -c, "curl -sf {METADATA}/interfaces/private/0/ipv4/address > /var/lib/probe-address" ]
+  - [ sh, -c, "curl -sf {METADATA}/user-data | sha256sum > /var/lib/probe-user-data" ]
   - [ sysctl, --system ]
 """
 
@@ -65,13 +65,13 @@ def test_user_data_runs_as_on_a_droplet(stack: Stack, machine: str, address: str
     host = stack.host
     assert wait_for_cloud_init(host, machine) == []
     assert say(host, machine, "systemctl", "--failed", "--no-legend", "--plain") == ""
-    assert say(host, machine, "cat", "/root/private") == address
+    assert say(host, machine, "cat", "/var/lib/probe-address") == address
     # Debian starts the server that it installs, before any user data could configure it.
     assert say(host, machine, "systemctl", "is-active", "redis-server") == "active"
     assert redis in say(host, machine, "redis-server", "--version")
     assert say(host, machine, "python3", "-c", "import redis; print(redis.Redis().ping())") == "True"
     served = subprocess.run(["sha256sum"], input=USER_DATA, text=True, capture_output=True, check=True).stdout.strip()
-    assert say(host, machine, "cat", "/root/user-data.sha256") == served
+    assert say(host, machine, "cat", "/var/lib/probe-user-data") == served
     assert say(host, machine, "hostname") == machine
 
 
@@ -106,7 +106,7 @@ def test_root_logs_in_with_the_stacks_key(stack: Stack) -> None:
     wait_for_cloud_init(stack.host, "data-0")
     options = ["StrictHostKeyChecking=no", "UserKnownHostsFile=/dev/null", "BatchMode=yes", "LogLevel=ERROR"]
     argv = ["ssh", "-i", str(stack.key), *(word for option in options for word in ("-o", option)), "root@203.0.113.2"]
-    assert say(stack.host, "public", *argv, "cat /root/private") == "10.20.0.2"
+    assert say(stack.host, "public", *argv, "cat /var/lib/probe-address") == "10.20.0.2"
 
 
 def test_the_client_has_an_address_in_the_vpc(stack: Stack) -> None:
