@@ -14,7 +14,7 @@ from rich.text import Text
 from .asking import Answers
 from .findings import NOWHERE, Finding, healthy
 from .stack import Slot, Stack
-from .topology import DataNode, SentinelNode, Topology
+from .topology import LINK_UP, DataNode, SentinelNode, Topology
 
 JSON_VERSION = 1  # of `status --json`; raised when a key changes its meaning or goes
 UNCUT_COLUMNS = 1000  # wider than any table here: to measure what a table would like to have
@@ -112,7 +112,7 @@ def _data_cells(node: DataNode, seen: Topology, stack: Stack) -> list[Renderable
 def _lag(node: DataNode, seen: Topology) -> RenderableType:
     if node.role == "master":
         return ""
-    if node.link != "connected":
+    if node.link != LINK_UP:
         return Text(f"link: {node.link}", style="red")
     behind = lag_of(node, seen)
     return "?" if behind is None else f"{size(behind[0])}, {behind[1]} s"
@@ -208,7 +208,7 @@ def _data_json(node: DataNode, seen: Topology) -> dict[str, Any]:
         **_slot_json(node.slot, node.trouble, node.version),
         "role": node.role,
         "follows": node.follows,
-        "link": node.link,
+        "link": "up" if node.link == LINK_UP else node.link,
         "writable": node.writable,
         "lag_bytes": lag[0] if lag else None,
         "lag_seconds": lag[1] if lag else None,

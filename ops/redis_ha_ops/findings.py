@@ -6,7 +6,7 @@ from typing import Literal
 
 from .live_settings import differences
 from .stack import Stack
-from .topology import Peer, SentinelNode, Topology
+from .topology import LINK_UP, Peer, SentinelNode, Topology
 
 # broken: writes are refused, or two nodes may take them. degraded: it works, one more fault may end that. note: worth knowing.
 Severity = Literal["broken", "degraded", "note"]
@@ -135,7 +135,7 @@ def _followers(seen: Topology, stack: Stack) -> Iterator[Finding]:
             yield Finding(
                 "degraded", "follows-other", node.slot.name, f"follows {_who(node.follows or '?', stack)}, not the named master"
             )
-        if node.link != "connected":
+        if node.link != LINK_UP:
             yield Finding("degraded", "link-down", node.slot.name, f"is not connected to its master ({node.link})")
         if node.loading:
             yield Finding("degraded", "loading", node.slot.name, "is loading its data")

@@ -93,10 +93,8 @@ def read_outputs(stack: str, *, emulated: bool, program: Path) -> dict[str, Any]
     if done.returncode:
         lines = [line.strip() for line in done.stderr.splitlines() if line.strip()]
         told = lines[-1] if lines else f"exit code {done.returncode}"
-        hint = (
-            f"`make up STACK={stack}` brings it up" if emulated else "is the stack up, and are you logged in? (pulumi whoami)"
-        )
-        raise OpsError(f"stack {stack}: its outputs cannot be read: {told} ({hint})")
+        hint = "" if emulated else " (is the stack up, and are you logged in? `pulumi whoami`)"
+        raise OpsError(f"stack {stack}: its outputs cannot be read: {told.removeprefix('error: ')}{hint}")
     try:
         outputs = json.loads(done.stdout)
     except ValueError:

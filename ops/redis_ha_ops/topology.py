@@ -7,6 +7,8 @@ from typing import Any
 from .asking import Answers
 from .stack import Slot
 
+LINK_UP = "connected"  # ROLE's word for a replica in step with its master; others are connect, connecting, handshake, sync
+
 
 @dataclass(frozen=True)
 class Attached:
@@ -26,7 +28,7 @@ class DataNode:
     trouble: str | None = None
     role: str | None = None  # "master" | "replica", Redis's word "slave" is not repeated
     follows: str | None = None
-    link: str | None = None  # ROLE's word: connect, connecting, sync, connected
+    link: str | None = None  # ROLE's word
     loading: bool = False
     version: str = "?"
     used_bytes: int = 0

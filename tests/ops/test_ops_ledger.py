@@ -84,7 +84,11 @@ def test_never_recovered() -> None:
         (with_outage(21, 60)[:62], 6.2, False),
         ([operation(at) for at in range(90)], 8.0, False),  # no write was disturbed: the fault has not hit yet
         (with_outage(21, 40)[:41], 9.0, False),  # nothing at all was finished lately
-        ([operation(20, "failed", 0.1), operation(21)], 2.2, False),  # not even the calm time has passed since the cut
+        (
+            [operation(20, took=0.3), operation(21), operation(22)],
+            2.4,
+            False,
+        ),  # a late one, and no time to be calm since the cut
     ],
 )
 def test_recovered_means_calm_after_a_storm(operations: list[Operation], now: float, expected: bool) -> None:

@@ -18,6 +18,7 @@ from redis_ha_ops.asking import Dial
 from redis_ha_ops.errors import OpsError
 from redis_ha_ops.stack import Stack
 from redis_ha_ops.status import Look, look
+from redis_ha_ops.topology import LINK_UP
 
 from . import ledger
 from .load import PROBE, Clock, Load, clean_up, read_back
@@ -283,7 +284,7 @@ def _return(record: Record, dial: Dial, load: Load, tell: Callable[[str, Record 
             record.two_writable = True
             record.happened("two-writable")
         back = next(node for node in seen.topology.data if node.slot.name == record.victim)
-        if back.role == "replica" and back.link == "connected" and seen.healthy:
+        if back.role == "replica" and back.link == LINK_UP and seen.healthy:
             record.rejoined = record.happened("rejoined", record.victim)
             return
     record.happened("not-rejoined", record.victim)
