@@ -65,11 +65,9 @@ class Progress:
                 self._diagnose(event.diagnostic_event)
 
     def _begin(self, step: Any) -> None:
-        token = str(step.type)
-        if ":" in token:
-            package = token.split(":")[2] if token.startswith("pulumi:providers:") else token.split(":", maxsplit=1)[0]
-            if package != "pulumi" and _is_custom(step):
-                self.packages.add(package)
+        # A provider itself may go without being asked (its last resource is gone); what counts is who answers for resources.
+        if _is_custom(step) and not str(step.type).startswith(INTERNAL_TYPES):
+            self.packages.add(str(step.type).partition(":")[0])
         self._began[step.urn] = time.monotonic()
         if self.planned:
             self._show(step, PLANNED, "")

@@ -145,7 +145,7 @@ class Emulated:
             self.run("destroy", expect=None)
 
 
-def wait_until(condition: Any, what: str, seconds: float = 30.0) -> None:
+def wait_until(condition: Any, what: str, seconds: float = 60.0) -> None:
     """Wait until a condition holds; fail with what was waited for."""
     deadline = time.monotonic() + seconds
     while not condition():
