@@ -140,6 +140,17 @@ def test_a_frozen_master_that_wakes_up_follows_at_once(cluster: LoopbackCluster)
     cluster.wait_whole()
 
 
+def test_agents_leave_a_planned_failover_alone(cluster: LoopbackCluster) -> None:
+    """The old master is alive and healthy then, and for a second two nodes say master: none of their agents may step in."""
+    old = cluster.master()
+    time.sleep(5)  # Sentinel refuses while the last failover is younger than failover-timeout
+    assert cluster.sentinels[0].call("SENTINEL", "FAILOVER", "proc") == "OK"
+    wait_until(lambda: old.address not in cluster.named() and len(cluster.named()) == 1, 10, "all Sentinels name the new one")
+    cluster.wait_whole()
+    assert old.role() == "slave"
+    assert "-failover-abort" not in cluster.sentinels[0].log().rsplit("+try-failover", 1)[-1]
+
+
 def test_all_restarted_at_once_keep_their_data_and_agree(cluster: LoopbackCluster) -> None:
     write(cluster, "before-restart", "1")
     with Prober(cluster) as prober:
