@@ -47,11 +47,14 @@ class Process:
 
     def start(self) -> None:
         with self.log.open("ab") as log:
-            self.popen = subprocess.Popen(self.argv, stdout=log, stderr=log, stdin=subprocess.DEVNULL, env=self.environment)
+            # A process group of its own, as a unit has: the shell's gate must not outlive the shell.
+            self.popen = subprocess.Popen(
+                self.argv, stdout=log, stderr=log, stdin=subprocess.DEVNULL, env=self.environment, start_new_session=True
+            )
 
     def end(self, number: int = signal.SIGKILL) -> None:
         if self.popen is not None:
-            self.popen.send_signal(number)
+            os.killpg(self.popen.pid, number)
             self.popen.wait(30)
             self.popen = None
 
