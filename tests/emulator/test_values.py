@@ -36,7 +36,8 @@ def test_bags_round_trip(properties: dict[str, Any]) -> None:
 
 
 def test_numbers_are_what_they_look_like() -> None:
-    assert repr(decode(encode({"a": 3.0, "b": 2.5, "c": True}))) == "{'a': 3, 'b': 2.5, 'c': True}"
+    decoded = decode(encode({"a": 3.0, "b": 2.5, "c": True}))
+    assert [repr(decoded[name]) for name in "abc"] == ["3", "2.5", "True"]
 
 
 def test_every_sentinel_is_unknown() -> None:
