@@ -17,7 +17,7 @@ setup: ## Debian packages, Python environment, Pulumi engine
 up: setup ## bring the stack up on this machine and wait until it is healthy (STACK=local)
 	@$(EMULATOR) up --stack $(STACK)
 	@$(BIN)/redis-ha status --stack $(STACK) --emulated --wait 240
-	@sed 's/STACK/$(STACK)/g' docs/connect.txt
+	@sed 's/@STACK@/$(STACK)/g' docs/connect.txt
 
 down: setup ## take the stack down; leaves nothing behind
 	@$(EMULATOR) destroy --stack $(STACK)
