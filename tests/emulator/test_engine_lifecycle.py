@@ -243,6 +243,18 @@ def test_a_killed_up_is_put_right_by_the_next(emulated: Make, point: str) -> Non
     stack.run("preview --expect-no-changes")
 
 
+def test_a_killed_destroy_is_finished_by_the_next(emulated: Make) -> None:
+    stack = emulated(CHAIN.format(count=15))
+    stack.run("up")
+    process = stack.start("destroy")
+    wait_until(lambda: len(stack.world()["digitalocean:index/tag:Tag"]) < 15, "the first deletion")
+    process.kill()
+    process.communicate(timeout=30)
+    stack.run("destroy")
+    assert not stack.folder.exists()
+    assert engines_of(stack) == []
+
+
 URN = "urn:pulumi:dev::tested::digitalocean:index/tag:Tag::half-made"
 
 
