@@ -14,7 +14,8 @@ import yaml
 
 from redis_ha.sentinel import render
 from redis_ha.sentinel.node.resp import ReplyError
-from redis_ha.sentinel.topology import InvalidArgumentsError, Plan, Slot, make_plan
+from redis_ha.sentinel.slots import Slot
+from redis_ha.sentinel.topology import InvalidArgumentsError, Plan, make_plan
 from tests.support.loopback_cluster import LoopbackCluster, LoopbackNode, wait_until
 
 GOOD: dict[str, Any] = {"region": "ams3", "vpc_ip_range": "10.20.0.0/24"}

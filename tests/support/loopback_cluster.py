@@ -23,7 +23,8 @@ from typing import Self
 from redis_ha.sentinel import render
 from redis_ha.sentinel.node.config import NOWHERE
 from redis_ha.sentinel.node.resp import Connection, ReplyError, info_fields, pairs
-from redis_ha.sentinel.topology import Plan, Slot, in_creation_order, make_plan
+from redis_ha.sentinel.slots import Slot, in_creation_order
+from redis_ha.sentinel.topology import Plan, make_plan
 
 PYTHON = "/usr/bin/python3"  # Debian's, as on a node: no package of this repository's environment is there
 

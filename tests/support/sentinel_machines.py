@@ -15,7 +15,8 @@ from typing import Any
 
 from pulumi_emulator.machines import Firewall, FirewallRule, Host, MachineSpec
 from redis_ha.sentinel import render
-from redis_ha.sentinel.topology import Plan, Slot, in_creation_order, make_plan
+from redis_ha.sentinel.slots import Slot, in_creation_order
+from redis_ha.sentinel.topology import Plan, make_plan
 
 PROBE = Path(__file__).with_name("sentinel_probe.py")
 RANGE = "10.87.0.0/24"

@@ -11,6 +11,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from .node.config import NOWHERE, STATE_DIRECTORY
 from .node.install import SEED_DIRECTORY, SELF_ADDRESS
+from .slots import Slot, seeds_of
 from .topology import (
     MASTER_REBOOT_DOWN_AFTER_MS,
     REDIS_PORT,
@@ -18,9 +19,7 @@ from .topology import (
     SENTINEL_PORT,
     InvalidArgumentsError,
     Plan,
-    Slot,
     redis_directives,
-    seeds_of,
 )
 
 # digitalocean/openapi, specification/resources/droplets/models/droplet_create.yml: user_data may be at most 64 KiB.
