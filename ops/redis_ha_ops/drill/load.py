@@ -128,9 +128,10 @@ class Load:
         self._pool.shutdown(wait=True)
 
     def close(self) -> None:
-        """Close both clients."""
-        for client in (self.probe_client, self.application_client):
-            client.close()
+        """Close the probe's client; the application closes its own when its last write has ended, which may be later."""
+        self.probe_client.close()
+        if self._threads[1].ident is None:
+            self.application_client.close()
 
     def writers(self) -> tuple[Writer, Writer]:
         """Return the probe and the application."""
@@ -149,11 +150,12 @@ class Load:
 
     def _write_one_by_one(self) -> None:
         number = 0
-        while not self._stop.is_set():
-            due = self.clock.now()
-            self.application.write(number, due)
-            number += 1
-            self._stop.wait(max(due + 1 / APPLICATION_RATE - self.clock.now(), 0))
+        with contextlib.closing(self.application_client):
+            while not self._stop.is_set():
+                due = self.clock.now()
+                self.application.write(number, due)
+                number += 1
+                self._stop.wait(max(due + 1 / APPLICATION_RATE - self.clock.now(), 0))
 
 
 def _surfacing(future: "Future[None]") -> None:

@@ -1,18 +1,19 @@
 """One drill from beginning to end: baseline, cut, recovery, return. Whatever happens in between, the power comes back."""
 
+import contextlib
 import platform
 import secrets
 import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import FrameType
 from typing import Protocol
 
 from redis.exceptions import RedisError
 
+import redis_ha_client
 from redis_ha_client.documents import read_connection
 from redis_ha_ops.asking import Dial
 from redis_ha_ops.errors import OpsError
@@ -162,7 +163,7 @@ def kill_master(stack: Stack, dial: Dial, fault: Fault, plan: Plan, tell: Callab
     return record
 
 
-@contextmanager
+@contextlib.contextmanager
 def interruptible() -> Iterator[Callable[[], None]]:
     """Turn the first SIGINT or SIGTERM into InterruptedDrillError; yields a function after which they are ignored."""
     heard = False
@@ -296,19 +297,17 @@ def _count(record: Record, load: Load) -> None:
 
 
 def _settle_losses(record: Record, load: Load) -> None:
-    """Read back what was written; an interrupted drill does not wait for that."""
-    for writer in load.writers():
-        record.losses[writer.name] = None
-        if record.interrupted or record.cut_began is None:
-            continue
-        operations = record.operations[writer.name]
-        time.sleep(SETTLE_SECONDS if writer.name == PROBE else 0)
-        try:
-            present = read_back(load.application_client, writer, operations)
-        except (RedisError, OSError) as error:
-            record.trouble = f"reading back: {error}"
-            continue
-        record.losses[writer.name] = ledger.loss(operations, present)
-    if not record.interrupted:
+    """Read back what was written, and delete it; an interrupted drill does not wait for that."""
+    record.losses = {writer.name: None for writer in load.writers()}
+    if record.interrupted:
+        return
+    time.sleep(SETTLE_SECONDS)
+    with contextlib.closing(redis_ha_client.connect(record.stack.connection, record.stack.credentials)) as reader:
         for writer in load.writers():
-            clean_up(load.application_client, writer, record.operations[writer.name])
+            operations = record.operations[writer.name]
+            try:
+                if record.cut_began is not None:
+                    record.losses[writer.name] = ledger.loss(operations, read_back(reader, writer, operations))
+            except (RedisError, OSError) as error:
+                record.trouble = f"reading back: {error}"
+            clean_up(reader, writer, operations)
