@@ -32,6 +32,7 @@ lint: setup ## format, lint and types
 	$(BIN)/ruff format --check $(SOURCES)
 	$(BIN)/ruff check $(SOURCES)
 	$(BIN)/mypy $(SOURCES)
+	$(BIN)/mypy components/__main__.py
 
 test: lint ## every tier: rules, real Redis processes, the real engine, real machines (root)
 	$(BIN)/pytest

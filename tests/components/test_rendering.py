@@ -4,7 +4,6 @@ import base64
 import gzip
 import hashlib
 import json
-import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from redis_ha.sentinel import render
 from redis_ha.sentinel.node.resp import ReplyError
 from redis_ha.sentinel.slots import Slot
 from redis_ha.sentinel.topology import InvalidArgumentsError, Plan, make_plan
+from tests.support.droplet_image import in_image
 from tests.support.loopback_cluster import LoopbackCluster, LoopbackNode, wait_until
 
 GOOD: dict[str, Any] = {"region": "ams3", "vpc_ip_range": "10.20.0.0/24"}
@@ -49,16 +49,22 @@ def files(text: str) -> dict[str, str]:
     return found
 
 
+@pytest.mark.machines
 @pytest.mark.parametrize("kind", ["data", "sentinel"])
-def test_cloud_init_takes_the_user_data(kind: str, tmp_path: Path) -> None:
-    cloud_init = shutil.which("cloud-init")
-    assert cloud_init, "cloud-init is not installed: the set-up installs Debian's package"
-    path = tmp_path / "user-data"
-    path.write_text(user_data(kind))
-    done = subprocess.run(
-        [cloud_init, "schema", "--config-file", str(path)], capture_output=True, text=True, check=False, timeout=60
-    )
+@pytest.mark.parametrize("image", ["debian-12-x64", "debian-13-x64"])
+def test_cloud_init_takes_the_user_data(kind: str, image: str, tmp_path: Path) -> None:
+    (tmp_path / "user-data").write_text(user_data(kind, image=image))
+    command = in_image(image, tmp_path, "cloud-init", "schema", "--config-file", "/mnt/user-data")
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
     assert (done.returncode, "Valid" in done.stdout) == (0, True), done.stdout + done.stderr
+
+
+@pytest.mark.machines
+@pytest.mark.parametrize("image", ["debian-12-x64", "debian-13-x64"])
+def test_cloud_init_refuses_what_it_does_not_know(image: str, tmp_path: Path) -> None:
+    (tmp_path / "user-data").write_text(user_data("data", image=image).replace("package_update: true", "package_update: [1]"))
+    command = in_image(image, tmp_path, "cloud-init", "schema", "--config-file", "/mnt/user-data")
+    assert subprocess.run(command, capture_output=True, check=False, timeout=60).returncode != 0
 
 
 @pytest.mark.parametrize("kind", ["data", "sentinel"])

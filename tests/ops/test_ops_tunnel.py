@@ -15,9 +15,8 @@ from redis_ha_ops.asking import ask
 from redis_ha_ops.errors import OpsError
 from redis_ha_ops.stack import Stack
 from redis_ha_ops.tunnel import check_via, command_of, forwarded
+from tests.support.droplet_image import in_image
 from tests.support.redis_processes import wait_until
-
-SSHD = shutil.which("sshd", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
 
 
 @pytest.mark.parametrize("via", ["root@203.0.113.5", "bastion", "me@bastion.example.org", "root@[2001:db8::1]", "a.b-c@h_1"])
@@ -64,7 +63,6 @@ class Sshd:
 
 @pytest.fixture
 def sshd(tmp_path: Path) -> Iterator[Sshd]:
-    assert SSHD, "sshd is not installed (Debian: openssh-server)"
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -72,14 +70,13 @@ def sshd(tmp_path: Path) -> Iterator[Sshd]:
         subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(tmp_path / name)], check=True)
     (tmp_path / "authorized").write_text((tmp_path / "user.pub").read_text())
     (tmp_path / "config").write_text(
-        f"Port {port}\nListenAddress 127.0.0.1\nHostKey {tmp_path / 'host'}\nPidFile none\n"
-        f"AuthorizedKeysFile {tmp_path / 'authorized'}\n"
+        f"Port {port}\nListenAddress 127.0.0.1\nHostKey /mnt/host\nPidFile none\nAuthorizedKeysFile /mnt/authorized\n"
         "PasswordAuthentication no\nKbdInteractiveAuthentication no\nUsePAM no\nStrictModes no\nAllowTcpForwarding yes\n"
     )
-    if os.geteuid() == 0:
-        Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)  # its privilege separation directory, made by Debian's unit
     with (tmp_path / "log").open("wb") as log:
-        process = subprocess.Popen([SSHD, "-D", "-e", "-f", str(tmp_path / "config")], stderr=log)
+        # A droplet's own sshd: nothing has to be installed here, and no service starts on this machine.
+        command = in_image("debian-13-x64", tmp_path, "/usr/sbin/sshd", "-D", "-e", "-f", "/mnt/config")
+        process = subprocess.Popen(command, stderr=log)
     try:
         wait_until(lambda: _listens(port), "sshd listens")
         yield Sshd(tmp_path, port)
@@ -99,6 +96,7 @@ def _ssh_children() -> list[str]:
     return [line for line in found.splitlines() if line.startswith("ssh ")]
 
 
+@pytest.mark.machines
 def test_a_node_is_asked_through_sshd_and_nothing_stays(sshd: Sshd, tmp_path: Path, stack: Stack) -> None:
     with _small_redis(tmp_path) as (host, port):
         slot = replace(stack.slots[0], private_ip=host, port=port)
@@ -115,6 +113,7 @@ def test_a_node_is_asked_through_sshd_and_nothing_stays(sshd: Sshd, tmp_path: Pa
     assert host_key in (sshd.folder / "known_hosts").read_text()  # learned at the first use
 
 
+@pytest.mark.machines
 def test_a_changed_host_key_is_refused(sshd: Sshd, tmp_path: Path, stack: Stack) -> None:
     other = (tmp_path / "user.pub").read_text().split()
     (sshd.folder / "known_hosts").write_text(f"[127.0.0.1]:{sshd.port} {other[0]} {other[1]}\n")
@@ -123,12 +122,14 @@ def test_a_changed_host_key_is_refused(sshd: Sshd, tmp_path: Path, stack: Stack)
     assert _ssh_children() == []
 
 
+@pytest.mark.machines
 def test_a_wrong_key_is_one_line(sshd: Sshd, stack: Stack) -> None:
     (sshd.folder / "authorized").write_text("")
     with pytest.raises(OpsError, match="Permission denied"), forwarded(sshd.via, stack.slots[:1], sshd.options):
         pytest.fail("forwards were set up")
 
 
+@pytest.mark.machines
 def test_the_process_ends_when_the_block_raises(sshd: Sshd, stack: Stack) -> None:
     def interrupted() -> None:
         with forwarded(sshd.via, stack.slots[:1], sshd.options):
