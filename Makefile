@@ -41,7 +41,7 @@ bench: setup ## ratios of one run on this machine: repeated drills, time to heal
 	@$(BIN)/python bench/bench.py
 
 schema: ## write the components' schema and the stack file's schema anew
-	$(BIN)/python components/tools_schema.py
+	$(BIN)/python tools/component_schema.py
 	$(BIN)/python tools/settings_schema.py
 
 lock: ## write requirements.txt from requirements.in: every package by its hash, no index address

@@ -50,7 +50,7 @@ def constructed(inputs: dict[str, Any], *, known: bool = True) -> tuple[Monitor,
 
 def test_the_committed_schema_is_what_the_components_say() -> None:
     done = subprocess.run(
-        [sys.executable, str(COMPONENTS / "tools_schema.py"), "--check"],
+        [sys.executable, str(COMPONENTS.parent / "tools" / "component_schema.py"), "--check"],
         capture_output=True,
         text=True,
         check=False,

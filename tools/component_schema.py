@@ -1,7 +1,7 @@
-"""Makes schema.json, the Pulumi schema of the hosted components, as the provider would serve it.
+"""Makes components/schema.json, the Pulumi schema of the hosted components, as the provider would serve it.
 
-python tools_schema.py            writes the file
-python tools_schema.py --check    ends with 1 when the file is not what the components say
+python tools/component_schema.py            writes the file
+python tools/component_schema.py --check    ends with 1 when the file is not what the components say
 """
 
 import json
@@ -11,13 +11,13 @@ from pathlib import Path
 
 from pulumi.provider.experimental.component import ComponentProvider
 
-HERE = Path(__file__).resolve().parent
-SCHEMA = HERE / "schema.json"
+COMPONENTS = Path(__file__).resolve().parent.parent / "components"
+SCHEMA = COMPONENTS / "schema.json"
 
 
 def render() -> str:
     """Give the text of schema.json."""
-    hosted = runpy.run_path(str(HERE / "__main__.py"), run_name="hosted")
+    hosted = runpy.run_path(str(COMPONENTS / "__main__.py"), run_name="hosted")
     schema = json.loads(ComponentProvider(hosted["COMPONENTS"], hosted["NAME"]).schema or "{}")
     # Versions of the SDKs installed here are no part of the components' surface.
     for dependency in schema.get("dependencies", []):
