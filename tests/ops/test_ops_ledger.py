@@ -145,7 +145,7 @@ def test_phases_part_at_the_outage() -> None:
     operations = with_outage(21, 40)
     found = ledger.phases(operations, ledger.outage(operations, CUT, RATE), CUT)
     counts = {phase: None if figures is None else figures["count"] for phase, figures in found.items()}
-    assert counts == {"before": 20, "during": 1, "after": 58}  # 20 is due at the cut itself: neither
+    assert counts == {"before": 21, "during": 1, "after": 58}  # every acknowledged write once
 
 
 def test_buckets_hold_every_write_once() -> None:

@@ -97,6 +97,33 @@ def test_an_interrupted_drill_still_has_a_report_and_a_page(record: Record) -> N
     assert "interrupted" in page.render(made)
 
 
+@pytest.mark.parametrize(
+    ("began", "ended", "disturbed", "expected"),
+    [
+        (None, None, None, None),
+        (2.0, 3.0, None, 2.0),
+        (2.0, 3.0, 2.6, 2.6),  # the first disturbed write tells when, within the command's run time
+        (2.0, 3.0, 1.9, 2.0),  # a write in flight was due before
+        (2.0, 3.0, 3.4, 3.0),  # the cut was done before anybody noticed
+        (2.0, None, 2.4, 2.4),
+    ],
+)
+def test_the_moment_of_the_cut(
+    began: float | None, ended: float | None, disturbed: float | None, expected: float | None
+) -> None:
+    seen = ledger.Outage(disturbed, None, None, None, None, None, None, 0.01)
+    assert report.cut_of(began, ended, seen) == expected
+
+
+def test_an_outage_that_has_not_ended_is_not_over(record: Record) -> None:
+    record.operations[PROBE] = [one for one in record.operations[PROBE] if one.due < 3.5]
+    rows = {what: probe for what, probe, _ in report.summary(report.report_of(record))}
+    assert rows["outage: disturbed until first success"] == "not over"
+    record.cut_began = None
+    rows = {what: probe for what, probe, _ in report.summary(report.report_of(record))}
+    assert rows["outage: disturbed until first success"] == "not cut"
+
+
 def test_the_limits_are_said(record: Record) -> None:
     told = " ".join(report.limits(record))
     assert "asynchronous" in told

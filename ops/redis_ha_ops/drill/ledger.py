@@ -162,7 +162,7 @@ def phases(operations: Sequence[Operation], seen: Outage, cut: float) -> dict[st
     began = cut if seen.began is None else seen.began
     ended = began if seen.ended is None else seen.ended
     return {
-        "before": latencies([one for one in operations if one.due < min(cut, began)]),
+        "before": latencies([one for one in operations if one.due < began]),
         "during": latencies([one for one in operations if began <= one.due < ended]),
         "after": latencies([one for one in operations if one.due >= ended]) if seen.ended is not None else None,
     }

@@ -239,9 +239,16 @@ def summary(report: Mapping[str, Any]) -> list[tuple[str, str, str]]:
         ("outage: until no write failed any more", "steady_seconds"),
         ("longest gap between acknowledged writes", "longest_gap_seconds"),
     ):
-        took = [seconds(one["outage"][key]) if one["outage"] else "not cut" for one in both]
+        took = [_length(one["outage"], key) for one in both]
         rows.append((title, took[0], took[1]))
     return rows
+
+
+def _length(seen: Mapping[str, Any] | None, key: str) -> str:
+    """Write a length of an outage: an outage that was seen to begin only has no length yet."""
+    if seen is None:
+        return "not cut"
+    return "not over" if seen["began"] is not None and seen[key] is None else seconds(seen[key])
 
 
 def print_summary(report: Mapping[str, Any], console: Console) -> None:
@@ -254,7 +261,7 @@ def print_summary(report: Mapping[str, Any], console: Console) -> None:
     console.print(table)
     told = [f"{name} {seconds(report['detection'][name])}" for name in DETECTION if report["detection"][name] is not None]
     if told:
-        console.print(f"  Sentinels, after the cut: {', '.join(told)}", highlight=False)
+        console.print(f" Sentinels, after the cut: {', '.join(told)}", highlight=False)
     verdict = report["verdict"]
     mark, style = ("PASSED", "bold green") if verdict["passed"] else ("FAILED", "bold red")
     console.print(Text.assemble((mark, style), f": {'; '.join(verdict['reasons'])}"))
