@@ -35,6 +35,13 @@ def test_no_file_names_a_path_of_one_machine() -> None:
     assert found == {}
 
 
+def test_every_guard_that_the_corrections_name_is_there() -> None:
+    tests = "\n".join(path.read_text() for path in (ROOT / "tests").rglob("*.py"))
+    for name in set(re.findall(r"`(test_\w+)(\.py)?`", (ROOT / "docs" / "corrections.md").read_text())):
+        found = f"def {name[0]}(" in tests if not name[1] else any((ROOT / "tests").rglob(name[0] + name[1]))
+        assert found, name[0]
+
+
 def test_top_level_holds_what_was_asked_for() -> None:
     wanted = [
         "Pulumi.yaml",
