@@ -6,6 +6,7 @@ One structured key a component (`redis-ha:sentinel`), scalar keys for the stack 
 
 import difflib
 import json
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -39,6 +40,11 @@ class Settings:
 
     sentinel: SentinelClusterArgs | None
     generate_ssh_key: bool
+
+
+def snake_case(name: str) -> str:
+    """Give a property's name as Python and the stack files write it; Pulumi's own paths and schemas say camelCase."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
 
 
 def nearest(name: str, known: list[str]) -> str:
@@ -148,5 +154,7 @@ def named(block: str) -> Iterator[None]:
         refusals = [(one["property_path"], one["reason"]) for one in error.errors or []] or [("", error.message)]
     else:
         return
-    lines = [f"stack {pulumi.get_stack()!r}: {PROJECT}:{block}.{argument}: {reason}" for argument, reason in refusals]
+    lines = [
+        f"stack {pulumi.get_stack()!r}: {PROJECT}:{block}.{snake_case(argument)}: {reason}" for argument, reason in refusals
+    ]
     raise SettingsError("\n".join(lines))

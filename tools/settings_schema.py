@@ -1,19 +1,19 @@
 """Makes settings.schema.json, the schema of a stack file, from the components' own schema (components/schema.json)."""
 
 import json
-import re
 import sys
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from settings import snake_case  # noqa: E402  the stack's modules lie beside this folder
+
 # One structured key a component: the key of the stack file -> the component's token.
 BLOCKS = {"redis-ha:sentinel": "redis-ha:index:SentinelCluster"}
-
-
-def snake_case(name: str) -> str:
-    """Give a property's name as Python and the stack files write it."""
-    return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
 
 
 def value_schema(spec: dict[str, Any], package: dict[str, Any]) -> dict[str, Any]:
@@ -58,8 +58,6 @@ def stack_file_schema(package: dict[str, Any], project: dict[str, Any]) -> dict[
 
 def render() -> str:
     """Give the text of settings.schema.json."""
-    import yaml  # noqa: PLC0415  the pure functions above need none
-
     package = json.loads((ROOT / "components" / "schema.json").read_text())
     project = yaml.safe_load((ROOT / "Pulumi.yaml").read_text())
     return json.dumps(stack_file_schema(package, project), indent=2) + "\n"

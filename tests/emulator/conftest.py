@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.emulator.emulated import Emulated, test_home
+from tests.emulator.emulated import Emulated, shared_home
 
 
 @pytest.fixture
 def emulated(tmp_path: Path) -> Iterator[Callable[..., Emulated]]:
     """Make emulated stacks: `emulated(program, stack="dev", files={...})`; each one is destroyed at the end."""
     made: list[Emulated] = []
-    home = test_home(tmp_path / "home")
+    home = shared_home(tmp_path / "home")
 
     def make(program: str, stack: str = "dev", **arguments: object) -> Emulated:
         stack_ = Emulated.create(tmp_path / f"program-{len(made)}", home, program, stack, **arguments)  # type: ignore[arg-type]

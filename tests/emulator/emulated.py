@@ -18,7 +18,7 @@ COMMAND_TIMEOUT_SECONDS = 240
 REAL_HOME = emulator_home()
 
 
-def test_home(path: Path) -> Path:
+def shared_home(path: Path) -> Path:
     """Make an emulator home whose engine and images are those of this machine, so that nothing is built twice."""
     path.mkdir(parents=True)
     for shared in ("engine", "images"):

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.emulator.emulated import Emulated, test_home
+from tests.emulator.emulated import Emulated, shared_home
 
 ROOT = Path(__file__).resolve().parents[2]
 COMMAND_TIMEOUT_SECONDS = 240
@@ -40,7 +40,7 @@ class OwnStack(Emulated):
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return test_home(tmp_path_factory.mktemp("own") / "home")
+    return shared_home(tmp_path_factory.mktemp("own") / "home")
 
 
 @pytest.fixture(scope="module")
