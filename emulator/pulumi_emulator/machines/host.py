@@ -244,7 +244,7 @@ class Host:
             return self._inside_namespace(where, self.fabric.names.client(vpc.index), argv)
         init = self._running(self._find(where, state).spec.machine_id)
         clean = ["env", "-i", CLIENT_PATH, "HOME=/root", "USER=root", "LANG=C.UTF-8", "TERM=xterm-256color"]
-        # Its root too: where nspawn cannot pivot (this computer is itself a chroot) it moves the mount and changes root instead.
+        # Its root too: where nspawn cannot pivot (this computer is a chroot itself) it changes root instead.
         return ["nsenter", "--target", str(init.pid), "--all", "--root", "--wd", "--", *clean, *argv]
 
     def logs(self, where: str, unit: str | None = None, lines: int = 100) -> str:
