@@ -23,7 +23,7 @@ from .drill.load import PROBE
 from .drill.run import Plan, Record
 from .errors import OpsError
 from .inside import Outside, PowerOutside, run_inside
-from .power import EmulatedPower
+from .power import DropletPower, EmulatedPower
 from .stack import Stack, is_emulated, read_outputs, stack_of
 
 USER_ERROR = 2  # also "could not look" and "did not start"
@@ -164,23 +164,29 @@ def kill_master_command(  # noqa: PLR0913, PLR0917 - click hands over every opti
 ) -> None:
     """Cut the power of the current master under load, wait for its successor, and give the power back.
 
+    A real stack needs --i-know-this-breaks-things, doctl logged in to its account, and a place from which the nodes' private
+    addresses are reached.
+
     Exit code 0: recovered, and no acknowledged write was lost. 1: otherwise. 2: did not start, nothing was touched.
     """
     on_this_machine = is_emulated(stack, emulated)
-    if not on_this_machine:
-        refuse_real(stack, knows=knows)
+    if not on_this_machine and not knows:
+        raise OpsError(
+            f"stack {stack} is a real one: a drill breaks it. Say --emulated for the one on this machine, "
+            "or --i-know-this-breaks-things. Nothing was touched"
+        )
     stem = time.strftime("drill-%Y%m%dT%H%M%SZ", time.gmtime())
     json_path = report.choose_path(output, ".json", force=force, stem=stem)
     html_path = report.choose_path(html or json_path.with_suffix(".html"), ".html", force=force, stem=stem)
     if json_path == html_path:
         raise OpsError(f"--output and --html are both {json_path}: give two names")
-    seen_stack, outputs = call.stack(stack, emulated=True, program=program)
-    if call.outside is None:
+    seen_stack, outputs = call.stack(stack, emulated=on_this_machine, program=program)
+    if on_this_machine and call.outside is None:
         machines = [slot.name for slot in seen_stack.of_kind("data")]
         # The paths were chosen here; the second process takes them as they are.
         arguments = [*call.arguments, "--output", str(json_path), "--html", str(html_path)]
         sys.exit(run_inside(arguments, stack=stack, program=program, on="client", outputs=outputs, machines=machines))
-    fault = PowerOutside(call.outside, EmulatedPower(stack, program))
+    fault = PowerOutside(call.outside, EmulatedPower(stack, program)) if call.outside else DropletPower(seen_stack)
     console = Console()
     with showing(console, Plan(rate=rate, seconds=seconds)) as tell:
         record = run.kill_master(seen_stack, directly, fault, Plan(rate=rate, seconds=seconds), tell)
@@ -190,20 +196,6 @@ def kill_master_command(  # noqa: PLR0913, PLR0917 - click hands over every opti
     report.print_summary(result, console)
     console.print(f"  report  {json_path}\n  page    {html_path}", highlight=False, soft_wrap=True)
     sys.exit(0 if result["verdict"]["passed"] else 1)
-
-
-def refuse_real(stack: str, *, knows: bool) -> None:
-    """Refuse a real stack: it is not broken by accident, and for now not by this command at all."""
-    if not knows:
-        raise OpsError(
-            f"stack {stack} is a real one: a drill breaks it. Say --emulated for the one on this machine, "
-            "or --i-know-this-breaks-things. Nothing was touched"
-        )
-    raise OpsError(
-        f"stack {stack} is a real one: this version cuts the power of emulated machines only. Nothing was touched. "
-        "To drill it by hand, find the master with `redis-ha status`, power its droplet off "
-        "(doctl compute droplet-action power-off ID), watch `redis-ha status --wait 120`, and power it on again"
-    )
 
 
 @contextlib.contextmanager

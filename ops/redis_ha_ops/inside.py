@@ -24,7 +24,7 @@ import click
 
 from .emulator import emulator_command
 from .errors import OpsError
-from .power import EmulatedPower
+from .power import EmulatedPower, PowerSwitch
 
 ANSWER_SECONDS = 120  # a power command's own limit and a reserve
 KNOWN_CODES = (0, 1, 2)  # what redis-ha itself ends with
@@ -73,7 +73,7 @@ class PowerOutside:
 
     description = EmulatedPower.description
 
-    def __init__(self, outside: Outside, switch: EmulatedPower) -> None:
+    def __init__(self, outside: Outside, switch: PowerSwitch) -> None:
         self.outside = outside
         self.switch = switch
 
@@ -125,7 +125,7 @@ def again(path: str, arguments: Sequence[str]) -> list[str]:
     return [sys.executable, "-P", "-m", "redis_ha_ops", "--inside", path, *arguments]
 
 
-def light_up(switch: EmulatedPower) -> None:
+def light_up(switch: PowerSwitch) -> None:
     """Switch on whoever is still dark; if that fails, say the exact command."""
     for machine in list(switch.dark):
         try:
@@ -142,7 +142,7 @@ class _Server(threading.Thread):
     """Answers the second process, one request after the other."""
 
     def __init__(
-        self, listener: socket.socket, switch: EmulatedPower, outputs: Mapping[str, Any], machines: Sequence[str]
+        self, listener: socket.socket, switch: PowerSwitch, outputs: Mapping[str, Any], machines: Sequence[str]
     ) -> None:
         super().__init__(daemon=True)
         self.listener = listener

@@ -1,28 +1,29 @@
-"""Cut and restore the power of an emulated machine, by the emulator's command line."""
+"""Cut and restore the power of a stack's machines: an emulated one by the emulator's command line, a droplet by doctl."""
 
 import shlex
+import shutil
 import subprocess
 from pathlib import Path
 
 from .emulator import emulator_command
 from .errors import OpsError
+from .stack import Stack
 
-POWER_SECONDS = 90  # off: processes end; on: namespaces and mounts come back; a loaded machine takes its time
+# Emulated, off: processes end; on: namespaces and mounts come back. A droplet's action takes seconds, on a busy cloud more.
+POWER_SECONDS = 90
 
 
-class EmulatedPower:
+class PowerSwitch:
     """The power switch of a stack's machines. Remembers whom it switched off, so that whoever holds it can make up for it."""
 
-    description = "power cut of the master's machine (emulated: no FIN or RST leaves it, then all its processes die)"
+    description: str
 
-    def __init__(self, stack: str, program: Path) -> None:
-        self.stack = stack
-        self.program = program
+    def __init__(self) -> None:
         self.dark: list[str] = []
 
     def command(self, state: str, machine: str) -> list[str]:
-        """Return the command line that switches a machine."""
-        return emulator_command("power", self.stack, self.program, state, machine)
+        """Return the command line that switches a machine; `state` is on or off."""
+        raise NotImplementedError
 
     def cut(self, machine: str) -> None:
         """Switch it off. It counts as dark from the moment of the try: a failed command may have done half of it."""
@@ -57,3 +58,44 @@ class EmulatedPower:
         if done.returncode:
             lines = [line.strip() for line in done.stderr.splitlines() if line.strip()]
             raise OpsError(f"power {state} of {machine} failed: {lines[-1] if lines else f'exit code {done.returncode}'}")
+
+
+class EmulatedPower(PowerSwitch):
+    """The switch of machines on this machine."""
+
+    description = "power cut of the master's machine (emulated: no FIN or RST leaves it, then all its processes die)"
+
+    def __init__(self, stack: str, program: Path) -> None:
+        super().__init__()
+        self.stack = stack
+        self.program = program
+
+    def command(self, state: str, machine: str) -> list[str]:
+        """Return the emulator's command line."""
+        return emulator_command("power", self.stack, self.program, state, machine)
+
+
+class DropletPower(PowerSwitch):
+    """The switch of real droplets: DigitalOcean's own command line, logged in as its user is.
+
+    `power-off` is a hard one, "similar to cutting the power on a server" (docs.digitalocean.com, doctl compute droplet-action).
+    """
+
+    description = "power-off of the master's droplet by DigitalOcean's API (doctl compute droplet-action power-off)"
+
+    def __init__(self, stack: Stack) -> None:
+        """Prepare; raises OpsError, before anything is touched, when doctl or a droplet's id is missing."""
+        super().__init__()
+        if shutil.which("doctl") is None:
+            raise OpsError(
+                "a droplet's power is switched by doctl, which is not on PATH; install it and log in (doctl auth init). "
+                "Nothing was touched"
+            )
+        self.droplet_ids = {slot.name: slot.droplet_id for slot in stack.of_kind("data") if slot.droplet_id}
+        unknown = [slot.name for slot in stack.of_kind("data") if slot.name not in self.droplet_ids]
+        if unknown:
+            raise OpsError(f"stack {stack.name}: no droplet id of {', '.join(unknown)}; run `up` with this release")
+
+    def command(self, state: str, machine: str) -> list[str]:
+        """Return doctl's command line."""
+        return ["doctl", "compute", "droplet-action", f"power-{state}", self.droplet_ids[machine], "--wait"]

@@ -32,6 +32,7 @@ class Slot:
     public_ip: str
     port: int
     sentinel_id: str | None = None
+    droplet_id: str | None = None
 
     @property
     def address(self) -> str:
@@ -157,4 +158,5 @@ def _slot(row: Mapping[str, Any]) -> Slot:
         public_ip=str(row.get("public_ip") or ""),
         port=int(row["port"]),
         sentinel_id=row.get("sentinel_id"),
+        droplet_id=row.get("droplet_id"),
     )

@@ -16,7 +16,8 @@ import pytest
 from redis_ha_ops import emulator, inside
 from redis_ha_ops.errors import OpsError
 from redis_ha_ops.inside import Outside, PowerOutside, light_up, run_inside
-from redis_ha_ops.power import EmulatedPower
+from redis_ha_ops.power import DropletPower, EmulatedPower
+from redis_ha_ops.stack import stack_of
 from tests.support.ops_data import SECRET, outputs_of
 from tests.support.redis_processes import RedisProcesses, wait_until
 
@@ -74,10 +75,6 @@ def redis_ha(program: Path, *arguments: str, cwd: Path | None = None, **environm
         (
             ["drill", "kill-master", "--stack", "prod"],
             ["stack prod is a real one", "--i-know-this-breaks-things", "Nothing was touched"],
-        ),
-        (
-            ["drill", "kill-master", "--stack", "prod", "--i-know-this-breaks-things"],
-            ["emulated machines only", "Nothing was touched", "redis-ha status"],
         ),
         (["drill", "kill-master", "--stack", "local", "--no-emulated"], ["stack local is a real one"]),
         (["drill", "kill-master", "--stack", "local", "--rate", "0"], ["--rate"]),
@@ -249,3 +246,32 @@ def _run_inside(program: Path, script: list[str], machines: list[str]) -> int:
 
 def test_the_emulators_command_line_takes_no_module_from_the_current_folder(program: Path) -> None:
     assert emulator.emulator_command("power", "local", program, "on", "m")[1] == "-P"
+
+
+def test_a_droplets_power_is_switched_by_doctl(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    switched = tmp_path / "switched"
+    doctl = tmp_path / "doctl"
+    doctl.write_text(f'#!/bin/sh\necho "$@" >> {switched}\n')
+    doctl.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    outputs = outputs_of("prod")
+    for number, row in enumerate(outputs["sentinel_desired"]["slots"]):
+        row["droplet_id"] = str(386734086 + number)
+    switch = DropletPower(stack_of("prod", outputs, emulated=False))
+    switch.cut("prod-data-1")
+    assert switch.dark == ["prod-data-1"]
+    switch.restore("prod-data-1")
+    assert switch.dark == []
+    actions = [f"compute droplet-action power-{state} 386734087 --wait" for state in ("off", "on")]
+    assert switched.read_text().splitlines() == actions
+
+
+def test_without_doctl_or_a_droplets_id_nothing_is_touched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    real = stack_of("prod", outputs_of("prod"), emulated=False)
+    with pytest.raises(OpsError, match=r"doctl auth init.*Nothing was touched"):
+        DropletPower(real)
+    (tmp_path / "doctl").write_text("#!/bin/sh\n")
+    (tmp_path / "doctl").chmod(0o755)
+    with pytest.raises(OpsError, match="no droplet id of prod-data-0, prod-data-1, prod-data-2"):
+        DropletPower(real)

@@ -275,8 +275,9 @@ class SentinelCluster(pulumi.ComponentResource):
         self.addresses = pulumi.Output.from_input(addresses)
         self.connection = self.addresses.apply(lambda known: connection_document(plan, known))
         self.credentials = passwords.apply(credentials_document)
-        self.desired = pulumi.Output.all(addresses=self.addresses, passwords=passwords).apply(
-            lambda known: desired_document(plan, known["addresses"], known["passwords"])
+        ids = {slot.name: self.droplets[slot.name].id for slot in plan.slots}
+        self.desired = pulumi.Output.all(addresses=self.addresses, ids=ids, passwords=passwords).apply(
+            lambda known: desired_document(plan, known["addresses"], known["ids"], known["passwords"])
         )
         self.master_name = pulumi.Output.from_input(plan.master_name)
         self.register_outputs(

@@ -34,14 +34,17 @@ def credentials_document(passwords: Passwords) -> dict[str, Any]:
     }
 
 
-def desired_document(plan: Plan, addresses: Mapping[str, Mapping[str, str]], passwords: Passwords) -> dict[str, Any]:
-    """Return what the live cluster should look like."""
+def desired_document(
+    plan: Plan, addresses: Mapping[str, Mapping[str, str]], droplet_ids: Mapping[str, str], passwords: Passwords
+) -> dict[str, Any]:
+    """Return what the live cluster should look like, and which droplet fills which slot."""
     slots = [
         {
             "name": slot.name,
             "kind": slot.kind,
             "slot": slot.index,
             "generation": slot.generation,
+            "droplet_id": droplet_ids[slot.name],
             "private_ip": addresses[slot.name]["private"],
             "public_ip": addresses[slot.name]["public"],
             "port": REDIS_PORT if slot.kind == "data" else SENTINEL_PORT,
