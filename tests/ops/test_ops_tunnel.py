@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import psutil
 import pytest
 
 from redis_ha_ops.asking import ask
@@ -90,10 +91,8 @@ def _listens(port: int, host: str = "127.0.0.1") -> bool:
         return probe.connect_ex((host, port)) == 0
 
 
-def _ssh_children() -> list[str]:
-    me = str(os.getpid())
-    found = subprocess.run(["ps", "-o", "args=", "--ppid", me], capture_output=True, text=True, check=False).stdout
-    return [line for line in found.splitlines() if line.startswith("ssh ")]
+def _ssh_children() -> list[int]:
+    return [child.pid for child in psutil.Process().children() if child.name() == "ssh"]
 
 
 @pytest.mark.machines
