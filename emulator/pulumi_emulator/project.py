@@ -15,9 +15,9 @@ import yaml
 
 from pulumi_emulator.environment import PLACEHOLDER
 from pulumi_emulator.errors import EmulatorError
+from pulumi_emulator.files import write_private
 from pulumi_emulator.rules import PACKAGES
 from pulumi_emulator.stacks import StackFolder, check_name
-from pulumi_emulator.world import write_private
 
 # Parts of Pulumi.yaml that matter to an emulated stack's engine; the rest (backend, plugins, packages) is the real one's.
 KEPT_KEYS: Final = ("name", "description", "author", "website", "license", "options")

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from pulumi_emulator.errors import EmulatorError
-from pulumi_emulator.world import write_private
+from pulumi_emulator.files import write_private
 
 # pulumi/pulumi sdk/go/common/tokens: what a stack or project name may consist of, and how long it may be.
 NAME_PATTERN: Final = re.compile(r"[A-Za-z0-9_.-]{1,100}")

@@ -7,7 +7,6 @@ One JSON file in the stack's folder, written atomically. Only the command that h
 from __future__ import annotations
 
 import json
-import os
 import threading
 import uuid
 from collections.abc import Mapping
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from pulumi_emulator.errors import EmulatorError
+from pulumi_emulator.files import write_private
 
 # DigitalOcean's numeric ids (droplets, ssh keys) look like this today; the first one given here is one above.
 FIRST_NUMERIC_ID: Final = 500_000_000
@@ -22,18 +22,6 @@ FIRST_NUMERIC_ID: Final = 500_000_000
 
 class UnreadableError(EmulatorError):
     """A file of the stack's own is damaged: only `destroy` helps."""
-
-
-def write_private(path: Path, text: str) -> None:
-    """Write a file that only its owner can read, so that a reader sees the old or the new text, never a half."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
 
 
 class World:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from pulumi_emulator.errors import EmulatorError
+from pulumi_emulator.files import write_private
 from pulumi_emulator.machines import allocation, boot, images, keeper, network, preflight, processes, seed, takedown
 from pulumi_emulator.machines.commands import run
 from pulumi_emulator.machines.fabric import Fabric
@@ -24,7 +25,6 @@ from pulumi_emulator.machines.state import (
     VpcRecord,
     with_machine,
     without_machine,
-    write_atomically,
 )
 
 MACHINE_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
@@ -117,7 +117,7 @@ class Host:
             record = state.machines.get(spec.machine_id)
             if record is None:
                 state, record = allocation.allocate(state, spec, image.name)
-                write_atomically(self.store.user_data(spec.machine_id), spec.user_data)
+                write_private(self.store.user_data(spec.machine_id), spec.user_data)
                 self.store.save(state)
             self.fabric.ensure(state)
         disk = self.store.disk(spec.machine_id)

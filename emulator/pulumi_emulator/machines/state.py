@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from pulumi_emulator.errors import EmulatorError
+from pulumi_emulator.files import write_private
 from pulumi_emulator.machines.model import Firewall, FirewallRule, Interface, MachineSpec
 
 VERSION: Final = 1
@@ -57,18 +58,6 @@ class State:
     next_vpc: int = 1
     next_machine: int = 1
     next_public: int = 2
-
-
-def write_atomically(path: Path, text: str) -> None:
-    """Replace a file's content in one step; only the owner can read it."""
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
 
 
 def read_json(path: Path) -> dict[str, Any] | None:
@@ -119,7 +108,7 @@ class StateStore:
         content = asdict(state) | {"version": VERSION}
         for machine in content["machines"].values():
             del machine["spec"]["user_data"]
-        write_atomically(self.path, json.dumps(content, indent=1))
+        write_private(self.path, json.dumps(content, indent=1))
 
     @contextmanager
     def lock(self) -> Iterator[None]:

@@ -16,10 +16,11 @@ from pathlib import Path
 from typing import Final
 
 from pulumi_emulator.errors import EmulatorError
+from pulumi_emulator.files import write_private
 from pulumi_emulator.machines import boot, network
 from pulumi_emulator.machines.boot import Status
 from pulumi_emulator.machines.processes import Process, identify
-from pulumi_emulator.machines.state import StateStore, write_atomically
+from pulumi_emulator.machines.state import StateStore
 
 START_TIMEOUT: Final = 30.0  # seconds from nspawn's start to its systemd: 0.1 s alone, more when six start on two cores
 
@@ -96,7 +97,7 @@ def wait_for_init(container: subprocess.Popen[bytes]) -> tuple[Process, Process]
 
 def write_status(disk: Path, status: Status) -> None:
     """Say how the machine is."""
-    write_atomically(disk / "status.json", json.dumps(status.as_json()))
+    write_private(disk / "status.json", json.dumps(status.as_json()))
 
 
 if __name__ == "__main__":
