@@ -183,9 +183,10 @@ def group_processes(namespace: str) -> list[Process]:
     """Return every process in a machine's control groups, whoever its parent is."""
     found: set[Process] = set()
     for group in control_groups(namespace):
-        for listing in [group / "cgroup.procs", *group.rglob("cgroup.procs")]:
+        for folder in _folders(group):
             with suppress(OSError):  # the group went meanwhile
-                found |= {process for pid in listing.read_text().split() if (process := identify(int(pid)))}
+                listing = folder.joinpath("cgroup.procs").read_text()
+                found |= {process for pid in listing.split() if (process := identify(int(pid)))}
     return sorted(found, key=lambda process: process.pid)
 
 
@@ -194,12 +195,21 @@ def remove_control_groups(namespace: str) -> None:
     deadline = time.monotonic() + GROUP_TIMEOUT
     for group in control_groups(namespace):
         while group.is_dir():
-            for folder in [*sorted((entry for entry in group.rglob("*") if entry.is_dir()), reverse=True), group]:
+            for folder in _folders(group):
                 with suppress(OSError):  # somebody is still in it
                     folder.rmdir()
             if time.monotonic() > deadline:
                 return
             time.sleep(0.005)
+
+
+def _folders(group: Path) -> list[Path]:
+    """Return a control group and all below it, deepest first.
+
+    Others take groups away meanwhile (a dying container's own, the kernel's release agent): os.walk passes over what is gone
+    where Path.rglob of Python 3.11 raises.
+    """
+    return [Path(folder) for folder, _, _ in os.walk(group, topdown=False)]
 
 
 def groups_of(prefix: str) -> list[str]:
