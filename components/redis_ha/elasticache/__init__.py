@@ -1,0 +1,3 @@
+"""Redis and Valkey with Amazon ElastiCache."""
+
+__all__: list[str] = []
