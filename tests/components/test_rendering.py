@@ -11,10 +11,11 @@ from typing import Any
 import pytest
 import yaml
 
+from redis_ha.arguments import InvalidArgumentsError
 from redis_ha.sentinel import render
 from redis_ha.sentinel.node.resp import ReplyError
 from redis_ha.sentinel.slots import Slot
-from redis_ha.sentinel.topology import InvalidArgumentsError, Plan, make_plan
+from redis_ha.sentinel.topology import Plan, make_plan
 from tests.support.droplet_image import in_image
 from tests.support.loopback_cluster import LoopbackCluster, LoopbackNode, wait_until
 

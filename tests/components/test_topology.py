@@ -2,9 +2,10 @@ from typing import Any
 
 import pytest
 
+from redis_ha.arguments import InvalidArgumentsError
 from redis_ha.sentinel import topology
 from redis_ha.sentinel.slots import Slot, in_creation_order, rank, seeds_of
-from redis_ha.sentinel.topology import InvalidArgumentsError, make_plan, memory_of_size
+from redis_ha.sentinel.topology import make_plan, memory_of_size
 
 GOOD: dict[str, Any] = {"region": "ams3", "vpc_ip_range": "10.20.0.0/24"}
 

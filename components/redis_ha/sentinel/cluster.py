@@ -8,13 +8,15 @@ import pulumi
 import pulumi_digitalocean as digitalocean
 import pulumi_random as random
 
+from redis_ha.arguments import camel_case
+from redis_ha.inputs import as_input_errors, known_now
+
 from .outputs import connection_document, credentials_document, desired_document
 from .render import MAX_PASSWORD_LENGTH, ROLES, Passwords, check_size, cloud_config
 from .slots import Slot, in_creation_order, seeds_of
 from .topology import (
     REDIS_PORT,
     SENTINEL_PORT,
-    InvalidArgumentsError,
     Plan,
     make_plan,
 )
@@ -293,40 +295,15 @@ class SentinelCluster(pulumi.ComponentResource):
 
 def checked_plan(name: str, args: Mapping[str, Any]) -> Plan:
     """Check the plain arguments. Raises pulumi.InputPropertiesError with all that is wrong with them."""
-    try:
-        known_now(name, args)
+    with as_input_errors():
+        known_now(f"SentinelCluster {name!r}", args, MAY_BE_KNOWN_LATER)
         plan = make_plan(name, args, known=tuple(SentinelClusterArgs.__annotations__))
         check_size(plan)
         for role in ROLES:
             given = args.get(f"{role}_password")
             if isinstance(given, str):  # an Output is checked when its value is known
                 checked_password(role, given)
-    except InvalidArgumentsError as error:
-        details: list[Any] = [{"property_path": camel_case(argument), "reason": reason} for argument, reason in error.problems]
-        raise pulumi.InputPropertiesError(str(error), details) from None
     return plan
-
-
-def known_now(name: str, args: Mapping[str, Any]) -> None:
-    """Refuse Outputs where the shape of the cluster depends on the value. Raises InvalidArgumentsError."""
-    later = [argument for argument, value in args.items() if argument not in MAY_BE_KNOWN_LATER and _holds_output(value)]
-    if later:
-        reason = "is an Output, but it has to be known when the program runs: give a plain value"
-        raise InvalidArgumentsError(name, [(argument, reason) for argument in later])
-
-
-def _holds_output(value: object) -> bool:
-    if isinstance(value, Mapping):
-        return any(_holds_output(entry) for entry in value.values())
-    if isinstance(value, list | tuple):
-        return any(_holds_output(entry) for entry in value)
-    return isinstance(value, pulumi.Output)
-
-
-def camel_case(argument: str) -> str:
-    """Return an argument's name as the schema has it: `vpc_ip_range` is `vpcIpRange`."""
-    first, *rest = argument.split("_")
-    return first + "".join(word.capitalize() for word in rest)
 
 
 def checked_password(role: str, password: str) -> str:

@@ -9,6 +9,8 @@ from importlib import resources
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from redis_ha.arguments import InvalidArgumentsError
+
 from .node.config import NOWHERE, STATE_DIRECTORY
 from .node.install import SEED_DIRECTORY, SELF_ADDRESS
 from .slots import Slot, seeds_of
@@ -17,7 +19,6 @@ from .topology import (
     REDIS_PORT,
     REPLICA_PRIORITY,
     SENTINEL_PORT,
-    InvalidArgumentsError,
     Plan,
     redis_directives,
 )
@@ -183,4 +184,4 @@ def check_size(plan: Plan) -> None:
         reason = (
             f"user-data would be {longest} bytes, the limit is {MAX_USER_DATA_BYTES}: use fewer or shorter extra_directives"
         )
-        raise InvalidArgumentsError(plan.name, [("extra_directives", reason)])
+        raise InvalidArgumentsError(f"SentinelCluster {plan.name!r}", [("extra_directives", reason)])

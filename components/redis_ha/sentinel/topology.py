@@ -6,7 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from .checks import Checks, forbidden_channel, network
+from redis_ha.arguments import Checks, InvalidArgumentsError, network
+
+from .checks import forbidden_channel
 from .slots import Kind, Slot
 
 REDIS_PORT = 6379  # redis.io, redis.conf `port`
@@ -155,15 +157,6 @@ class Plan:
         return f"redis-ha-{self.name}"
 
 
-class InvalidArgumentsError(ValueError):
-    """Arguments that no cluster can be made of. `problems` holds (argument, reason with the value and the remedy)."""
-
-    def __init__(self, cluster: str, problems: list[tuple[str, str]]) -> None:
-        self.problems = problems
-        listed = "; ".join(f"{argument}: {reason}" for argument, reason in problems)
-        super().__init__(f"SentinelCluster {cluster!r} cannot be made: {listed}")
-
-
 def memory_of_size(size: str) -> int | None:
     """Return the memory in MB that a size slug names, or None when it names none (c-2)."""
     found = SIZE_MEMORY.search(size)
@@ -233,7 +226,7 @@ def make_plan(resource_name: str, args: Mapping[str, Any], known: Sequence[str] 
         protect=checks.switch("protect", default=True),
     )
     if checks.problems:
-        raise InvalidArgumentsError(resource_name, checks.problems)
+        raise InvalidArgumentsError(f"SentinelCluster {resource_name!r}", checks.problems)
     return plan
 
 
