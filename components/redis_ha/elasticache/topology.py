@@ -18,6 +18,7 @@ class Topology:
 
     `known_node_ids` are the ids that the account really has, for groups whose nodes were replaced or whose cluster mode was
     migrated: AWS keeps the names nodes were born with (hashicorp/terraform-provider-aws issue 41567). Empty: as newly made.
+    `failover` False is the step before the last replica goes.
     """
 
     group_id: str
@@ -25,6 +26,7 @@ class Topology:
     shards: int
     replicas: int
     known_node_ids: tuple[str, ...] = ()
+    failover: bool = True
 
     @property
     def clustered(self) -> bool:
@@ -34,12 +36,12 @@ class Topology:
     @property
     def automatic_failover(self) -> bool:
         """Whether a lost primary is replaced: wherever there is a replica, and cluster mode cannot be without it."""
-        return self.replicas > 0 or self.clustered
+        return self.failover and (self.replicas > 0 or self.clustered)
 
     @property
     def multi_az(self) -> bool:
         """Whether nodes of a shard live in several zones: wherever there is a replica."""
-        return self.replicas > 0
+        return self.failover and self.replicas > 0
 
     @property
     def nodes(self) -> int:
