@@ -6,7 +6,7 @@ from typing import Any
 import redis
 import redis.asyncio
 
-from . import aio, sync
+from .aio.nodes import NodePool as AsyncNodePool
 from .errors import DocumentError
 from .policy import (
     HEALTH_CHECK_SECONDS,
@@ -16,6 +16,7 @@ from .policy import (
     RESP_PROTOCOL,
     FailoverPolicy,
 )
+from .sync.nodes import NodePool
 from .wiring import Settings
 
 
@@ -29,7 +30,7 @@ def describe(subject: redis.Redis | redis.asyncio.Redis | FailoverPolicy) -> dic
     if isinstance(subject, FailoverPolicy):
         return {"policy": asdict(subject), **_fixed()}
     pool = getattr(subject, "connection_pool", None)
-    if not isinstance(pool, sync.MasterPool | aio.MasterPool):
+    if not isinstance(pool, NodePool | AsyncNodePool):
         raise DocumentError(
             "describe() knows FailoverPolicy and clients made by redis_ha_client.connect or redis_ha_client.aio.connect"
         )

@@ -31,10 +31,10 @@ def test_the_version_is_one_that_was_read() -> None:
 @pytest.mark.parametrize(
     ("ours", "theirs", "names"),
     [
-        (sync.BudgetRetry, Retry, ["call_with_retry"]),
-        (aio.BudgetRetry, async_retry.Retry, ["call_with_retry"]),
+        (sync.nodes.BudgetRetry, Retry, ["call_with_retry"]),
+        (aio.nodes.BudgetRetry, async_retry.Retry, ["call_with_retry"]),
         (
-            sync.MasterConnection,
+            sync.sentinel.MasterConnection,
             Connection,
             [
                 "connect",
@@ -46,7 +46,7 @@ def test_the_version_is_one_that_was_read() -> None:
             ],
         ),
         (
-            aio.MasterConnection,
+            aio.sentinel.MasterConnection,
             async_connection.Connection,
             [
                 "connect",
@@ -58,12 +58,12 @@ def test_the_version_is_one_that_was_read() -> None:
                 "_send_ping",
             ],
         ),
-        (sync.MasterPool, BlockingConnectionPool, ["get_connection", "close"]),
-        (aio.MasterPool, async_connection.BlockingConnectionPool, ["get_connection", "aclose"]),
-        (sync.MasterClient, redis.Redis, ["execute_command", "pipeline"]),
-        (aio.MasterClient, redis.asyncio.Redis, ["execute_command", "pipeline"]),
-        (sync.MasterPipeline, Pipeline, ["execute", "immediate_execute_command", "reset"]),
-        (aio.MasterPipeline, async_client.Pipeline, ["execute", "immediate_execute_command", "reset"]),
+        (sync.sentinel.MasterPool, BlockingConnectionPool, ["get_connection", "close"]),
+        (aio.sentinel.MasterPool, async_connection.BlockingConnectionPool, ["get_connection", "aclose"]),
+        (sync.nodes.NodeClient, redis.Redis, ["execute_command", "pipeline"]),
+        (aio.nodes.NodeClient, redis.asyncio.Redis, ["execute_command", "pipeline"]),
+        (sync.nodes.NodePipeline, Pipeline, ["execute", "immediate_execute_command", "reset"]),
+        (aio.nodes.NodePipeline, async_client.Pipeline, ["execute", "immediate_execute_command", "reset"]),
     ],
 )
 def test_every_overridden_method_has_redis_pys_parameters(ours: type, theirs: type, names: list[str]) -> None:
@@ -132,7 +132,7 @@ def test_every_connection_has_explicit_settings(make: Any, *, tls: bool) -> None
     pool = client.connection_pool
     node = pool.make_connection()
     assert pool.max_connections == 7
-    assert isinstance(node.retry, sync.BudgetRetry | aio.BudgetRetry)
+    assert isinstance(node.retry, sync.nodes.BudgetRetry | aio.nodes.BudgetRetry)
     assert (node.socket_timeout, node.socket_connect_timeout, node.health_check_interval) == (2.0, 1.0, 15)
     assert type(node).__name__ == ("MasterTLSConnection" if tls else "MasterConnection")
     clients = pool.finder._clients.values()
@@ -162,4 +162,4 @@ def assert_common(connection: Any) -> None:
 def test_a_retry_is_never_shared_with_a_count(make: Any) -> None:
     """from_pool takes the pool's retry: without it a Sentinel client of redis-py has none at all."""
     client = make(CONNECTION, CREDENTIALS)
-    assert isinstance(client.get_retry(), sync.BudgetRetry | aio.BudgetRetry)
+    assert isinstance(client.get_retry(), sync.nodes.BudgetRetry | aio.nodes.BudgetRetry)

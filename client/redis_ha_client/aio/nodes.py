@@ -1,57 +1,29 @@
-"""The asyncio client: the same as `sync`, on redis.asyncio. Use it as `redis_ha_client.aio.connect(...)`."""
+"""What every kind of asyncio client is made of: redis-py's classes with one time budget a command."""
 
 # mypy: disable-error-code="no-untyped-call"
 # redis-py has no annotations on most of the methods that are called here.
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from pathlib import Path
 from typing import Any
 
 import redis.asyncio as redis
 from redis import exceptions
 from redis.asyncio.client import Pipeline
-from redis.asyncio.connection import BlockingConnectionPool, Connection, ConnectionPool, SSLConnection
+from redis.asyncio.connection import BlockingConnectionPool, Connection, SSLConnection
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
-from .blocking import block_seconds
-from .budget import RETRIED_ERRORS, SHORTEST_WAIT_SECONDS, attempt, bounded, command_budget, current_budget
-from .discovery import Address, Answers, SentinelOrder, parse_address, role_of
-from .documents import Document
-from .errors import NotTheMasterError, OutcomeUnknownError, certificate_refused, login_refused, refusal_of, role_forbidden
-from .policy import FailoverPolicy
-from .wiring import DEFAULT_POOL_SIZE, Settings, busy_pool, command_name, pipeline_name, read_settings
-
-
-def connect(
-    connection: Document,
-    credentials: Document,
-    *,
-    policy: FailoverPolicy | None = None,
-    pool_size: int = DEFAULT_POOL_SIZE,
-    database: int = 0,
-    decode_responses: bool = False,
-    client_name: str | None = None,
-    tls_ca_file: str | Path | None = None,
-) -> redis.Redis:
-    """Return a redis.asyncio client that writes to a stack's master and rides over its failovers.
-
-    Arguments and errors as of `redis_ha_client.connect`. It is no coroutine: nothing is dialled before the first command. Make
-    one client an event loop and share it among tasks; `await client.aclose()` at the end closes the connections to the
-    Sentinels too.
-    """
-    settings = read_settings(
-        connection,
-        credentials,
-        policy,
-        pool_size=pool_size,
-        database=database,
-        decode_responses=decode_responses,
-        client_name=client_name,
-        tls_ca_file=tls_ca_file,
-    )
-    return MasterClient.from_pool(MasterPool(settings))
+from redis_ha_client.blocking import block_seconds
+from redis_ha_client.budget import RETRIED_ERRORS, attempt, bounded, command_budget, current_budget
+from redis_ha_client.errors import (
+    OutcomeUnknownError,
+    certificate_refused,
+    login_refused,
+    refusal_of,
+)
+from redis_ha_client.policy import FailoverPolicy
+from redis_ha_client.wiring import Settings, busy_pool, command_name, pipeline_name
 
 
 class BudgetRetry(Retry):
@@ -156,16 +128,8 @@ class BudgetedTLS(Budgeted, SSLConnection):
     """The TLS twin."""
 
 
-class MasterConnection(Budgeted):
-    """A connection that asks the Sentinels for the master at every dial, and the node whether it is one.
-
-    redis-py's own SentinelManagedConnection asks only when a connection is taken from the pool, so that all attempts of one
-    command dial the master that has just died (redis/redis-py#3874).
-    """
-
-    def __init__(self, *, finder: "MasterFinder", **kwargs: Any) -> None:
-        self.finder = finder
-        super().__init__(**kwargs)
+class NodeConnection(Budgeted):
+    """A connection to a data node: what may have been executed is noted, refusals become errors that are tried again."""
 
     @property
     def socket_timeout(self) -> float:
@@ -179,40 +143,12 @@ class MasterConnection(Budgeted):
     def socket_timeout(self, seconds: float | None) -> None:
         self._read_seconds = seconds
 
-    async def connect(self) -> None:
-        """Connect if needed; called when the pool hands the connection out. One to a former master is dropped first."""
-        if self.is_connected and (self.host, self.port) != self.finder.address:
-            await self.disconnect()
-        await super().connect()
-
-    async def connect_check_health(self, check_health: bool = True, retry_socket_connect: bool = True) -> None:  # noqa: ARG002
-        """Dial: every way to a new socket comes through here."""
-        if self.is_connected:
-            return
-        (self.host, self.port), sentinel = await self.finder.find()
-        try:
-            # One dial a look-up: the retry is the command's.
-            await super().connect_check_health(check_health=check_health, retry_socket_connect=False)
-        except RETRIED_ERRORS:
-            self.finder.order.doubted(sentinel)
-            raise
-
     async def on_connect_check_health(self, check_health: bool = True) -> None:
         """Log in, with an error that says where and as whom."""
         try:
             await super().on_connect_check_health(check_health)
         except (exceptions.AuthenticationError, exceptions.AuthorizationError) as error:
             raise login_refused(f"{self.host}:{self.port}", self.username, error) from error
-
-    async def greeted(self) -> None:
-        """Refuse a node that is no master: a Sentinel's view may be old, and so may a node's."""
-        await self.send_command("ROLE", check_health=False)
-        try:
-            role = role_of(await self.read_response())
-        except exceptions.NoPermissionError as error:
-            raise role_forbidden(f"{self.host}:{self.port}", self.username) from error
-        if role != "master":
-            raise NotTheMasterError(f"{self.host}:{self.port} was named as the master and says that it is a {role}")
 
     async def _send_ping(self) -> None:
         self._greeting = True
@@ -254,7 +190,7 @@ class MasterConnection(Budgeted):
             if refusal is None:
                 self._count_reply()
                 raise
-            await self.disconnect(nowait=True)  # the next dial asks the Sentinels
+            await self.disconnect(nowait=True)  # the next dial looks for the right node anew
             raise refusal from error
         self._count_reply()
         return reply
@@ -265,77 +201,24 @@ class MasterConnection(Budgeted):
             budget.replies += 1
 
 
-class MasterTLSConnection(MasterConnection, SSLConnection):
+class NodeTLSConnection(NodeConnection, SSLConnection):
     """The TLS twin."""
 
 
-class MasterFinder:
-    """Asks the Sentinels who the master is; owns the connections to them."""
+class NodePool(BlockingConnectionPool):
+    """A blocking pool whose waiting counts in the command's budget."""
 
-    def __init__(self, settings: Settings) -> None:
-        self.master_name = settings.connection.master_name
-        self.username = settings.credentials.sentinel_username
-        self.order = SentinelOrder(settings.connection.sentinels)
-        self.address: Address | None = None
-        self._clients: dict[Address, redis.Redis] = {}
-        for host, port in settings.connection.sentinels:
-            pool = ConnectionPool(
-                connection_class=BudgetedTLS if settings.connection.tls else Budgeted,
-                host=host,
-                port=port,
-                # Not redis-py's ten: a Sentinel that does not answer is passed over, the next one is asked.
-                retry=Retry(NoBackoff(), 0),
-                **settings.sentinel_arguments(),
-            )
-            self._clients[host, port] = redis.Redis.from_pool(pool)
-
-    def __repr__(self) -> str:
-        return f"<MasterFinder {self.master_name} at {', '.join(f'{host}:{port}' for host, port in self._clients)}>"
-
-    async def find(self) -> tuple[Address, Address]:
-        """Return the master's address and the Sentinel that named it; raise an error that tells each Sentinel's cause."""
-        answers = Answers(self.master_name)
-        for sentinel in self.order.to_ask():
-            budget = current_budget()
-            if budget is not None and budget.left() <= SHORTEST_WAIT_SECONDS:
-                answers.skipped(sentinel)
-                continue
-            try:
-                answer = await self._clients[sentinel].execute_command("SENTINEL", "GET-MASTER-ADDR-BY-NAME", self.master_name)
-            except exceptions.RedisError as error:
-                answers.failed(sentinel, error)
-                self.order.silent(sentinel)
-                continue
-            address = parse_address(answer)
-            if address is None:
-                answers.unknown(sentinel)
-                continue
-            self.order.answered(sentinel)
-            self.address = address
-            return address, sentinel
-        raise answers.error(self.username)
-
-    async def aclose(self) -> None:
-        """Close the connections to the Sentinels."""
-        for client in self._clients.values():
-            await client.aclose()
-
-
-class MasterPool(BlockingConnectionPool):
-    """A blocking pool whose waiting counts in the command's budget; closed together with the connections to the Sentinels."""
-
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, connection_class: type[NodeConnection], **arguments: Any) -> None:
         self.settings = settings
         self.policy = settings.policy
-        self.finder = MasterFinder(settings)
         self.retry = BudgetRetry(settings.policy)
         super().__init__(
             max_connections=settings.pool_size,
             timeout=settings.policy.budget_seconds,
-            connection_class=MasterTLSConnection if settings.connection.tls else MasterConnection,
-            finder=self.finder,
+            connection_class=connection_class,
             retry=self.retry,
             **settings.node_arguments(),
+            **arguments,
         )
 
     @property
@@ -348,7 +231,7 @@ class MasterPool(BlockingConnectionPool):
         self._timeout = seconds
 
     async def get_connection(self, command_name: Any = None, *keys: Any, **options: Any) -> Any:  # noqa: ARG002
-        """Hand out a connection to the master; all of it may be tried again, not only the connect as in redis-py."""
+        """Hand out a connection; all of it may be tried again, not only the connect as in redis-py."""
         with command_budget(self.policy, "connect"):
             return await self.retry.call_with_retry(self._take, lambda _: asyncio.sleep(0))
 
@@ -358,31 +241,26 @@ class MasterPool(BlockingConnectionPool):
         except exceptions.ConnectionError as error:
             raise busy_pool(self.max_connections, error) from error
 
-    async def aclose(self) -> None:
-        """Close every connection, those to the Sentinels too."""
-        await super().aclose()
-        await self.finder.aclose()
 
+class NodeClient(redis.Redis):
+    """redis.asyncio.Redis, each command under one budget."""
 
-class MasterClient(redis.Redis):
-    """redis.asyncio.Redis, each command under one budget. Made by `connect`."""
-
-    connection_pool: MasterPool
+    connection_pool: NodePool
 
     async def execute_command(self, *args: Any, **options: Any) -> Any:
         """Execute one command within its budget."""
         with command_budget(self.connection_pool.policy, command_name(args), block_seconds=block_seconds(args)):
             return await super().execute_command(*args, **options)
 
-    def pipeline(self, transaction: bool = True, shard_hint: str | None = None) -> "MasterPipeline":
+    def pipeline(self, transaction: bool = True, shard_hint: str | None = None) -> "NodePipeline":
         """Return a pipeline that executes within one budget."""
-        return MasterPipeline(self.connection_pool, self.response_callbacks, transaction, shard_hint)
+        return NodePipeline(self.connection_pool, self.response_callbacks, transaction, shard_hint)
 
 
-class MasterPipeline(Pipeline):
+class NodePipeline(Pipeline):
     """A pipeline that executes within one budget."""
 
-    connection_pool: MasterPool
+    connection_pool: NodePool
 
     async def execute(self, raise_on_error: bool = True) -> list[Any]:
         """Execute what was queued; a transaction that was sent and stayed unanswered is told from one that was not executed."""

@@ -1,0 +1,41 @@
+"""The asyncio clients: the same as `sync`, on redis.asyncio. Use them as `redis_ha_client.aio.connect(...)`."""
+
+from pathlib import Path
+
+import redis.asyncio as redis
+
+from redis_ha_client.aio.nodes import NodeClient
+from redis_ha_client.aio.sentinel import MasterPool
+from redis_ha_client.documents import Document
+from redis_ha_client.policy import FailoverPolicy
+from redis_ha_client.wiring import DEFAULT_POOL_SIZE, read_settings
+
+
+def connect(
+    connection: Document,
+    credentials: Document,
+    *,
+    policy: FailoverPolicy | None = None,
+    pool_size: int = DEFAULT_POOL_SIZE,
+    database: int = 0,
+    decode_responses: bool = False,
+    client_name: str | None = None,
+    tls_ca_file: str | Path | None = None,
+) -> redis.Redis:
+    """Return a redis.asyncio client that writes to a stack's master and rides over its failovers.
+
+    Arguments and errors as of `redis_ha_client.connect`. It is no coroutine: nothing is dialled before the first command. Make
+    one client an event loop and share it among tasks; `await client.aclose()` at the end closes the connections to the
+    Sentinels too.
+    """
+    settings = read_settings(
+        connection,
+        credentials,
+        policy,
+        pool_size=pool_size,
+        database=database,
+        decode_responses=decode_responses,
+        client_name=client_name,
+        tls_ca_file=tls_ca_file,
+    )
+    return NodeClient.from_pool(MasterPool(settings))

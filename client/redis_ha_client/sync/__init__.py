@@ -1,0 +1,49 @@
+"""The synchronous clients. Use them as `redis_ha_client.connect(...)`."""
+
+from pathlib import Path
+
+import redis
+
+from redis_ha_client.documents import Document
+from redis_ha_client.policy import FailoverPolicy
+from redis_ha_client.sync.nodes import NodeClient
+from redis_ha_client.sync.sentinel import MasterPool
+from redis_ha_client.wiring import DEFAULT_POOL_SIZE, read_settings
+
+
+def connect(
+    connection: Document,
+    credentials: Document,
+    *,
+    policy: FailoverPolicy | None = None,
+    pool_size: int = DEFAULT_POOL_SIZE,
+    database: int = 0,
+    decode_responses: bool = False,
+    client_name: str | None = None,
+    tls_ca_file: str | Path | None = None,
+) -> redis.Redis:
+    """Return a redis-py client that writes to a stack's master and rides over its failovers.
+
+    Nothing is dialled before the first command. Make one client a process and share it among threads; `close()` it at the
+    end: that closes its connections to the Sentinels too.
+
+    connection, credentials: the stack's outputs as they are, mappings or JSON text.
+    policy: time-outs, the total time of a command, and whether an unanswered command is sent again; see FailoverPolicy.
+    pool_size: the most connections to the master; a command waits for a free one within its own budget.
+    database: number of the database, default 0. decode_responses: replies as str instead of bytes.
+    client_name: shown by CLIENT LIST on nodes and Sentinels.
+    tls_ca_file: PEM file of the CA when connection.tls is true, default the system's; certificates are always verified.
+    Raises DocumentError for anything unusable, before anything is touched.
+    """
+    settings = read_settings(
+        connection,
+        credentials,
+        policy,
+        pool_size=pool_size,
+        database=database,
+        decode_responses=decode_responses,
+        client_name=client_name,
+        tls_ca_file=tls_ca_file,
+    )
+    client: redis.Redis = NodeClient.from_pool(MasterPool(settings))
+    return client

@@ -1,0 +1,127 @@
+"""The client of a Sentinel topology: the master is looked up anew at every dial."""
+
+# mypy: disable-error-code="no-untyped-call"
+# redis-py has no annotations on most of the methods that are called here.
+
+from typing import Any
+
+import redis
+from redis import exceptions
+from redis.backoff import NoBackoff
+from redis.connection import ConnectionPool, SSLConnection
+from redis.retry import Retry
+
+from redis_ha_client.budget import RETRIED_ERRORS, SHORTEST_WAIT_SECONDS, current_budget
+from redis_ha_client.discovery import Address, Answers, SentinelOrder, parse_address, role_of
+from redis_ha_client.errors import NotTheMasterError, role_forbidden
+from redis_ha_client.sync.nodes import Budgeted, BudgetedTLS, NodeConnection, NodePool
+from redis_ha_client.wiring import Settings
+
+
+class MasterConnection(NodeConnection):
+    """A connection that asks the Sentinels for the master at every dial, and the node whether it is one.
+
+    redis-py's own SentinelManagedConnection asks only when a connection is taken from the pool, so that all attempts of one
+    command dial the master that has just died (redis/redis-py#3874).
+    """
+
+    def __init__(self, *, finder: "MasterFinder", **kwargs: Any) -> None:
+        self.finder = finder
+        super().__init__(**kwargs)
+
+    def connect(self) -> None:
+        """Connect if needed; called when the pool hands the connection out. One to a former master is dropped first."""
+        if self.is_connected and (self.host, self.port) != self.finder.address:
+            self.disconnect()
+        super().connect()
+
+    def connect_check_health(self, check_health: bool = True, retry_socket_connect: bool = True) -> None:  # noqa: ARG002
+        """Dial: every way to a new socket comes through here."""
+        if self.is_connected:
+            return
+        (self.host, self.port), sentinel = self.finder.find()
+        try:
+            # One dial a look-up: the retry is the command's.
+            super().connect_check_health(check_health=check_health, retry_socket_connect=False)
+        except RETRIED_ERRORS:
+            self.finder.order.doubted(sentinel)
+            raise
+
+    def greeted(self) -> None:
+        """Refuse a node that is no master: a Sentinel's view may be old, and so may a node's."""
+        self.send_command("ROLE", check_health=False)
+        try:
+            role = role_of(self.read_response())
+        except exceptions.NoPermissionError as error:
+            raise role_forbidden(f"{self.host}:{self.port}", self.username) from error
+        if role != "master":
+            raise NotTheMasterError(f"{self.host}:{self.port} was named as the master and says that it is a {role}")
+
+
+class MasterTLSConnection(MasterConnection, SSLConnection):
+    """The TLS twin."""
+
+
+class MasterFinder:
+    """Asks the Sentinels who the master is; owns the connections to them."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.master_name = settings.connection.master_name
+        self.username = settings.credentials.sentinel_username
+        self.order = SentinelOrder(settings.connection.sentinels)
+        self.address: Address | None = None
+        self._clients: dict[Address, redis.Redis] = {}
+        for host, port in settings.connection.sentinels:
+            pool = ConnectionPool(
+                connection_class=BudgetedTLS if settings.connection.tls else Budgeted,
+                host=host,
+                port=port,
+                # Not redis-py's ten: a Sentinel that does not answer is passed over, the next one is asked.
+                retry=Retry(NoBackoff(), 0),
+                **settings.sentinel_arguments(),
+            )
+            self._clients[host, port] = redis.Redis.from_pool(pool)
+
+    def __repr__(self) -> str:
+        return f"<MasterFinder {self.master_name} at {', '.join(f'{host}:{port}' for host, port in self._clients)}>"
+
+    def find(self) -> tuple[Address, Address]:
+        """Return the master's address and the Sentinel that named it; raise an error that tells each Sentinel's cause."""
+        answers = Answers(self.master_name)
+        for sentinel in self.order.to_ask():
+            budget = current_budget()
+            if budget is not None and budget.left() <= SHORTEST_WAIT_SECONDS:
+                answers.skipped(sentinel)
+                continue
+            try:
+                answer = self._clients[sentinel].execute_command("SENTINEL", "GET-MASTER-ADDR-BY-NAME", self.master_name)
+            except exceptions.RedisError as error:
+                answers.failed(sentinel, error)
+                self.order.silent(sentinel)
+                continue
+            address = parse_address(answer)
+            if address is None:
+                answers.unknown(sentinel)
+                continue
+            self.order.answered(sentinel)
+            self.address = address
+            return address, sentinel
+        raise answers.error(self.username)
+
+    def close(self) -> None:
+        """Close the connections to the Sentinels."""
+        for client in self._clients.values():
+            client.close()
+
+
+class MasterPool(NodePool):
+    """The pool of connections to the master; closed together with the connections to the Sentinels."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.finder = MasterFinder(settings)
+        super().__init__(settings, MasterTLSConnection if settings.connection.tls else MasterConnection, finder=self.finder)
+
+    def close(self) -> None:
+        """Close every connection, those to the Sentinels too."""
+        super().close()
+        self.finder.close()
