@@ -7,7 +7,7 @@ import re
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 MINUTES_A_DAY = 24 * 60
 MINUTES_A_WEEK = 7 * MINUTES_A_DAY
-# The same place for maintenance; docs.aws.amazon.com, AmazonElastiCache/latest/dg, "Scheduling automatic backups" for snapshots.
+# Maintenance: the same place; snapshots: docs.aws.amazon.com, AmazonElastiCache/latest/dg, "Scheduling automatic backups".
 MIN_WINDOW_MINUTES = 60
 # A quiet night in most of Europe; and not the hour of the snapshots.
 DEFAULT_MAINTENANCE_WINDOW = "sun:04:30-sun:05:30"
