@@ -15,7 +15,7 @@ import platform
 import shutil
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
@@ -157,7 +157,11 @@ def image_path(home: Path, slug: str) -> Path:
 
 def ensure_image(home: Path, slug: str, report: Callable[[str], None]) -> Path:
     """Return an image's folder, building it first when it is not there (once, also when two commands ask together)."""
-    target = image_path(home, slug)
+    return ensure_root(image_path(home, slug), lambda building: _build(building, slug, report))
+
+
+def ensure_root(target: Path, build: Callable[[Path], None]) -> Path:
+    """Return a root file system that is built once: `build` makes it in the folder it is given, which then becomes `target`."""
     if target.is_dir():
         return target
     target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -165,7 +169,10 @@ def ensure_image(home: Path, slug: str, report: Callable[[str], None]) -> Path:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not target.is_dir():
             _remove_remains(target.parent)
-            _build(target, slug, report)
+            building = target.parent / f".building-{target.name}"
+            build(building)
+            os.sync()
+            building.rename(target)
     return target
 
 
@@ -177,38 +184,33 @@ def _remove_remains(folder: Path) -> None:
         shutil.rmtree(entry)
 
 
-def _build(target: Path, slug: str, report: Callable[[str], None]) -> None:
-    recipe = recipe_of(slug)
+def bootstrap(building: Path, name: str, suite: str, packages: Sequence[str], options: Sequence[str]) -> None:
+    """Unpack a Debian suite with packages into a folder; the log lies beside it as NAME.log.
+
+    EmulatorError when this is another architecture, when there is no room, or with the archive's own words.
+    """
+    folder = building.parent
     if platform.machine() != "x86_64":
-        raise EmulatorError(f"image {slug} is for x86_64 and this machine is {platform.machine()}")
-    free = shutil.disk_usage(target.parent).free
+        raise EmulatorError(f"image {name} is for x86_64 and this machine is {platform.machine()}")
+    free = shutil.disk_usage(folder).free
     if free < BUILD_DISK_SPACE:
         raise EmulatorError(
-            f"building image {slug} needs {BUILD_DISK_SPACE // 1024**2} MB and {target.parent} has {free // 1024**2} MB free: "
+            f"building image {name} needs {BUILD_DISK_SPACE // 1024**2} MB and {folder} has {free // 1024**2} MB free: "
             "make room, or set PULUMI_EMULATOR_HOME to a larger disk"
         )
-    started = time.monotonic()
-    report(f"building image {slug} (Debian {recipe.suite}, once, about 40 s)")
-    building = target.parent / f".building-{target.name}"
-    log = target.parent / f"{slug}.log"
-    downloads = f"$1/{REPOSITORY}"
-    fetch = (
-        f'mkdir -p "{downloads}/partial" && APT_CONFIG=$MMDEBSTRAP_APT_CONFIG apt-get --yes --download-only '
-        f'-o APT::Install-Recommends=true -o Dir::Cache::Archives="{downloads}" install {" ".join(recipe.repository)}'
-    )
+    log = folder / f"{name}.log"
     argv = [
         # A killed command takes its build along, with every process and mount in it.
         *("setpriv", "--pdeathsig", "KILL", "--", "unshare", "--pid", "--fork", "--kill-child", "--mount-proc", "--"),
         "mmdebstrap",
         "--mode=root",
-        "--variant=apt",
         "--format=directory",
-        f"--include={','.join(recipe.base)}",
+        f"--include={','.join(packages)}",
         "--aptopt=APT::Install-Recommends false",
         "--dpkgopt=force-unsafe-io",
         *(f"--dpkgopt=path-exclude=/usr/share/{part}/*" for part in ("man", "doc", "info", "locale")),
-        f"--customize-hook={fetch}",
-        recipe.suite,
+        *options,
+        suite,
         str(building),
     ]
     with log.open("wb") as output:
@@ -216,13 +218,23 @@ def _build(target: Path, slug: str, report: Callable[[str], None]) -> None:
     if done.returncode != 0:
         errors = [line for line in log.read_text(errors="replace").splitlines() if line.startswith(("E:", "Err:"))]
         raise EmulatorError(
-            f"building image {slug} failed ({'; '.join(errors[:2]) or f'status {done.returncode}'}): "
+            f"building image {name} failed ({'; '.join(errors[:2]) or f'status {done.returncode}'}): "
             f"is Debian's archive reachable? The full log is {log}"
         )
+
+
+def _build(building: Path, slug: str, report: Callable[[str], None]) -> None:
+    recipe = recipe_of(slug)
+    started = time.monotonic()
+    report(f"building image {slug} (Debian {recipe.suite}, once, about 40 s)")
+    downloads = f"$1/{REPOSITORY}"
+    fetch = (
+        f'mkdir -p "{downloads}/partial" && APT_CONFIG=$MMDEBSTRAP_APT_CONFIG apt-get --yes --download-only '
+        f'-o APT::Install-Recommends=true -o Dir::Cache::Archives="{downloads}" install {" ".join(recipe.repository)}'
+    )
+    bootstrap(building, slug, recipe.suite, recipe.base, ["--variant=apt", f"--customize-hook={fetch}"])
     report(f"image {slug}: setting up its package repository")
     _customize(building)
-    os.sync()
-    building.rename(target)
     report(f"image {slug} built in {time.monotonic() - started:.0f} s")
 
 

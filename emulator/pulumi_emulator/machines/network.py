@@ -141,7 +141,7 @@ def inside(namespace: str, argv: Sequence[str]) -> list[str]:
 
 def ensure_router(names: Names) -> None:
     """Make the router, or complete one that a killed command left half made."""
-    _ensure_namespace(names.router)
+    ensure_namespace(names.router)
     settings = "; ".join(f"echo {value} > /proc/sys/{key}" for key, value in _ROUTER_SETTINGS.items())
     run(inside(names.router, ["sh", "-ec", settings]))
     if not _has_link(names.router, VOID):
@@ -205,7 +205,7 @@ def release(names: Names, addresses: Sequence[str]) -> None:
 def connect(names: Names, namespace: str, cables: Sequence[Cable]) -> None:
     """Give a machine a fresh namespace with its interfaces, as at power-on: nothing of an earlier boot's sockets is left."""
     disconnect(names, namespace, cables)
-    _ensure_namespace(namespace)
+    ensure_namespace(namespace)
     for cable in cables:
         _ensure_endpoint(names, namespace, cable)
 
@@ -229,7 +229,7 @@ def apply_filter(names: Names, ruleset: str) -> None:
     run(inside(names.router, ["nft", "-f", "-"]), stdin=ruleset)
 
 
-def _ensure_namespace(namespace: str) -> None:
+def ensure_namespace(namespace: str) -> None:
     """Make a namespace; one whose mount a killed command or a restarted host left behind is made anew."""
     if exists(namespace) and attempt(["ip", "-n", namespace, "link", "show", "lo"]).returncode != 0:
         attempt(["ip", "netns", "delete", namespace])
@@ -239,7 +239,7 @@ def _ensure_namespace(namespace: str) -> None:
 
 def _ensure_endpoint(names: Names, namespace: str, cable: Cable) -> None:
     """Lay a cable from the router into a namespace and give its far end addresses and routes."""
-    _ensure_namespace(namespace)
+    ensure_namespace(namespace)
     if not _has_link(names.router, cable.router_end):
         run(
             [

@@ -1,0 +1,95 @@
+"""Speaking to a node as its administrator, over a socket in the node's folder: no network, no TLS, no client in the way."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final, Self
+
+ADMIN_USER: Final = "emulator-admin"  # in no program's user group: ElastiCache's names of users have no such meaning
+ADMIN_SOCKET: Final = "admin.sock"
+ADMIN_TIMEOUT: Final = 5.0  # seconds; a node on this machine answers in milliseconds, one that hangs never
+
+
+class ReplyError(Exception):
+    """What a node answered with an error: its words."""
+
+
+class Admin:
+    """One connection. A context manager; OSError when the node does not answer, ReplyError when it refuses."""
+
+    def __init__(self, folder: Path, password: str, timeout: float = ADMIN_TIMEOUT) -> None:
+        # A socket's path may have 108 bytes (unix(7)); the folder's may be longer, a descriptor's is not.
+        descriptor = os.open(folder, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        self._socket = socket.socket(socket.AF_UNIX)
+        self._socket.settimeout(timeout)
+        try:
+            self._socket.connect(f"/proc/self/fd/{descriptor}/{ADMIN_SOCKET}")
+            self._reader = self._socket.makefile("rb")
+        except OSError:
+            self._socket.close()
+            raise
+        finally:
+            os.close(descriptor)
+        self._given = password
+
+    def __enter__(self) -> Self:
+        try:
+            self("AUTH", ADMIN_USER, self._given)
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Hang up."""
+        self._reader.close()
+        self._socket.close()
+
+    def __call__(self, *command: object) -> Any:
+        """Run one command; ReplyError when it is refused."""
+        reply = self.all([command])[0]
+        if isinstance(reply, ReplyError):
+            raise reply
+        return reply
+
+    def all(self, commands: Sequence[Sequence[object]]) -> list[Any]:
+        """Run several commands in one go; a refusal stands in its place among the replies."""
+        self._socket.sendall(b"".join(_encoded(command) for command in commands))
+        return [self._reply() for _ in commands]
+
+    def _reply(self) -> Any:
+        line = self._reader.readline()
+        if not line.endswith(b"\r\n"):
+            raise ConnectionError("the node hung up")
+        kind, text = line[:1], line[1:-2].decode(errors="surrogateescape")
+        if kind == b"-":
+            return ReplyError(text)
+        if kind == b"+":
+            return text
+        if kind == b":":
+            return int(text)
+        size = int(text)
+        if size < 0:
+            return None
+        if kind == b"$":
+            content = self._reader.read(size + 2)
+            if len(content) != size + 2:
+                raise ConnectionError("the node hung up")
+            return content[:-2].decode(errors="surrogateescape")
+        return [self._reply() for _ in range(size)]
+
+
+def fields(info: str) -> dict[str, str]:
+    """Return the lines of an INFO answer as a mapping."""
+    return dict(line.split(":", 1) for line in info.splitlines() if ":" in line)
+
+
+def _encoded(command: Sequence[object]) -> bytes:
+    parts = [str(part).encode(errors="surrogateescape") for part in command]
+    return b"*%d\r\n" % len(parts) + b"".join(b"$%d\r\n%s\r\n" % (len(part), part) for part in parts)

@@ -1,0 +1,154 @@
+"""One replication group's nodes as they are now: who is primary, who is gone, and the way from one to the other."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from pulumi_emulator.caches import names, users
+from pulumi_emulator.caches.admin import ReplyError
+from pulumi_emulator.caches.certificates import Authority
+from pulumi_emulator.caches.node import SYNC_TIMEOUT, Node, wait_until
+from pulumi_emulator.caches.site import Site
+from pulumi_emulator.caches.software import SOFTWARE
+from pulumi_emulator.caches.spec import GroupSpec, NodeSpec
+
+# Group, source type and source id as DescribeEvents has them, message, and the SNS event's name without "ElastiCache:".
+Emit = Callable[[str, str, str, str, "str | None"], None]
+CACHE_NODE: Final = "0001"  # the cache node id of every Redis or Valkey node (docs.aws.amazon.com, API_CacheNode)
+PING_TIMEOUT: Final = 1.0  # seconds
+# So many unanswered PINGs, half a second apart, make a running process count as dead: it hangs.
+PINGS_TO_DEATH: Final = 3
+
+
+@dataclass(frozen=True)
+class Place:
+    """What all groups of a stack share: folder, network, authority, where programs are, who starts processes, who listens."""
+
+    folder: Path
+    site: Site
+    authority: Authority
+    root: Callable[[str], Path]
+    spawn: Callable[[Callable[[], None]], None]
+    take_address: Callable[[], str]
+    emit: Emit
+
+
+@dataclass
+class Group:
+    """The nodes of one group. Whoever changes it holds `lock`; reading `roles` needs none."""
+
+    place: Place
+    spec: GroupSpec
+    password: str = field(repr=False)
+    nodes: dict[str, Node] = field(default_factory=dict)
+    primaries: dict[str, str] = field(default_factory=dict)  # of each shard
+    cluster_ids: dict[str, str] = field(default_factory=dict)  # of each node, cluster mode on
+    lock: threading.RLock = field(default_factory=threading.RLock, repr=False)
+    unanswered: dict[str, int] = field(default_factory=dict)
+    recovering: set[str] = field(default_factory=set)
+    _certificate: tuple[str, str] | None = field(default=None, repr=False)
+
+    def roles(self) -> dict[str, str]:
+        """Return node id -> "primary", "replica" or "gone"."""
+        primaries = set(self.primaries.values())
+        return {
+            node_id: "gone" if not (node.alive and node.serving) else "primary" if node_id in primaries else "replica"
+            for node_id, node in list(self.nodes.items())
+        }
+
+    def primary(self, shard: str) -> Node:
+        """Return a shard's primary, dead or alive."""
+        return self.nodes[self.primaries[shard]]
+
+    def replicas(self, shard: str) -> list[Node]:
+        """Return a shard's live replicas that have its data."""
+        primary = self.primaries[shard]
+        shard_nodes = [node for node in self.nodes.values() if node.spec.shard == shard and node.spec.node_id != primary]
+        return [node for node in shard_nodes if node.alive and node.serving]
+
+    def most_advanced(self, shard: str) -> Node | None:
+        """Return the replica with the least lag, which ElastiCache promotes (AutoFailover.html); None when there is none."""
+        offsets: list[tuple[int, str]] = []
+        for node in self.replicas(shard):
+            try:
+                offsets.append((int(node.info(timeout=PING_TIMEOUT).get("slave_repl_offset", -1)), node.spec.node_id))
+            except (OSError, ReplyError):
+                continue
+        return self.nodes[max(offsets)[1]] if offsets else None
+
+    def add(self, specs: Sequence[NodeSpec]) -> list[Node]:
+        """Start new, empty nodes that answer nobody but the administrator's questions yet; return when all run."""
+        added = []
+        for spec in specs:
+            node = Node(spec, self.place.take_address(), self.place.folder / self.spec.group_id / spec.node_id, self.password)
+            self.nodes[spec.node_id] = node
+            self.place.site.add_address(node.address)
+            self.write_files(node)
+            self.launch(node)
+            added.append(node)
+        for node in added:
+            self.started(node)
+        return added
+
+    def write_files(self, node: Node) -> None:
+        """Write a node's files as the group is now."""
+        if self._certificate is None:
+            self._certificate = self.place.authority.issue(names.certificate_names(self.spec))
+        node.write_files(self.spec, self.acl(), self._certificate, self.place.authority.pem)
+
+    def acl(self) -> str:
+        """Return the group's ACL file."""
+        return users.acl_file(self.spec.access, self.password)
+
+    def launch(self, node: Node) -> None:
+        """Start a node's process."""
+        root, server = self.place.root(self.spec.engine), SOFTWARE[self.spec.engine].server
+        self.place.spawn(lambda: node.start(self.place.site, root, server))
+
+    def started(self, node: Node) -> None:
+        """Wait until a launched node runs as the group wants it."""
+        node.wait_started()
+        node.set_parameters(self.spec)
+
+    def wait_linked(self, nodes: Sequence[Node]) -> None:
+        """Wait until these replicas have their primary's data."""
+        for node in nodes:
+            wait_until(node.linked, SYNC_TIMEOUT, f"cache node {node.spec.node_id} has its primary's data")
+            node.serving = True
+
+    def take_down(self, nodes: Sequence[Node]) -> None:
+        """Let nodes vanish: first their packets, then their processes, so nobody is told."""
+        self.place.site.darken(node.address for node in nodes)
+        for node in nodes:
+            node.kill()
+
+    def drop(self, node: Node) -> None:
+        """Forget a node: its process, address and files."""
+        node.kill()
+        self.nodes.pop(node.spec.node_id, None)
+        self.place.site.remove_address(node.address)
+        self.place.site.lighten([node.address])
+        self.place.site.open(node.address, self.spec.client_ports)
+
+    def hangs_or_died(self, node: Node) -> bool:
+        """Tell whether a node is dead: its process ended, or did not answer several times in a row."""
+        if not node.alive:
+            return True
+        try:
+            with node.admin(PING_TIMEOUT) as connection:
+                connection("PING")
+        except ReplyError:
+            pass  # busy, or loading: it lives
+        except OSError:
+            self.unanswered[node.spec.node_id] = self.unanswered.get(node.spec.node_id, 0) + 1
+            return self.unanswered[node.spec.node_id] >= PINGS_TO_DEATH
+        self.unanswered.pop(node.spec.node_id, None)
+        return False
+
+    def tell(self, source_type: str, source: str, message: str, sns_event: str | None = None) -> None:
+        """Say what happened."""
+        self.place.emit(self.spec.group_id, source_type, source, message, sns_event)

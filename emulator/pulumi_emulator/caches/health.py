@@ -1,0 +1,75 @@
+"""What ElastiCache does by itself: it sees a dead primary, promotes a replica, and brings dead nodes back, empty."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from types import ModuleType
+
+from pulumi_emulator.caches import replication
+from pulumi_emulator.caches.admin import ReplyError
+from pulumi_emulator.caches.group import CACHE_NODE, Group
+from pulumi_emulator.caches.node import Node
+from pulumi_emulator.errors import EmulatorError
+
+
+def way_of(group: Group) -> ModuleType:
+    """Return how this kind of group is formed, promoted and joined."""
+    return replication if not group.spec.cluster else replication
+
+
+def look(group: Group, zones_down: Collection[str]) -> bool:
+    """Look at every node once and do what is due; return whether the group is whole. Under the group's lock."""
+    for shard in group.spec.shards:
+        primary = group.primary(shard)
+        if group.hangs_or_died(primary):
+            group.take_down([primary])
+            fail_over(group, shard)
+    whole = True
+    for node in list(group.nodes.values()):
+        if node.spec.zone in zones_down:
+            whole = False
+            continue
+        if not node.serving or group.hangs_or_died(node):
+            whole = recover(group, node) and whole
+    return whole
+
+
+def fail_over(group: Group, shard: str) -> Node | None:
+    """Promote the replica with the least lag in place of a dead primary; None when there is none, or it shall not be."""
+    old = group.primary(shard)
+    chosen = group.most_advanced(shard) if group.spec.automatic_failover else None
+    if chosen is None:
+        return None
+    promoted: Node = way_of(group).promote(group, shard, chosen)
+    group.primaries[shard] = promoted.spec.node_id
+    message = f"Failover from primary node {old.spec.node_id} to replica node {promoted.spec.node_id} completed"
+    group.tell("cache-cluster", old.spec.node_id, message)
+    group.tell("replication-group", group.spec.group_id, message, "FailoverComplete")
+    return promoted
+
+
+def recover(group: Group, node: Node) -> bool:
+    """Do the next step of a dead node's return; True when it is back."""
+    node_id = node.spec.node_id
+    try:
+        if not node.alive or node_id not in group.recovering:
+            group.take_down([node])
+            if node_id not in group.recovering:
+                group.recovering.add(node_id)
+                message = f"Recovering cache nodes {CACHE_NODE}"
+                group.tell("cache-cluster", node_id, message, "CacheNodeReplaceStarted")
+            group.write_files(node)
+            group.launch(node)
+            group.started(node)
+            group.place.site.lighten([node.address])
+        if group.primaries[node.spec.shard] == node_id:
+            way_of(group).restore(group, node)
+        elif not way_of(group).rejoin(group, node):
+            return False
+    except (OSError, ReplyError, EmulatorError):
+        return False  # the next look tries again
+    node.serving = True
+    group.recovering.discard(node_id)
+    group.unanswered.pop(node_id, None)
+    group.tell("cache-cluster", node_id, f"Finished recovery for cache nodes {CACHE_NODE}", "CacheNodeReplaceComplete")
+    return True

@@ -1,0 +1,215 @@
+"""The cache nodes of one stack. They live in the process that holds this object, and end with it, however it ends."""
+
+from __future__ import annotations
+
+import secrets
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Final
+
+from pulumi_emulator.caches import health, names, removal, software
+from pulumi_emulator.caches.certificates import Authority
+from pulumi_emulator.caches.group import Emit, Group, Place
+from pulumi_emulator.caches.names import HostName
+from pulumi_emulator.caches.nameserver import NameServer
+from pulumi_emulator.caches.site import FIRST_NODE, Site
+from pulumi_emulator.caches.spec import GroupSpec, check
+from pulumi_emulator.errors import EmulatorError
+
+LOOK_EVERY: Final = 0.5  # seconds between two looks at a group that is whole
+LOOK_SOON: Final = 0.1  # while something is on its way back
+
+
+class CacheHost:
+    """Runs groups of real cache nodes. Every method may be called from any thread; each returns when its work is done.
+
+    `folder` is this object's own (what an earlier one left in it is removed first), `home` the emulator's cache folder;
+    `emit` is told what the nodes' supervision does: group id, source type, source id, message, name of the SNS event or None.
+    Errors are EmulatorError. Needs root on Linux.
+    """
+
+    def __init__(self, folder: Path, home: Path, emit: Emit) -> None:
+        self.folder = folder
+        self.home = home
+        removal.remove(folder)
+        folder.mkdir(parents=True, mode=0o700)
+        self._groups: dict[str, Group] = {}
+        self._names: dict[str, tuple[Group, HostName]] = {}
+        self._turns: dict[str, int] = {}
+        self._zones_down: set[str] = set()
+        self._used_addresses = 0
+        self._lock = threading.Lock()
+        self._ending: dict[str, threading.Event] = {}
+        # A node dies with the thread that started it (PR_SET_PDEATHSIG): this one lives as long as the host.
+        self._starter = ThreadPoolExecutor(1, thread_name_prefix="cache nodes")
+        self._site = Site(folder)
+        self._site.ensure()
+        authority = Authority(folder)
+        self._site.write_lookup(authority.pem)
+        self._place = Place(folder, self._site, authority, self._root, self._spawn, self._take_address, emit)
+        self._name_server = NameServer(self._site, self._lookup)
+
+    def ensure_software(self, report: Callable[[str], None]) -> None:
+        """Build both engines' programs when they are not there."""
+        for engine in software.SOFTWARE:
+            software.ensure_engine(self.home, engine, report)
+
+    def create(self, spec: GroupSpec) -> None:
+        """Start a group; returns when all its nodes have their place and its names resolve."""
+        check(spec)
+        with self._lock:
+            if spec.group_id in self._groups:
+                raise EmulatorError(f"cache group {spec.group_id} exists already")
+            group = self._groups[spec.group_id] = Group(self._place, spec, secrets.token_hex(32))
+        with group.lock:
+            try:
+                group.add(spec.nodes)
+                health.way_of(group).form(group)
+            except BaseException:
+                self._forget(group)
+                raise
+            self._publish(group)
+        ending = self._ending[spec.group_id] = threading.Event()
+        threading.Thread(target=self._watch, args=(group, ending), daemon=True, name=f"cache health {spec.group_id}").start()
+
+    def delete(self, group_id: str) -> None:
+        """End a group's nodes; its names are gone."""
+        group = self._group(group_id)
+        self._ending.pop(group_id).set()
+        with group.lock:
+            self._forget(group)
+
+    def groups(self) -> list[str]:
+        """Return the groups' ids."""
+        return sorted(self._groups)
+
+    def roles(self, group_id: str) -> dict[str, str]:
+        """Return node id -> "primary", "replica" or "gone"."""
+        return self._group(group_id).roles()
+
+    def whole(self, group_id: str) -> bool:
+        """Tell whether every node of a group serves and nothing is being recovered."""
+        group = self._group(group_id)
+        return not group.recovering and "gone" not in group.roles().values()
+
+    def addresses(self, group_id: str) -> dict[str, str]:
+        """Return a group's host names and the address each has now; a name that leads nowhere is left out."""
+        group = self._group(group_id)
+        found = {name.name: self._answers(group, name, 0) for name in names.host_names(group.spec)}
+        return {name: addresses[0] for name, addresses in found.items() if addresses}
+
+    def test_failover(self, group_id: str, shard: str) -> None:
+        """Let a shard's primary vanish; returns when a replica is promoted. The old one comes back, empty, as its replica."""
+        group = self._group(group_id)
+        with group.lock:
+            if shard not in group.primaries:
+                raise EmulatorError(
+                    f"cache group {group_id} has no node group {shard!r}: it has {', '.join(group.spec.shards)}"
+                )
+            if not group.spec.automatic_failover or not group.replicas(shard):
+                raise EmulatorError(
+                    f"cache group {group_id}: node group {shard} cannot fail over: "
+                    "it needs automatic failover and a live replica"
+                )
+            group.tell("replication-group", group_id, f"Test Failover API called for node group {shard}")
+            group.take_down([group.primary(shard)])
+            if health.fail_over(group, shard) is None:
+                raise EmulatorError(f"cache group {group_id}: no replica of node group {shard} could be promoted")
+
+    def zone_down(self, zone: str) -> None:
+        """Take the power from all nodes in a zone, silently; returns when replicas elsewhere are promoted."""
+        self._zones_down.add(zone)
+        for group in self._all():
+            group.take_down([node for node in list(group.nodes.values()) if node.spec.zone == zone])
+        self._look_at_all()
+
+    def zone_up(self, zone: str) -> None:
+        """Give the power back: the zone's nodes return, empty, as replicas. Returns when they are started."""
+        self._zones_down.discard(zone)
+        self._look_at_all()
+
+    def command(self, argv: Sequence[str]) -> list[str]:
+        """Return the command line that runs a command where the endpoint names resolve and the authority is trusted."""
+        return self._site.command(argv)
+
+    def stop(self) -> None:
+        """End everything and remove the folder."""
+        for ending in list(self._ending.values()):
+            ending.set()
+        for group in self._all():
+            with group.lock:
+                self._forget(group)
+        self._starter.shutdown()
+        self._name_server.stop()
+        removal.remove(self.folder)
+
+    def leftovers(self) -> list[str]:
+        """Name what is here of this host."""
+        return removal.leftovers(self.folder)
+
+    def _group(self, group_id: str) -> Group:
+        group = self._groups.get(group_id)
+        if group is None:
+            raise EmulatorError(f"there is no cache group {group_id!r}: there are {', '.join(self.groups()) or 'none'}")
+        return group
+
+    def _all(self) -> list[Group]:
+        return list(self._groups.values())
+
+    def _root(self, engine: str) -> Path:
+        return software.ensure_engine(self.home, engine, lambda _: None)
+
+    def _spawn(self, action: Callable[[], None]) -> None:
+        self._starter.submit(action).result()
+
+    def _take_address(self) -> str:
+        with self._lock:
+            self._used_addresses += 1
+            return str(FIRST_NODE + self._used_addresses - 1)
+
+    def _publish(self, group: Group) -> None:
+        served = {name.name: (group, name) for name in names.host_names(group.spec)}
+        with self._lock:
+            others = {name: entry for name, entry in self._names.items() if entry[0] is not group}
+            self._names = others | served
+
+    def _forget(self, group: Group) -> None:
+        with self._lock:
+            self._groups.pop(group.spec.group_id, None)
+            self._names = {name: entry for name, entry in self._names.items() if entry[0] is not group}
+        for node in list(group.nodes.values()):
+            group.drop(node)
+        removal.remove_files(self.folder / group.spec.group_id)
+
+    def _lookup(self, name: str, wanted: bool) -> list[str] | None:
+        entry = self._names.get(name)
+        if entry is None:
+            return None
+        turn = self._turns[name] = self._turns.get(name, -1) + wanted
+        return self._answers(*entry, turn)
+
+    @staticmethod
+    def _answers(group: Group, name: HostName, turn: int) -> list[str]:
+        addresses = {node_id: node.address for node_id, node in list(group.nodes.items())}
+        return names.answers(name, addresses, group.roles(), turn)
+
+    def _watch(self, group: Group, ending: threading.Event) -> None:
+        pause = LOOK_EVERY
+        while not ending.wait(pause):
+            with group.lock:
+                if ending.is_set():
+                    return
+                pause = LOOK_EVERY if health.look(group, self._zones_down) else LOOK_SOON
+
+    def _look_at_all(self) -> None:
+        groups = self._all()
+        if groups:
+            with ThreadPoolExecutor(len(groups)) as pool:
+                list(pool.map(self._look, groups))
+
+    def _look(self, group: Group) -> None:
+        with group.lock:
+            if group.spec.group_id in self._groups:
+                health.look(group, self._zones_down)

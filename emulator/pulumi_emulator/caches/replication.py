@@ -1,0 +1,71 @@
+"""Cluster mode off: one primary, replicas that follow it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from pulumi_emulator.caches.group import Group
+from pulumi_emulator.caches.node import SYNC_TIMEOUT, Node, wait_until
+
+
+def form(group: Group) -> None:
+    """Make one group of freshly started nodes: the first is the primary."""
+    shard = group.spec.shards[0]
+    primary, *replicas = (group.nodes[node.node_id] for node in group.spec.of_shard(shard))
+    group.primaries[shard] = primary.spec.node_id
+    primary.serving = True
+    follow(group, replicas, primary)
+    group.wait_linked(replicas)
+
+
+def follow(group: Group, replicas: Iterable[Node], primary: Node) -> None:
+    """Let nodes follow a primary."""
+    for node in replicas:
+        node.ask("REPLICAOF", primary.address, _port(group))
+
+
+def promote(group: Group, shard: str, chosen: Node) -> Node:
+    """Make a replica the primary that the others follow."""
+    chosen.ask("REPLICAOF", "NO", "ONE")
+    follow(group, [node for node in group.replicas(shard) if node is not chosen], chosen)
+    return chosen
+
+
+def rejoin(group: Group, node: Node) -> bool:
+    """Let a node that came back empty follow its primary; True once it has the data. Asked again until then."""
+    primary = group.primary(node.spec.shard)
+    if not primary.alive:
+        return False
+    state = node.info()
+    if state["role"] != "slave" or state["master_host"] != primary.address:
+        follow(group, [node], primary)
+        return False
+    return node.linked()
+
+
+def restore(group: Group, node: Node) -> None:
+    """Give a primary that came back empty its place again, with the data of its best replica when it has one.
+
+    Without automatic failover ElastiCache keeps the primary and fills it from a replica (AutoFailover.html).
+    """
+    source = group.most_advanced(node.spec.shard)
+    if source is not None:
+        source.ask("REPLICAOF", "NO", "ONE")
+        follow(group, [node], source)
+        wait_until(node.linked, SYNC_TIMEOUT, f"cache node {node.spec.node_id} has its replica's data")
+        node.ask("REPLICAOF", "NO", "ONE")
+    follow(group, group.replicas(node.spec.shard), node)
+
+
+def hand_over(group: Group, shard: str, chosen: Node) -> None:
+    """Change primary without a loss: the old one stops writing until the new one has everything (FAILOVER)."""
+    old = group.primary(shard)
+    old.ask("FAILOVER", "TO", chosen.address, _port(group))
+    wait_until(lambda: chosen.info()["role"] == "master", SYNC_TIMEOUT, f"{chosen.spec.node_id} is primary")
+    group.primaries[shard] = chosen.spec.node_id
+    follow(group, [node for node in group.replicas(shard) if node not in (old, chosen)], chosen)
+    group.wait_linked([old])
+
+
+def _port(group: Group) -> int:
+    return group.spec.tls_port or group.spec.port

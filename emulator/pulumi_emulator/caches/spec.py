@@ -1,0 +1,116 @@
+"""What a group of cache nodes is to be, as plain data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Final, Literal
+
+from pulumi_emulator.errors import EmulatorError
+
+ENGINES: Final = ("valkey", "redis")
+SLOTS: Final = 16384  # of a cluster (valkey.io/topics/cluster-spec)
+# The second port of a group that takes TLS and plain connections. ElastiCache takes both on one port; redis-server cannot.
+SECOND_PORT_OFFSET: Final = 1
+
+
+@dataclass(frozen=True)
+class NodeSpec:
+    """One node: `node_id` as ElastiCache names it ("prod-001", "prod-0001-001"), its shard ("0001") and zone."""
+
+    node_id: str
+    shard: str
+    zone: str
+
+
+@dataclass(frozen=True)
+class Access:
+    """Who may connect: a token for the user `default`, or complete lines of an ACL file; with neither, everybody."""
+
+    auth_token: str | None = field(default=None, repr=False)
+    acl: tuple[str, ...] = field(default=(), repr=False)
+
+
+@dataclass(frozen=True)
+class GroupSpec:
+    """One replication group.
+
+    `hash` is the part of its host names that is an account's own; `slots` gives each shard its ranges ("0-8191,9000-9100") and
+    is empty for cluster mode off; `tls` serves TLS, `plain` serves plain text, both together on two ports; `maxmemory_bytes`
+    None is no limit; `parameters` that the engine does not know are kept and have no effect.
+    """
+
+    group_id: str
+    region: str
+    hash: str
+    engine: Literal["valkey", "redis"]
+    engine_version: str
+    cluster: bool
+    nodes: tuple[NodeSpec, ...]
+    slots: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    tls: bool = True
+    plain: bool = False
+    port: int = 6379
+    parameters: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    maxmemory_bytes: int | None = None
+    access: Access = Access()
+    automatic_failover: bool = True
+
+    @property
+    def shards(self) -> tuple[str, ...]:
+        """The shards in order."""
+        return tuple(sorted({node.shard for node in self.nodes}))
+
+    def of_shard(self, shard: str) -> tuple[NodeSpec, ...]:
+        """Return a shard's nodes in order."""
+        return tuple(node for node in self.nodes if node.shard == shard)
+
+    @property
+    def plain_port(self) -> int | None:
+        """The port for plain text, if it is served."""
+        return self.port if self.plain or not self.tls else None
+
+    @property
+    def tls_port(self) -> int | None:
+        """The port for TLS, if it is served: the group's own port unless plain text is served there."""
+        if not self.tls:
+            return None
+        return self.port if self.plain_port is None else self.port + SECOND_PORT_OFFSET
+
+    @property
+    def client_ports(self) -> tuple[int, ...]:
+        """The ports that clients use."""
+        return tuple(port for port in (self.plain_port, self.tls_port) if port is not None)
+
+
+def ranges(text: str) -> list[tuple[int, int]]:
+    """Return "0-99,200" as [(0, 99), (200, 200)]."""
+    pairs = (part.strip().partition("-") for part in text.split(",") if part.strip())
+    return [(int(first), int(last or first)) for first, _, last in pairs]
+
+
+def slots_of(text: str) -> set[int]:
+    """Return the slots of a text like "0-99,200"."""
+    return {slot for first, last in ranges(text) for slot in range(first, last + 1)}
+
+
+def check(spec: GroupSpec) -> None:
+    """Raise EmulatorError for a specification that cannot be run."""
+    where = f"cache group {spec.group_id}"
+    if spec.engine not in ENGINES:
+        raise EmulatorError(f"{where}: engine {spec.engine!r} is none of {', '.join(ENGINES)}")
+    if not spec.nodes:
+        raise EmulatorError(f"{where}: it has no nodes")
+    if len({node.node_id for node in spec.nodes}) != len(spec.nodes):
+        raise EmulatorError(f"{where}: two nodes have one node_id")
+    if not spec.cluster and len(spec.shards) != 1:
+        raise EmulatorError(f"{where}: {len(spec.shards)} shards need cluster mode")
+    if spec.cluster:
+        if set(spec.slots) != set(spec.shards):
+            raise EmulatorError(f"{where}: slots are given for {sorted(spec.slots)} and shards are {list(spec.shards)}")
+        given = [slot for text in spec.slots.values() for slot in slots_of(text)]
+        if sorted(given) != list(range(SLOTS)):
+            raise EmulatorError(f"{where}: the shards' slots must be 0-{SLOTS - 1}, each once")
+    if spec.access.auth_token and spec.access.acl:
+        raise EmulatorError(f"{where}: it has an AUTH token and users; give one of them")
