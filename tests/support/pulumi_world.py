@@ -11,7 +11,7 @@ from pulumi.runtime.stack import run_pulumi_func
 
 
 class Providers(pulumi.runtime.Mocks):
-    """Answers creations as DigitalOcean and random do; `known` False is a preview: computed values are not known."""
+    """Answers creations as DigitalOcean, random and AWS do; `known` False is a preview: computed values are not known."""
 
     def __init__(self, *, known: bool = True) -> None:
         self.known = known
@@ -26,10 +26,32 @@ class Providers(pulumi.runtime.Mocks):
             outputs["dropletUrn"] = f"do:droplet:{self.addresses}"
         if self.known and args.typ == "random:index/randomPassword:RandomPassword":
             outputs["result"] = pulumi.Output.secret(f"{args.name}-{'g' * 20}")
+        if self.known and args.typ == "random:index/randomId:RandomId":
+            outputs["hex"] = "0a1b2c3d"
+        if self.known and args.typ.startswith("aws:"):
+            outputs |= of_aws(args.typ, args.name, args.inputs)
         return (f"{args.name}-id" if self.known else ""), outputs
 
     def call(self, args: pulumi.runtime.MockCallArgs) -> tuple[dict[Any, Any], list[tuple[str, str]] | None]:
         raise AssertionError(f"a component asked a provider: {args.token}")
+
+
+def of_aws(kind: str, name: str, inputs: dict[str, Any]) -> dict[str, Any]:
+    """What AWS adds to what it was told."""
+    service = kind.split(":")[1].split("/", maxsplit=1)[0]
+    found = {"arn": f"arn:aws:{service}:{inputs.get('region')}:123456789012:{name}"}
+    if "name" not in inputs:
+        found["name"] = name
+    if kind == "aws:elasticache/replicationGroup:ReplicationGroup":
+        group = inputs["replicationGroupId"]
+        if inputs.get("clusterMode") == "enabled":
+            found["configurationEndpointAddress"] = f"clustercfg.{group}.abc123.euc1.cache.amazonaws.com"
+        else:
+            found["primaryEndpointAddress"] = f"master.{group}.abc123.euc1.cache.amazonaws.com"
+            found["readerEndpointAddress"] = f"replica.{group}.abc123.euc1.cache.amazonaws.com"
+        members: Any = [f"{group}-002", f"{group}-001"]
+        found["memberClusters"] = members
+    return found
 
 
 class Monitor(mocks.MockMonitor):

@@ -1,3 +1,5 @@
 """Redis and Valkey with Amazon ElastiCache."""
 
-__all__: list[str] = []
+from .group import ElastiCacheHaGroup, ElastiCacheHaGroupArgs
+
+__all__ = ["ElastiCacheHaGroup", "ElastiCacheHaGroupArgs"]

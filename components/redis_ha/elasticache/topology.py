@@ -18,7 +18,7 @@ class Topology:
 
     `known_node_ids` are the ids that the account really has, for groups whose nodes were replaced or whose cluster mode was
     migrated: AWS keeps the names nodes were born with (hashicorp/terraform-provider-aws issue 41567). Empty: as newly made.
-    `failover` False is the step before the last replica goes.
+    `multi_az_off` is the step before the last replica goes.
     """
 
     group_id: str
@@ -26,7 +26,7 @@ class Topology:
     shards: int
     replicas: int
     known_node_ids: tuple[str, ...] = ()
-    failover: bool = True
+    multi_az_off: bool = False
 
     @property
     def clustered(self) -> bool:
@@ -35,13 +35,13 @@ class Topology:
 
     @property
     def automatic_failover(self) -> bool:
-        """Whether a lost primary is replaced: wherever there is a replica, and cluster mode cannot be without it."""
-        return self.failover and (self.replicas > 0 or self.clustered)
+        """Whether a lost primary is replaced by a replica: together with Multi-AZ, and cluster mode cannot be without it."""
+        return self.multi_az or self.clustered
 
     @property
     def multi_az(self) -> bool:
-        """Whether nodes of a shard live in several zones: wherever there is a replica."""
-        return self.failover and self.replicas > 0
+        """Whether nodes of a shard live in several zones: wherever there is a replica, unless switched off."""
+        return self.replicas > 0 and not self.multi_az_off
 
     @property
     def nodes(self) -> int:

@@ -1,0 +1,191 @@
+"""What may not happen to a living replication group in one update: judged from its old and new inputs. No Pulumi resources.
+
+The inputs are those of `aws:elasticache/replicationGroup:ReplicationGroup`, in the schema's names. A value not known yet,
+or is secret, is an Output: nothing is refused because of what it may be.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pulumi
+
+from .versions import family, numbers
+
+# What an update that changes the cluster mode may change besides (docs.aws.amazon.com, AmazonElastiCache/latest/dg, "Modifying
+# cluster mode": no other parameter but the parameter group), and what is no parameter of that call.
+BESIDE_CLUSTER_MODE = frozenset({"parameterGroupName", "clusterMode", "tags", "tagsAll", "applyImmediately", "__defaults"})
+# The same topology in the words of either mode; compared by what they mean.
+COUNTS = frozenset({"numCacheClusters", "numNodeGroups", "replicasPerNodeGroup"})
+# The same page: a compatible group can neither be scaled nor upgraded.
+FROZEN_WHILE_COMPATIBLE = {
+    "nodeType": "node_type",
+    "engine": "engine",
+    "engineVersion": "engine_version",
+}
+# docs.aws.amazon.com, AmazonElastiCache/latest/dg, "Engine specific parameters": not modifiable, but allowed at creation.
+PARAMETERS_OF_CREATION = frozenset({"databases", "cluster-enabled", "activerehashing"})
+
+Refusals = list[tuple[str, str]]
+
+
+def refusals(old: Mapping[str, Any], new: Mapping[str, Any]) -> Refusals:
+    """Return (argument, reason with the values and the way that works) for each change that must not be made like this."""
+    return [
+        *_engine(old, new),
+        *_cluster_mode(old, new),
+        *_last_replica(old, new),
+        *_tls(old, new),
+        *_auth_token(old, new),
+        *_pending(old, new),
+    ]
+
+
+def parameter_refusals(old: Mapping[str, Any], new: Mapping[str, Any]) -> Refusals:
+    """Return the same for a living parameter group (`aws:elasticache/parameterGroup:ParameterGroup`)."""
+    before, after = _parameters(old), _parameters(new)
+    found: Refusals = []
+    for name in sorted(PARAMETERS_OF_CREATION):
+        if before.get(name) != after.get(name):
+            reason = f"{name!r} can only be set when a parameter group is made; bring another group by parameter_group_name"
+            found.append(("parameters", reason))
+    return found
+
+
+def _known(inputs: Mapping[str, Any], name: str) -> Any:
+    """Return a value, None when it is absent or nobody can know it yet."""
+    value = inputs.get(name)
+    return None if isinstance(value, pulumi.Output) else value
+
+
+def _engine(old: Mapping[str, Any], new: Mapping[str, Any]) -> Refusals:
+    before, after = _known(old, "engine"), _known(new, "engine")
+    version, new_version = _known(old, "engineVersion"), _known(new, "engineVersion")
+    if not (before and after and version and new_version):
+        return []
+    if before == "valkey" and after == "redis":
+        way = "make a second group with engine redis, move the data and the clients, then remove this one"
+        return [("engine", f"valkey cannot become redis: AWS would replace the group with an empty one; {way}")]
+    if before == after and numbers(new_version) < numbers(version):
+        way = "restore a snapshot into a second group of the older version"
+        return [("engine_version", f"{version} -> {new_version} is a downgrade, which would replace the group; {way}")]
+    if before != after and version == new_version:
+        way = "set engine_version to a valkey version in the same update"
+        return [("engine_version", f"redis {version} becomes valkey only together with a version; {way}")]
+    group = _known(new, "parameterGroupName")
+    if group is not None and group == _known(old, "parameterGroupName"):
+        wanted, has = _family(after, new_version), _family(before, version)
+        if wanted is not None and wanted != has:
+            way = f"give a parameter_group_name of family {wanted} in the same update, or let the component make one"
+            return [("parameter_group_name", f"{group!r} is of family {has}, {after} {new_version} needs {wanted}; {way}")]
+    return []
+
+
+def _family(engine: str, version: str) -> str | None:
+    try:
+        return family(engine, version)
+    except (KeyError, IndexError):  # a version from before this table: AWS will judge
+        return None
+
+
+def _cluster_mode(old: Mapping[str, Any], new: Mapping[str, Any]) -> Refusals:
+    before, after = _known(old, "clusterMode") or "disabled", _known(new, "clusterMode") or "disabled"
+    if before == after:
+        return _while_compatible(old, new) if after == "compatible" else []
+    if (before, after) == ("disabled", "enabled"):
+        way = "set it to compatible first, move all clients to the cluster protocol, then to enabled"
+        return [("cluster_mode", f"disabled -> enabled in one step is impossible; {way}")]
+    if (before, after) not in {("disabled", "compatible"), ("compatible", "enabled")}:
+        return [("cluster_mode", f"{before} -> {after}: AWS offers no way back; restore a snapshot into a second group")]
+    others = sorted(name for name in {*old, *new} - BESIDE_CLUSTER_MODE - COUNTS if _differs(old, new, name))
+    if _nodes(old) != _nodes(new):
+        others.append("shards or replicas")
+    if others:
+        way = "change the cluster mode in an update of its own"
+        return [("cluster_mode", f"{before} -> {after} together with {', '.join(others)}: AWS refuses that; {way}")]
+    return []
+
+
+def _while_compatible(old: Mapping[str, Any], new: Mapping[str, Any]) -> Refusals:
+    way = "finish the migration (cluster_mode enabled) first"
+    found = [
+        (argument, f"{old.get(name)} -> {new.get(name)}: a group in cluster mode compatible cannot be changed like this; {way}")
+        for name, argument in FROZEN_WHILE_COMPATIBLE.items()
+        if _differs(old, new, name)
+    ]
+    if _nodes(old) != _nodes(new):
+        found.append(("replicas", f"a group in cluster mode compatible cannot be scaled; {way}"))
+    return found
+
+
+def _differs(old: Mapping[str, Any], new: Mapping[str, Any], name: str) -> bool:
+    if isinstance(old.get(name), pulumi.Output) or isinstance(new.get(name), pulumi.Output):
+        return False
+    return bool(old.get(name) != new.get(name))
+
+
+def _nodes(inputs: Mapping[str, Any]) -> tuple[int, int] | None:
+    """Return (shards, nodes a shard) in either mode's words; None when they are not all known."""
+    clusters = _known(inputs, "numCacheClusters")
+    if clusters is not None:
+        return 1, int(clusters)
+    shards, replicas = _known(inputs, "numNodeGroups"), _known(inputs, "replicasPerNodeGroup")
+    return None if shards is None or replicas is None else (int(shards), int(replicas) + 1)
+
+
+def _last_replica(old: Mapping[str, Any], new: Mapping[str, Any]) -> Refusals:
+    before, after = _nodes(old), _nodes(new)
+    if before is None or after is None:
+        return []
+    if before[1] > 1 and after[1] == 1 and _known(old, "multiAzEnabled"):
+        way = "set multi_az to false in an update of its own first, then replicas to 0"
+        return [("replicas", f"{before[1] - 1} -> 0 in one step: AWS keeps the last replica while Multi-AZ is on; {way}")]
+    return []
+
+
+def _tls(old: Mapping[str, Any], new: Mapping[str, Any]) -> Refusals:
+    before, after = _tls_word(old), _tls_word(new)
+    if None in {before, after} or before == after or "preferred" in {before, after}:
+        return []
+    way = "set it to preferred first, move all clients over, then set it"
+    effect = "would cut off every client that speaks without TLS" if after == "required" else "is refused by AWS"
+    return [("tls", f"{before} -> {after} in one step {effect}; {way} to {after}")]
+
+
+def _tls_word(inputs: Mapping[str, Any]) -> str | None:
+    if any(isinstance(inputs.get(name), pulumi.Output) for name in ("transitEncryptionEnabled", "transitEncryptionMode")):
+        return None
+    if not inputs.get("transitEncryptionEnabled"):
+        return "off"
+    return str(inputs.get("transitEncryptionMode") or "required")
+
+
+def _auth_token(old: Mapping[str, Any], new: Mapping[str, Any]) -> Refusals:
+    """Judge a token by whether there is one; its value is secret."""
+    before, after = old.get("authToken") is not None, new.get("authToken") is not None
+    strategy = _known(new, "authTokenUpdateStrategy")
+    if not before and after and strategy != "SET":
+        # hashicorp/terraform-provider-aws issue 33439: after ROTATE the way without a token stays open.
+        way = "set auth_token_update_strategy to SET for this update"
+        return [("auth_token", f"a first token with strategy {strategy or 'ROTATE'} leaves the group open to everybody; {way}")]
+    if before and not after and not (new.get("userGroupIds") and strategy == "DELETE"):
+        way = "set auth to rbac and auth_token_update_strategy to DELETE in one update"
+        return [("auth_token", f"a token goes only when users take its place; {way}")]
+    return []
+
+
+def _pending(old: Mapping[str, Any], new: Mapping[str, Any]) -> Refusals:
+    if _known(new, "applyImmediately") is not False:
+        return []
+    found: Refusals = []
+    way = "set apply_immediately to true for this update"
+    if _differs(old, new, "logDeliveryConfigurations"):
+        # hashicorp/terraform-provider-aws issue 49842.
+        found.append(("logs", f"a change of the logs is refused by AWS while apply_immediately is false; {way}"))
+    if _known(old, "multiAzEnabled") and _known(new, "multiAzEnabled") is False:
+        found.append(("multi_az", f"switching it off would wait for the maintenance window and stay a difference; {way}"))
+    return found
+
+
+def _parameters(inputs: Mapping[str, Any]) -> dict[str, Any]:
+    found = _known(inputs, "parameters") or []
+    return {entry["name"]: entry.get("value") for entry in found if isinstance(entry, Mapping)}

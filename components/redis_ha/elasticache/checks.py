@@ -1,0 +1,410 @@
+"""From arguments to a plan: everything that can be wrong with an ElastiCacheHaGroup is found here, at once. No Pulumi."""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from redis_ha.arguments import Checks, InvalidArgumentsError
+
+from . import nodes, versions, windows
+from .access_rules import AUTHENTICATIONS, checked_auth, planned_users
+from .plan import Log, Plan
+from .topology import CLUSTER_MODES, Topology
+
+PORT = 6379  # Redis' and ElastiCache's default
+# One replica: with it automatic failover and Multi-AZ are possible at all.
+DEFAULT_REPLICAS = 1
+# botocore, elasticache 2015-02-02, CreateReplicationGroupMessage.ReplicasPerNodeGroup; AWS quota of nodes a cluster: 500
+# (docs.aws.amazon.com, AmazonElastiCache/latest/dg, "Quotas", Valkey 7.2 and Redis 5.0.6 or newer; 90 without asking AWS).
+MAX_REPLICAS = 5
+MAX_NODES = 500
+# The reason for the whole component: a group in one zone is lost with that zone.
+MIN_ZONES = 2
+# hashicorp/terraform-provider-aws, internal/service/elasticache/replication_group.go, snapshot_retention_limit: at most 35.
+# 0 switches snapshots off, and on again only with a node whose name is guessed (issue 41567), so it starts at 1.
+MIN_RETENTION_DAYS, MAX_RETENTION_DAYS = 1, 35
+DEFAULT_RETENTION_DAYS = 7
+TLS_MODES = ("required", "preferred", "off")
+AUTH_TOKEN_STRATEGIES = ("SET", "ROTATE", "DELETE")
+NETWORK_TYPES = ("ipv4", "ipv6", "dual_stack")
+IP_DISCOVERY = ("ipv4", "ipv6")
+LOG_FORMATS = ("json", "text")
+LOG_DESTINATION_TYPES = ("cloudwatch-logs", "kinesis-firehose")
+# docs.aws.amazon.com, AmazonCloudWatchLogs API reference, PutRetentionPolicy.
+# fmt: off
+LOG_RETENTION_DAYS = (
+    1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653,
+)
+# fmt: on
+DEFAULT_LOG_RETENTION_DAYS = 30
+# Waits of the provider: 60, 40, 45 minutes (replication_group.go); adding shards and taking a final snapshot need longer.
+DEFAULT_TIMEOUTS = {"create": "60m", "update": "120m", "delete": "60m"}
+# docs.aws.amazon.com, vpc/latest/userguide, "Amazon VPC quotas": rules a security group, as long as nobody asks for more.
+MAX_RULES = 60
+# docs.aws.amazon.com, tag-editor: keys of 1 to 128, values of up to 256, 50 tags a resource; one of them is the component's.
+MAX_TAGS = 49
+
+# botocore, elasticache 2015-02-02, CreateReplicationGroupMessage.ReplicationGroupId; AWS stores it in lower case.
+GROUP_ID = re.compile(r"(?=.{1,40}$)[a-z](-?[a-z0-9])*")
+REGION = re.compile(r"[a-z]{2,3}(-[a-z]+){1,3}-\d{1,2}")
+ZONE = re.compile(r"[a-z]{2,3}(-[a-z0-9]+)+-\d{1,2}[a-z]")
+PARAMETER = re.compile(r"[a-z][a-z0-9-]*")
+TAG_KEY = re.compile(r"(?!aws:)[\w .:/=+@-]{1,128}")
+TAG_VALUE = re.compile(r"[\w .:/=+@-]{0,256}")
+DURATION = re.compile(r"([1-9]\d*)(s|m|h)")
+# Everything CreateReplicationGroup and the children are named after; a long text is nobody's id.
+DESCRIPTION = re.compile(r"[ -~]{1,255}")
+
+CLIENT_ARGUMENTS = ("client_security_group_ids", "client_cidrs", "client_prefix_list_ids")
+# What is made only when it is not brought, and by which argument it is.
+BROUGHT_BY = {
+    "subnet_group": "subnet_group_name",
+    "security_group": "security_group_ids",
+    "parameter_group": "parameter_group_name",
+    "user_group": "user_group_id",
+}
+
+
+def make_plan(name: str, args: Mapping[str, Any], known: Sequence[str] = ()) -> tuple[Plan, Checks]:
+    """Check the plain arguments; return the plan and the checks with everything that is wrong."""
+    checks = Checks(args)
+    if known:
+        checks.known(known)
+    region = checks.text("region", None, REGION, "a region of AWS such as eu-central-1")
+    topology = _topology(checks, name)
+    engine, engine_version = _engine(checks, topology)
+    tls = checks.one_of("tls", "required", TLS_MODES)
+    global_member = checks.switch("global_member", default=False)
+    auth = checked_auth(checks, engine, engine_version, tls)
+    maintenance_window, snapshot_window = _windows(checks)
+    apply_immediately = checks.switch("apply_immediately", default=True)
+    adopt, adopt_users = _adopt(checks)
+    plan = Plan(
+        name=name,
+        region=region,
+        zones=_zones(checks, region),
+        topology=topology,
+        description=checks.text(
+            "description", f"{topology.group_id}: made by redis-ha", DESCRIPTION, "one line of printable ASCII, at most 255"
+        ),
+        engine=engine,
+        engine_version=engine_version,
+        node_type=_node_type(checks),
+        port=checks.whole("port", PORT, 1, 65535),
+        client_cidrs=checks.networks("client_cidrs"),
+        makes_subnet_group=_subnets(checks),
+        makes_security_group=_security_group(checks),
+        makes_parameter_group=_parameter_group(checks, engine, engine_version),
+        parameters=_parameters(checks, topology),
+        auth=auth,
+        users=planned_users(checks, topology.group_id, auth, engine, engine_version, tls),
+        makes_user_group=auth == "rbac" and args.get("user_group_id") is None,
+        auth_token_update_strategy=_auth_token(checks, auth, tls),
+        tls=tls,
+        at_rest_encryption=checks.switch("at_rest_encryption", default=True),
+        maintenance_window=maintenance_window,
+        snapshot_window=snapshot_window,
+        snapshot_retention_days=checks.whole(
+            "snapshot_retention_days", DEFAULT_RETENTION_DAYS, MIN_RETENTION_DAYS, MAX_RETENTION_DAYS
+        ),
+        final_snapshot=checks.switch("final_snapshot", default=True),
+        apply_immediately=apply_immediately,
+        auto_minor_version_upgrade=_auto_upgrade(checks, engine, engine_version, global_member=global_member),
+        network_type=_optional(checks, "network_type", NETWORK_TYPES),
+        ip_discovery=_optional(checks, "ip_discovery", IP_DISCOVERY),
+        logs=_logs(checks, engine, engine_version),
+        log_retention_days=_log_retention(checks),
+        secrets_manager=checks.switch("secrets_manager", default=False),
+        dashboard=checks.switch("dashboard", default=True),
+        tags=_tags(checks),
+        protect=checks.switch("protect", default=True),
+        timeouts=_timeouts(checks),
+        adopt=adopt,
+        adopt_users=adopt_users,
+        global_member=global_member,
+    )
+    _together(checks, plan)
+    return plan, checks
+
+
+def refuse_all(name: str, checks: Checks) -> None:
+    """Raise InvalidArgumentsError with everything that is wrong, if anything is."""
+    if checks.problems:
+        raise InvalidArgumentsError(f"ElastiCacheHaGroup {name!r}", checks.problems)
+
+
+def _topology(checks: Checks, name: str) -> Topology:
+    adopted = checks.mapping("adopt").get("replication_group")
+    hint = "1 to 40 lower-case letters, digits and single hyphens, starting with a letter and not ending with a hyphen"
+    group_id = checks.text("group_id", adopted if isinstance(adopted, str) else name, GROUP_ID, hint)
+    if adopted is not None and adopted != group_id:
+        checks.refuse("group_id", f"{group_id!r} is not the adopted replication group {adopted!r}; leave group_id out")
+    cluster_mode = checks.one_of("cluster_mode", "disabled", CLUSTER_MODES)
+    shards = checks.whole("shards", 1, 1, MAX_NODES)
+    replicas = checks.whole("replicas", DEFAULT_REPLICAS, 0, MAX_REPLICAS)
+    multi_az = checks.switch("multi_az", default=True)
+    if shards > 1 and cluster_mode != "enabled":
+        checks.refuse(
+            "shards", f"{shards} shards need cluster_mode enabled, it is {cluster_mode}; use 1 or change cluster_mode"
+        )
+    if shards * (1 + replicas) > MAX_NODES:
+        checks.refuse("shards", f"{shards} shards of {1 + replicas} nodes are more than {MAX_NODES} nodes; use fewer of either")
+    if cluster_mode == "compatible" and replicas == 0:
+        checks.refuse("replicas", "0 is too few for cluster_mode compatible, which needs automatic failover; use at least 1")
+    if not multi_az and cluster_mode == "compatible":
+        checks.refuse(
+            "multi_az", "false is impossible with cluster_mode compatible, which needs automatic failover; leave it out"
+        )
+    node_ids = checks.texts("node_ids", re.compile(rf"{re.escape(group_id)}(-\d{{4}})?-\d{{3}}"), f"a node id of {group_id}")
+    return Topology(group_id, cluster_mode, shards, replicas, node_ids, multi_az_off=not multi_az)
+
+
+def _engine(checks: Checks, topology: Topology) -> tuple[str, str]:
+    engine = checks.one_of("engine", versions.DEFAULT_ENGINE, versions.ENGINES)
+    version = checks.args.get("engine_version")
+    if version is None:
+        return engine, versions.newest(engine)
+    wrong = versions.wrong_version(engine, version) if isinstance(version, str) else f"{version!r} is not text; quote it"
+    if wrong is not None:
+        checks.refuse("engine_version", wrong)
+        return engine, versions.newest(engine)
+    first = versions.FIRST_REDIS_WITH_COMPATIBLE_MODE
+    if topology.cluster_mode == "compatible" and not versions.at_least(engine, version, first):
+        checks.refuse("cluster_mode", f"'compatible' needs redis 7.0 or valkey, it is {engine} {version}; upgrade first")
+    return engine, str(version)
+
+
+def _node_type(checks: Checks) -> str:
+    node_type = checks.optional_text("node_type")
+    if node_type is None:
+        return nodes.DEFAULT_NODE_TYPE
+    wrong = nodes.wrong_node_type(node_type)
+    if wrong is not None and not checks.refused("node_type"):
+        checks.refuse("node_type", wrong)
+    return node_type
+
+
+def _zones(checks: Checks, region: str) -> tuple[str, ...]:
+    zones = checks.texts("zones", ZONE, "an availability zone such as eu-central-1a")
+    for zone in zones:
+        if region and not zone.startswith(region):
+            checks.refuse("zones", f"{zone!r} is not in {region}; use zones such as {region}a, {region}b")
+    if len(zones) < MIN_ZONES and not checks.refused("zones"):
+        given = ", ".join(zones) or "none"
+        checks.refuse("zones", f"{given}: a group in one zone is lost with it; name at least {MIN_ZONES} different zones")
+    return zones
+
+
+def _subnets(checks: Checks) -> bool:
+    made = checks.args.get("subnet_ids") is not None
+    brought = checks.args.get("subnet_group_name") is not None
+    if made == brought:
+        remedy = "give subnet_ids of at least two zones, or subnet_group_name of an existing group"
+        checks.refuse("subnet_ids", f"{'both are' if made else 'neither is'} given; {remedy}")
+    subnet_ids = checks.args.get("subnet_ids")
+    if isinstance(subnet_ids, list | tuple) and len(subnet_ids) < MIN_ZONES:
+        checks.refuse("subnet_ids", f"{len(subnet_ids)} is too few: a subnet lies in one zone; give one for each zone")
+    return made
+
+
+def _security_group(checks: Checks) -> bool:
+    if checks.args.get("security_group_ids") is not None:
+        for argument in CLIENT_ARGUMENTS:
+            if checks.args.get(argument):
+                checks.refuse(argument, "cannot be used with security_group_ids: brought groups have their own rules")
+        return False
+    if checks.args.get("vpc_id") is None:
+        checks.refuse("vpc_id", "is missing; give the VPC of the security group to make, or security_group_ids to bring some")
+    rules = 1  # the group's own
+    for argument in CLIENT_ARGUMENTS:
+        value = checks.args.get(argument)
+        if value is None:
+            continue
+        if isinstance(value, str) or not isinstance(value, Sequence):
+            if argument != "client_cidrs":
+                checks.refuse(argument, "is no list; give the ids one by one (the list's length has to be known)")
+            continue
+        rules += len(value)
+    if rules > MAX_RULES:
+        checks.refuse("client_cidrs", f"{rules} rules; a security group takes {MAX_RULES}: use a prefix list or bring groups")
+    return True
+
+
+def _parameter_group(checks: Checks, engine: str, version: str) -> bool:
+    name = checks.args.get("parameter_group_name")
+    if name is None:
+        return True
+    if checks.args.get("parameters") is not None:
+        checks.refuse("parameters", "cannot be used with parameter_group_name: a brought group has its own; drop one of them")
+    wanted = versions.family(engine, version)
+    found = versions.family_of_default_group(name) if isinstance(name, str) else None
+    if found is not None and found != wanted:
+        checks.refuse("parameter_group_name", f"{name!r} is of family {found}; {engine} {version} needs one of family {wanted}")
+    return False
+
+
+def _parameters(checks: Checks, topology: Topology) -> tuple[tuple[str, str], ...]:
+    found: list[tuple[str, str]] = []
+    for parameter, value in checks.mapping("parameters").items():
+        if parameter == "cluster-enabled":
+            checks.refuse("parameters", "'cluster-enabled' is the component's, by cluster_mode; leave it out")
+        elif not PARAMETER.fullmatch(parameter):
+            checks.refuse("parameters", f"{parameter!r} is no parameter; write it as in redis.conf, e.g. maxmemory-policy")
+        elif not isinstance(value, str) or not value.isprintable():
+            checks.refuse("parameters", f"the value of {parameter!r} has to be text on one line; quote it")
+        elif parameter == "appendonly" and value == "yes" and topology.multi_az:
+            # docs.aws.amazon.com, AmazonElastiCache/latest/dg, "Minimizing downtime by using Multi-AZ".
+            checks.refuse("parameters", "'appendonly' yes excludes Multi-AZ, which is on with replicas; leave it out")
+        else:
+            found.append((parameter, value))
+    return tuple(sorted(found))
+
+
+def _auth_token(checks: Checks, auth: str, tls: str) -> str | None:
+    token = checks.args.get("auth_token")
+    strategy = _optional(checks, "auth_token_update_strategy", AUTH_TOKEN_STRATEGIES)
+    if token is not None and auth != "token":
+        checks.refuse("auth_token", f"is given, but auth is {auth}; set auth to token or leave auth_token out")
+    if auth == "token" and tls == "off":
+        checks.refuse("auth", "'token' needs TLS; set tls to required, or auth to none")
+    if strategy == "DELETE" and auth != "rbac":
+        checks.refuse("auth_token_update_strategy", f"'DELETE' is for the move from a token to auth rbac, auth is {auth}")
+    if strategy in {"SET", "ROTATE"} and auth != "token":
+        checks.refuse("auth_token_update_strategy", f"{strategy!r} needs auth token, auth is {auth}; leave it out")
+    return strategy
+
+
+def _windows(checks: Checks) -> tuple[str, str]:
+    maintenance = checks.optional_text("maintenance_window") or windows.DEFAULT_MAINTENANCE_WINDOW
+    snapshot = checks.optional_text("snapshot_window") or windows.DEFAULT_SNAPSHOT_WINDOW
+    weekly, daily = windows.maintenance(maintenance), windows.snapshot(snapshot)
+    if weekly is None:
+        checks.refuse(
+            "maintenance_window", f"{maintenance!r} has another form than ddd:hh24:mi-ddd:hh24:mi, e.g. sun:04:30-sun:05:30"
+        )
+    if daily is None:
+        checks.refuse("snapshot_window", f"{snapshot!r} has another form than hh24:mi-hh24:mi, e.g. 02:00-03:00")
+    for argument, text, window in (("maintenance_window", maintenance, weekly), ("snapshot_window", snapshot, daily)):
+        if window is not None and window[1] < windows.MIN_WINDOW_MINUTES:
+            least = windows.MIN_WINDOW_MINUTES
+            checks.refuse(argument, f"{text!r} is {window[1]} minutes long; ElastiCache needs {least} at least")
+    if weekly and daily and windows.overlap(weekly, daily):
+        checks.refuse("snapshot_window", f"{snapshot!r} meets the maintenance window {maintenance!r}; move one of them")
+    return maintenance, snapshot
+
+
+def _auto_upgrade(checks: Checks, engine: str, version: str, *, global_member: bool) -> bool | None:
+    given = checks.args.get("auto_minor_version_upgrade")
+    wanted = checks.switch("auto_minor_version_upgrade", default=True)
+    if global_member:
+        if given is not None:
+            # hashicorp/terraform-provider-aws issue 24919: AWS sets it to false when a group joins, and refuses to change it.
+            checks.refuse(
+                "auto_minor_version_upgrade", "belongs to the global datastore once the group is a member; leave it out"
+            )
+        return None
+    if not versions.at_least(engine, version, versions.FIRST_WITH_AUTO_UPGRADE):
+        if given:
+            checks.refuse("auto_minor_version_upgrade", f"true needs version 6.0 or newer, it is {engine} {version}")
+        return None
+    return wanted
+
+
+def _logs(checks: Checks, engine: str, version: str) -> tuple[Log, ...]:
+    given = Checks(checks.mapping("logs"))
+    log_format = given.one_of("log_format", LOG_FORMATS[0], LOG_FORMATS)
+    destination_type = given.one_of("destination_type", LOG_DESTINATION_TYPES[0], LOG_DESTINATION_TYPES)
+    found: list[Log] = []
+    wanted = (
+        ("slow-log", "slow_log", versions.FIRST_REDIS_WITH_SLOW_LOG),
+        ("engine-log", "engine_log", versions.FIRST_REDIS_WITH_ENGINE_LOG),
+    )
+    for kind, argument, first in wanted:
+        able = versions.at_least(engine, version, first)
+        brought = given.args.get(f"{argument}_destination") is not None
+        on = given.switch(argument, default=able)
+        if on and not able:
+            least = ".".join(str(number) for number in first)
+            given.refuse(argument, f"needs redis {least} or newer, it is {engine} {version}; set it to false")
+        if brought and not on:
+            given.refuse(f"{argument}_destination", f"is given, but {argument} is off; leave one of them out")
+        if on and not brought and destination_type != LOG_DESTINATION_TYPES[0]:
+            reason = f"is missing: the component makes log groups, no {destination_type}; name the one to use"
+            given.refuse(f"{argument}_destination", reason)
+        if on:
+            found.append(Log(kind, argument, log_format, destination_type, brought))
+    checks.problems += [(f"logs.{argument}", reason) for argument, reason in given.problems]
+    return tuple(found)
+
+
+def _log_retention(checks: Checks) -> int:
+    value = checks.mapping("logs").get("retention_days")
+    if value is None:
+        return DEFAULT_LOG_RETENTION_DAYS
+    if isinstance(value, bool) or value not in LOG_RETENTION_DAYS:
+        allowed = ", ".join(str(days) for days in LOG_RETENTION_DAYS)
+        checks.refuse("logs.retention_days", f"{value!r} is not offered by CloudWatch; use one of {allowed}")
+        return DEFAULT_LOG_RETENTION_DAYS
+    return int(value)
+
+
+def _tags(checks: Checks) -> tuple[tuple[str, str], ...]:
+    found: list[tuple[str, str]] = []
+    for key, value in checks.mapping("tags").items():
+        if not TAG_KEY.fullmatch(key):
+            checks.refuse(
+                "tags", f"{key!r} is no tag key: 1 to 128 letters, digits, spaces and _.:/=+-@, not starting with aws:"
+            )
+        elif not isinstance(value, str) or not TAG_VALUE.fullmatch(value):
+            checks.refuse(
+                "tags", f"the value of {key!r} is no tag value: text of up to 256 letters, digits, spaces and _.:/=+-@"
+            )
+        else:
+            found.append((key, value))
+    if len(found) > MAX_TAGS:
+        checks.refuse("tags", f"{len(found)} are too many; AWS takes 50 and one is the component's: use {MAX_TAGS} at most")
+    return tuple(found)
+
+
+def _timeouts(checks: Checks) -> tuple[tuple[str, str], ...]:
+    given = Checks(checks.mapping("timeouts"))
+    given.known(tuple(DEFAULT_TIMEOUTS))
+    found = [
+        (what, given.text(what, default, DURATION, "a duration such as 90m")) for what, default in DEFAULT_TIMEOUTS.items()
+    ]
+    checks.problems += [(f"timeouts.{argument}", reason) for argument, reason in given.problems]
+    return tuple(found)
+
+
+def _adopt(checks: Checks) -> tuple[tuple[tuple[str, str], ...], tuple[tuple[str, str], ...]]:
+    given = checks.mapping("adopt")
+    for part, argument in BROUGHT_BY.items():
+        if given.get(part) is not None and checks.args.get(argument) is not None:
+            checks.refuse(f"adopt.{part}", f"cannot be used with {argument}: what is brought is not the component's to adopt")
+    found = [(part, value) for part, value in given.items() if part != "users" and isinstance(value, str)]
+    users = given.get("users") or {}
+    return tuple(found), tuple(users.items())
+
+
+def _optional(checks: Checks, argument: str, allowed: Sequence[str]) -> str | None:
+    return None if checks.args.get(argument) is None else checks.one_of(argument, allowed[0], allowed)
+
+
+def _together(checks: Checks, plan: Plan) -> None:
+    """Refuse what only two arguments together make wrong."""
+    if not plan.at_rest_encryption and checks.args.get("kms_key_id") is not None:
+        checks.refuse("kms_key_id", "is given, but at_rest_encryption is false; set it to true or leave the key out")
+    if plan.tls == "preferred" and plan.global_member:
+        # terraform-aws-modules/terraform-aws-elasticache pull request 4.
+        checks.refuse("tls", "'preferred' is impossible for the primary of a global datastore; use required")
+    if plan.ip_discovery == "ipv6" and plan.network_type not in {"ipv6", "dual_stack"}:
+        checks.refuse("ip_discovery", "'ipv6' needs network_type ipv6 or dual_stack")
+    if plan.network_type in {"ipv6", "dual_stack"} and not versions.at_least(
+        plan.engine, plan.engine_version, versions.FIRST_REDIS_WITH_IPV6
+    ):
+        checks.refuse("network_type", f"{plan.network_type!r} needs redis 6.2 or valkey, it is {plan.engine_version}")
+    if checks.args.get("restore_snapshot_name") is not None and checks.args.get("restore_snapshot_arns") is not None:
+        checks.refuse("restore_snapshot_arns", "cannot be used with restore_snapshot_name: data come from one place; drop one")
+
+
+__all__ = ["AUTHENTICATIONS", "make_plan", "refuse_all"]

@@ -1,0 +1,426 @@
+"""ElastiCacheHaGroup: a replication group of Amazon ElastiCache over several zones, with all that belongs to running it."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NotRequired, TypedDict
+
+import pulumi
+import pulumi_aws as aws
+import pulumi_random as random
+
+from redis_ha.inputs import as_input_errors, known_now
+
+from .access import credentials, make_access, make_secrets
+from .alarms import AlarmSettings, check_alarms, make_alarms, wanted_alarms
+from .autoscaling import AutoscalingSettings, check_autoscaling, ignored_for_autoscaling, make_autoscaling
+from .changes import Refusals, parameter_refusals, refusals
+from .checks import make_plan, refuse_all
+from .dashboard import make_dashboard
+from .logs import make_log_groups
+from .monitored import GROUP_TAG, Place, Watched
+from .network import client_rules, make_rules, make_security_group, make_subnet_group
+from .notifications import NotificationSettings, check_notifications, make_notifications
+from .outputs import connection_document
+from .plan import Plan
+from .replication import group_arguments, ignored_changes, replacing
+from .settings import ElastiCacheAdopt, ElastiCacheLogs, ElastiCacheTimeouts, ElastiCacheUser
+
+# Everything else decides which resources there are, and Pulumi cannot preview what depends on a value that is not known yet.
+MAY_BE_KNOWN_LATER = frozenset(
+    {
+        "auth_token",
+        "client_prefix_list_ids",
+        "client_security_group_ids",
+        "kms_key_id",
+        "parameter_group_name",
+        "restore_snapshot_arns",
+        "restore_snapshot_name",
+        "security_group_ids",
+        "subnet_group_name",
+        "subnet_ids",
+        "user_group_id",
+        "vpc_id",
+    }
+)
+# The same of nested arguments; `*` is any name.
+NESTED_KNOWN_LATER = {
+    "users": (("*", "passwords"),),
+    "logs": (("kms_key_id",), ("slow_log_destination",), ("engine_log_destination",)),
+    "alarms": (("topic_arns",),),
+    "notifications": (("topic_arn",), ("subscriptions", "*", "endpoint")),
+}
+# A snapshot's name: at most 50 characters with those of the group and a random part (docs.aws.amazon.com, AmazonElastiCache
+# API reference, CreateSnapshot); a group's id alone may have 40.
+SNAPSHOT_PREFIX_LENGTH = 28
+
+
+class ElastiCacheHaGroupArgs(TypedDict):
+    """What an ElastiCacheHaGroup is made of.
+
+    Needed are `region`, `zones`, one of `subnet_ids` and `subnet_group_name`, and one of `vpc_id` and `security_group_ids`.
+    """
+
+    region: str
+    """AWS region of everything, e.g. `eu-central-1`."""
+    zones: Sequence[str]
+    """Availability zones, at least two of the region, e.g. `eu-central-1a`. Without cluster mode they are the nodes' zones in
+    turn, the primary's first, when the group is made; shards are spread by ElastiCache over the zones of its subnets."""
+    subnet_ids: NotRequired[pulumi.Input[Sequence[pulumi.Input[str]]]]
+    """Subnets of the subnet group to make, one for each zone. Either these or `subnet_group_name`."""
+    subnet_group_name: NotRequired[pulumi.Input[str]]
+    """Name of an existing subnet group. Another name replaces the cache and loses its data."""
+    vpc_id: NotRequired[pulumi.Input[str]]
+    """VPC of the security group to make. Either this or `security_group_ids`."""
+    security_group_ids: NotRequired[pulumi.Input[Sequence[pulumi.Input[str]]]]
+    """Existing security groups of the cache instead of a made one."""
+    client_security_group_ids: NotRequired[Sequence[pulumi.Input[str]]]
+    """Security groups whose members may connect. Append to the list: rules are named by their place in it."""
+    client_cidrs: NotRequired[Sequence[str]]
+    """Networks whose machines may connect; never the whole internet. IPv4 or IPv6."""
+    client_prefix_list_ids: NotRequired[Sequence[pulumi.Input[str]]]
+    """Managed prefix lists whose networks may connect. Append to the list."""
+    group_id: NotRequired[str]
+    """Id of the replication group, unique in account and region: 1 to 40 lower-case letters, digits, hyphens. Default: the
+    resource's name. A change replaces the group."""
+    description: NotRequired[str]
+    """Description that the console shows. Default: says who made it."""
+    engine: NotRequired[str]
+    """`valkey` (default) or `redis`. Redis becomes valkey in place, together with `engine_version`; there is no way back."""
+    engine_version: NotRequired[str]
+    """A known version, as major.minor (redis up to 5: major.minor.patch). Default: the newest known; set it, so that an upgrade
+    of this package is no upgrade of the cache. There is no way back to an older one."""
+    node_type: NotRequired[str]
+    """Node type. Default `cache.r7g.large`."""
+    cluster_mode: NotRequired[str]
+    """`disabled` (default), `compatible` (only as the step between) or `enabled`. Changes go one step at a time, alone."""
+    shards: NotRequired[int]
+    """Shards, 1 (default) to 500 nodes in all; more than one with cluster mode enabled."""
+    replicas: NotRequired[int]
+    """Replicas of each shard, 0 to 5. Default 1; with 0 there is no failover."""
+    multi_az: NotRequired[bool]
+    """Whether replicas live in other zones and (without cluster mode) take over by themselves. Default true where there are
+    replicas; false is only the step before the last replica goes."""
+    node_ids: NotRequired[Sequence[str]]
+    """Ids of the nodes as the account has them, when they were replaced or the cluster mode was migrated: the alarms' nodes.
+    Default: the ids that AWS gives to new groups."""
+    port: NotRequired[int]
+    """Port of the nodes. Default 6379. A change replaces the group."""
+    network_type: NotRequired[str]
+    """`ipv4`, `ipv6` or `dual_stack`. Default: AWS's, ipv4. A change replaces the group."""
+    ip_discovery: NotRequired[str]
+    """Addresses that the cluster protocol tells: `ipv4` or `ipv6`. Default: AWS's."""
+    parameter_group_name: NotRequired[pulumi.Input[str]]
+    """Name of an existing parameter group of the version's family. Default: one is made."""
+    parameters: NotRequired[Mapping[str, str]]
+    """Parameters of the made parameter group, e.g. `maxmemory-policy`. Default: AWS's values."""
+    auth: NotRequired[str]
+    """`rbac` (default): users; `token`: one AUTH token; `none`: whoever reaches the port."""
+    users: NotRequired[Mapping[str, ElastiCacheUser]]
+    """More users by name, or changes of `application` (default: everything but administration) and `monitoring`."""
+    user_group_id: NotRequired[pulumi.Input[str]]
+    """Id of an existing user group instead of made users. `credentials` then names nobody."""
+    auth_token: NotRequired[pulumi.Input[str]]
+    """The AUTH token (`auth: token`). Default: one is made. 16 to 128 letters, digits and ! & # $ ^ < > -."""
+    auth_token_update_strategy: NotRequired[str]
+    """How a changed token comes into force: `ROTATE` (both work), then `SET` with the same (only the new one); `SET` for a
+    first token; `DELETE` in the update that goes from token to rbac. Default: AWS's, ROTATE."""
+    tls: NotRequired[str]
+    """`required` (default), `preferred` (clients with and without TLS, the step between) or `off`."""
+    at_rest_encryption: NotRequired[bool]
+    """Whether data on disk (snapshots, swap) are encrypted. Default true. A change replaces the group."""
+    kms_key_id: NotRequired[pulumi.Input[str]]
+    """ARN of the KMS key for that. Default: AWS's own. A change replaces the group."""
+    maintenance_window: NotRequired[str]
+    """Weekly window in UTC, at least 60 minutes, not meeting the snapshots'. Default `sun:04:30-sun:05:30`."""
+    snapshot_window: NotRequired[str]
+    """Daily window of the snapshots in UTC, at least 60 minutes. Default `02:00-03:00`."""
+    snapshot_retention_days: NotRequired[int]
+    """Days that automatic snapshots are kept, 1 to 35. Default 7. They are deleted with the group."""
+    final_snapshot: NotRequired[bool]
+    """Whether a deleted group leaves a last snapshot. Default true."""
+    restore_snapshot_name: NotRequired[pulumi.Input[str]]
+    """Snapshot to fill the new group from. Ignored later."""
+    restore_snapshot_arns: NotRequired[pulumi.Input[Sequence[pulumi.Input[str]]]]
+    """RDB files in S3 to fill the new group from. Ignored later."""
+    apply_immediately: NotRequired[bool]
+    """Whether changes are made now (default true) or in the next maintenance window; then they stay a difference till then.
+    Counts and tokens change at once in any case."""
+    auto_minor_version_upgrade: NotRequired[bool]
+    """Whether AWS upgrades patch versions by itself. Default true."""
+    logs: NotRequired[ElastiCacheLogs]
+    """Log delivery. Default: slow log and engine log into log groups that are made."""
+    alarms: NotRequired[AlarmSettings]
+    """CloudWatch alarms. Default: all, with nobody to tell."""
+    dashboard: NotRequired[bool]
+    """Whether a CloudWatch dashboard is made. Default true."""
+    autoscaling: NotRequired[AutoscalingSettings]
+    """Application Auto Scaling of shards or replicas. Default: none."""
+    notifications: NotRequired[NotificationSettings]
+    """The topic of ElastiCache's own events. Default: one is made."""
+    secrets_manager: NotRequired[bool]
+    """Whether passwords or token are also kept in AWS Secrets Manager, one secret each. Default false."""
+    tags: NotRequired[Mapping[str, str]]
+    """More tags of everything. AWS puts the group's on its nodes too."""
+    protect: NotRequired[bool]
+    """Whether Pulumi refuses to delete or replace replication group and subnet group. Default true."""
+    timeouts: NotRequired[ElastiCacheTimeouts]
+    """How long the provider waits for the replication group."""
+    adopt: NotRequired[ElastiCacheAdopt]
+    """Existing resources to take over without a change."""
+    global_member: NotRequired[bool]
+    """Whether the group is a member of a Global Datastore: what belongs to the global object is then ignored. Default false."""
+
+
+class ElastiCacheHaGroup(pulumi.ComponentResource):
+    """Highly available Redis or Valkey by Amazon ElastiCache: replicas in several zones, failover, TLS, users, alarms.
+
+    Raw children: `replication_group`, `subnet_group`, `security_group`, `rules`, `parameter_group`, `access` (users, user
+    group, made passwords), `secrets`, `log_groups`, `notifications`, `alarms`, `dashboard`, `autoscaling`; None or empty where
+    brought or not wanted.
+    """
+
+    connection: pulumi.Output[dict[str, Any]]
+    """How to connect: version, kind (primary or cluster), endpoints, tls, engine, failover. Not secret."""
+    credentials: pulumi.Output[dict[str, Any]]
+    """The application's user and password, or token, or IAM user. Secret."""
+    arn: pulumi.Output[str]
+    """ARN of the replication group."""
+    group_id: pulumi.Output[str]
+    """Id of the replication group."""
+    member_clusters: pulumi.Output[list[str]]
+    """Ids of the nodes, in no order."""
+    primary_endpoint: pulumi.Output[str]
+    """Host name of the primary; empty with cluster mode."""
+    reader_endpoint: pulumi.Output[str]
+    """Host name of the replicas in turn; empty with cluster mode."""
+    configuration_endpoint: pulumi.Output[str]
+    """Host name of the configuration endpoint; empty without cluster mode."""
+    port: pulumi.Output[float]
+    """Port of all endpoints."""
+    alarm_names: pulumi.Output[list[str]]
+    """Names of the CloudWatch alarms."""
+    security_group_id: pulumi.Output[str]
+    """Id of the made security group; empty when groups were brought."""
+    notification_topic_arn: pulumi.Output[str]
+    """ARN of the topic of ElastiCache's events; empty without one."""
+    secret_arns: pulumi.Output[dict[str, str]]
+    """ARNs of the secrets in Secrets Manager, by user (or `token`)."""
+
+    def __init__(self, name: str, args: ElastiCacheHaGroupArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        """Make the group. Raises pulumi.InputPropertiesError, before anything is registered, when arguments are wrong."""
+        plan = checked_plan(name, args)
+        super().__init__("redis-ha:index:ElastiCacheHaGroup", name, {}, opts)
+        self._args: Mapping[str, Any] = args
+        tags = {**dict(plan.tags), GROUP_TAG: plan.group_id}
+        self._place = Place(name, plan.region, tags, self._child)
+        self._watched = watched(plan, args)
+        self._make_network(plan)
+        self.parameter_group = self._make_parameter_group(plan)
+        self.access = make_access(self._place, plan, args)
+        self.secrets = make_secrets(self._place, plan, self.access) if plan.secrets_manager else {}
+        self.log_groups = make_log_groups(self._place, plan, args.get("logs"))
+        self.notifications = make_notifications(self._place, plan.topology, args.get("notifications"))
+        self.replication_group = self._make_group(plan)
+        self._make_monitoring(plan)
+        self._make_outputs(plan)
+
+    def _child(self, **options: Any) -> pulumi.ResourceOptions:
+        return pulumi.ResourceOptions(parent=self, **options)
+
+    def _make_network(self, plan: Plan) -> None:
+        args = self._args
+        self.subnet_group = make_subnet_group(self._place, plan, args["subnet_ids"]) if plan.makes_subnet_group else None
+        self.security_group: aws.ec2.SecurityGroup | None = None
+        self.rules: dict[str, aws.vpc.SecurityGroupIngressRule | aws.vpc.SecurityGroupEgressRule] = {}
+        if plan.makes_security_group:
+            self.security_group = make_security_group(self._place, plan, args["vpc_id"])
+            groups, lists = args.get("client_security_group_ids") or (), args.get("client_prefix_list_ids") or ()
+            rules = client_rules(plan, groups, lists)
+            self.rules = make_rules(self._place, plan, self.security_group.id, rules)
+
+    def _make_parameter_group(self, plan: Plan) -> aws.elasticache.ParameterGroup | None:
+        """Make a group whose name says family and mode: the next one stands beside it until the cache has moved."""
+        if not plan.makes_parameter_group:
+            return None
+        parameters = dict(plan.parameters) | ({"cluster-enabled": "yes"} if plan.cluster_parameters else {})
+        adopted = plan.adopted("parameter_group")
+        return aws.elasticache.ParameterGroup(
+            f"{self._place.name}-parameter-group",
+            name=adopted or plan.parameter_group_name,
+            family=plan.family,
+            # Another description would replace the group under the same name, which fails.
+            description=f"Parameters of {adopted or plan.parameter_group_name}",
+            parameters=[{"name": name, "value": value} for name, value in sorted(parameters.items())],
+            region=plan.region,
+            tags=self._place.tags,
+            opts=self._child(
+                import_=adopted,
+                ignore_changes=["description", "tags"] if adopted else ["description"],
+                hooks=self._guard("parameters", parameter_refusals),
+            ),
+        )
+
+    def _make_group(self, plan: Plan) -> aws.elasticache.ReplicationGroup:
+        args = self._args
+        optional: dict[str, Any] = {
+            "subnet_group_name": args.get("subnet_group_name") if self.subnet_group is None else self.subnet_group.name,
+            "security_group_ids": args.get("security_group_ids") if self.security_group is None else [self.security_group.id],
+            "parameter_group_name": (
+                args.get("parameter_group_name") if self.parameter_group is None else self.parameter_group.name
+            ),
+            "user_group_ids": self._user_groups(),
+            "auth_token": self.access.secrets.get("token"),
+            "kms_key_id": args.get("kms_key_id"),
+            "snapshot_name": args.get("restore_snapshot_name"),
+            "snapshot_arns": args.get("restore_snapshot_arns"),
+            "notification_topic_arn": self.notifications.arn,
+            "final_snapshot_identifier": self._final_snapshot_name(plan),
+            "log_delivery_configurations": self.log_groups.deliveries or None,
+        }
+        timeouts = dict(plan.timeouts)
+        return aws.elasticache.ReplicationGroup(
+            f"{self._place.name}-group",
+            **group_arguments(plan),
+            **{argument: value for argument, value in optional.items() if value is not None},
+            region=plan.region,
+            tags=self._place.tags,
+            opts=self._child(
+                depends_on=self.notifications.before_group,
+                protect=plan.protect,
+                import_=plan.adopted("replication_group"),
+                ignore_changes=ignored_changes(plan, ignored_for_autoscaling(args.get("autoscaling"))),
+                custom_timeouts=pulumi.CustomTimeouts(**timeouts),
+                hooks=self._guard("changes", refusals),
+            ),
+        )
+
+    def _user_groups(self) -> list[pulumi.Input[str]] | None:
+        if self.access.user_group is not None:
+            return [self.access.user_group.user_group_id]
+        brought = self._args.get("user_group_id")
+        return None if brought is None else [brought]
+
+    def _final_snapshot_name(self, plan: Plan) -> pulumi.Output[str] | None:
+        """Name the last snapshot: the same at every preview, another one for every group that ever was."""
+        if not plan.final_snapshot:
+            return None
+        suffix = random.RandomId(
+            f"{self._place.name}-final-snapshot", byte_length=4, keepers=dict(replacing(plan)), opts=self._child()
+        )
+        prefix = plan.group_id[:SNAPSHOT_PREFIX_LENGTH].rstrip("-")
+        return pulumi.Output.concat(prefix, "-final-", suffix.hex)
+
+    def _guard(self, what: str, judge: Any) -> pulumi.ResourceHookBinding:
+        """Stop an update, already in preview, that `judge` refuses from the old and the new inputs."""
+
+        def check(update: pulumi.ResourceHookArgs) -> None:
+            found: Refusals = judge(update.old_inputs or {}, update.new_inputs or {})
+            if found:
+                raise RefusedChangeError(update.name, found)
+
+        hook = pulumi.ResourceHook(f"{self._place.name}-{what}", check, pulumi.ResourceHookOptions(on_dry_run=True))
+        return pulumi.ResourceHookBinding(before_update=[hook])
+
+    def _make_monitoring(self, plan: Plan) -> None:
+        args = self._args
+        self.alarms = make_alarms(self._place, self._watched, args.get("alarms"), self.replication_group)
+        rows = wanted_alarms(args.get("alarms"), self._watched)
+        self.dashboard = make_dashboard(self._place, self._watched, rows, self.alarms) if plan.dashboard else None
+        settings = args.get("autoscaling")
+        self.autoscaling = None if settings is None else make_autoscaling(self._place, settings, self.replication_group)
+
+    def _make_outputs(self, plan: Plan) -> None:
+        group = self.replication_group
+        # The provider leaves out what a group does not have.
+        self.primary_endpoint = group.primary_endpoint_address.apply(lambda host: host or "")
+        self.reader_endpoint = group.reader_endpoint_address.apply(lambda host: host or "")
+        self.configuration_endpoint = group.configuration_endpoint_address.apply(lambda host: host or "")
+        self.port = pulumi.Output.from_input(float(plan.port))
+        self.connection = pulumi.Output.all(
+            primary=self.primary_endpoint,
+            reader=self.reader_endpoint,
+            configuration=self.configuration_endpoint,
+            port=plan.port,
+        ).apply(lambda known: connection_document(plan, known))
+        self.credentials = credentials(plan, self.access)
+        self.arn = group.arn
+        self.group_id = group.replication_group_id
+        self.member_clusters = group.member_clusters.apply(lambda members: sorted(members or []))
+        self.alarm_names = pulumi.Output.all(*(alarm.name for alarm in self.alarms.values())).apply(sorted)
+        made = self.security_group
+        self.security_group_id = pulumi.Output.from_input("" if made is None else made.id)
+        topic = self.notifications.arn
+        self.notification_topic_arn = pulumi.Output.from_input("") if topic is None else topic
+        arns: dict[str, pulumi.Output[str]] = {key: secret.arn for key, secret in self.secrets.items()}
+        self.secret_arns = pulumi.Output.all(**arns) if arns else pulumi.Output.from_input({})
+        self.register_outputs(
+            {
+                "connection": self.connection,
+                "credentials": self.credentials,
+                "arn": self.arn,
+                "groupId": self.group_id,
+                "memberClusters": self.member_clusters,
+                "primaryEndpoint": self.primary_endpoint,
+                "readerEndpoint": self.reader_endpoint,
+                "configurationEndpoint": self.configuration_endpoint,
+                "port": self.port,
+                "alarmNames": self.alarm_names,
+                "securityGroupId": self.security_group_id,
+                "notificationTopicArn": self.notification_topic_arn,
+                "secretArns": self.secret_arns,
+            }
+        )
+
+
+class RefusedChangeError(ValueError):
+    """An update that must not be made like this. `problems` holds (argument, reason with the values and the way that works)."""
+
+    def __init__(self, group: str, problems: Refusals) -> None:
+        self.problems = problems
+        listed = "; ".join(f"{argument}: {reason}" for argument, reason in problems)
+        super().__init__(f"the update of {group} is refused: {listed}")
+
+
+def watched(plan: Plan, args: Mapping[str, Any]) -> Watched:
+    """Return what monitoring has to know."""
+    scaling = args.get("autoscaling") or {}
+    scaled = scaling.get("scale")
+    least = int(scaling["min"]) if scaled == "shards" and isinstance(scaling.get("min"), int | float) else None
+    return Watched(plan.topology, plan.node_type, scaled, least)
+
+
+def checked_plan(name: str, args: Mapping[str, Any]) -> Plan:
+    """Check the plain arguments. Raises pulumi.InputPropertiesError with all that is wrong with them."""
+    with as_input_errors():
+        known_now(f"ElastiCacheHaGroup {name!r}", shape_of(args), MAY_BE_KNOWN_LATER)
+        plan, checks = make_plan(name, args, known=tuple(ElastiCacheHaGroupArgs.__annotations__))
+        checks.problems += check_notifications(args.get("notifications"))
+        checks.problems += check_autoscaling(
+            args.get("autoscaling"),
+            plan.topology,
+            node_type=plan.node_type,
+            engine=plan.engine,
+            engine_version=plan.engine_version,
+            global_member=plan.global_member,
+        )
+        checks.problems += check_alarms(args.get("alarms"), watched(plan, args))
+        refuse_all(name, checks)
+    return plan
+
+
+def shape_of(args: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the arguments without the nested values that may be known later."""
+    found = dict(args)
+    for argument, paths in NESTED_KNOWN_LATER.items():
+        for path in paths:
+            found[argument] = _without(found.get(argument), path)
+    return {argument: value for argument, value in found.items() if argument in args}
+
+
+def _without(value: Any, path: Sequence[str]) -> Any:
+    if not isinstance(value, Mapping):
+        return value
+    first, *rest = path
+    keep = {key: entry for key, entry in value.items() if first not in {"*", key}}
+    if not rest:
+        return keep
+    return {key: _without(entry, rest) if first in {"*", key} else entry for key, entry in value.items()}

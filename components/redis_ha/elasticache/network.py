@@ -1,0 +1,102 @@
+"""The network side of a group: its subnet group, and a security group with one rule resource for each kind of client."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pulumi
+import pulumi_aws as aws
+
+from redis_ha.arguments import network
+
+from .monitored import Place
+from .plan import Plan
+
+# Adopted children keep what cannot be read from AWS, or would have to be taken over word by word.
+SUBNET_GROUP_AS_FOUND = ("description", "tags")
+SECURITY_GROUP_AS_FOUND = ("name", "namePrefix", "description", "ingress", "egress", "revokeRulesOnDelete", "tags")
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One source that may reach the port: the rule's name and the argument that names the source."""
+
+    name: str
+    source: Mapping[str, Any]
+    description: str
+
+
+def make_subnet_group(
+    place: Place, plan: Plan, subnet_ids: pulumi.Input[Sequence[pulumi.Input[str]]]
+) -> aws.elasticache.SubnetGroup:
+    """Make the subnet group. Its name follows from the group's id alone: another name would replace the cache."""
+    adopted = plan.adopted("subnet_group")
+    return aws.elasticache.SubnetGroup(
+        f"{place.name}-subnet-group",
+        name=adopted or plan.group_id,
+        description=f"Subnets of {plan.group_id}",
+        subnet_ids=subnet_ids,
+        region=place.region,
+        tags=place.tags,
+        opts=place.child(
+            protect=plan.protect, import_=adopted, ignore_changes=list(SUBNET_GROUP_AS_FOUND) if adopted else None
+        ),
+    )
+
+
+def make_security_group(place: Place, plan: Plan, vpc_id: pulumi.Input[str]) -> aws.ec2.SecurityGroup:
+    """Make the security group, without rules: inline ones and rule resources undo each other."""
+    adopted = plan.adopted("security_group")
+    return aws.ec2.SecurityGroup(
+        f"{place.name}-security-group",
+        description=f"Clients of {plan.group_id}",
+        vpc_id=vpc_id,
+        region=place.region,
+        tags={**place.tags, "Name": plan.group_id},
+        opts=place.child(import_=adopted, ignore_changes=list(SECURITY_GROUP_AS_FOUND) if adopted else None),
+    )
+
+
+def client_rules(
+    plan: Plan, security_group_ids: Sequence[pulumi.Input[str]], prefix_list_ids: Sequence[pulumi.Input[str]]
+) -> list[Rule]:
+    """Return who may reach the group. Ids may be known later, so their rules are named by their place in the list."""
+    rules = [
+        Rule(f"group-{index}", {"referenced_security_group_id": group_id}, "clients of a security group")
+        for index, group_id in enumerate(security_group_ids)
+    ]
+    rules += [
+        Rule(f"prefix-list-{index}", {"prefix_list_id": list_id}, "clients of a prefix list")
+        for index, list_id in enumerate(prefix_list_ids)
+    ]
+    for cidr in plan.client_cidrs:
+        found = network(cidr)
+        version = 6 if found is not None and found.version == 6 else 4
+        name = cidr.replace("/", "-").replace(":", "-").replace(".", "-")
+        rules.append(Rule(f"cidr-{name}", {f"cidr_ipv{version}": cidr}, f"clients of {cidr}"))
+    return rules
+
+
+def make_rules(
+    place: Place, plan: Plan, security_group_id: pulumi.Input[str], rules: Sequence[Rule]
+) -> dict[str, aws.vpc.SecurityGroupIngressRule | aws.vpc.SecurityGroupEgressRule]:
+    """Make a rule resource for each source, and two for the nodes among themselves; nothing else goes in or out."""
+    # IPv6-only clients of a dual-stack group, port 6380 of a serverless one: not this component's.
+    common: dict[str, Any] = {
+        "security_group_id": security_group_id,
+        "ip_protocol": "tcp",
+        "from_port": plan.port,
+        "to_port": plan.port,
+        "region": place.region,
+        "tags": place.tags,
+    }
+    made: dict[str, aws.vpc.SecurityGroupIngressRule | aws.vpc.SecurityGroupEgressRule] = {}
+    own = Rule("nodes", {"referenced_security_group_id": security_group_id}, "the nodes among themselves")
+    for rule in [own, *rules]:
+        made[f"from-{rule.name}"] = aws.vpc.SecurityGroupIngressRule(
+            f"{place.name}-from-{rule.name}", description=rule.description, **common, **rule.source, opts=place.child()
+        )
+    made["to-nodes"] = aws.vpc.SecurityGroupEgressRule(
+        f"{place.name}-to-nodes", description=own.description, **common, **own.source, opts=place.child()
+    )
+    return made
