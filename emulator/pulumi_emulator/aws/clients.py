@@ -1,0 +1,35 @@
+"""Clients of the emulated AWS: botocore's own, so that every call is checked against AWS's service model."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import botocore.session
+from botocore.config import Config
+
+# What every emulated account is called: the number that AWS's own examples use, and moto's default.
+ACCOUNT_ID: Final = "123456789012"
+CREDENTIAL: Final = "emulated"  # stands for both halves of the key; no real account has it
+# Seconds. A local process answers in milliseconds; what takes long there (starting nodes) is done behind the answer.
+CONNECT_TIMEOUT: Final = 5
+READ_TIMEOUT: Final = 60
+ATTEMPTS: Final = 2
+
+
+def client(endpoint: str, service: str, region: str) -> Any:
+    """Return a botocore client of the emulated AWS.
+
+    `endpoint` is what `ensure_endpoint` answers, `service` botocore's name of it ("elasticache"), `region` AWS's ("eu-central-1").
+    Nothing of the caller's AWS configuration is read: the credentials are placeholders.
+    """
+    session = botocore.session.Session(profile=None, session_vars={"config_file": (None, None, "/dev/null", None)})
+    session.set_credentials(CREDENTIAL, CREDENTIAL)
+    config = Config(
+        connect_timeout=CONNECT_TIMEOUT,
+        read_timeout=READ_TIMEOUT,
+        retries={"total_max_attempts": ATTEMPTS, "mode": "standard"},
+        proxies={},
+        s3={"addressing_style": "path"},
+        inject_host_prefix=False,
+    )
+    return session.create_client(service, region_name=region, endpoint_url=endpoint, config=config)

@@ -1,0 +1,124 @@
+"""The emulated account: what ElastiCache keeps in each of its Regions."""
+
+from __future__ import annotations
+
+import queue
+import secrets
+import string
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final
+
+from pulumi_emulator.aws.clients import ACCOUNT_ID
+from pulumi_emulator.aws.elasticache.faults import refuse
+from pulumi_emulator.aws.plane import Plane
+
+if TYPE_CHECKING:
+    from pulumi_emulator.aws.elasticache.events import Event
+    from pulumi_emulator.aws.elasticache.model import Group
+
+# Length of the part of a host name that tells accounts apart, as in AWS's examples (prod.abc123.ng.0001.use1...).
+HASH_LENGTH: Final = 6
+
+
+class Account:
+    """One account: its Regions, the data plane they share, and the lock that every operation holds."""
+
+    def __init__(self, plane: Callable[[], Plane], log: Callable[[str], None]) -> None:
+        """`plane` returns the data plane when the first group needs it (only then root and images are needed)."""
+        self.lock = threading.RLock()
+        self.log = log
+        # A fixed letter first: a label of a host name.
+        self.hash = "".join(secrets.choice(string.ascii_lowercase + string.digits) for _ in range(HASH_LENGTH))
+        self.regions: dict[str, Region] = {}
+        self._plane_of = plane
+        self._plane: Plane | None = None
+        self._plane_lock = threading.Lock()
+        self._notices: queue.SimpleQueue[Callable[[], object]] = queue.SimpleQueue()
+        threading.Thread(target=self._notify, name="notices", daemon=True).start()
+
+    @property
+    def plane(self) -> Plane:
+        """The data plane."""
+        with self._plane_lock:
+            if self._plane is None:
+                self._plane = self._plane_of()
+            return self._plane
+
+    @property
+    def has_plane(self) -> bool:
+        """Whether a group ever needed nodes."""
+        return self._plane is not None
+
+    def later(self, notice: Callable[[], object]) -> None:
+        """Deliver a notice in its turn and without the lock: a subscriber may call the API."""
+        self._notices.put(notice)
+
+    def _notify(self) -> None:
+        while True:
+            notice = self._notices.get()
+            try:
+                notice()
+            except Exception as error:  # noqa: BLE001 - a subscriber's failure is not the service's
+                self.log(f"a notice could not be delivered: {type(error).__name__}")
+
+    def background(self, work: Callable[[], None]) -> None:
+        """Do what takes time behind the answer."""
+        threading.Thread(target=work, name="work", daemon=True).start()
+
+    def region(self, name: str) -> Region:
+        """Return a Region, empty at first."""
+        with self.lock:
+            if name not in self.regions:
+                self.regions[name] = Region(self, name)
+            return self.regions[name]
+
+    def group(self, group_id: str) -> tuple[Region, Group] | None:
+        """Return a replication group of any Region."""
+        with self.lock:
+            for region in self.regions.values():
+                if group_id in region.groups:
+                    return region, region.groups[group_id]
+        return None
+
+
+@dataclass
+class Region:
+    """What is in one Region. Keys are ids or names in lower case, as AWS stores them."""
+
+    account: Account
+    name: str
+    subnet_groups: dict[str, dict[str, Any]] = field(default_factory=dict)
+    parameter_groups: dict[str, dict[str, Any]] = field(default_factory=dict)
+    users: dict[str, dict[str, Any]] = field(default_factory=dict)
+    user_groups: dict[str, dict[str, Any]] = field(default_factory=dict)
+    groups: dict[str, Group] = field(default_factory=dict)
+    serverless: dict[str, dict[str, Any]] = field(default_factory=dict)
+    snapshots: dict[str, dict[str, Any]] = field(default_factory=dict)
+    serverless_snapshots: dict[str, dict[str, Any]] = field(default_factory=dict)
+    events: list[Event] = field(default_factory=list)
+    tags: dict[str, dict[str, str]] = field(default_factory=dict)
+    # When TestFailover was called, by the node group it was called for.
+    test_failovers: list[tuple[datetime, str]] = field(default_factory=list)
+
+    def arn(self, kind: str, name: str) -> str:
+        """Return the ARN of an object: `kind` is AWS's word in it ("replicationgroup", "usergroup" ...)."""
+        return f"arn:aws:elasticache:{self.name}:{ACCOUNT_ID}:{kind}:{name}"
+
+    def put_tags(self, arn: str, tags: list[dict[str, str]] | None) -> None:
+        """Give a new object its tags; it has none of an earlier one with its name."""
+        self.tags[arn] = {tag["Key"]: tag.get("Value", "") for tag in tags or []}
+
+    def group(self, group_id: str) -> Group:
+        """Return a replication group; ReplicationGroupNotFoundFault when there is none."""
+        found = self.groups.get(group_id.lower())
+        if found is None:
+            raise refuse("group-unknown", id=group_id)
+        return found
+
+
+def now() -> datetime:
+    """Return the time, in UTC."""
+    return datetime.now(UTC)

@@ -1,0 +1,195 @@
+"""Replication groups: made, described, deleted."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from pulumi_emulator.aws.elasticache import describe, engines, events, parameters, placement, snapshots, subnets, user_groups
+from pulumi_emulator.aws.elasticache.account import Region, now
+from pulumi_emulator.aws.elasticache.checks import GROUP_ID, check_group, check_key, check_logs, check_token, check_topic
+from pulumi_emulator.aws.elasticache.faults import refuse
+from pulumi_emulator.aws.elasticache.jobs import AVAILABLE, run
+from pulumi_emulator.aws.elasticache.model import Group, Node
+from pulumi_emulator.aws.elasticache.operations import operation
+from pulumi_emulator.aws.elasticache.specs import group_spec
+from pulumi_emulator.aws.elasticache.users import password_hash
+
+DEFAULT_PORT: Final = 6379  # botocore CreateReplicationGroup Port
+# What the service chooses when none is asked for (some time in the Region's night); fixed here, so that runs are the same.
+DEFAULT_MAINTENANCE: Final = "sun:05:00-sun:06:00"
+DEFAULT_SNAPSHOT: Final = "03:00-04:00"
+
+
+@operation(
+    "CreateReplicationGroup",
+    "ReplicationGroupId ReplicationGroupDescription AutomaticFailoverEnabled MultiAZEnabled NumCacheClusters "
+    "PreferredCacheClusterAZs NumNodeGroups ReplicasPerNodeGroup NodeGroupConfiguration CacheNodeType Engine EngineVersion "
+    "CacheParameterGroupName CacheSubnetGroupName SecurityGroupIds Tags SnapshotArns SnapshotName PreferredMaintenanceWindow "
+    "Port NotificationTopicArn AutoMinorVersionUpgrade SnapshotRetentionLimit SnapshotWindow AuthToken TransitEncryptionEnabled "
+    "AtRestEncryptionEnabled KmsKeyId UserGroupIds LogDeliveryConfigurations DataTieringEnabled NetworkType IpDiscovery "
+    "TransitEncryptionMode ClusterMode Durability",
+)
+def create(region: Region, given: dict[str, Any]) -> dict[str, Any]:
+    """Make a replication group; its nodes start behind the answer."""
+    group_id = given["ReplicationGroupId"].lower()
+    if GROUP_ID.fullmatch(group_id) is None:
+        raise refuse("group-id", id=group_id)
+    if group_id in region.groups:
+        raise refuse("group-exists", id=group_id)
+    elsewhere = region.account.group(group_id)
+    if elsewhere is not None:
+        raise refuse("id-elsewhere", id=group_id, region=elsewhere[0].name)
+    group = _described(region, group_id, given)
+    region.groups[group_id] = group
+    region.put_tags(region.arn("replicationgroup", group_id), given.get("Tags"))
+    tag_nodes(region, group)
+    run(
+        region,
+        group,
+        "creating",
+        lambda: region.account.plane.create(group_spec(region, group)),
+        lambda: _created(region, group),
+    )
+    return {"ReplicationGroup": describe.replication_group(region, group)}
+
+
+def _described(region: Region, group_id: str, given: dict[str, Any]) -> Group:
+    """Return the group that an input describes, checked."""
+    engine, version = engines.check_engine(given.get("Engine"), given.get("EngineVersion"))
+    if "CacheNodeType" not in given:
+        raise refuse("node-type-missing")
+    mode, parameter_group = _mode(region, given, engines.family(engine, version))
+    subnet_group = given.get("CacheSubnetGroupName", "").lower() or subnets.default_name(region)
+    zones = subnets.zones(region, subnet_group)
+    shards = placement.plan(given, zones, clustered=mode != "disabled")
+    created = now()
+    group = Group(
+        group_id=group_id,
+        description=given["ReplicationGroupDescription"],
+        engine=engine,
+        version=version,
+        node_type=engines.check_node_type(given["CacheNodeType"]),
+        cluster_mode=mode,
+        sharded_ids=mode == "enabled",
+        nodes=[],
+        slots={shard.shard: shard.slots for shard in shards},
+        created=created,
+        subnet_group=subnet_group,
+        parameter_group=parameter_group,
+        port=given.get("Port", DEFAULT_PORT),
+        automatic_failover=given.get("AutomaticFailoverEnabled", False),
+        multi_az=given.get("MultiAZEnabled", False),
+        tls=given.get("TransitEncryptionEnabled", False),
+        tls_mode=given.get("TransitEncryptionMode") or ("required" if given.get("TransitEncryptionEnabled") else None),
+        at_rest=given.get("AtRestEncryptionEnabled", False),
+        auto_minor_version_upgrade=given.get("AutoMinorVersionUpgrade", True),
+        maintenance_window=given.get("PreferredMaintenanceWindow", DEFAULT_MAINTENANCE).lower(),
+        snapshot_window=given.get("SnapshotWindow", DEFAULT_SNAPSHOT),
+        retention=given.get("SnapshotRetentionLimit", 0),
+        network_type=given.get("NetworkType", "ipv4"),
+        ip_discovery=given.get("IpDiscovery", "ipv4"),
+        data_tiering=given.get("DataTieringEnabled", False),
+        durability=given.get("Durability"),
+    )
+    for shard in shards:
+        group.nodes += [Node(group.new_node_id(shard.shard), shard.shard, zone, created) for zone in shard.zones]
+    if group.cluster_mode == "disabled":
+        group.snapshotting_cluster = group.nodes[0].node_id
+    _secure(region, group, given)
+    if "NotificationTopicArn" in given:
+        group.topic_arn = check_topic(region, given["NotificationTopicArn"])
+    group.logs = check_logs(region, given.get("LogDeliveryConfigurations", []), [])
+    if "SnapshotName" in given:
+        snapshots.check_restorable(region, given["SnapshotName"])
+    check_group(region, group)
+    return group
+
+
+def _mode(region: Region, given: dict[str, Any], family: str) -> tuple[str, str]:
+    """Return the cluster mode and the parameter group: the mode is asked for, or follows from the group or the shards."""
+    asked = given.get("CacheParameterGroupName")
+    if "ClusterMode" in given:
+        mode = given["ClusterMode"]
+    elif asked is not None:
+        mode = "enabled" if parameters.has_cluster_enabled(parameters.find(region, asked)) else "disabled"
+    else:
+        mode = "enabled" if given.get("NumNodeGroups", 1) > 1 else "disabled"
+    name = asked or parameters.default_name(family, clustered=mode != "disabled")
+    return mode, parameters.find(region, name)["name"]
+
+
+def _secure(region: Region, group: Group, given: dict[str, Any]) -> None:
+    if "AuthToken" in given:
+        group.token_hashes = (password_hash(check_token(given["AuthToken"])),)
+        group.token_changed = group.created
+    group.user_groups = [user_groups.check_for_cache(region, entry, group.engine) for entry in given.get("UserGroupIds", [])]
+    group.security_groups = list(given.get("SecurityGroupIds", []))
+    subnets.check_security_groups(region, group.security_groups)
+    if "KmsKeyId" in given:
+        if not group.at_rest:
+            raise refuse("kms-needs-encryption")
+        group.kms_key = check_key(region, given["KmsKeyId"])
+
+
+def _created(region: Region, group: Group) -> None:
+    for node in group.nodes:
+        events.record(region, "cache-cluster", node.node_id, "Cache cluster created")
+        events.publish(region, group, "CacheClusterProvisioningComplete", node.node_id)
+    events.record(region, "replication-group", group.group_id, f"Replication group {group.group_id} created")
+    events.publish(region, group, "CreateReplicationGroupComplete", group.group_id)
+
+
+def tag_nodes(region: Region, group: Group) -> None:
+    """Give the nodes the group's tags, as the service does for its cache clusters."""
+    tags = region.tags[region.arn("replicationgroup", group.group_id)]
+    for node in group.nodes:
+        region.tags.setdefault(region.arn("cluster", node.node_id), dict(tags))
+
+
+@operation("DescribeReplicationGroups", "ReplicationGroupId")
+def describe_groups(region: Region, given: dict[str, Any]) -> dict[str, Any]:
+    """Return one group or all."""
+    found = [region.group(given["ReplicationGroupId"])] if "ReplicationGroupId" in given else list(region.groups.values())
+    return {"ReplicationGroups": [describe.replication_group(region, group) for group in found]}
+
+
+@operation("DescribeCacheClusters", "CacheClusterId ShowCacheNodeInfo ShowCacheClustersNotInReplicationGroups")
+def describe_clusters(region: Region, given: dict[str, Any]) -> dict[str, Any]:
+    """Return one node or all, as cache clusters. There are none here outside of replication groups."""
+    wanted = given.get("CacheClusterId", "").lower()
+    outside = given.get("ShowCacheClustersNotInReplicationGroups", False)
+    found = [
+        describe.cache_cluster(region, group, node, show_nodes=given.get("ShowCacheNodeInfo", False))
+        for group in region.groups.values()
+        for node in group.nodes
+        if wanted in ("", node.node_id) and not outside
+    ]
+    if wanted and not found:
+        raise refuse("cluster-unknown", id=wanted)
+    return {"CacheClusters": found}
+
+
+@operation("DeleteReplicationGroup", "ReplicationGroupId RetainPrimaryCluster FinalSnapshotIdentifier")
+def delete(region: Region, given: dict[str, Any]) -> dict[str, Any]:
+    """Delete a group with its nodes, and keep a last snapshot when one is asked for."""
+    group = region.group(given["ReplicationGroupId"])
+    if group.status not in {AVAILABLE, "create-failed"}:
+        raise refuse("group-busy", id=group.group_id, status=group.status)
+    if group.global_id is not None:
+        raise refuse("global-member", id=group.group_id, global_id=group.global_id)
+    if given.get("RetainPrimaryCluster"):
+        raise refuse("retain")
+    if "FinalSnapshotIdentifier" in given:
+        snapshots.take(region, group, given["FinalSnapshotIdentifier"], [])
+    run(region, group, "deleting", lambda: region.account.plane.delete(group.group_id), lambda: _deleted(region, group))
+    return {"ReplicationGroup": describe.replication_group(region, group)}
+
+
+def _deleted(region: Region, group: Group) -> None:
+    del region.groups[group.group_id]
+    region.tags.pop(region.arn("replicationgroup", group.group_id), None)
+    for node in group.nodes:
+        region.tags.pop(region.arn("cluster", node.node_id), None)
+        events.record(region, "cache-cluster", node.node_id, "Cache cluster deleted")
+        events.publish(region, group, "DeleteCacheClusterComplete", node.node_id)
+    events.record(region, "replication-group", group.group_id, f"Replication group {group.group_id} deleted")

@@ -1,0 +1,71 @@
+"""The process that answers AWS's API for one stack: `python -m pulumi_emulator.aws.endpoint FOLDER HOME`, detached.
+
+moto serves every service but those that are ours. It listens on the loopback interface alone, takes any credentials, and has
+none: its environment is scrubbed before it starts. What is in it lives as long as it does.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+from pulumi_emulator.files import write_private
+from pulumi_emulator.machines.processes import identify
+
+ADDRESS: Final = "127.0.0.1"
+# moto's own settings: no page of a browser may read answers (CORS), and its images and Lambda folder stay out of the way.
+SETTINGS: Final = {
+    "MOTO_DISABLE_GLOBAL_CORS": "true",
+    "MOTO_EC2_LOAD_DEFAULT_AMIS": "false",
+    "AWS_EC2_METADATA_DISABLED": "true",
+    "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+    "AWS_CONFIG_FILE": os.devnull,
+}
+
+
+def main(arguments: list[str]) -> int:
+    """Serve until ended from outside."""
+    folder, home = Path(arguments[0]), Path(arguments[1])
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    os.umask(0o077)
+    with folder.joinpath("endpoint.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            log("another process serves this stack")
+            return 1
+        os.environ.update(SETTINGS)
+        from pulumi_emulator.aws.serving import make_account, make_endpoint
+
+        server = make_endpoint(make_account(folder, home, log), ADDRESS)
+        own = identify(os.getpid())
+        record = {"port": server.server_port, "pid": os.getpid(), "started": own.started if own else 0}
+        write_private(folder / "endpoint.json", json.dumps(record))
+        log(f"serving on {ADDRESS}:{server.server_port}")
+        with removing(folder / "endpoint.json"):
+            server.serve_forever()
+    return 0
+
+
+@contextlib.contextmanager
+def removing(path: Path) -> Iterator[None]:
+    """Remove a file at the end."""
+    try:
+        yield
+    finally:
+        path.unlink(missing_ok=True)
+
+
+def log(text: Any) -> None:
+    """Write a line into the endpoint's log."""
+    print(text, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

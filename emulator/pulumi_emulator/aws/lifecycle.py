@@ -1,0 +1,101 @@
+"""The emulated AWS of one stack as a process: started when it is needed, found again, ended with everything it made."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from pulumi_emulator.aws.plane import node_leftovers, remove_nodes
+from pulumi_emulator.errors import EmulatorError
+from pulumi_emulator.machines import processes
+
+ENDPOINT: Final = "pulumi_emulator.aws.endpoint"  # run as a module of its own, so not imported here
+# Seconds until it answers: importing moto takes 2 s on an idle computer, several times that when other work is going on.
+START_TIMEOUT: Final = 90.0
+ANSWER_TIMEOUT: Final = 5.0
+# The services' own place on the endpoint, which no AWS API uses.
+HEALTH_PATH: Final = "/_emulator/health"
+
+
+def ensure_endpoint(folder: Path, home: Path, report: Callable[[str], None]) -> str:
+    """Return the address of a stack's emulated AWS ("http://127.0.0.1:PORT"), starting it when it does not run.
+
+    `folder` is the stack's folder, `home` the emulator's (for the cache engines' software). A process that was started but
+    does not answer any more is ended first, with the nodes it left: the account is then empty, as after a restart of the computer.
+    EmulatorError when it does not come up.
+    """
+    running = running_endpoint(folder)
+    if running is not None:
+        return running
+    stop_endpoint(folder)
+    report("starting the emulated AWS")
+    log = _folder(folder) / "endpoint.log"
+    process = processes.spawn_detached([sys.executable, "-m", ENDPOINT, str(_folder(folder)), str(home)], log)
+    deadline = time.monotonic() + START_TIMEOUT
+    while True:
+        running = running_endpoint(folder)
+        if running is not None:
+            return running
+        if not processes.alive(process):
+            raise EmulatorError(f"the emulated AWS did not start: {_last_line(log)}")
+        if time.monotonic() > deadline:
+            processes.end([process])
+            raise EmulatorError(f"the emulated AWS did not answer within {START_TIMEOUT:.0f} s: {_last_line(log)}")
+        time.sleep(0.05)
+
+
+def running_endpoint(folder: Path) -> str | None:
+    """Return the address of a stack's emulated AWS when it runs and answers, else None."""
+    try:
+        record = json.loads((_folder(folder) / "endpoint.json").read_text("utf-8"))
+        process = processes.Process(int(record["pid"]), int(record["started"]))
+        address = f"http://127.0.0.1:{int(record['port'])}"
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return address if processes.alive(process) and _answers(address) else None
+
+
+def stop_endpoint(folder: Path) -> None:
+    """End a stack's emulated AWS with its cache nodes, their network and files; nothing happens when there is none."""
+    path = _folder(folder)
+    processes.end(_processes(path))
+    remove_nodes(path)
+    if path.exists():
+        shutil.rmtree(path)
+
+
+def leftovers(folder: Path) -> list[str]:
+    """Name what of a stack's emulated AWS is still on this computer: processes, network, files."""
+    path = _folder(folder)
+    files = [f"folder {path}"] if path.exists() else []
+    return [*(f"process {process.pid}" for process in _processes(path)), *node_leftovers(path), *files]
+
+
+def _folder(stack: Path) -> Path:
+    return stack / "aws"
+
+
+def _processes(path: Path) -> list[processes.Process]:
+    return processes.running_with(["-m", ENDPOINT, str(path)])
+
+
+def _answers(address: str) -> bool:
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with opener.open(address + HEALTH_PATH, timeout=ANSWER_TIMEOUT) as response:
+            return bool(response.status == 200)
+    except (OSError, urllib.error.URLError):
+        return False
+
+
+def _last_line(log: Path) -> str:
+    lines = log.read_text("utf-8", errors="replace").strip().splitlines() if log.exists() else []
+    return f"last line of {log}: {lines[-1]}" if lines else f"see {log} (process {os.getpid()} started it)"

@@ -1,0 +1,67 @@
+"""moto behind a server of this process, with our own services in it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
+from werkzeug.serving import BaseWSGIServer, make_server
+
+from pulumi_emulator.aws.elasticache import failover, service
+from pulumi_emulator.aws.elasticache.account import Account
+from pulumi_emulator.aws.plane import Plane, make_plane
+
+HEALTH = "/_emulator/health"
+
+
+class QuietHandler(MotoRequestHandler):
+    """Logs no requests: their paths and bodies may hold secrets."""
+
+    def log(self, type: str, message: str, *args: Any) -> None:  # noqa: A002 - the name is werkzeug's
+        """Log nothing."""
+
+
+def make_account(folder: Path, home: Path, log: Callable[[str], None]) -> Account:
+    """Return the account of a stack, whose nodes the data plane runs."""
+    account: Account
+
+    def plane() -> Plane:
+        return make_plane(folder, home, lambda *event: failover.told(account, *event), log)
+
+    account = Account(plane, log)
+    return account
+
+
+def make_endpoint(account: Account, address: str) -> BaseWSGIServer:
+    """Return a server, listening on a free port, that answers for this account."""
+    service.install(account)
+    dispatcher = DomainDispatcherApplication(create_backend_app)
+    return make_server(address, 0, Application(account, dispatcher), threaded=True, request_handler=QuietHandler)
+
+
+class Application:
+    """What answers a request: the emulator's own few paths, else moto's dispatcher."""
+
+    def __init__(self, account: Account, dispatcher: DomainDispatcherApplication) -> None:
+        self.account = account
+        self.dispatcher = dispatcher
+
+    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        """Answer one request."""
+        path = environ.get("PATH_INFO", "")
+        if path == HEALTH:
+            return _answer(start_response, 200, {"status": "ready"})
+        if path.startswith("/moto-api"):
+            # moto's page and its reset are no part of AWS.
+            return _answer(start_response, 404, {"error": "not served"})
+        answer: Iterable[bytes] = self.dispatcher(environ, start_response)
+        return answer
+
+
+def _answer(start_response: Callable[..., Any], status: int, body: dict[str, Any]) -> Iterable[bytes]:
+    text = json.dumps(body).encode()
+    start_response(f"{status} emulator", [("Content-Type", "application/json"), ("Content-Length", str(len(text)))])
+    return [text]
