@@ -74,6 +74,11 @@ class Definition:
     query: Query | None = None
     with_replicas: bool = False
 
+    def limit(self, *, by_query: bool) -> float:
+        """Return where the alarm rings, of one node or of a query."""
+        own = None if self.query is None else self.query.threshold
+        return self.threshold if own is None or not by_query else own
+
 
 # Everything but `cpu`, whose metric depends on the node type. A percentage is 0..100, a latency microseconds.
 _TABLE = (
@@ -243,17 +248,17 @@ def _of_group(row: Definition, group_id: str) -> dict[str, Any]:
         raise ValueError(f"the alarm {row.name} has no form for a group whose nodes come and go")
     selected: dict[str, Any] = {
         "id": "m1",
-        "expression": _select(query, group_id),
+        "expression": select(query, group_id),
         "label": query.metric,
         "period": row.period,
         "return_data": query.expression is None,
     }
     queries = [selected] if query.expression is None else [selected, _math(query.expression, row.unit)]
-    threshold = row.threshold if query.threshold is None else query.threshold
+    threshold = row.limit(by_query=True)
     return _rings(row, f"{group_id}-{row.name}", query.comparison or row.comparison, threshold) | {"metric_queries": queries}
 
 
-def _select(query: Query, group_id: str) -> str:
+def select(query: Query, group_id: str) -> str:
     """Write a Metrics Insights query; those with several series need GROUP BY and ORDER BY (Create_Metrics_Insights_Alarm)."""
     schema = _SHARDS if query.over == "shards" else _NODES
     where = f"ReplicationGroupId = '{group_id}'" if query.over == "shards" else f"tag.{GROUP_TAG} = '{group_id}'"

@@ -70,7 +70,7 @@ def check_alarms(settings: AlarmSettings | None, watched: Watched) -> list[tuple
     if isinstance(topics, list | tuple) and len(topics) > MAX_ACTIONS:
         checks.refuse("topic_arns", f"{len(topics)} topics; an alarm tells {MAX_ACTIONS} at most: fan out from one of them")
     if not checks.problems:
-        _check_together(checks, watched, _rows(given, watched))
+        _check_together(checks, watched, wanted_alarms(given, watched))
     return [(f"alarms.{argument}", reason) for argument, reason in checks.problems]
 
 
@@ -117,8 +117,9 @@ def _check_together(checks: Checks, watched: Watched, rows: Sequence[Definition]
         checks.refuse("off", f"{count} alarms; an account has {MAX_ALARMS} a region: {remedy}")
 
 
-def _rows(given: Mapping[str, Any], watched: Watched) -> list[Definition]:
+def wanted_alarms(settings: Mapping[str, Any] | None, watched: Watched) -> list[Definition]:
     """Return the alarms that are wanted, changed as the settings say."""
+    given = settings or {}
     if not given.get("enabled", True):
         return []
     off = given.get("off") or ()
@@ -143,5 +144,5 @@ def make_alarms(
             tags=place.tags,
             opts=place.child(depends_on=[group]),
         )
-        for key, arguments in alarms(watched, _rows(given, watched)).items()
+        for key, arguments in alarms(watched, wanted_alarms(given, watched)).items()
     }
