@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from types import ModuleType
 
-from pulumi_emulator.caches import replication
+from pulumi_emulator.caches import replication, sharding
 from pulumi_emulator.caches.admin import ReplyError
 from pulumi_emulator.caches.group import CACHE_NODE, Group
 from pulumi_emulator.caches.node import Node
@@ -14,11 +14,13 @@ from pulumi_emulator.errors import EmulatorError
 
 def way_of(group: Group) -> ModuleType:
     """Return how this kind of group is formed, promoted and joined."""
-    return replication if not group.spec.cluster else replication
+    return sharding if group.spec.cluster else replication
 
 
 def look(group: Group, zones_down: Collection[str]) -> bool:
     """Look at every node once and do what is due; return whether the group is whole. Under the group's lock."""
+    for shard, old, new in way_of(group).observe(group):
+        _changed(group, shard, old, new)
     for shard in group.spec.shards:
         primary = group.primary(shard)
         if group.hangs_or_died(primary):
@@ -41,11 +43,15 @@ def fail_over(group: Group, shard: str) -> Node | None:
     if chosen is None:
         return None
     promoted: Node = way_of(group).promote(group, shard, chosen)
-    group.primaries[shard] = promoted.spec.node_id
-    message = f"Failover from primary node {old.spec.node_id} to replica node {promoted.spec.node_id} completed"
+    _changed(group, shard, old, promoted)
+    return promoted
+
+
+def _changed(group: Group, shard: str, old: Node, new: Node) -> None:
+    group.primaries[shard] = new.spec.node_id
+    message = f"Failover from primary node {old.spec.node_id} to replica node {new.spec.node_id} completed"
     group.tell("cache-cluster", old.spec.node_id, message)
     group.tell("replication-group", group.spec.group_id, message, "FailoverComplete")
-    return promoted
 
 
 def recover(group: Group, node: Node) -> bool:

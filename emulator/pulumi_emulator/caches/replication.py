@@ -21,7 +21,13 @@ def form(group: Group) -> None:
 def follow(group: Group, replicas: Iterable[Node], primary: Node) -> None:
     """Let nodes follow a primary."""
     for node in replicas:
-        node.ask("REPLICAOF", primary.address, _port(group))
+        node.ask("REPLICAOF", primary.address, group.spec.node_port)
+
+
+def observe(group: Group) -> list[tuple[str, Node, Node]]:
+    """Return shards whose primary changed by itself: never, nobody here would change it."""
+    del group
+    return []
 
 
 def promote(group: Group, shard: str, chosen: Node) -> Node:
@@ -60,12 +66,8 @@ def restore(group: Group, node: Node) -> None:
 def hand_over(group: Group, shard: str, chosen: Node) -> None:
     """Change primary without a loss: the old one stops writing until the new one has everything (FAILOVER)."""
     old = group.primary(shard)
-    old.ask("FAILOVER", "TO", chosen.address, _port(group))
+    old.ask("FAILOVER", "TO", chosen.address, group.spec.node_port)
     wait_until(lambda: chosen.info()["role"] == "master", SYNC_TIMEOUT, f"{chosen.spec.node_id} is primary")
     group.primaries[shard] = chosen.spec.node_id
     follow(group, [node for node in group.replicas(shard) if node not in (old, chosen)], chosen)
     group.wait_linked([old])
-
-
-def _port(group: Group) -> int:
-    return group.spec.tls_port or group.spec.port

@@ -79,6 +79,11 @@ class GroupSpec:
         return self.port if self.plain_port is None else self.port + SECOND_PORT_OFFSET
 
     @property
+    def node_port(self) -> int:
+        """The port that nodes use among themselves."""
+        return self.tls_port or self.port
+
+    @property
     def client_ports(self) -> tuple[int, ...]:
         """The ports that clients use."""
         return tuple(port for port in (self.plain_port, self.tls_port) if port is not None)

@@ -1,0 +1,202 @@
+"""Cluster mode on: shards that own slots, found by clients through any node."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from contextlib import suppress
+from typing import Final
+
+from pulumi_emulator.caches.admin import ReplyError
+from pulumi_emulator.caches.group import Group
+from pulumi_emulator.caches.node import CLUSTER_NODE_TIMEOUT_MS, POLL, SYNC_TIMEOUT, Node, wait_until
+from pulumi_emulator.caches.spec import ranges
+
+BUS_OFFSET: Final = 10000  # the cluster bus listens this far above a node's port (valkey.io/topics/cluster-tutorial)
+GOSSIP_TIMEOUT: Final = 30.0  # seconds until every node knows of every other; about 2 s on an idle machine
+# A shard's own election takes node timeout and a second or two; when it has not come by then, the emulator decides.
+ELECTION_TIMEOUT: Final = 3 * CLUSTER_NODE_TIMEOUT_MS / 1000
+
+
+def form(group: Group) -> None:
+    """Make a cluster of freshly started nodes: each shard's first node is its primary."""
+    spec = group.spec
+    learn_ids(group, group.nodes.values())
+    for epoch, node in enumerate(group.nodes.values(), start=1):
+        node.ask("CLUSTER", "SET-CONFIG-EPOCH", epoch)
+    for shard in spec.shards:
+        group.primaries[shard] = spec.of_shard(shard)[0].node_id
+        take_slots(group.primary(shard), spec.slots[shard])
+    first, *others = group.nodes.values()
+    meet(group, first, others)
+    primaries = set(group.primaries.values())
+    replicas = [node for node_id, node in group.nodes.items() if node_id not in primaries]
+    for node in replicas:
+        wait_until(lambda node=node: replicate(group, node), GOSSIP_TIMEOUT, f"{node.spec.node_id} knows its primary")  # type: ignore[misc]
+    for node_id in primaries:
+        group.nodes[node_id].serving = True
+    group.wait_linked(replicas)
+    wait_agreed(group)
+
+
+def learn_ids(group: Group, nodes: Iterable[Node]) -> None:
+    """Note what fresh nodes call themselves among each other."""
+    for node in nodes:
+        group.cluster_ids[node.spec.node_id] = str(node.ask("CLUSTER", "MYID"))
+
+
+def take_slots(node: Node, slots: str) -> None:
+    """Let a node own slots that nobody owns."""
+    pairs = [part for first_last in ranges(slots) for part in first_last]
+    if pairs:
+        node.ask("CLUSTER", "ADDSLOTSRANGE", *pairs)
+
+
+def meet(group: Group, one: Node, others: Iterable[Node]) -> None:
+    """Introduce nodes to a cluster's member."""
+    port = group.spec.node_port
+    with one.admin() as connection:
+        for node in others:
+            connection("CLUSTER", "MEET", node.address, port, port + BUS_OFFSET)
+
+
+def replicate(group: Group, node: Node) -> bool:
+    """Let a node follow its shard's primary; False while it does not know that one yet."""
+    try:
+        node.ask("CLUSTER", "REPLICATE", group.cluster_ids[group.primaries[node.spec.shard]])
+    except ReplyError as error:
+        if "Unknown node" in str(error) or "not known" in str(error).lower():
+            return False
+        raise
+    return True
+
+
+def wait_agreed(group: Group) -> None:
+    """Wait until every live node knows every other by name and all slots have an owner, the right one."""
+    wait_until(lambda: agreed(group), GOSSIP_TIMEOUT, f"all nodes of {group.spec.group_id} agree about the cluster")
+
+
+def agreed(group: Group) -> bool:
+    """Tell whether all live nodes see one and the same cluster."""
+    live = [node for node in group.nodes.values() if node.alive]
+    wanted = {group.cluster_ids[node.spec.node_id] for node in live}
+    views = set()
+    for node in live:
+        try:
+            rows = rows_of(node)
+        except (OSError, ReplyError):
+            return False
+        if {row.node_id for row in rows if row.named and not row.flags & {"handshake", "noaddr"}} != wanted:
+            return False
+        views.add(frozenset((row.node_id, row.slots, row.primary) for row in rows))
+    return len(views) == 1
+
+
+class Row:
+    """A line of CLUSTER NODES (valkey.io/commands/cluster-nodes)."""
+
+    def __init__(self, line: str) -> None:
+        words = line.split(" ")
+        self.node_id = words[0]
+        self.named = bool(words[1].split(",")[1:2] and words[1].split(",")[1])
+        self.flags = set(words[2].split(",")) - {"myself"}
+        self.primary = words[3]
+        self.slots = ",".join(word for word in words[8:] if not word.startswith("["))
+
+
+def rows_of(node: Node) -> list[Row]:
+    """Return the cluster as one node sees it."""
+    return [Row(line) for line in str(node.ask("CLUSTER", "NODES")).splitlines() if line]
+
+
+def observe(group: Group) -> list[tuple[str, Node, Node]]:
+    """Return shards whose primary the cluster changed by itself: shard, old, new."""
+    changed = []
+    for shard in group.spec.shards:
+        old = group.primary(shard)
+        if old.alive and old.serving and role(old) == "slave":
+            changed += [(shard, old, node) for node in group.replicas(shard) if role(node) == "master"]
+    return changed
+
+
+def promote(group: Group, shard: str, chosen: Node) -> Node:
+    """Wait for the shard's own election; take over with the chosen replica when there can be none, or it does not come."""
+    others = [group.primary(other) for other in group.spec.shards if other != shard]
+    voters = [node for node in others if node.alive]
+    if len(voters) > len(group.spec.shards) // 2:  # a majority of all primaries, the dead one counted
+        deadline = time.monotonic() + ELECTION_TIMEOUT
+        while time.monotonic() < deadline:
+            elected = [node for node in group.replicas(shard) if role(node) == "master"]
+            if elected:
+                return elected[0]
+            time.sleep(POLL)
+    chosen.ask("CLUSTER", "FAILOVER", "TAKEOVER")
+    return chosen
+
+
+def role(node: Node) -> str:
+    """Return "master", "slave", or "" when the node does not answer."""
+    try:
+        return node.info()["role"]
+    except (OSError, ReplyError):
+        return ""
+
+
+def rejoin(group: Group, node: Node) -> bool:
+    """Let a node that came back empty join anew and follow its primary; True once it has the data. Asked again until then."""
+    primary = group.primary(node.spec.shard)
+    if not primary.alive:
+        return False
+    introduce(group, node, primary)
+    state = node.info()
+    if state["role"] != "slave":
+        replicate(group, node)
+        return False
+    if not node.linked() or not agreed(group):
+        return False
+    group.place.site.open(node.address, group.spec.client_ports)
+    return True
+
+
+def introduce(group: Group, node: Node, member: Node) -> None:
+    """Let a fresh node into the cluster in place of the one it was before; clients are let in later."""
+    now = str(node.ask("CLUSTER", "MYID"))
+    before = group.cluster_ids.get(node.spec.node_id)
+    if before != now:
+        group.place.site.shut(node.address, group.spec.client_ports)
+        if before is not None:
+            forget(group, before)
+        group.cluster_ids[node.spec.node_id] = now
+    if len(rows_of(node)) == 1:
+        meet(group, member, [node])
+
+
+def forget(group: Group, cluster_id: str) -> None:
+    """Let every node forget one that is gone for good."""
+    for node in group.nodes.values():
+        if node.alive:
+            # "Unknown node" is as good; a replica that still follows the one that is gone is told again later.
+            with suppress(OSError, ReplyError):
+                node.ask("CLUSTER", "FORGET", cluster_id)
+
+
+def restore(group: Group, node: Node) -> None:
+    """Give a primary that came back empty its slots again: no replica had its data."""
+    others = [other for other in group.nodes.values() if other is not node and other.alive]
+    if others:
+        introduce(group, node, others[0])
+    learn_ids(group, [node])
+    owned = next(row for row in rows_of(node) if row.node_id == group.cluster_ids[node.spec.node_id])
+    if not owned.slots:
+        take_slots(node, group.spec.slots[node.spec.shard])
+        node.ask("CLUSTER", "BUMPEPOCH")
+    group.place.site.open(node.address, group.spec.client_ports)
+
+
+def hand_over(group: Group, shard: str, chosen: Node) -> None:
+    """Change primary without a loss: the old one stops writing until the new one has everything (CLUSTER FAILOVER)."""
+    chosen.ask("CLUSTER", "FAILOVER")
+    wait_until(lambda: role(chosen) == "master", SYNC_TIMEOUT, f"{chosen.spec.node_id} is primary")
+    old = group.primary(shard)
+    group.primaries[shard] = chosen.spec.node_id
+    wait_until(old.linked, SYNC_TIMEOUT, f"{old.spec.node_id} is a replica")
