@@ -13,7 +13,15 @@ from dataclasses import dataclass, field
 
 from redis import exceptions
 
-from .errors import CertificateError, NotExecutedError, NotTheMasterError, OutcomeUnknownError, RefusedError, mark_resent
+from .errors import (
+    CertificateError,
+    NotExecutedError,
+    NotTheMasterError,
+    OutcomeUnknownError,
+    RefusedError,
+    WrongKindError,
+    mark_resent,
+)
 from .policy import FailoverPolicy
 
 # What is tried again. The builtin TimeoutError is socket.timeout and asyncio.TimeoutError; MASTERDOWN comes as RefusedError.
@@ -24,9 +32,12 @@ FINAL_ERRORS = (
     exceptions.AuthorizationError,
     exceptions.MaxConnectionsError,
     CertificateError,
+    WrongKindError,
     NotExecutedError,
     OutcomeUnknownError,
 )
+# The node's own word that it did not execute: MOVED and ASK are MovedError and AskError, which is one.
+REFUSED_ERRORS = (RefusedError, NotTheMasterError, exceptions.BusyLoadingError, exceptions.AskError, exceptions.TryAgainError)
 SHORTEST_WAIT_SECONDS = 0.001  # a socket time-out of 0 means "do not block" or "for ever" to various callees
 SHOWN_CAUSES = 5  # different causes shown by an error; a failover has about three
 
@@ -67,7 +78,7 @@ class Budget:
         self.causes[cause] = self.causes.get(cause, 0) + 1
         if self.deadline is None:
             self.deadline = time.monotonic() + self.policy.budget_seconds
-        refused = isinstance(error, RefusedError | NotTheMasterError | exceptions.BusyLoadingError)
+        refused = isinstance(error, REFUSED_ERRORS)
         if self.sent and not (refused and (self.atomic or self.replies == 0)):
             self.ambiguous = True
         if isinstance(error, FINAL_ERRORS):
@@ -81,6 +92,17 @@ class Budget:
         if self.left() <= SHORTEST_WAIT_SECONDS:
             return self.exhausted()
         return None
+
+    def redirected(self) -> None:
+        """Take note that the node sent the command on without executing it; what others have answered before stands."""
+        self.replies -= 1
+        if self.replies <= 0:
+            self.sent = False
+
+    def note_lost(self, error: Exception) -> None:
+        """Take note that a part of a pipeline got no answer, which redis-py keeps to itself and tries again."""
+        if self.many and not self.atomic and self.sent and not (isinstance(error, REFUSED_ERRORS) and self.replies == 0):
+            self.ambiguous = True
 
     def pause(self) -> float:
         """Seconds to wait before the next attempt: full jitter, bounded, never beyond the budget."""

@@ -77,7 +77,7 @@ class Answers:
         """Note that no time was left to ask `sentinel`."""
         self.causes.append(f"{sentinel[0]}:{sentinel[1]} not asked, no time left")
 
-    def error(self, username: str) -> Exception:
+    def error(self, username: str | None) -> Exception:
         """Build the error of a look-up that found nothing; time heals it unless no Sentinel spoke and one refused us."""
         told = "; ".join(self.causes)
         if isinstance(self.final, CertificateError) and not self.spoke:

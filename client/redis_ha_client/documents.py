@@ -11,12 +11,13 @@ from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
 
 from .errors import DocumentError
-from .policy import FailoverClocks
+from .policy import FailoverClocks, ManagedFailover
 
 VERSION = 1  # of both documents; raised with every change of a schema
-KINDS = ("sentinel",)
+KINDS = ("sentinel", "primary", "cluster")
 
 Document = Mapping[str, Any] | str | bytes
+Address = tuple[str, int]
 
 
 @dataclass(frozen=True)
@@ -24,27 +25,61 @@ class SentinelConnection:
     """A checked `connection` document of kind "sentinel"."""
 
     master_name: str
-    sentinels: tuple[tuple[str, int], ...]
+    sentinels: tuple[Address, ...]
     tls: bool
     clocks: FailoverClocks
+
+
+@dataclass(frozen=True)
+class PrimaryConnection:
+    """A checked `connection` document of kind "primary": a replication group with cluster mode off."""
+
+    primary: Address
+    reader: Address | None
+    tls: bool
+    engine: str
+    clocks: ManagedFailover
+
+
+@dataclass(frozen=True)
+class ClusterConnection:
+    """A checked `connection` document of kind "cluster": a replication group with cluster mode on, or a serverless cache."""
+
+    configuration: Address
+    tls: bool
+    engine: str
+    clocks: ManagedFailover
+
+
+Connection = SentinelConnection | PrimaryConnection | ClusterConnection
+
+
+@dataclass(frozen=True)
+class IamLogin:
+    """Where a user who logs in with a signed token does so."""
+
+    region: str
+    resource: str
+    serverless: bool
 
 
 @dataclass(frozen=True)
 class Credentials:
     """A checked `credentials` document; its repr shows no password."""
 
-    username: str
-    password: str = field(repr=False)
-    sentinel_username: str
-    sentinel_password: str = field(repr=False)
+    username: str | None = None
+    password: str | None = field(default=None, repr=False)
+    sentinel_username: str | None = None
+    sentinel_password: str | None = field(default=None, repr=False)
+    iam: IamLogin | None = None
 
 
-def read_connection(document: Document) -> SentinelConnection:
+def read_connection(document: Document) -> Connection:
     """Check a stack's `connection` output (a mapping or its JSON text) and return it as plain data; else DocumentError."""
     data = _mapping("connection", document)
     _known("connection", data)
     kind = data.get("kind")
-    if kind not in KINDS:
+    if not isinstance(kind, str) or kind not in KINDS:
         said = (
             "has no kind" if kind is None else f"has kind {kind!r}" if isinstance(kind, str) else "has a kind that is no string"
         )
@@ -52,11 +87,64 @@ def read_connection(document: Document) -> SentinelConnection:
             f"connection {said}: this redis_ha_client knows {', '.join(KINDS)}. "
             "Pass the stack's `connection` output, or upgrade redis-ha-client"
         )
-    _check("connection", data, show_values=True)
+    _check("connection", kind, data, show_values=True)
+    if kind == "sentinel":
+        return _sentinel_connection(data)
+    failover = data["failover"]
+    clocks = ManagedFailover(failover["automatic"], failover["multi_az"], int(failover["replicas"]))
+    if kind == "primary":
+        reader = None if data["reader"] is None else _address(data["reader"])
+        return PrimaryConnection(_address(data["primary"]), reader, data["tls"], data["engine"], clocks)
+    return ClusterConnection(_address(data["configuration"]), data["tls"], data["engine"], clocks)
+
+
+def read_sentinel_connection(document: Document) -> SentinelConnection:
+    """Check a `connection` document of kind "sentinel"; one of another kind is a DocumentError as well."""
+    checked = read_connection(document)
+    if not isinstance(checked, SentinelConnection):
+        raise DocumentError(f"connection has kind {_mapping('connection', document)['kind']!r}: this wants kind 'sentinel'")
+    return checked
+
+
+def read_credentials(document: Document, kind: str = "sentinel") -> Credentials:
+    """Check a stack's `credentials` output for a `connection` of `kind` and return it as plain data; else DocumentError."""
+    data = _mapping("credentials", document)
+    _known("credentials", data)
+    try:
+        _check("credentials", kind if kind == "sentinel" else _managed_form(data), data, show_values=False)
+    except DocumentError as error:
+        if kind == "sentinel":
+            raise
+        raise DocumentError(f"{error}. Pass the `credentials` output of the same block as `connection`") from None
+    login = data.get("iam")
+    return Credentials(
+        **{key: data.get(key) for key in ("username", "password", "sentinel_username", "sentinel_password")},
+        iam=None if login is None else IamLogin(login["region"], login["resource"], login["serverless"]),
+    )
+
+
+def kind_of(connection: Connection) -> str:
+    """Return the kind of a checked `connection`."""
+    return {SentinelConnection: "sentinel", PrimaryConnection: "primary", ClusterConnection: "cluster"}[type(connection)]
+
+
+def _managed_form(data: Mapping[str, Any]) -> str:
+    if "iam" in data:
+        return "iam"
+    if "username" in data:
+        return "user"
+    return "none" if set(data) <= {"version"} else "token"
+
+
+def _address(data: Mapping[str, Any]) -> Address:
+    return data["host"], int(data["port"])
+
+
+def _sentinel_connection(data: Mapping[str, Any]) -> SentinelConnection:
     clocks = data["failover"]
     return SentinelConnection(
         master_name=data["master_name"],
-        sentinels=tuple((row["host"], int(row["port"])) for row in data["sentinels"]),
+        sentinels=tuple(_address(row) for row in data["sentinels"]),
         tls=data["tls"],
         clocks=FailoverClocks(
             down_after_seconds=clocks["down_after_ms"] / 1000,
@@ -64,14 +152,6 @@ def read_connection(document: Document) -> SentinelConnection:
             min_replicas_to_write=int(clocks["min_replicas_to_write"]),
         ),
     )
-
-
-def read_credentials(document: Document) -> Credentials:
-    """Check a stack's `credentials` output (a mapping or its JSON text) and return it as plain data; else DocumentError."""
-    data = _mapping("credentials", document)
-    _known("credentials", data)
-    _check("credentials", data, show_values=False)
-    return Credentials(**{key: data[key] for key in ("username", "password", "sentinel_username", "sentinel_password")})
 
 
 def schema(name: str) -> dict[str, Any]:
@@ -82,8 +162,9 @@ def schema(name: str) -> dict[str, Any]:
 
 
 @cache
-def _validator(name: str) -> Draft202012Validator:
-    return Draft202012Validator(schema(name))
+def _validator(name: str, form: str) -> Draft202012Validator:
+    """One form alone: the problems of a `oneOf` would tell of all forms that were not meant."""
+    return Draft202012Validator({"$ref": f"#/$defs/{form}", "$defs": schema(name)["$defs"]})
 
 
 def _mapping(name: str, document: Document) -> Mapping[str, Any]:
@@ -116,12 +197,13 @@ def _known(name: str, data: Mapping[str, Any]) -> None:
         raise DocumentError(f"{name} has version {version}, this redis_ha_client knows version {VERSION}: {remedy}")
 
 
-def _check(name: str, data: Mapping[str, Any], *, show_values: bool) -> None:
+def _check(name: str, form: str, data: Mapping[str, Any], *, show_values: bool) -> None:
     problems = sorted(
-        _validator(name).iter_errors(_plain(data)), key=lambda problem: [str(step) for step in problem.absolute_path]
+        _validator(name, form).iter_errors(_plain(data)), key=lambda problem: [str(step) for step in problem.absolute_path]
     )
     if problems:
-        raise DocumentError("; ".join(_told(name, problem, show_values=show_values) for problem in problems))
+        # jsonschema reports each missing key by itself; _told names them all.
+        raise DocumentError("; ".join(dict.fromkeys(_told(name, problem, show_values=show_values) for problem in problems)))
 
 
 def _plain(value: object) -> object:
@@ -149,6 +231,8 @@ def _told(name: str, problem: ValidationError, *, show_values: bool) -> str:
     texts = {
         "type": f"must be of type {wanted}",
         "const": f"must be {wanted!r}",
+        "enum": f"must be one of {wanted}",
+        "oneOf": "must be null or an object with host and port",
         "minimum": f"must be at least {wanted}",
         "maximum": f"must be at most {wanted}",
         "minLength": "must not be empty",

@@ -6,35 +6,45 @@ from typing import Any
 import redis
 import redis.asyncio
 
+from .aio.cluster import ClusterClient as AsyncClusterClient
 from .aio.nodes import NodePool as AsyncNodePool
+from .documents import ClusterConnection, SentinelConnection, kind_of
 from .errors import DocumentError
 from .policy import (
     HEALTH_CHECK_SECONDS,
     KEEPALIVE_IDLE_SECONDS,
     KEEPALIVE_INTERVAL_SECONDS,
     KEEPALIVE_PROBES,
+    MANAGED_FAILOVER_SECONDS,
     RESP_PROTOCOL,
     FailoverPolicy,
 )
+from .sync.cluster import ClusterClient
 from .sync.nodes import NodePool
 from .wiring import Settings
 
+Client = redis.Redis | redis.asyncio.Redis | redis.RedisCluster | redis.asyncio.RedisCluster
 
-def describe(subject: redis.Redis | redis.asyncio.Redis | FailoverPolicy) -> dict[str, Any]:
+
+def describe(subject: Client | FailoverPolicy) -> dict[str, Any]:
     """Return the effective settings of a client made by `connect` (or of a policy alone) as plain data without secrets.
 
     worst_case_seconds holds sums of time-outs: `command` is the budget, which cuts all others; `attempt` is one look-up, dial
-    and answer if everything is as slow as allowed; `one_failover` and `two_elections` are the servers' clocks. rides_over says
-    whether the budget is as large as they. Raises DocumentError for a client that `connect` did not make.
+    and answer if everything is as slow as allowed; with Sentinels, `one_failover` and `two_elections` are the servers' clocks;
+    with ElastiCache, which publishes none, `one_failover` is the longest that was seen (null: nothing is promoted).
+    rides_over says whether the budget is as large as they. Raises DocumentError for a client that `connect` did not make.
     """
     if isinstance(subject, FailoverPolicy):
         return {"policy": asdict(subject), **_fixed()}
+    if isinstance(subject, ClusterClient | AsyncClusterClient):
+        return _managed(subject.settings)
     pool = getattr(subject, "connection_pool", None)
     if not isinstance(pool, NodePool | AsyncNodePool):
         raise DocumentError(
             "describe() knows FailoverPolicy and clients made by redis_ha_client.connect or redis_ha_client.aio.connect"
         )
-    return _described(pool.settings)
+    is_sentinel = isinstance(pool.settings.connection, SentinelConnection)
+    return _sentinel(pool.settings) if is_sentinel else _managed(pool.settings)
 
 
 def _fixed() -> dict[str, Any]:
@@ -50,8 +60,8 @@ def _fixed() -> dict[str, Any]:
     }
 
 
-def _described(settings: Settings) -> dict[str, Any]:
-    connection, policy = settings.connection, settings.policy
+def _sentinel(settings: Settings) -> dict[str, Any]:
+    connection, policy = settings.of_kind(SentinelConnection), settings.policy
     clocks = connection.clocks
     named = 1 if settings.client_name else 0
     # One wait each: connect, HELLO, CLIENT SETNAME if named, and the answer; TLS adds a handshake of one connect wait.
@@ -82,3 +92,49 @@ def _described(settings: Settings) -> dict[str, Any]:
         },
         **_fixed(),
     }
+
+
+def _managed(settings: Settings) -> dict[str, Any]:
+    connection, policy = settings.connection, settings.policy
+    if isinstance(connection, SentinelConnection):
+        raise TypeError("a Sentinel topology is described by _sentinel")
+    promotes = connection.clocks.promotes
+    endpoints = (
+        {"configuration": connection.configuration}
+        if isinstance(connection, ClusterConnection)
+        else {"primary": connection.primary, "reader": connection.reader}
+    )
+    # One wait each: connect, HELLO, CLIENT SETNAME, SELECT, READONLY (a cluster's reader); TLS adds a handshake.
+    extra = (settings.client_name is not None, connection.tls, bool(settings.database), settings.reader)
+    dial = (2 + sum(extra)) * policy.connect_seconds
+    # A lost node's dial, then the layout from the configuration endpoint (dial and CLUSTER SLOTS), then the node that serves.
+    dials = 3 * dial + policy.connect_seconds if isinstance(connection, ClusterConnection) else dial
+    budget = policy.budget_seconds
+    return {
+        "kind": kind_of(connection),
+        "endpoints": {name: f"{address[0]}:{address[1]}" if address else None for name, address in endpoints.items()},
+        "reader": settings.reader,
+        "engine": connection.engine,
+        "tls": connection.tls,
+        "login": _login(settings),
+        "pool_size": settings.pool_size,
+        "database": settings.database,
+        "policy": asdict(policy),
+        "failover": asdict(connection.clocks),
+        "worst_case_seconds": {
+            "command": budget,
+            "attempt": min(dials + policy.read_seconds, budget),
+            "one_failover": MANAGED_FAILOVER_SECONDS if promotes else None,
+        },
+        "rides_over": {"one_failover": promotes and budget >= MANAGED_FAILOVER_SECONDS},
+        **_fixed(),
+    }
+
+
+def _login(settings: Settings) -> str:
+    credentials = settings.credentials
+    if credentials.iam is not None:
+        return "iam"
+    if credentials.username is not None:
+        return "user"
+    return "none" if credentials.password is None else "token"

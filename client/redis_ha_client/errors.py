@@ -11,7 +11,8 @@ Outcome = Literal["failed", "unknown"]
 # First words of replies by which a node says "I did not execute this; another node, or I in a moment, will".
 # redis/redis src/server.c processCommand (READONLY, MASTERDOWN, NOREPLICAS) and src/blocked.c (UNBLOCKED: a waiting BLPOP is
 # sent away when the master is demoted). LOADING arrives as redis.exceptions.BusyLoadingError and needs no row.
-REFUSALS = ("READONLY", "MASTERDOWN", "NOREPLICAS", "UNBLOCKED")
+# CLUSTERDOWN: src/cluster.c getNodeByQuery, the shard has no primary at the moment.
+REFUSALS = ("READONLY", "MASTERDOWN", "NOREPLICAS", "UNBLOCKED", "CLUSTERDOWN")
 # redis/redis src/multi.c execCommandAbort: the EXEC itself was refused, and with it the whole transaction.
 _ABORT_PREFIX = "Transaction discarded because of: "
 
@@ -32,6 +33,10 @@ class NotTheMasterError(exceptions.ConnectionError):
     """The node that a Sentinel named says by ROLE that it is no master; raised inside the retry only."""
 
 
+class WrongKindError(exceptions.ConnectionError):
+    """The node is of another kind than `connection.kind` says (cluster mode on or off); told at once, nothing was executed."""
+
+
 class CertificateError(exceptions.ConnectionError):
     """A server's certificate is not accepted; time does not heal it, so it is told at once. Nothing was sent."""
 
@@ -44,6 +49,7 @@ _CERTAINLY_NOT_EXECUTED = (
     NotExecutedError,
     RefusedError,
     NotTheMasterError,
+    WrongKindError,
     CertificateError,
     MasterNotFoundError,
     SlaveNotFoundError,
@@ -100,6 +106,19 @@ def certificate_refused(address: str, error: exceptions.ConnectionError) -> Cert
     return CertificateError(
         f"the certificate of {address} is not accepted ({reason.verify_message}): "
         "tls_ca_file must hold the CA that signed it, and the certificate must name this very address (subjectAltName)"
+    )
+
+
+def wrong_kind(address: str, kind: str) -> WrongKindError:
+    """Build the error of a `connection` of `kind` whose endpoint belongs to the other mode."""
+    if kind == "primary":
+        return WrongKindError(
+            f"{address} is a node in cluster mode, but connection.kind is 'primary': a client without cluster mode reaches one "
+            "shard's keys only. Pass the stack's own `connection` output (kind 'cluster', the configuration endpoint)"
+        )
+    return WrongKindError(
+        f"{address} is a node without cluster mode, but connection.kind is 'cluster': it has no configuration endpoint and no "
+        "slots. Pass the stack's own `connection` output (kind 'primary', the primary and reader endpoints)"
     )
 
 

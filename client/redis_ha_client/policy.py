@@ -24,6 +24,37 @@ HEALTH_CHECK_SECONDS = 15
 RESP_PROTOCOL = 3  # HELLO 3 AUTH: one round trip to authenticate; redis-py keeps the RESP2 shapes of replies (legacy_responses)
 
 
+# ElastiCache publishes no seconds for a failover: docs.aws.amazon.com/AmazonElastiCache AutoFailover says "typically a few
+# seconds" until writes resume, aws-samples/fis-template-library expects 30 s, redis/ioredis' README has seen about a minute.
+MANAGED_FAILOVER_SECONDS = 60.0
+# Without a replica to promote there is nothing to wait for: a new node is made in minutes (same AWS page). Ride over a blip.
+NO_FAILOVER_SECONDS = 10.0
+# The reader endpoint spreads connections, not requests (DNS round robin, same AWS pages): an old connection would stay with one
+# replica for ever, also after others came. Renewed after this time, less up to a fifth so that a fleet does not do so at once.
+READER_AGE_SECONDS = 60.0
+# ElastiCache cuts a connection that logged in by IAM after 12 h (docs.aws.amazon.com/AmazonElastiCache auth-iam).
+IAM_AGE_SECONDS = 11 * 3600.0
+AGE_JITTER = 0.2
+
+
+@dataclass(frozen=True)
+class ManagedFailover:
+    """What ElastiCache does about a lost primary, from `connection["failover"]`; it publishes no clocks."""
+
+    automatic: bool
+    multi_az: bool
+    replicas: int
+
+    @property
+    def promotes(self) -> bool:
+        """Whether a replica takes a lost primary's place by itself."""
+        return self.automatic and self.replicas > 0
+
+    def default_budget_seconds(self) -> float:
+        """Return the budget of a command that nobody set."""
+        return MANAGED_FAILOVER_SECONDS if self.promotes else NO_FAILOVER_SECONDS
+
+
 @dataclass(frozen=True)
 class FailoverClocks:
     """The clocks of the servers, from `connection["failover"]`, in seconds."""
@@ -38,6 +69,10 @@ class FailoverClocks:
         attach = REPLICA_ATTACH_SECONDS if self.min_replicas_to_write else 0.0
         return self.down_after_seconds + SENTINEL_PING_SECONDS + election + attach
 
+    def default_budget_seconds(self) -> float:
+        """Return the budget of a command that nobody set."""
+        return self.one_failover_seconds()
+
     def two_elections_seconds(self) -> float:
         """Return the same if the first election fails: Sentinels wait twice the failover-timeout before they try again."""
         return self.one_failover_seconds() + FAILED_ELECTION_PAUSE * self.failover_timeout_seconds
@@ -49,7 +84,8 @@ class FailoverPolicy:
 
     total_seconds: the budget of ONE command, everything included: waiting for a pool slot, asking Sentinels, connecting, every
         attempt and every pause. Default None: computed from the stack's clocks so that one failover fits
-        (down-after + 1 s ping + up to 10 s election + 5 s until a replica has attached). A blocking command (BLPOP ...) gets
+        (down-after + 1 s ping + up to 10 s election + 5 s until a replica has attached; ElastiCache publishes no clocks: 60 s,
+        and 10 s where no replica can be promoted). A blocking command (BLPOP ...) gets
         its own waiting time on top. Smaller values are allowed: the command then fails in a failover, and `describe` says so.
     connect_seconds: longest wait for one TCP/TLS connect, and for each answer of the handshake.
     read_seconds: longest silence while waiting for an answer. A healthy but slow command (a big Lua script) must stay below it.
@@ -79,9 +115,9 @@ class FailoverPolicy:
             elif isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < float("inf"):
                 raise DocumentError(f"FailoverPolicy.{field.name} is {value!r}: must be a number of seconds above 0")
 
-    def for_clocks(self, clocks: FailoverClocks) -> "FailoverPolicy":
+    def for_clocks(self, clocks: FailoverClocks | ManagedFailover) -> "FailoverPolicy":
         """Return the policy with a computed total_seconds where none was given."""
-        return self if self.total_seconds is not None else replace(self, total_seconds=clocks.one_failover_seconds())
+        return self if self.total_seconds is not None else replace(self, total_seconds=clocks.default_budget_seconds())
 
     @property
     def budget_seconds(self) -> float:

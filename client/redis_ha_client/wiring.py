@@ -1,15 +1,17 @@
 """What the sync and the asyncio client tell redis-py alike: every setting that matters, none is left to a default."""
 
 import socket
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+import redis
 from redis import exceptions
 from redis.maint_notifications import MaintNotificationsConfig
 
-from .documents import Credentials, Document, SentinelConnection, read_connection, read_credentials
+from .documents import Connection, Credentials, Document, PrimaryConnection, kind_of, read_connection, read_credentials
 from .errors import DocumentError
+from .iam import SignedLogin
 from .policy import (
     HEALTH_CHECK_SECONDS,
     KEEPALIVE_IDLE_SECONDS,
@@ -21,12 +23,14 @@ from .policy import (
 
 DEFAULT_POOL_SIZE = 50  # redis-py's own default of a blocking pool; set it to the peak of concurrent commands
 
+OneKind = TypeVar("OneKind")
+
 
 @dataclass(frozen=True)
 class Settings:
     """Everything that `connect` was told, checked."""
 
-    connection: SentinelConnection
+    connection: Connection
     credentials: Credentials
     policy: FailoverPolicy
     pool_size: int
@@ -34,19 +38,44 @@ class Settings:
     decode_responses: bool
     client_name: str | None
     tls_ca_file: str | None
+    reader: bool = False
+    login: redis.CredentialProvider | None = field(default=None, repr=False)
+
+    def of_kind(self, kind: type[OneKind]) -> OneKind:
+        """Return the connection, which is of this kind."""
+        if not isinstance(self.connection, kind):
+            raise TypeError(f"connection is {type(self.connection).__name__}, not {kind.__name__}")
+        return self.connection
 
     def node_arguments(self) -> dict[str, Any]:
         """Return redis-py's connection arguments for data nodes."""
         return {
             **_common(self),
-            "username": self.credentials.username,
-            "password": self.credentials.password,
+            **self._login(),
             "db": self.database,
             "decode_responses": self.decode_responses,
             "socket_timeout": self.policy.read_seconds,
             "socket_connect_timeout": self.policy.connect_seconds,
             "health_check_interval": HEALTH_CHECK_SECONDS,
         }
+
+    def cluster_arguments(self) -> dict[str, Any]:
+        """Return what redis-py's cluster client reads itself; its nodes get node_arguments()."""
+        return {
+            "decode_responses": self.decode_responses,
+            "protocol": RESP_PROTOCOL,
+            "maint_notifications_config": MaintNotificationsConfig(enabled=False),
+        }
+
+    @property
+    def login_name(self) -> str | None:
+        """Who logs in, for errors."""
+        return self.credentials.username
+
+    def _login(self) -> dict[str, Any]:
+        if self.login is not None:
+            return {"credential_provider": self.login}
+        return {"username": self.credentials.username, "password": self.credentials.password}
 
     def sentinel_arguments(self) -> dict[str, Any]:
         """Return redis-py's connection arguments for Sentinels: redis-py hands on none of the data nodes' by itself."""
@@ -59,7 +88,7 @@ class Settings:
         }
 
 
-def read_settings(
+def read_settings(  # noqa: PLR0913 - as connect
     connection: Document,
     credentials: Document,
     policy: FailoverPolicy | None,
@@ -69,11 +98,15 @@ def read_settings(
     decode_responses: bool,
     client_name: str | None,
     tls_ca_file: str | Path | None,
+    reader: bool,
 ) -> Settings:
     """Check every argument of `connect` before anything is touched."""
     checked = read_connection(connection)
+    kind = kind_of(checked)
+    logins = read_credentials(credentials, kind)
     _whole("pool_size", pool_size, 1)
     _whole("database", database, 0)
+    _suits(kind, checked, logins, database=database, reader=reader)
     if tls_ca_file is not None:
         if not checked.tls:
             raise DocumentError("tls_ca_file is given, but connection.tls is false: leave it out")
@@ -81,14 +114,30 @@ def read_settings(
             raise DocumentError(f"tls_ca_file {str(tls_ca_file)!r} is no file: give the path of the CA certificate (PEM)")
     return Settings(
         connection=checked,
-        credentials=read_credentials(credentials),
+        credentials=logins,
         policy=(policy or FailoverPolicy()).for_clocks(checked.clocks),
         pool_size=pool_size,
         database=database,
         decode_responses=decode_responses,
         client_name=client_name,
         tls_ca_file=None if tls_ca_file is None else str(tls_ca_file),
+        reader=reader,
+        login=None if logins.iam is None or logins.username is None else SignedLogin(logins.username, logins.iam),
     )
+
+
+def _suits(kind: str, connection: Connection, credentials: Credentials, *, database: int, reader: bool) -> None:
+    """Refuse what is right by itself and makes no sense together."""
+    if not isinstance(reader, bool):
+        raise DocumentError(f"reader is {reader!r}: must be True or False")
+    if reader and kind == "sentinel":
+        raise DocumentError("reader=True, but connection.kind is 'sentinel', which has no reader endpoint: leave it out")
+    if reader and isinstance(connection, PrimaryConnection) and connection.reader is None:
+        raise DocumentError("reader=True, but connection.reader is null (the group has no replica): leave it out")
+    if database and kind == "cluster":
+        raise DocumentError(f"database is {database}, but cluster mode has database 0 only: leave it out")
+    if credentials.iam is not None and not connection.tls:
+        raise DocumentError("credentials.iam is given, but connection.tls is false: AWS takes IAM logins over TLS only")
 
 
 def command_name(args: tuple[Any, ...]) -> str:
@@ -102,11 +151,15 @@ def pipeline_name(count: int, *, atomic: bool) -> str:
     return f"{'transaction' if atomic else 'pipeline'} of {count} commands"
 
 
+class PoolBusyError(exceptions.ConnectionError):
+    """No connection became free in time."""
+
+
 def busy_pool(size: int, error: exceptions.ConnectionError) -> exceptions.ConnectionError:
     """Say what to do about a pool without a free connection; any other error comes back as it is."""
     if str(error) != "No connection available.":
         return error
-    return exceptions.ConnectionError(
+    return PoolBusyError(
         f"all {size} connections of this client are in use: raise pool_size to the peak of concurrent commands"
     )
 

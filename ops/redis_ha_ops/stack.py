@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from redis_ha_client import DocumentError
-from redis_ha_client.documents import read_connection, read_credentials
+from redis_ha_client.documents import read_credentials, read_sentinel_connection
 
 from .emulator import emulator_command
 from .errors import OpsError
@@ -115,7 +115,7 @@ def stack_of(name: str, outputs: Mapping[str, Any], *, emulated: bool) -> Stack:
             f"(is `redis-ha:{BLOCK}` set in Pulumi.{name}.yaml, and is the stack up?)"
         )
     try:
-        connection = read_connection(documents["connection"] or {})
+        connection = read_sentinel_connection(documents["connection"] or {})
         read_credentials(documents["credentials"] or {})
     except DocumentError as error:
         raise OpsError(f"stack {name}: {error}") from None

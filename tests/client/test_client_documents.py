@@ -53,7 +53,10 @@ def test_a_mapping_and_its_json_text_are_taken_alike(read: Any) -> None:
 
 
 def test_a_hosted_callers_float_port_is_a_port() -> None:
-    assert documents.read_connection(changed(CONNECTION, "sentinels.0.port", 26379.0)).sentinels[0] == ("10.20.0.5", 26379)
+    assert documents.read_sentinel_connection(changed(CONNECTION, "sentinels.0.port", 26379.0)).sentinels[0] == (
+        "10.20.0.5",
+        26379,
+    )
 
 
 @pytest.mark.parametrize(
@@ -62,7 +65,8 @@ def test_a_hosted_callers_float_port_is_a_port() -> None:
         ("version", 2, "connection has version 2, this redis_ha_client knows version 1: upgrade redis-ha-client"),
         ("version", ..., "connection has no usable version"),
         ("version", True, "connection has no usable version"),
-        ("kind", "cluster", "connection has kind 'cluster': this redis_ha_client knows sentinel"),
+        ("kind", "tree", "connection has kind 'tree': this redis_ha_client knows sentinel, primary, cluster"),
+        ("kind", ["primary"], "connection has a kind that is no string"),
         ("kind", ..., "connection has no kind"),
         ("master_name", ..., "connection lacks master_name"),
         ("master_name", "two words", "connection.master_name is 'two words': must match"),

@@ -44,8 +44,9 @@ def connected(topology: RedisProcesses, **arguments: Any) -> Iterator[Any]:
         client.close()
 
 
-def has_every_slot(client: redis.Redis) -> bool:
+def has_every_slot(client: redis.Redis | redis.RedisCluster) -> bool:
     """Tell whether every slot of the pool is back in its queue, as a connection or as the permission to make one."""
+    assert isinstance(client, redis.Redis)
     pool: Any = client.connection_pool
     return bool(pool.pool.qsize() == pool.max_connections)
 
@@ -81,7 +82,7 @@ def test_writes_and_reads(topology: RedisProcesses) -> None:
 
 def test_asyncio_writes_and_reads(topology: RedisProcesses) -> None:
     async def use() -> None:
-        client = aio.connect(topology.connection, topology.credentials, policy=POLICY, decode_responses=True)
+        client: Any = aio.connect(topology.connection, topology.credentials, policy=POLICY, decode_responses=True)
         async with client:
             assert await client.set("name", "value") is True
             assert await client.get("name") == "value"
@@ -168,7 +169,7 @@ def streaming(topology: RedisProcesses, client: redis.Redis) -> Iterator[list[St
     streams = [Stream() for _ in range(6)]
 
     async def tasks() -> None:
-        async_client = aio.connect(topology.connection, topology.credentials, policy=POLICY, pool_size=3)
+        async_client: Any = aio.connect(topology.connection, topology.credentials, policy=POLICY, pool_size=3)
         async with async_client:
             # return_exceptions: the client is closed when all tasks ended, not when the first one failed.
             ended = await asyncio.gather(

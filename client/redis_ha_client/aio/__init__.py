@@ -3,15 +3,18 @@
 from pathlib import Path
 
 import redis.asyncio as redis
+from redis.asyncio.cluster import RedisCluster
 
+from redis_ha_client.aio.cluster import ClusterClient
+from redis_ha_client.aio.endpoint import EndpointPool
 from redis_ha_client.aio.nodes import NodeClient
 from redis_ha_client.aio.sentinel import MasterPool
-from redis_ha_client.documents import Document
+from redis_ha_client.documents import ClusterConnection, Document, SentinelConnection
 from redis_ha_client.policy import FailoverPolicy
 from redis_ha_client.wiring import DEFAULT_POOL_SIZE, read_settings
 
 
-def connect(
+def connect(  # noqa: PLR0913 - each is a setting of its own
     connection: Document,
     credentials: Document,
     *,
@@ -21,7 +24,8 @@ def connect(
     decode_responses: bool = False,
     client_name: str | None = None,
     tls_ca_file: str | Path | None = None,
-) -> redis.Redis:
+    reader: bool = False,
+) -> redis.Redis | RedisCluster:
     """Return a redis.asyncio client that writes to a stack's master and rides over its failovers.
 
     Arguments and errors as of `redis_ha_client.connect`. It is no coroutine: nothing is dialled before the first command. Make
@@ -37,5 +41,10 @@ def connect(
         decode_responses=decode_responses,
         client_name=client_name,
         tls_ca_file=tls_ca_file,
+        reader=reader,
     )
-    return NodeClient.from_pool(MasterPool(settings))
+    if isinstance(settings.connection, ClusterConnection):
+        return ClusterClient(settings)
+    return NodeClient.from_pool(
+        MasterPool(settings) if isinstance(settings.connection, SentinelConnection) else EndpointPool(settings)
+    )

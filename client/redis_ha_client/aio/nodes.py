@@ -4,6 +4,8 @@
 # redis-py has no annotations on most of the methods that are called here.
 
 import asyncio
+import random
+import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -15,14 +17,15 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
 from redis_ha_client.blocking import block_seconds
-from redis_ha_client.budget import RETRIED_ERRORS, attempt, bounded, command_budget, current_budget
+from redis_ha_client.budget import RETRIED_ERRORS, Budget, attempt, bounded, command_budget, current_budget
 from redis_ha_client.errors import (
     OutcomeUnknownError,
+    RefusedError,
     certificate_refused,
     login_refused,
     refusal_of,
 )
-from redis_ha_client.policy import FailoverPolicy
+from redis_ha_client.policy import AGE_JITTER, FailoverPolicy
 from redis_ha_client.wiring import Settings, busy_pool, command_name, pipeline_name
 
 
@@ -129,13 +132,22 @@ class BudgetedTLS(Budgeted, SSLConnection):
 
 
 class NodeConnection(Budgeted):
-    """A connection to a data node: what may have been executed is noted, refusals become errors that are tried again."""
+    """A connection to a data node: what may have been executed is noted, refusals become errors that are tried again.
+
+    age_seconds: renewed at the first use after this time (less up to a fifth); default: kept as long as it works.
+    """
+
+    def __init__(self, *, age_seconds: float | None = None, **kwargs: Any) -> None:
+        self.age_seconds = age_seconds
+        self._renewed_at = float("inf")
+        self.greeting: dict[Any, Any] = {}  # the node's answer to HELLO
+        super().__init__(**kwargs)
 
     @property
     def socket_timeout(self) -> float:
         """Longest silence to accept now: a blocking command's own waiting time comes on top."""
-        budget = current_budget()
-        if self._greeting or budget is None:
+        budget = self.counted_budget()
+        if budget is None:
             return bounded(self._connect_seconds if self._greeting else self._read_seconds)
         return bounded((self._read_seconds or 0.0) + budget.block_seconds)
 
@@ -143,12 +155,35 @@ class NodeConnection(Budgeted):
     def socket_timeout(self, seconds: float | None) -> None:
         self._read_seconds = seconds
 
+    def counted_budget(self) -> Budget | None:
+        """Return the running command's budget; None in a handshake, which tells nothing about the command."""
+        return None if self._greeting else current_budget()
+
+    @property
+    def too_old(self) -> bool:
+        """Whether the next use should dial anew."""
+        return self.is_connected and time.monotonic() > self._renewed_at
+
     async def on_connect_check_health(self, check_health: bool = True) -> None:
         """Log in, with an error that says where and as whom."""
         try:
             await super().on_connect_check_health(check_health)
         except (exceptions.AuthenticationError, exceptions.AuthorizationError) as error:
-            raise login_refused(f"{self.host}:{self.port}", self.username, error) from error
+            raise login_refused(f"{self.host}:{self.port}", self.login_name, error) from error
+        if self.age_seconds is not None:
+            self._renewed_at = time.monotonic() + random.uniform(1 - AGE_JITTER, 1) * self.age_seconds  # noqa: S311 - jitter
+
+    @property
+    def login_name(self) -> str | None:
+        """Who logs in, for errors."""
+        return self.username or getattr(self.credential_provider, "username", None)
+
+    def refusal_of(self, error: exceptions.ResponseError) -> RefusedError | None:
+        """Return what an error reply refuses to do now; None for a reply that is the caller's to judge."""
+        return refusal_of(error)
+
+    def refused(self) -> None:
+        """Take note that the node executes no (write) command now; the connection is closed next."""
 
     async def _send_ping(self) -> None:
         self._greeting = True
@@ -163,8 +198,8 @@ class NodeConnection(Budgeted):
             await self.connect_check_health(check_health=False)
         if check_health:
             await self.check_health()
-        budget = current_budget()
-        if budget is not None and not self._greeting:
+        budget = self.counted_budget()
+        if budget is not None:
             # A stream hands over to the kernel when it likes: from here on nobody knows what was sent.
             budget.sent = True
         await super().send_packed_command(command, check_health=False)
@@ -186,18 +221,21 @@ class NodeConnection(Budgeted):
                 push_request=push_request,
             )
         except exceptions.ResponseError as error:
-            refusal = None if self._greeting else refusal_of(error)
+            refusal = None if self._greeting else self.refusal_of(error)
             if refusal is None:
                 self._count_reply()
                 raise
+            self.refused()
             await self.disconnect(nowait=True)  # the next dial looks for the right node anew
             raise refusal from error
+        if self._greeting and isinstance(reply, dict):
+            self.greeting = reply  # redis-py keeps it in the sync client only
         self._count_reply()
         return reply
 
     def _count_reply(self) -> None:
-        budget = current_budget()
-        if budget is not None and not self._greeting:
+        budget = self.counted_budget()
+        if budget is not None:
             budget.replies += 1
 
 

@@ -3,15 +3,18 @@
 from pathlib import Path
 
 import redis
+from redis.cluster import RedisCluster
 
-from redis_ha_client.documents import Document
+from redis_ha_client.documents import ClusterConnection, Document, SentinelConnection
 from redis_ha_client.policy import FailoverPolicy
+from redis_ha_client.sync.cluster import connect_cluster
+from redis_ha_client.sync.endpoint import EndpointPool
 from redis_ha_client.sync.nodes import NodeClient
 from redis_ha_client.sync.sentinel import MasterPool
 from redis_ha_client.wiring import DEFAULT_POOL_SIZE, read_settings
 
 
-def connect(
+def connect(  # noqa: PLR0913 - each is a setting of its own
     connection: Document,
     credentials: Document,
     *,
@@ -21,7 +24,8 @@ def connect(
     decode_responses: bool = False,
     client_name: str | None = None,
     tls_ca_file: str | Path | None = None,
-) -> redis.Redis:
+    reader: bool = False,
+) -> redis.Redis | RedisCluster:
     """Return a redis-py client that writes to a stack's master and rides over its failovers.
 
     Nothing is dialled before the first command. Make one client a process and share it among threads; `close()` it at the
@@ -44,6 +48,10 @@ def connect(
         decode_responses=decode_responses,
         client_name=client_name,
         tls_ca_file=tls_ca_file,
+        reader=reader,
     )
-    client: redis.Redis = NodeClient.from_pool(MasterPool(settings))
+    if isinstance(settings.connection, ClusterConnection):
+        return connect_cluster(settings)
+    pool = MasterPool(settings) if isinstance(settings.connection, SentinelConnection) else EndpointPool(settings)
+    client: redis.Redis = NodeClient.from_pool(pool)
     return client

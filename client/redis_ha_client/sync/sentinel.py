@@ -13,6 +13,7 @@ from redis.retry import Retry
 
 from redis_ha_client.budget import RETRIED_ERRORS, SHORTEST_WAIT_SECONDS, current_budget
 from redis_ha_client.discovery import Address, Answers, SentinelOrder, parse_address, role_of
+from redis_ha_client.documents import SentinelConnection
 from redis_ha_client.errors import NotTheMasterError, role_forbidden
 from redis_ha_client.sync.nodes import Budgeted, BudgetedTLS, NodeConnection, NodePool
 from redis_ha_client.wiring import Settings
@@ -66,14 +67,15 @@ class MasterFinder:
     """Asks the Sentinels who the master is; owns the connections to them."""
 
     def __init__(self, settings: Settings) -> None:
-        self.master_name = settings.connection.master_name
+        connection = settings.of_kind(SentinelConnection)
+        self.master_name = connection.master_name
         self.username = settings.credentials.sentinel_username
-        self.order = SentinelOrder(settings.connection.sentinels)
+        self.order = SentinelOrder(connection.sentinels)
         self.address: Address | None = None
         self._clients: dict[Address, redis.Redis] = {}
-        for host, port in settings.connection.sentinels:
+        for host, port in connection.sentinels:
             pool = ConnectionPool(
-                connection_class=BudgetedTLS if settings.connection.tls else Budgeted,
+                connection_class=BudgetedTLS if connection.tls else Budgeted,
                 host=host,
                 port=port,
                 # Not redis-py's ten: a Sentinel that does not answer is passed over, the next one is asked.

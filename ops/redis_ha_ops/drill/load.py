@@ -18,7 +18,7 @@ from redis.exceptions import RedisError
 
 import redis_ha_client
 from redis_ha_client import FailoverPolicy
-from redis_ha_client.documents import read_connection
+from redis_ha_client.documents import read_sentinel_connection
 from redis_ha_ops.stack import Stack
 
 from .ledger import Operation
@@ -97,7 +97,7 @@ class Load:
         self.probe_client = redis_ha_client.connect(
             stack.connection, stack.credentials, policy=PROBE_POLICY, pool_size=workers, client_name="redis-ha-drill-probe"
         )
-        self.application_policy = FailoverPolicy().for_clocks(read_connection(stack.connection).clocks)
+        self.application_policy = FailoverPolicy().for_clocks(read_sentinel_connection(stack.connection).clocks)
         self.application_client = redis_ha_client.connect(
             stack.connection, stack.credentials, policy=self.application_policy, client_name="redis-ha-drill-application"
         )
@@ -175,7 +175,7 @@ def _name_of(error: BaseException) -> str:
     return type(error).__name__ + (f" ({type(cause).__name__})" if cause is not None else "")
 
 
-def read_back(client: redis.Redis, writer: Writer, operations: Sequence[Operation]) -> dict[int, bool]:
+def read_back(client: redis.Redis | redis.RedisCluster, writer: Writer, operations: Sequence[Operation]) -> dict[int, bool]:
     """Ask the master which of the keys it holds, with the value that was written."""
     present: dict[int, bool] = {}
     for at in range(0, len(operations), READ_AT_ONCE):
@@ -185,7 +185,7 @@ def read_back(client: redis.Redis, writer: Writer, operations: Sequence[Operatio
     return present
 
 
-def clean_up(client: redis.Redis, writer: Writer, operations: Sequence[Operation]) -> None:
+def clean_up(client: redis.Redis | redis.RedisCluster, writer: Writer, operations: Sequence[Operation]) -> None:
     """Delete the keys; those that stay end by their time to live."""
     with contextlib.suppress(RedisError, OSError):
         for at in range(0, len(operations), READ_AT_ONCE):

@@ -16,7 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from redis_ha_client import FailoverPolicy
-from redis_ha_client.documents import read_connection
+from redis_ha_client.documents import read_sentinel_connection
 from redis_ha_ops.drawing import as_json
 from redis_ha_ops.errors import OpsError
 from redis_ha_ops.status import Look
@@ -113,7 +113,7 @@ def detection(events: list[Event], cut: float | None) -> dict[str, float | None]
 
 def limits(record: Record) -> list[str]:
     """Say what this report does not prove."""
-    clocks = read_connection(record.stack.connection).clocks
+    clocks = read_sentinel_connection(record.stack.connection).clocks
     master = next((node for node in record.before.topology.data if node.slot.name == record.victim), None)
     lag = master.settings.get("min-replicas-max-lag", "?") if master else "?"
     needed = clocks.min_replicas_to_write
@@ -141,7 +141,7 @@ def limits(record: Record) -> list[str]:
 
 def _writer(name: str, record: Record, seen: ledger.Outage | None) -> dict[str, Any]:
     operations = record.operations[name]
-    clocks = read_connection(record.stack.connection).clocks
+    clocks = read_sentinel_connection(record.stack.connection).clocks
     policy = PROBE_POLICY if name == PROBE else FailoverPolicy().for_clocks(clocks)
     return {
         "rate": record.plan.rate if name == PROBE else APPLICATION_RATE,

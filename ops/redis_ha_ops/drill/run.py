@@ -14,7 +14,7 @@ from typing import Protocol
 from redis.exceptions import RedisError
 
 import redis_ha_client
-from redis_ha_client.documents import read_connection
+from redis_ha_client.documents import read_sentinel_connection
 from redis_ha_ops.asking import Dial
 from redis_ha_ops.errors import OpsError
 from redis_ha_ops.stack import Stack
@@ -63,7 +63,7 @@ class Plan:
 
     def recovery_limit(self, stack: Stack) -> float:
         """Longest wait for recovery: two elections by the stack's own clocks, and never less than was asked for."""
-        return max(self.seconds, read_connection(stack.connection).clocks.two_elections_seconds())
+        return max(self.seconds, read_sentinel_connection(stack.connection).clocks.two_elections_seconds())
 
 
 class InterruptedDrillError(Exception):

@@ -1,0 +1,78 @@
+"""The asyncio client of a primary or reader endpoint: a name that follows a failover, looked up anew at every dial."""
+
+# mypy: disable-error-code="no-untyped-call"
+# redis-py has no annotations on most of the methods that are called here.
+
+from typing import Any
+
+from redis import exceptions
+from redis.asyncio.connection import SSLConnection
+
+from redis_ha_client.aio.nodes import NodeConnection, NodePool
+from redis_ha_client.documents import PrimaryConnection
+from redis_ha_client.endpoint import Endpoint, check_greeting
+from redis_ha_client.errors import RefusedError, wrong_kind
+from redis_ha_client.policy import IAM_AGE_SECONDS, READER_AGE_SECONDS
+from redis_ha_client.wiring import Settings
+
+
+class EndpointConnection(NodeConnection):
+    """A connection to an endpoint; one to the primary endpoint refuses a replica, to which the name still points.
+
+    A demoted primary keeps its connections and answers READONLY, and reads on it would be stale: the connection is closed, and
+    so are all others that lead to the same address, when they are next taken.
+    """
+
+    def __init__(self, *, endpoint: Endpoint, **kwargs: Any) -> None:
+        self.endpoint = endpoint
+        self._peer: str | None = None
+        super().__init__(**kwargs)
+
+    async def connect(self) -> None:
+        """Connect if needed; called when the pool hands the connection out. One to a former primary is dropped first."""
+        if self.is_connected and (self.too_old or self.endpoint.has_moved_from(self._peer)):
+            await self.disconnect()
+        await super().connect()
+
+    async def greeted(self) -> None:
+        """Refuse a node of the wrong mode or role: both are in the answer to HELLO."""
+        check_greeting(self.greeting, f"{self.host}:{self.port}", "primary", writer=self.endpoint.writer)
+        self._peer = self._writer.get_extra_info("peername")[0] if self._writer else None
+        self.endpoint.reached(self._peer)
+
+    def refusal_of(self, error: exceptions.ResponseError) -> RefusedError | None:
+        """Judge an error reply; a reader's write is the caller's mistake, no other replica would take it either."""
+        if isinstance(error, exceptions.ReadOnlyError) and not self.endpoint.writer:
+            return None
+        return super().refusal_of(error)
+
+    def refused(self) -> None:
+        """Drop every connection to this node when it is next taken."""
+        self.endpoint.doubted()
+
+    async def read_response(self, *args: Any, **kwargs: Any) -> Any:
+        """Read one reply; MOVED means that this is no endpoint of the kind that was promised."""
+        try:
+            return await super().read_response(*args, **kwargs)
+        except exceptions.MovedError as error:
+            raise wrong_kind(f"{self.host}:{self.port}", "primary") from error
+
+
+class EndpointTLSConnection(EndpointConnection, SSLConnection):
+    """The TLS twin: system CAs unless tls_ca_file is given, certificates verified and compared with the host name."""
+
+
+class EndpointPool(NodePool):
+    """The pool of connections to the primary endpoint, or to the reader endpoint for a client made with reader=True."""
+
+    def __init__(self, settings: Settings) -> None:
+        connection = settings.of_kind(PrimaryConnection)
+        address = connection.reader if settings.reader and connection.reader else connection.primary
+        super().__init__(
+            settings,
+            EndpointTLSConnection if connection.tls else EndpointConnection,
+            host=address[0],
+            port=address[1],
+            endpoint=Endpoint(writer=not settings.reader),
+            age_seconds=READER_AGE_SECONDS if settings.reader else IAM_AGE_SECONDS if settings.login else None,
+        )

@@ -1,0 +1,62 @@
+"""What redis-py's cluster client says when it fails, and what that means: shared by the sync and the asyncio client.
+
+redis-py reports a cluster that cannot be reached and a mistake of the caller by the same exceptions, which are no RedisError.
+"""
+
+from collections.abc import Iterator
+
+from redis import exceptions
+
+from .budget import FINAL_ERRORS
+from .errors import RefusedError, wrong_kind
+
+# redis-py 8.1.0 cluster.py and asyncio/cluster.py, NodesManager.initialize: what time may heal. The causes hang on __cause__.
+UNREACHABLE = (
+    "Redis Cluster cannot be connected",
+    "All slots are not covered",
+    "startup_nodes could not agree",
+    "Cluster mode is not enabled on this node",
+)
+EXHAUSTED = "TTL exhausted."  # 16 redirections for one command: the nodes disagree about a slot that moves
+# redis/redis src/cluster.c clusterCommand
+NO_CLUSTER = "This instance has cluster support disabled"
+# What redis-py sends by itself around the user's command. Its loss says nothing about the command.
+OWN_COMMANDS = frozenset({"CLUSTER SLOTS", "COMMAND", "COMMAND GETKEYS", "ASKING", "READONLY"})
+
+
+class UnreachableError(exceptions.ConnectionError):
+    """The cluster's layout could not be read now; raised inside the retry only."""
+
+
+def translated(error: Exception, address: str, username: str | None) -> Exception:
+    """Return what the caller, or the retry, should see in place of an error of redis-py's cluster client."""
+    if isinstance(error, exceptions.SlotNotCoveredError):
+        return RefusedError(f"no node serves the slot: {error}")
+    if isinstance(error, exceptions.ClusterError) and str(error) == EXHAUSTED:
+        return RefusedError("the nodes send this command round in circles: they disagree about who serves its slot")
+    if isinstance(error, exceptions.RedisClusterException) and str(error).startswith(UNREACHABLE):
+        return _unreachable(error, address, username)
+    return error
+
+
+def _unreachable(error: Exception, address: str, username: str | None) -> Exception:
+    causes = list(_causes(error))
+    final = next((cause for cause in causes if isinstance(cause, (*FINAL_ERRORS, exceptions.ResponseError))), None)
+    if isinstance(final, FINAL_ERRORS):
+        return final
+    if isinstance(final, exceptions.NoPermissionError):
+        return exceptions.NoPermissionError(
+            f"user {username!r} may not read the cluster's layout at {address} ({final}): "
+            "allow it (ACL: +cluster|slots +command)"
+        )
+    if final is not None and NO_CLUSTER in str(final):
+        return wrong_kind(address, "cluster")
+    told = str(causes[-1] if causes else error)
+    return UnreachableError(f"the cluster's layout cannot be read at {address}: {told}")
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    seen: BaseException | None = error.__cause__ or error.__context__
+    while seen is not None:
+        yield seen
+        seen = seen.__cause__ or seen.__context__

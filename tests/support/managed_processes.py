@@ -1,0 +1,313 @@
+"""A replication group as ElastiCache would run it, from plain redis-server processes on the loopback range, with its names.
+
+Cluster mode off: a primary and replicas; the tests play ElastiCache's part and promote one. Cluster mode on: the cluster elects
+by itself. The endpoints' names are answered by `Names`, which takes getaddrinfo's place in this process.
+"""
+
+import contextlib
+import itertools
+import os
+import secrets
+import socket
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+import pytest
+import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from tests.support.redis_processes import DATA_PORT, SLOWEST_HEAL_SECONDS, Node, wait_until
+
+SLOTS = 16384
+NODE_TIMEOUT_MS = 1000  # cluster-node-timeout: how long a cluster waits before it calls a silent node failed
+ADMIN = "admin"
+APPLICATION = "application"
+
+
+class Names:
+    """Host names that lead where a test says; everything else is looked up as always."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.addresses: dict[str, list[str]] = {}
+        self.looked_up: list[str] = []
+        self._turn = itertools.count()
+        self._real = socket.getaddrinfo
+        monkeypatch.setattr(socket, "getaddrinfo", self.getaddrinfo)
+
+    def getaddrinfo(self, host: Any, port: Any, *args: Any, **kwargs: Any) -> Any:
+        if host not in self.addresses:
+            return self._real(host, port, *args, **kwargs)
+        self.looked_up.append(host)
+        known = self.addresses[host]
+        if not known:
+            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+        turn = next(self._turn) % len(known)  # round robin, as the service's names
+        rows = [self._real(address, port, *args, **kwargs) for address in known[turn:] + known[:turn]]
+        return [row for found in rows for row in found]
+
+
+@dataclass
+class ManagedGroup:
+    """`shards` primaries with `replicas` each. `start` returns when replication is up (and the cluster covers all slots)."""
+
+    directory: Path
+    cluster: bool = False
+    shards: int = 1
+    replicas: int = 1
+    name: str = "group"
+    tls_directory: Path | None = None  # holds ca.crt, node.crt, node.key
+    token: str | None = None  # AUTH token in place of users
+    passwords: dict[str, str] = field(
+        default_factory=lambda: {user: secrets.token_hex(16) for user in (ADMIN, APPLICATION)}, repr=False
+    )
+    nodes: list[Node] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        subnet = f"127.{20 + os.getpid() % 200}.{1 + secrets.randbelow(250)}"
+        for slot in range(self.shards * (1 + self.replicas)):
+            directory = self.directory / f"{self.name}-{slot + 1:03}"
+            directory.mkdir(parents=True, mode=0o700)
+            self.nodes.append(Node(directory.name, "data", slot, f"{subnet}.{2 + slot}", DATA_PORT, directory))
+
+    # --- the stack's outputs (same shape as ElastiCacheHaGroup's) and names ---
+
+    @property
+    def primary_name(self) -> str:
+        return f"master.{self.name}.abc123.euc1.cache.amazonaws.com"
+
+    @property
+    def reader_name(self) -> str:
+        return f"replica.{self.name}.abc123.euc1.cache.amazonaws.com"
+
+    @property
+    def configuration_name(self) -> str:
+        return f"clustercfg.{self.name}.abc123.euc1.cache.amazonaws.com"
+
+    def node_name(self, node: Node) -> str:
+        return f"{node.name}.{self.name}.abc123.euc1.cache.amazonaws.com"
+
+    @property
+    def connection(self) -> dict[str, Any]:
+        reader = {"host": self.reader_name, "port": DATA_PORT} if self.replicas else None
+        ends: dict[str, Any] = {"primary": {"host": self.primary_name, "port": DATA_PORT}, "reader": reader}
+        if self.cluster:
+            ends = {"configuration": {"host": self.configuration_name, "port": DATA_PORT}}
+        return {
+            "version": 1,
+            "kind": "cluster" if self.cluster else "primary",
+            **ends,
+            "tls": self.tls_directory is not None,
+            "engine": "redis",
+            "failover": {"automatic": True, "multi_az": True, "replicas": self.replicas},
+        }
+
+    @property
+    def credentials(self) -> dict[str, Any]:
+        if self.token:
+            return {"version": 1, "password": self.token}
+        return {"version": 1, "username": APPLICATION, "password": self.passwords[APPLICATION]}
+
+    def publish(self, names: Names) -> None:
+        """Let the names lead to the nodes as they are now."""
+        for node in self.nodes:
+            names.addresses[self.node_name(node)] = [node.host]
+        if self.cluster:
+            names.addresses[self.configuration_name] = [node.host for node in self.nodes]
+            return
+        primaries = [node.host for node in self.nodes if node.running and self.role(node) == "master"]
+        names.addresses[self.primary_name] = primaries
+        replicas = [node.host for node in self.nodes if node.running and node.host not in primaries]
+        names.addresses[self.reader_name] = replicas or primaries
+
+    # --- life ---
+
+    def start(self) -> None:
+        for node in self.nodes:
+            path = node.directory / "redis.conf"
+            path.touch(mode=0o600)
+            path.write_text("\n".join(self._lines(node)) + "\n")
+            node.start()
+        for node in self.nodes:
+            wait_until(lambda node=node: bool(self.command(node, "PING")), f"{node.name} answers")  # type: ignore[misc]
+        if self.cluster:
+            self._join()
+        else:
+            for node in self.nodes[1:]:
+                self.command(node, "REPLICAOF", self.nodes[0].host, str(DATA_PORT))
+        self.wait_whole()
+
+    def stop(self) -> None:
+        for node in self.nodes:
+            node.kill()
+
+    def __enter__(self) -> Self:
+        try:
+            self.start()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def heal(self) -> None:
+        """Bring back what a test broke: nodes that are gone come back empty, as replicas."""
+        for node in self.nodes:
+            if node.running:
+                node.thaw()
+        if not self.cluster:
+            running = [node for node in self.nodes if node.running]
+            primary = next((node for node in running if self.role(node) == "master"), running[0])
+            for node in self.nodes:
+                if node is not primary:
+                    if not node.running:
+                        node.start()
+                        wait_until(lambda node=node: bool(self.command(node, "PING")), f"{node.name} answers")  # type: ignore[misc]
+                    self.command(node, "REPLICAOF", primary.host, str(DATA_PORT))
+        for node in self.nodes:
+            if not node.running:
+                node.start()
+        self.wait_whole()
+
+    def promote(self, node: Node) -> None:
+        """Make `node` the primary and all other running nodes its replicas (cluster mode off)."""
+        self.command(node, "REPLICAOF", "NO", "ONE")
+        for other in self.nodes:
+            if other is not node and other.running:
+                self.command(other, "REPLICAOF", node.host, str(DATA_PORT))
+
+    def wait_whole(self) -> None:
+        wait_until(self._whole, "the group is whole", SLOWEST_HEAL_SECONDS)
+
+    # --- looking ---
+
+    def command(self, node: Node, *args: str) -> Any:
+        tls = {"ssl": True, "ssl_ca_certs": str(self.tls_directory / "ca.crt")} if self.tls_directory else {}
+        client = redis.Redis(
+            node.host,
+            node.port,
+            username=ADMIN,
+            password=self.passwords[ADMIN],
+            socket_timeout=2,
+            socket_connect_timeout=2,
+            retry=Retry(NoBackoff(), 0),
+            decode_responses=True,
+            **tls,  # type: ignore[arg-type]
+        )
+        with client:
+            return client.execute_command(*args)  # type: ignore[no-untyped-call]
+
+    def role(self, node: Node) -> str:
+        return str(self.command(node, "ROLE")[0])
+
+    def primaries(self) -> list[Node]:
+        return [node for node in self.nodes if node.running and self.role(node) == "master"]
+
+    def primary_of(self, key: str) -> Node:
+        """The node that serves `key` as a cluster sees it."""
+        witness = next(node for node in self.nodes if node.running)
+        slot = int(self.command(witness, "CLUSTER", "KEYSLOT", key))
+        for first, last, primary, *_ in self.command(witness, "CLUSTER", "SLOTS"):
+            if int(first) <= slot <= int(last):
+                return next(node for node in self.nodes if self.node_name(node) in primary[0] or node.host in _strings(primary))
+        raise AssertionError(f"slot {slot} is not covered")
+
+    def _whole(self) -> bool:
+        if not self.cluster:
+            primary = self.primaries()[0]
+            return len([row for row in self.command(primary, "ROLE")[2] if int(row[2]) > 0]) == len(self.nodes) - 1
+        for node in self.nodes:
+            info = self.command(node, "CLUSTER INFO")
+            if info["cluster_state"] != "ok" or int(info["cluster_known_nodes"]) != len(self.nodes):
+                return False
+            flags = [row["flags"] for row in self.command(node, "CLUSTER NODES").values()]
+            if any("fail" in flag or "handshake" in flag for flag in flags):
+                return False
+            slots = self.command(node, "CLUSTER", "SLOTS")
+            if {len(row) for row in (slots if isinstance(slots, list) else [])} - {3 + self.replicas}:
+                return False
+        linked = [self.command(node, "ROLE") for node in self.nodes]
+        return all(role[0] == "master" or role[3] == "connected" for role in linked)
+
+    # --- configuration ---
+
+    def _join(self) -> None:
+        first = self.nodes[0]
+        primaries = self.nodes[: self.shards]
+        for index, node in enumerate(primaries):
+            bounds = [index * SLOTS // self.shards, (index + 1) * SLOTS // self.shards - 1]
+            self.command(node, "CLUSTER", "ADDSLOTSRANGE", *map(str, bounds))
+            self.command(node, "CLUSTER", "SET-CONFIG-EPOCH", str(index + 1))
+        for node in self.nodes[1:]:
+            self.command(first, "CLUSTER", "MEET", node.host, str(DATA_PORT))
+        ids = [str(self.command(node, "CLUSTER", "MYID")) for node in primaries]
+        for index, node in enumerate(self.nodes[self.shards :]):
+            wanted = ids[index % self.shards]
+            wait_until(lambda node=node, wanted=wanted: self._knows(node, wanted), f"{node.name} knows its primary")  # type: ignore[misc]
+            self.command(node, "CLUSTER", "REPLICATE", wanted)
+
+    def _knows(self, node: Node, identity: str) -> bool:
+        with contextlib.suppress(redis.ResponseError):
+            rows = self.command(node, "CLUSTER NODES")
+            return any(row["node_id"] == identity and "handshake" not in row["flags"] for row in rows.values())
+        return False
+
+    def _lines(self, node: Node) -> list[str]:
+        lines = [
+            f"bind {node.host}",
+            "protected-mode no",
+            "daemonize no",
+            f"dir {node.directory}",
+            'save ""',
+            "appendonly no",
+            "repl-diskless-sync-delay 0",
+            "repl-ping-replica-period 1",
+            f"replica-announce-ip {node.host}",
+            f"user {ADMIN} on >{self.passwords[ADMIN]} ~* &* +@all",
+            f"masteruser {ADMIN}",
+            f"masterauth {self.passwords[ADMIN]}",
+        ]
+        if self.token:
+            lines.append(f"user default on >{self.token} ~* &* +@all")
+        else:
+            lines += [
+                "user default off",
+                f"user {APPLICATION} on >{self.passwords[APPLICATION]} ~* &* +@all -@admin -@dangerous",
+            ]
+        if self.cluster:
+            lines += [
+                "cluster-enabled yes",
+                "cluster-config-file nodes.conf",
+                f"cluster-node-timeout {NODE_TIMEOUT_MS}",
+                "cluster-require-full-coverage no",
+                f"cluster-announce-ip {node.host}",
+                f"cluster-announce-hostname {self.node_name(node)}",
+                "cluster-preferred-endpoint-type hostname",
+                "cluster-replica-validity-factor 0",
+            ]
+        if self.tls_directory is None:
+            return [*lines, f"port {node.port}"]
+        lines += [
+            "port 0",
+            f"tls-port {node.port}",
+            f"tls-ca-cert-file {self.tls_directory / 'ca.crt'}",
+            f"tls-cert-file {self.tls_directory / 'node.crt'}",
+            f"tls-key-file {self.tls_directory / 'node.key'}",
+            "tls-auth-clients no",
+            "tls-replication yes",
+        ]
+        return [*lines, "tls-cluster yes"] if self.cluster else lines
+
+
+def _strings(row: Any) -> Iterator[str]:
+    for one in row:
+        if isinstance(one, list | tuple):
+            yield from _strings(one)
+        elif isinstance(one, dict):
+            yield from _strings(one.values())
+        else:
+            yield str(one)
