@@ -88,7 +88,9 @@ def _family(engine: str, version: str) -> str | None:
 
 
 def _cluster_mode(old: Mapping[str, Any], new: Mapping[str, Any]) -> Refusals:
-    before, after = _known(old, "clusterMode") or "disabled", _known(new, "clusterMode") or "disabled"
+    if any(isinstance(inputs.get("clusterMode"), pulumi.Output) for inputs in (old, new)):
+        return []
+    before, after = old.get("clusterMode") or "disabled", new.get("clusterMode") or "disabled"
     if before == after:
         return _while_compatible(old, new) if after == "compatible" else []
     if (before, after) == ("disabled", "enabled"):
@@ -97,7 +99,7 @@ def _cluster_mode(old: Mapping[str, Any], new: Mapping[str, Any]) -> Refusals:
     if (before, after) not in {("disabled", "compatible"), ("compatible", "enabled")}:
         return [("cluster_mode", f"{before} -> {after}: AWS offers no way back; restore a snapshot into a second group")]
     others = sorted(name for name in {*old, *new} - BESIDE_CLUSTER_MODE - COUNTS if _differs(old, new, name))
-    if _nodes(old) != _nodes(new):
+    if _scaled(old, new):
         others.append("shards or replicas")
     if others:
         way = "change the cluster mode in an update of its own"
@@ -112,7 +114,7 @@ def _while_compatible(old: Mapping[str, Any], new: Mapping[str, Any]) -> Refusal
         for name, argument in FROZEN_WHILE_COMPATIBLE.items()
         if _differs(old, new, name)
     ]
-    if _nodes(old) != _nodes(new):
+    if _scaled(old, new):
         found.append(("replicas", f"a group in cluster mode compatible cannot be scaled; {way}"))
     return found
 
@@ -121,6 +123,11 @@ def _differs(old: Mapping[str, Any], new: Mapping[str, Any], name: str) -> bool:
     if isinstance(old.get(name), pulumi.Output) or isinstance(new.get(name), pulumi.Output):
         return False
     return bool(old.get(name) != new.get(name))
+
+
+def _scaled(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
+    before, after = _nodes(old), _nodes(new)
+    return before is not None and after is not None and before != after
 
 
 def _nodes(inputs: Mapping[str, Any]) -> tuple[int, int] | None:

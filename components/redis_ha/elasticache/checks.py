@@ -7,8 +7,9 @@ from typing import Any
 from redis_ha.arguments import Checks, InvalidArgumentsError
 
 from . import nodes, versions, windows
-from .access_rules import AUTHENTICATIONS, checked_auth, planned_users
+from .access_rules import checked_auth, planned_users
 from .plan import Log, Plan
+from .settings import ElastiCacheAdopt, ElastiCacheLogs
 from .topology import CLUSTER_MODES, Topology
 
 PORT = 6379  # Redis' and ElastiCache's default
@@ -163,11 +164,11 @@ def _engine(checks: Checks, topology: Topology) -> tuple[str, str]:
     engine = checks.one_of("engine", versions.DEFAULT_ENGINE, versions.ENGINES)
     version = checks.args.get("engine_version")
     if version is None:
-        return engine, versions.newest(engine)
+        return engine, versions.DEFAULT_VERSIONS[engine]
     wrong = versions.wrong_version(engine, version) if isinstance(version, str) else f"{version!r} is not text; quote it"
     if wrong is not None:
         checks.refuse("engine_version", wrong)
-        return engine, versions.newest(engine)
+        return engine, versions.DEFAULT_VERSIONS[engine]
     first = versions.FIRST_REDIS_WITH_COMPATIBLE_MODE
     if topology.cluster_mode == "compatible" and not versions.at_least(engine, version, first):
         checks.refuse("cluster_mode", f"'compatible' needs redis 7.0 or valkey, it is {engine} {version}; upgrade first")
@@ -187,7 +188,7 @@ def _node_type(checks: Checks) -> str:
 def _zones(checks: Checks, region: str) -> tuple[str, ...]:
     zones = checks.texts("zones", ZONE, "an availability zone such as eu-central-1a")
     for zone in zones:
-        if region and not zone.startswith(region):
+        if not checks.refused("region") and not zone.startswith(region):
             checks.refuse("zones", f"{zone!r} is not in {region}; use zones such as {region}a, {region}b")
     if len(zones) < MIN_ZONES and not checks.refused("zones"):
         given = ", ".join(zones) or "none"
@@ -312,6 +313,7 @@ def _auto_upgrade(checks: Checks, engine: str, version: str, *, global_member: b
 
 def _logs(checks: Checks, engine: str, version: str) -> tuple[Log, ...]:
     given = Checks(checks.mapping("logs"))
+    given.known(tuple(ElastiCacheLogs.__annotations__))
     log_format = given.one_of("log_format", LOG_FORMATS[0], LOG_FORMATS)
     destination_type = given.one_of("destination_type", LOG_DESTINATION_TYPES[0], LOG_DESTINATION_TYPES)
     found: list[Log] = []
@@ -378,11 +380,17 @@ def _timeouts(checks: Checks) -> tuple[tuple[str, str], ...]:
 
 def _adopt(checks: Checks) -> tuple[tuple[tuple[str, str], ...], tuple[tuple[str, str], ...]]:
     given = checks.mapping("adopt")
+    entries = Checks(given)
+    entries.known(tuple(ElastiCacheAdopt.__annotations__))
+    for part, value in given.items():
+        if part != "users" and (not isinstance(value, str) or not value):
+            entries.refuse(part, f"{value!r} is no id; give it as the account has it, or leave it out")
+    checks.problems += [(f"adopt.{part}", reason) for part, reason in entries.problems]
     for part, argument in BROUGHT_BY.items():
         if given.get(part) is not None and checks.args.get(argument) is not None:
             checks.refuse(f"adopt.{part}", f"cannot be used with {argument}: what is brought is not the component's to adopt")
     found = [(part, value) for part, value in given.items() if part != "users" and isinstance(value, str)]
-    users = given.get("users") or {}
+    users = entries.mapping("users")
     return tuple(found), tuple(users.items())
 
 
@@ -405,6 +413,3 @@ def _together(checks: Checks, plan: Plan) -> None:
         checks.refuse("network_type", f"{plan.network_type!r} needs redis 6.2 or valkey, it is {plan.engine_version}")
     if checks.args.get("restore_snapshot_name") is not None and checks.args.get("restore_snapshot_arns") is not None:
         checks.refuse("restore_snapshot_arns", "cannot be used with restore_snapshot_name: data come from one place; drop one")
-
-
-__all__ = ["AUTHENTICATIONS", "make_plan", "refuse_all"]

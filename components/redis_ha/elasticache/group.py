@@ -48,6 +48,8 @@ NESTED_KNOWN_LATER = {
     "alarms": (("topic_arns",),),
     "notifications": (("topic_arn",), ("subscriptions", "*", "endpoint")),
 }
+# What alarms and autoscaling depend on: when it is wrong itself, what follows from it is not told as well.
+DECIDES_MONITORING = ("cluster_mode", "engine", "engine_version", "node_type", "replicas", "shards")
 # A snapshot's name: at most 50 characters with those of the group and a random part (docs.aws.amazon.com, AmazonElastiCache
 # API reference, CreateSnapshot); a group's id alone may have 40.
 SNAPSHOT_PREFIX_LENGTH = 28
@@ -86,8 +88,8 @@ class ElastiCacheHaGroupArgs(TypedDict):
     engine: NotRequired[str]
     """`valkey` (default) or `redis`. Redis becomes valkey in place, together with `engine_version`; there is no way back."""
     engine_version: NotRequired[str]
-    """A known version, as major.minor (redis up to 5: major.minor.patch). Default: the newest known; set it, so that an upgrade
-    of this package is no upgrade of the cache. There is no way back to an older one."""
+    """A known version, as major.minor (redis up to 5: major.minor.patch). Default: valkey 8.1, redis 7.1. There is no way back
+    to an older one."""
     node_type: NotRequired[str]
     """Node type. Default `cache.r7g.large`."""
     cluster_mode: NotRequired[str]
@@ -394,15 +396,16 @@ def checked_plan(name: str, args: Mapping[str, Any]) -> Plan:
         known_now(f"ElastiCacheHaGroup {name!r}", shape_of(args), MAY_BE_KNOWN_LATER)
         plan, checks = make_plan(name, args, known=tuple(ElastiCacheHaGroupArgs.__annotations__))
         checks.problems += check_notifications(args.get("notifications"))
-        checks.problems += check_autoscaling(
-            args.get("autoscaling"),
-            plan.topology,
-            node_type=plan.node_type,
-            engine=plan.engine,
-            engine_version=plan.engine_version,
-            global_member=plan.global_member,
-        )
-        checks.problems += check_alarms(args.get("alarms"), watched(plan, args))
+        if not any(checks.refused(argument) for argument in DECIDES_MONITORING):
+            checks.problems += check_autoscaling(
+                args.get("autoscaling"),
+                plan.topology,
+                node_type=plan.node_type,
+                engine=plan.engine,
+                engine_version=plan.engine_version,
+                global_member=plan.global_member,
+            )
+            checks.problems += check_alarms(args.get("alarms"), watched(plan, args))
         refuse_all(name, checks)
     return plan
 

@@ -10,6 +10,9 @@ KNOWN_VERSIONS = {
     "redis": ("4.0.10", "5.0.6", "6.0", "6.2", "7.0", "7.1"),
 }
 DEFAULT_ENGINE = "valkey"
+# Fixed, not the newest known: a longer table must never propose an upgrade of living groups by itself. Raised only with a
+# major version of this package.
+DEFAULT_VERSIONS = {"valkey": "8.1", "redis": "7.1"}
 # docs.aws.amazon.com, AmazonElastiCache/latest/dg, "Engine specific parameters": the family of each version.
 _REDIS_FAMILIES = {4: "redis4.0", 5: "redis5.0", 6: "redis6.x", 7: "redis7"}
 # hashicorp/terraform-provider-aws issue 32252: from 7 on two numbers, up to 5 three; 6 is the odd one and `6.x` the odder
@@ -31,11 +34,6 @@ FIRST_REDIS_WITH_TLS_IN_PLACE = (7, 0, 5)
 FIRST_WITH_AUTO_UPGRADE = (6, 0)
 # botocore, elasticache 2015-02-02, CreateReplicationGroupMessage.NetworkType.
 FIRST_REDIS_WITH_IPV6 = (6, 2)
-
-
-def newest(engine: str) -> str:
-    """Return the newest known version of an engine."""
-    return KNOWN_VERSIONS[engine][-1]
 
 
 def numbers(version: str) -> tuple[int, ...]:
