@@ -7,6 +7,8 @@ import pulumi_digitalocean as digitalocean
 import pulumi_tls as tls
 
 import settings
+from redis_ha.elasticache import ElastiCacheHaGroup, ElastiCacheHaGroupArgs
+from redis_ha.network import PrivateNetwork, PrivateNetworkArgs
 from redis_ha.sentinel import SentinelCluster, SentinelClusterArgs
 
 
@@ -31,12 +33,33 @@ def sentinel_cluster(args: SentinelClusterArgs, key: digitalocean.SshKey | None)
     pulumi.export("sentinel_addresses", cluster.addresses)
 
 
+def private_network(args: PrivateNetworkArgs) -> PrivateNetwork:
+    """Make the VPC of a stack that brings none."""
+    with settings.named("network"):
+        return PrivateNetwork(pulumi.get_stack(), args)
+
+
+def elasticache_group(args: ElastiCacheHaGroupArgs, network: PrivateNetwork | None) -> None:
+    """Make the ElastiCache group, in the stack's own network unless it names another, and export how it is reached."""
+    if network is not None:
+        args = ElastiCacheHaGroupArgs(**{"vpc_id": network.vpc_id, "subnet_ids": network.subnet_ids, **args})
+    with settings.named("elasticache"):
+        group = ElastiCacheHaGroup(args.get("group_id", pulumi.get_stack()), args)
+    pulumi.export("elasticache_connection", group.connection)
+    pulumi.export("elasticache_credentials", group.credentials)
+    pulumi.export("elasticache_arn", group.arn)
+    pulumi.export("elasticache_alarm_names", group.alarm_names)
+
+
 def main() -> None:
     """Build what the stack file asks for."""
     wanted = settings.load(os.environ)
     key = administrator_key(pulumi.get_stack()) if wanted.generate_ssh_key else None
     if wanted.sentinel is not None:
         sentinel_cluster(wanted.sentinel, key)
+    network = private_network(wanted.network) if wanted.network is not None else None
+    if wanted.elasticache is not None:
+        elasticache_group(wanted.elasticache, network)
 
 
 main()

@@ -11,12 +11,14 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import jsonschema
 import pulumi
 from pulumi.runtime import config as runtime_config
 
+from redis_ha.elasticache import ElastiCacheHaGroupArgs
+from redis_ha.network import PrivateNetworkArgs
 from redis_ha.sentinel import SentinelClusterArgs
 
 SCHEMA_FILE = Path(__file__).with_name("settings.schema.json")
@@ -24,7 +26,7 @@ PROJECT = "redis-ha"
 TOKEN_KEY = "digitalocean:token"  # noqa: S105  the key's name, not its value
 # Where the DigitalOcean provider looks for its token when the stack has none: pulumi-digitalocean's installation page.
 TOKEN_VARIABLES = ("DIGITALOCEAN_TOKEN", "DIGITALOCEAN_ACCESS_TOKEN")
-SECRET_SUFFIX = "_password"  # noqa: S105  how secret arguments are named, not a secret
+SECRET_SUFFIXES = ("_password", "_token")  # how secret arguments are named
 
 
 class SettingsError(pulumi.RunError):
@@ -35,10 +37,13 @@ class SettingsError(pulumi.RunError):
 class Settings:
     """What the stack is made of; a block that the stack file leaves out is None.
 
-    `sentinel`: the arguments of the SentinelCluster. `generate_ssh_key`: make an administrator's key pair in the stack.
+    `sentinel`: the arguments of the SentinelCluster. `elasticache`: those of the ElastiCacheHaGroup. `network`: those of the
+    PrivateNetwork that it lives in when it names no other. `generate_ssh_key`: make an administrator's key pair in the stack.
     """
 
     sentinel: SentinelClusterArgs | None
+    elasticache: ElastiCacheHaGroupArgs | None
+    network: PrivateNetworkArgs | None
     generate_ssh_key: bool
 
 
@@ -61,7 +66,7 @@ def _problems(key: str, value: Any, schema: Mapping[str, Any]) -> Iterator[str]:
             known = list(error.schema.get("properties", {}))
             for name in sorted(set(error.instance) - set(known)):
                 yield f"{where}.{name}: unknown key; {nearest(name, known)}"
-        elif where.endswith(SECRET_SUFFIX):
+        elif where.endswith(SECRET_SUFFIXES):
             yield f"{where}: must be of type {error.validator_value}"
         elif error.validator == "required":
             yield f"{where}: {error.message}; add it to the stack file"
@@ -92,9 +97,9 @@ def parse(raw: Mapping[str, str], secret_keys: frozenset[str], schema: Mapping[s
         problems += _problems(key, value, known[key])
         values[key.removeprefix(f"{PROJECT}:")] = value
         if isinstance(value, dict) and key not in secret_keys:
-            plain = sorted(name for name in value if name.endswith(SECRET_SUFFIX))
+            plain = sorted(name for name in value if name.endswith(SECRET_SUFFIXES))
             problems += [
-                f"{key}.{name}: a password in plain text; set it with `pulumi config set --secret --path '{key}.{name}'`"
+                f"{key}.{name}: a secret in plain text; set it with `pulumi config set --secret --path '{key}.{name}'`"
                 for name in plain
             ]
     if problems:
@@ -104,7 +109,7 @@ def parse(raw: Mapping[str, str], secret_keys: frozenset[str], schema: Mapping[s
 
 def _sealed(block: dict[str, Any]) -> dict[str, Any]:
     """Mark what is secret in a block at the input, so that nothing made from it is ever plain."""
-    return {name: pulumi.Output.secret(value) if name.endswith(SECRET_SUFFIX) else value for name, value in block.items()}
+    return {name: pulumi.Output.secret(value) if name.endswith(SECRET_SUFFIXES) else value for name, value in block.items()}
 
 
 def _check_token(raw: Mapping[str, str], environment: Mapping[str, str]) -> None:
@@ -133,9 +138,11 @@ def load(environment: Mapping[str, str]) -> Settings:
             _check_token(raw, environment)
     except SettingsError as error:
         raise SettingsError("\n".join(f"stack {stack!r}: {line}" for line in str(error).splitlines())) from None
-    sentinel = values.get("sentinel")
+    blocks: dict[str, Any] = {
+        block: None if values.get(block) is None else _sealed(values[block]) for block in ("sentinel", "elasticache", "network")
+    }
     return Settings(
-        sentinel=None if sentinel is None else cast("SentinelClusterArgs", _sealed(sentinel)),
+        **blocks,
         generate_ssh_key=values.get("generate_ssh_key", False),
     )
 

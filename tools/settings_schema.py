@@ -13,7 +13,11 @@ sys.path.insert(0, str(ROOT))
 from settings import snake_case  # noqa: E402  the stack's modules lie beside this folder
 
 # One structured key a component: the key of the stack file -> the component's token.
-BLOCKS = {"redis-ha:sentinel": "redis-ha:index:SentinelCluster"}
+BLOCKS = {
+    "redis-ha:elasticache": "redis-ha:index:ElastiCacheHaGroup",
+    "redis-ha:network": "redis-ha:index:PrivateNetwork",
+    "redis-ha:sentinel": "redis-ha:index:SentinelCluster",
+}
 
 
 def value_schema(spec: dict[str, Any], package: dict[str, Any]) -> dict[str, Any]:

@@ -6,7 +6,18 @@ import types
 import pytest
 
 
-@pytest.mark.parametrize("name", ["redis_ha", "redis_ha.sentinel", "redis_ha_client", "pulumi_emulator", "redis_ha_ops"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "redis_ha",
+        "redis_ha.elasticache",
+        "redis_ha.network",
+        "redis_ha.sentinel",
+        "redis_ha_client",
+        "pulumi_emulator",
+        "redis_ha_ops",
+    ],
+)
 def test_all_names_what_is_public(name: str) -> None:
     module = importlib.import_module(name)
     public = {key for key, value in vars(module).items() if not key.startswith("_") and not isinstance(value, types.ModuleType)}

@@ -56,7 +56,7 @@ def test_all_mistakes_are_told_at_once() -> None:
 
 def test_a_password_in_plain_text_is_refused_and_not_shown() -> None:
     message = refused({**GOOD, "application_password": "hunter2hunter2"})
-    assert "redis-ha:sentinel.application_password: a password in plain text" in message
+    assert "redis-ha:sentinel.application_password: a secret in plain text" in message
     assert "hunter2" not in message
     assert parse({**GOOD, "application_password": "hunter2hunter2"}, secret=True)
 
