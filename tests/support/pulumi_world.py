@@ -54,6 +54,16 @@ def of_aws(kind: str, name: str, inputs: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
+class Hooks:
+    """Keeps resource hooks, which mocks never run, instead of serving them: a server for every test's loop ends in crashes."""
+
+    def __init__(self) -> None:
+        self.by_name: dict[str, pulumi.ResourceHook] = {}
+
+    def register_resource_hook(self, hook: pulumi.ResourceHook) -> None:
+        self.by_name[hook.name] = hook
+
+
 class Monitor(mocks.MockMonitor):
     """Keeps each registration as it was requested: the options are nowhere else to be seen without an engine."""
 
@@ -62,6 +72,7 @@ class Monitor(mocks.MockMonitor):
         self.requests: dict[str, Any] = {}
         self.order: list[str] = []
         self.outputs: dict[str, Any] = {}
+        self.hooks = Hooks()
 
     def RegisterResource(self, request: Any) -> Any:  # noqa: N802  the protocol's name
         if request.type != "pulumi:pulumi:Stack":
@@ -100,6 +111,7 @@ def run(
     try:
         settings.SETTINGS.rpc_manager = rpc_manager.RPCManager()  # type: ignore[no-untyped-call]
         mocks.set_mocks(monitor.mocks, project="redis-ha", stack="test", preview=not known, monitor=monitor)
+        settings.SETTINGS.callbacks = monitor.hooks
 
         async def whole() -> None:
             given = () if prepare is None else (await prepare(),)
@@ -113,6 +125,12 @@ def run(
         result = found[0] if found else None
         return monitor, loop.run_until_complete(_resolve(result))
     finally:
+        # A program that failed leaves what was waiting for its outputs; the next test's loop is another one.
+        settings.SETTINGS.outputs.clear()
+        left = asyncio.all_tasks(loop)
+        for task in left:
+            task.cancel()
+        loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
         executor.shutdown()
         for each in loops:
             each.close()

@@ -196,7 +196,7 @@ class ElastiCacheHaGroup(pulumi.ComponentResource):
     """Host name of the replicas in turn; empty with cluster mode."""
     configuration_endpoint: pulumi.Output[str]
     """Host name of the configuration endpoint; empty without cluster mode."""
-    port: pulumi.Output[float]
+    port: pulumi.Output[int]
     """Port of all endpoints."""
     alarm_names: pulumi.Output[list[str]]
     """Names of the CloudWatch alarms."""
@@ -336,7 +336,7 @@ class ElastiCacheHaGroup(pulumi.ComponentResource):
         self.primary_endpoint = group.primary_endpoint_address.apply(lambda host: host or "")
         self.reader_endpoint = group.reader_endpoint_address.apply(lambda host: host or "")
         self.configuration_endpoint = group.configuration_endpoint_address.apply(lambda host: host or "")
-        self.port = pulumi.Output.from_input(float(plan.port))
+        self.port = pulumi.Output.from_input(plan.port)
         self.connection = pulumi.Output.all(
             primary=self.primary_endpoint,
             reader=self.reader_endpoint,
