@@ -19,7 +19,7 @@ ATTEMPTS: Final = 2
 def client(endpoint: str, service: str, region: str) -> Any:
     """Return a botocore client of the emulated AWS.
 
-    `endpoint` is what `ensure_endpoint` answers, `service` botocore's name of it ("elasticache"), `region` AWS's ("eu-central-1").
+    `endpoint` is what `ensure_endpoint` answers, `service` botocore's name ("elasticache"), `region` AWS's ("eu-central-1").
     Nothing of the caller's AWS configuration is read: the credentials are placeholders.
     """
     session = botocore.session.Session(profile=None, session_vars={"config_file": (None, None, "/dev/null", None)})

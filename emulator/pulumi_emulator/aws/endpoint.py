@@ -41,7 +41,7 @@ def main(arguments: list[str]) -> int:
             log("another process serves this stack")
             return 1
         os.environ.update(SETTINGS)
-        from pulumi_emulator.aws.serving import make_account, make_endpoint
+        from pulumi_emulator.aws.serving import make_account, make_endpoint  # noqa: PLC0415 - moto reads SETTINGS on import
 
         server = make_endpoint(make_account(folder, home, log), ADDRESS)
         own = identify(os.getpid())

@@ -9,11 +9,12 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
-from pulumi_emulator.aws.plane import node_leftovers, remove_nodes
+from pulumi_emulator.aws.paths import GROUPS, HEALTH, ZONES
+from pulumi_emulator.aws.plane import node_command, node_leftovers, remove_nodes
 from pulumi_emulator.errors import EmulatorError
 from pulumi_emulator.machines import processes
 
@@ -21,15 +22,15 @@ ENDPOINT: Final = "pulumi_emulator.aws.endpoint"  # run as a module of its own, 
 # Seconds until it answers: importing moto takes 2 s on an idle computer, several times that when other work is going on.
 START_TIMEOUT: Final = 90.0
 ANSWER_TIMEOUT: Final = 5.0
-# The services' own place on the endpoint, which no AWS API uses.
-HEALTH_PATH: Final = "/_emulator/health"
+CONTROL_TIMEOUT: Final = 120.0  # a zone's power: returns when every group has its primaries again
 
 
 def ensure_endpoint(folder: Path, home: Path, report: Callable[[str], None]) -> str:
     """Return the address of a stack's emulated AWS ("http://127.0.0.1:PORT"), starting it when it does not run.
 
     `folder` is the stack's folder, `home` the emulator's (for the cache engines' software). A process that was started but
-    does not answer any more is ended first, with the nodes it left: the account is then empty, as after a restart of the computer.
+    does not answer any more is ended first, with the nodes it left: the account is then empty, as after a restart of the
+    computer.
     EmulatorError when it does not come up.
     """
     running = running_endpoint(folder)
@@ -72,6 +73,28 @@ def stop_endpoint(folder: Path) -> None:
         shutil.rmtree(path)
 
 
+def groups(folder: Path) -> list[dict[str, Any]]:
+    """Return the replication groups of a stack's emulated AWS: id, region, engine, status, cluster_mode and nodes.
+
+    A node is its id, shard, zone and role ("primary", "replica", "gone"). None are there when the endpoint does not run.
+    """
+    address = running_endpoint(folder)
+    return list(_call(address, GROUPS)["groups"]) if address else []
+
+
+def zone_power(folder: Path, zone: str, *, on: bool) -> None:
+    """Take the power from every cache node in an availability zone, or give it back; returns when replicas are promoted."""
+    address = running_endpoint(folder)
+    if address is None:
+        raise EmulatorError("no emulated AWS runs: bring the stack up first")
+    _call(address, ZONES, {"zone": zone, "on": on})
+
+
+def command(folder: Path, argv: Sequence[str]) -> list[str]:
+    """Return the command line that runs a command where the endpoint names of the stack's caches resolve. Needs root."""
+    return node_command(_folder(folder), argv)
+
+
 def leftovers(folder: Path) -> list[str]:
     """Name what of a stack's emulated AWS is still on this computer: processes, network, files."""
     path = _folder(folder)
@@ -87,10 +110,24 @@ def _processes(path: Path) -> list[processes.Process]:
     return processes.running_with(["-m", ENDPOINT, str(path)])
 
 
+def _call(address: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+    data = None if body is None else json.dumps(body).encode()
+    request = urllib.request.Request(address + path, data, {"Content-Type": "application/json"})  # noqa: S310 - our own address
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with opener.open(request, timeout=CONTROL_TIMEOUT) as response:
+            answer: dict[str, Any] = json.load(response)
+    except urllib.error.HTTPError as error:
+        raise EmulatorError(str(json.load(error).get("error", error.reason))) from None
+    except OSError as error:
+        raise EmulatorError(f"the emulated AWS does not answer: {type(error).__name__}") from None
+    return answer
+
+
 def _answers(address: str) -> bool:
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
-        with opener.open(address + HEALTH_PATH, timeout=ANSWER_TIMEOUT) as response:
+        with opener.open(address + HEALTH, timeout=ANSWER_TIMEOUT) as response:
             return bool(response.status == 200)
     except (OSError, urllib.error.URLError):
         return False

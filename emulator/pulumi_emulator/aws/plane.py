@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Final, Protocol
+
+from pulumi_emulator import caches
+from pulumi_emulator.caches import CacheHost, GroupSpec, software
+from pulumi_emulator.caches.site import Site
+
+NODES: Final = "caches"  # the data plane's own folder below the endpoint's
 
 # Tells of a group's events: group, source type and identifier as DescribeEvents has them, text, name of the SNS event or None.
 Emit = Callable[[str, str, str, str, "str | None"], None]
@@ -13,10 +19,10 @@ Emit = Callable[[str, str, str, str, "str | None"], None]
 class Plane(Protocol):
     """The nodes of every group of one stack."""
 
-    def create(self, spec: Any) -> None:
+    def create(self, spec: GroupSpec) -> None:
         """Start a group's nodes; returns when they answer."""
 
-    def change(self, spec: Any) -> None:
+    def change(self, spec: GroupSpec) -> None:
         """Bring a group's nodes to another specification without losing its data."""
 
     def delete(self, group_id: str) -> None:
@@ -29,6 +35,14 @@ class Plane(Protocol):
     def test_failover(self, group_id: str, shard: str) -> None:
         """Kill the shard's primary; returns when a replica is promoted."""
 
+    def whole(self, group_id: str) -> bool:
+        """Tell whether every node of a group serves and none is being recovered."""
+        ...
+
+    def addresses(self, group_id: str) -> Mapping[str, str]:
+        """Return the group's host names and the address that each has now."""
+        ...
+
     def zone_down(self, zone: str) -> None:
         """Take the power from every node in a zone."""
 
@@ -36,57 +50,30 @@ class Plane(Protocol):
         """Give it back."""
 
 
-class OnPaper:
-    """A data plane without nodes: groups that only the API has, while there is no other."""
-
-    def __init__(self) -> None:
-        self.specs: dict[str, Any] = {}
-
-    def create(self, spec: Any) -> None:
-        """Remember a group."""
-        self.specs[spec.group_id] = spec
-
-    def change(self, spec: Any) -> None:
-        """Remember a group otherwise."""
-        self.specs[spec.group_id] = spec
-
-    def delete(self, group_id: str) -> None:
-        """Forget a group."""
-        self.specs.pop(group_id, None)
-
-    def roles(self, group_id: str) -> Mapping[str, str]:
-        """Return the first node of each shard as its primary."""
-        nodes = self.specs[group_id].nodes
-        first = {node.shard: node.node_id for node in reversed(nodes)}
-        return {node.node_id: "primary" if first[node.shard] == node.node_id else "replica" for node in nodes}
-
-    def test_failover(self, group_id: str, shard: str) -> None:
-        """Promote nothing."""
-
-    def zone_down(self, zone: str) -> None:
-        """Cut nothing."""
-
-    def zone_up(self, zone: str) -> None:
-        """Restore nothing."""
-
-
 def make_plane(folder: Path, home: Path, emit: Emit, log: Callable[[str], None]) -> Plane:
-    """Return the data plane of a stack; its software is made once, when the first group needs it."""
-    try:
-        from pulumi_emulator.caches import CacheHost
-    except ModuleNotFoundError:
-        return OnPaper()
-    host = CacheHost(folder / "nodes", home, emit)
+    """Return the data plane of a stack; its software is made when it is not there."""
+    host = CacheHost(folder / NODES, home, emit)
     host.ensure_software(log)
     return host
 
 
+def ensure_software(home: Path, report: Callable[[str], None]) -> None:
+    """Build the cache engines' programs under the emulator's home, once for all stacks. Needs root."""
+    for engine in software.SOFTWARE:
+        software.ensure_engine(home, engine, report)
+
+
+def node_command(folder: Path, argv: Sequence[str]) -> list[str]:
+    """Return the command line that runs a command where the endpoint names resolve."""
+    return Site(folder / NODES).command(argv)
+
+
 def remove_nodes(folder: Path) -> None:
     """End the node processes that an ended endpoint left, with their network. `folder` is the endpoint's own."""
-    del folder
+    if (folder / NODES).exists():
+        caches.remove(folder / NODES)
 
 
 def node_leftovers(folder: Path) -> list[str]:
     """Name what of the nodes is still here."""
-    del folder
-    return []
+    return caches.leftovers(folder / NODES)

@@ -8,13 +8,16 @@ from pathlib import Path
 from typing import Any
 
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
+from werkzeug.exceptions import BadRequest
 from werkzeug.serving import BaseWSGIServer, make_server
+from werkzeug.wrappers import Request
 
+from pulumi_emulator.aws import control, fis
 from pulumi_emulator.aws.elasticache import failover, service
 from pulumi_emulator.aws.elasticache.account import Account
+from pulumi_emulator.aws.paths import GROUPS, HEALTH, ZONES
 from pulumi_emulator.aws.plane import Plane, make_plane
-
-HEALTH = "/_emulator/health"
+from pulumi_emulator.errors import EmulatorError
 
 
 class QuietHandler(MotoRequestHandler):
@@ -38,6 +41,7 @@ def make_account(folder: Path, home: Path, log: Callable[[str], None]) -> Accoun
 def make_endpoint(account: Account, address: str) -> BaseWSGIServer:
     """Return a server, listening on a free port, that answers for this account."""
     service.install(account)
+    fis.install(account)
     dispatcher = DomainDispatcherApplication(create_backend_app)
     return make_server(address, 0, Application(account, dispatcher), threaded=True, request_handler=QuietHandler)
 
@@ -54,11 +58,28 @@ class Application:
         path = environ.get("PATH_INFO", "")
         if path == HEALTH:
             return _answer(start_response, 200, {"status": "ready"})
+        if path.startswith("/_emulator/"):
+            return self._control(environ, start_response)
         if path.startswith("/moto-api"):
             # moto's page and its reset are no part of AWS.
             return _answer(start_response, 404, {"error": "not served"})
         answer: Iterable[bytes] = self.dispatcher(environ, start_response)
         return answer
+
+    def _control(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        """Answer what no AWS API has: a look at all groups, and the power of zones."""
+        request = Request(environ)
+        try:
+            if (request.method, request.path) == ("GET", GROUPS):
+                return _answer(start_response, 200, control.groups(self.account))
+            # A browser sends this type to another origin only after asking, and nobody answers it yes.
+            if (request.method, request.path, request.mimetype) == ("POST", ZONES, "application/json"):
+                given = request.get_json()
+                control.zone_power(self.account, str(given["zone"]), on=bool(given["on"]))
+                return _answer(start_response, 200, {})
+        except (EmulatorError, KeyError, BadRequest) as error:
+            return _answer(start_response, 400, {"error": str(error)})
+        return _answer(start_response, 404, {"error": "not served"})
 
 
 def _answer(start_response: Callable[..., Any], status: int, body: dict[str, Any]) -> Iterable[bytes]:

@@ -44,6 +44,15 @@ def check_group(region: Region, group: Group) -> None:
         raise refuse("mode-needs-replica")
     if group.clustered and numbers(group.version) < CLUSTER_MODE_FROM[group.engine] and group.cluster_mode == "compatible":
         raise refuse("mode-version", mode=group.cluster_mode)
+    check_access(group)
+    if not 0 <= group.retention <= MOST_RETENTION:
+        raise refuse("retention", most=MOST_RETENTION, days=group.retention)
+    check_parameter_group(region, group)
+    check_windows(group.snapshot_window, group.maintenance_window)
+
+
+def check_access(group: Group) -> None:
+    """Refuse tokens and users that go with neither each other nor a group without encryption in transit."""
     if group.token_hashes and not group.tls:
         raise refuse("token-needs-tls")
     if group.user_groups and not group.tls:
@@ -52,10 +61,6 @@ def check_group(region: Region, group: Group) -> None:
         raise refuse("token-or-users")
     if group.tls_mode is not None and not group.tls:
         raise refuse("mode-needs-tls")
-    if not 0 <= group.retention <= MOST_RETENTION:
-        raise refuse("retention", most=MOST_RETENTION, days=group.retention)
-    check_parameter_group(region, group)
-    check_windows(group.snapshot_window, group.maintenance_window)
 
 
 def check_parameter_group(region: Region, group: Group) -> None:
@@ -124,7 +129,7 @@ def _check_destination(region: Region, entry: dict[str, Any]) -> None:
 
 
 def check_windows(snapshot: str, maintenance: str) -> None:
-    """Refuse windows that are none, too short, or that overlap on the maintenance day. Empty ones are the service's to choose."""
+    """Refuse windows that are none, too short, or that overlap on a day. Empty ones are the service's to choose."""
     daily = _daily(snapshot) if snapshot else None
     weekly = _weekly(maintenance) if maintenance else None
     if daily is None or weekly is None:

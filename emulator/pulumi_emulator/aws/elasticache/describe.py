@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from typing import Any
 
-from pulumi_emulator.aws.elasticache import events, names, parameters
+from pulumi_emulator.aws.elasticache import events, parameters
 from pulumi_emulator.aws.elasticache.account import Region
+from pulumi_emulator.aws.elasticache.jobs import current_status
 from pulumi_emulator.aws.elasticache.model import CACHE_NODE_ID, Group, Node
+from pulumi_emulator.aws.elasticache.specs import group_spec
+from pulumi_emulator.caches import names
+from pulumi_emulator.errors import EmulatorError
 
 
 def replication_group(region: Region, group: Group) -> dict[str, Any]:
@@ -16,7 +21,7 @@ def replication_group(region: Region, group: Group) -> dict[str, Any]:
     shape: dict[str, Any] = {
         "ReplicationGroupId": group.group_id,
         "Description": group.description,
-        "Status": group.status,
+        "Status": current_status(region, group),
         "PendingModifiedValues": pending(group),
         "MemberClusters": [node.node_id for node in group.nodes],
         "NodeGroups": [_node_group(region, group, shard, roles) for shard in group.shards],
@@ -40,7 +45,7 @@ def replication_group(region: Region, group: Group) -> dict[str, Any]:
         "ClusterMode": group.cluster_mode,
         "Engine": group.engine,
     }
-    optional = {
+    optional: dict[str, Any] = {
         "KmsKeyId": group.kms_key,
         "TransitEncryptionMode": group.tls_mode,
         "AuthTokenLastModifiedDate": group.token_changed,
@@ -48,8 +53,7 @@ def replication_group(region: Region, group: Group) -> dict[str, Any]:
         "SnapshottingClusterId": group.snapshotting_cluster if group.retention else None,
     }
     if group.clustered:
-        host = names.configuration(group.group_id, region.account.hash, region.name, tls=group.tls)
-        optional["ConfigurationEndpoint"] = _endpoint(group, host)
+        optional["ConfigurationEndpoint"] = _endpoint(group, names.configuration_name(group_spec(region, group), tls=group.tls))
     if group.global_id is not None:
         optional["GlobalReplicationGroupInfo"] = {
             "GlobalReplicationGroupId": group.global_id,
@@ -120,10 +124,9 @@ def cache_cluster(region: Region, group: Group, node: Node, *, show_nodes: bool)
 def roles_of(region: Region, group: Group) -> Mapping[str, str]:
     """Return the nodes' roles as they really are; as they will be while the group is made."""
     if group.status != "creating" and region.account.has_plane:
-        try:
+        # Nodes are not there yet, or not any more.
+        with contextlib.suppress(EmulatorError):
             return region.account.plane.roles(group.group_id)
-        except KeyError:
-            pass  # nodes are not there yet, or not any more
     return {node.node_id: "primary" if node == group.of_shard(node.shard)[0] else "replica" for node in group.nodes}
 
 
@@ -132,7 +135,7 @@ def pending(group: Group) -> dict[str, Any]:
     values: dict[str, Any] = {}
     if "AutomaticFailoverEnabled" in group.pending:
         values["AutomaticFailoverStatus"] = "enabled" if group.pending["AutomaticFailoverEnabled"] else "disabled"
-    for name in ("TransitEncryptionEnabled", "TransitEncryptionMode", "ClusterMode", "PrimaryClusterId"):
+    for name in ("TransitEncryptionEnabled", "TransitEncryptionMode", "ClusterMode"):
         if name in group.pending:
             values[name] = group.pending[name]
     return values
@@ -148,10 +151,10 @@ def _node_group(region: Region, group: Group, shard: str, roles: Mapping[str, st
     whole = all(roles.get(node.node_id) != "gone" for node in nodes)
     status = group.status if whole or group.status != "available" else "modifying"
     shape: dict[str, Any] = {"NodeGroupId": shard, "Status": status}
-    hash_ = region.account.hash
     if group.cluster_mode != "enabled":
-        shape["PrimaryEndpoint"] = _endpoint(group, names.primary(group.group_id, hash_, region.name, tls=group.tls))
-        shape["ReaderEndpoint"] = _endpoint(group, names.reader(group.group_id, hash_, region.name, tls=group.tls))
+        spec = group_spec(region, group)
+        shape["PrimaryEndpoint"] = _endpoint(group, names.primary_name(spec, tls=group.tls))
+        shape["ReaderEndpoint"] = _endpoint(group, names.reader_name(spec, tls=group.tls))
     if group.clustered:
         shape["Slots"] = group.slots[shard]
     shape["NodeGroupMembers"] = [_member(region, group, node, roles) for node in nodes]
@@ -171,7 +174,7 @@ def _member(region: Region, group: Group, node: Node, roles: Mapping[str, str]) 
 
 
 def _node_host(region: Region, group: Group, node: Node) -> str:
-    return names.node(node.node_id, group.group_id, region.account.hash, region.name, tls=group.tls)
+    return names.node_name(group_spec(region, group), node.node_id, tls=group.tls)
 
 
 def _endpoint(group: Group, host: str) -> dict[str, Any]:

@@ -68,7 +68,7 @@ CLUSTER_MODE_FROM: Final = {VALKEY: (7, 2), REDIS: (7, 0)}
 
 
 def check_engine(engine: str | None, version: str | None) -> tuple[str, str]:
-    """Return the engine and the full version that then runs; the defaults are Redis, as in AWS's API, and its newest version."""
+    """Return the engine and the full version that then runs; the defaults are Redis, as in AWS's API, and its newest."""
     name = (engine or REDIS).lower()
     if name not in VERSIONS:
         raise refuse("engine", engine=engine)
@@ -83,7 +83,7 @@ def check_engine(engine: str | None, version: str | None) -> tuple[str, str]:
 
 def family(engine: str, version: str) -> str:
     """Return the parameter group family of an engine's version."""
-    major = version.split(".")[0]
+    major = version.partition(".")[0]
     return next(name for name, wanted in FAMILIES.items() if wanted == (engine, major))
 
 

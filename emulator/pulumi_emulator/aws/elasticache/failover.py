@@ -8,7 +8,7 @@ from typing import Any, Final
 from pulumi_emulator.aws.elasticache import describe, events
 from pulumi_emulator.aws.elasticache.account import Account, Region, now
 from pulumi_emulator.aws.elasticache.faults import refuse
-from pulumi_emulator.aws.elasticache.jobs import check_available, run
+from pulumi_emulator.aws.elasticache.jobs import MODIFYING, check_available, run
 from pulumi_emulator.aws.elasticache.operations import operation
 
 # docs.aws.amazon.com/goto/WebAPI/elasticache/TestFailover: up to 15 node groups in any rolling 24-hour period.
@@ -23,7 +23,7 @@ def test_failover(region: Region, given: dict[str, Any]) -> dict[str, Any]:
     shard = given["NodeGroupId"].zfill(4)
     if shard not in group.slots:
         raise refuse("node-group-unknown", shard=given["NodeGroupId"])
-    check_available(group)
+    check_available(region, group)
     if not group.automatic_failover:
         raise refuse("test-failover-off", id=group.group_id)
     if len(group.of_shard(shard)) < 2:
@@ -34,8 +34,8 @@ def test_failover(region: Region, given: dict[str, Any]) -> dict[str, Any]:
     if len({entry[1] for entry in recent} | {key}) > MOST_TESTS:
         raise refuse("test-failover-limit", most=MOST_TESTS)
     region.test_failovers = [*recent, (time, key)]
-    events.record(region, "replication-group", group.group_id, f"Test Failover API called for node group {shard}")
-    run(region, group, "modifying", lambda: region.account.plane.test_failover(group.group_id, shard), lambda: None)
+    plane = region.account.plane
+    run(region, group, MODIFYING, lambda: plane.test_failover(group.group_id, shard), lambda: None)
     return {"ReplicationGroup": describe.replication_group(region, group)}
 
 

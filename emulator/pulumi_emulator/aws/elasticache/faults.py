@@ -46,8 +46,8 @@ REFUSALS: Final = {
     ),
     "group-id": Refusal(
         VALUE,
-        "The parameter ReplicationGroupId {id!r} is not a valid identifier: 1 to 40 letters, digits and hyphens, a letter first, "
-        "no hyphen last and no two in a row",
+        "The parameter ReplicationGroupId {id!r} is not a valid identifier: 1 to 40 letters, digits and hyphens, "
+        "a letter first, no hyphen last and no two in a row",
         f"{CREATE} ReplicationGroupId",
     ),
     "node-group-unknown": Refusal("NodeGroupNotFoundFault", "Node group {shard} not found", "botocore NodeGroupNotFoundFault"),

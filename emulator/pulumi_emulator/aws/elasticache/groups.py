@@ -8,7 +8,7 @@ from pulumi_emulator.aws.elasticache import describe, engines, events, parameter
 from pulumi_emulator.aws.elasticache.account import Region, now
 from pulumi_emulator.aws.elasticache.checks import GROUP_ID, check_group, check_key, check_logs, check_token, check_topic
 from pulumi_emulator.aws.elasticache.faults import refuse
-from pulumi_emulator.aws.elasticache.jobs import AVAILABLE, run
+from pulumi_emulator.aws.elasticache.jobs import AVAILABLE, CREATE_FAILED, DELETING, run
 from pulumi_emulator.aws.elasticache.model import Group, Node
 from pulumi_emulator.aws.elasticache.operations import operation
 from pulumi_emulator.aws.elasticache.specs import group_spec
@@ -25,8 +25,9 @@ DEFAULT_SNAPSHOT: Final = "03:00-04:00"
     "ReplicationGroupId ReplicationGroupDescription AutomaticFailoverEnabled MultiAZEnabled NumCacheClusters "
     "PreferredCacheClusterAZs NumNodeGroups ReplicasPerNodeGroup NodeGroupConfiguration CacheNodeType Engine EngineVersion "
     "CacheParameterGroupName CacheSubnetGroupName SecurityGroupIds Tags SnapshotArns SnapshotName PreferredMaintenanceWindow "
-    "Port NotificationTopicArn AutoMinorVersionUpgrade SnapshotRetentionLimit SnapshotWindow AuthToken TransitEncryptionEnabled "
-    "AtRestEncryptionEnabled KmsKeyId UserGroupIds LogDeliveryConfigurations DataTieringEnabled NetworkType IpDiscovery "
+    "Port NotificationTopicArn AutoMinorVersionUpgrade SnapshotRetentionLimit SnapshotWindow AuthToken "
+    "TransitEncryptionEnabled AtRestEncryptionEnabled KmsKeyId UserGroupIds LogDeliveryConfigurations DataTieringEnabled "
+    "NetworkType IpDiscovery "
     "TransitEncryptionMode ClusterMode Durability",
 )
 def create(region: Region, given: dict[str, Any]) -> dict[str, Any]:
@@ -173,7 +174,7 @@ def describe_clusters(region: Region, given: dict[str, Any]) -> dict[str, Any]:
 def delete(region: Region, given: dict[str, Any]) -> dict[str, Any]:
     """Delete a group with its nodes, and keep a last snapshot when one is asked for."""
     group = region.group(given["ReplicationGroupId"])
-    if group.status not in {AVAILABLE, "create-failed"}:
+    if group.status not in {AVAILABLE, CREATE_FAILED}:
         raise refuse("group-busy", id=group.group_id, status=group.status)
     if group.global_id is not None:
         raise refuse("global-member", id=group.group_id, global_id=group.global_id)
@@ -181,7 +182,9 @@ def delete(region: Region, given: dict[str, Any]) -> dict[str, Any]:
         raise refuse("retain")
     if "FinalSnapshotIdentifier" in given:
         snapshots.take(region, group, given["FinalSnapshotIdentifier"], [])
-    run(region, group, "deleting", lambda: region.account.plane.delete(group.group_id), lambda: _deleted(region, group))
+    made = group.status != CREATE_FAILED
+    plane = region.account.plane if made else None
+    run(region, group, DELETING, lambda: plane.delete(group.group_id) if plane else None, lambda: _deleted(region, group))
     return {"ReplicationGroup": describe.replication_group(region, group)}
 
 

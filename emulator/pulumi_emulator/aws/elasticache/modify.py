@@ -9,7 +9,7 @@ from pulumi_emulator.aws.elasticache import describe, engines, events, parameter
 from pulumi_emulator.aws.elasticache.account import Region, now
 from pulumi_emulator.aws.elasticache.checks import check_group, check_logs, check_token, check_topic
 from pulumi_emulator.aws.elasticache.faults import refuse
-from pulumi_emulator.aws.elasticache.jobs import AVAILABLE, check_available, run
+from pulumi_emulator.aws.elasticache.jobs import apply_spec, check_available
 from pulumi_emulator.aws.elasticache.model import Group
 from pulumi_emulator.aws.elasticache.operations import operation
 from pulumi_emulator.aws.elasticache.specs import group_spec
@@ -26,7 +26,6 @@ WAITING: Final = frozenset(
         "TransitEncryptionEnabled",
         "TransitEncryptionMode",
         "ClusterMode",
-        "PrimaryClusterId",
     }
 )
 # What belongs to the global object once a group is a member of one (hashicorp/terraform-provider-aws#19929, #22528, #47644).
@@ -40,7 +39,7 @@ STRATEGIES: Final = ("SET", "ROTATE", "DELETE")
 
 @operation(
     "ModifyReplicationGroup",
-    "ReplicationGroupId ReplicationGroupDescription PrimaryClusterId SnapshottingClusterId AutomaticFailoverEnabled "
+    "ReplicationGroupId ReplicationGroupDescription SnapshottingClusterId AutomaticFailoverEnabled "
     "MultiAZEnabled SecurityGroupIds PreferredMaintenanceWindow NotificationTopicArn CacheParameterGroupName "
     "NotificationTopicStatus ApplyImmediately Engine EngineVersion AutoMinorVersionUpgrade SnapshotRetentionLimit "
     "SnapshotWindow CacheNodeType AuthToken AuthTokenUpdateStrategy UserGroupIdsToAdd UserGroupIdsToRemove RemoveUserGroups "
@@ -49,7 +48,7 @@ STRATEGIES: Final = ("SET", "ROTATE", "DELETE")
 def modify(region: Region, given: dict[str, Any]) -> dict[str, Any]:
     """Change a group: checked as a whole first, so that a refused change changes nothing."""
     group = region.group(given["ReplicationGroupId"])
-    check_available(group)
+    check_available(region, group)
     if group.global_id is not None and GLOBAL & given.keys():
         raise refuse("global-member", id=group.group_id, global_id=group.global_id)
     _check_mode_request(group, given)
@@ -67,28 +66,21 @@ def modify(region: Region, given: dict[str, Any]) -> dict[str, Any]:
         new.pending = {**group.pending, **waiting}
     elif given.get("ApplyImmediately"):
         new.pending = {}
-    promote = wanted.get("PrimaryClusterId") if not waiting else None
-    return _take_over(region, group, new, promote)
+    return _take_over(region, group, new)
 
 
-def _take_over(region: Region, group: Group, new: Group, promote: str | None) -> dict[str, Any]:
+def _take_over(region: Region, group: Group, new: Group) -> dict[str, Any]:
     """Make a group what it became, and its nodes too where they notice."""
-    del promote
-    before = group_spec(region, group)
     group.__dict__.update(new.__dict__)
-    after = group_spec(region, group)
-    if before == after:
-        events.record(region, "replication-group", group.group_id, f"Replication group {group.group_id} modified")
-        return {"ReplicationGroup": describe.replication_group(region, group)}
-
-    def done() -> None:
-        events.record(region, "replication-group", group.group_id, f"Replication group {group.group_id} modified")
-        if before.parameters != after.parameters:
-            for node in group.nodes:
-                events.publish(region, group, "CacheClusterParametersChanged", node.node_id)
-
-    run(region, group, "modifying", lambda: region.account.plane.change(after), done)
+    if group.applied == group_spec(region, group):
+        _modified(region, group)
+    else:
+        apply_spec(region, group, lambda: _modified(region, group))
     return {"ReplicationGroup": describe.replication_group(region, group)}
+
+
+def _modified(region: Region, group: Group) -> None:
+    events.record(region, "replication-group", group.group_id, f"Replication group {group.group_id} modified")
 
 
 def apply(region: Region, group: Group, given: dict[str, Any]) -> None:
@@ -125,7 +117,8 @@ def apply(region: Region, group: Group, given: dict[str, Any]) -> None:
     _apply_mode(group, given)
     _apply_parameter_group(region, group, given)
     _apply_tls(group, given)
-    _apply_access(region, group, given)
+    _apply_user_groups(region, group, given)
+    _apply_token(group, given)
 
 
 def _apply_engine(group: Group, given: dict[str, Any]) -> None:
@@ -186,7 +179,7 @@ def _apply_tls(group: Group, given: dict[str, Any]) -> None:
     group.tls, group.tls_mode = enabled, mode
 
 
-def _apply_access(region: Region, group: Group, given: dict[str, Any]) -> None:
+def _apply_user_groups(region: Region, group: Group, given: dict[str, Any]) -> None:
     if given.get("RemoveUserGroups"):
         group.user_groups = []
     for entry in given.get("UserGroupIdsToRemove", []):
@@ -197,6 +190,9 @@ def _apply_access(region: Region, group: Group, given: dict[str, Any]) -> None:
         group_id = user_groups.check_for_cache(region, entry, group.engine)
         if group_id not in group.user_groups:
             group.user_groups.append(group_id)
+
+
+def _apply_token(group: Group, given: dict[str, Any]) -> None:
     strategy, token = given.get("AuthTokenUpdateStrategy"), given.get("AuthToken")
     if strategy is None and token is None:
         return
@@ -215,28 +211,3 @@ def _apply_access(region: Region, group: Group, given: dict[str, Any]) -> None:
         # ROTATE keeps the newest earlier token valid beside the new one, SET leaves the new one alone (auth.html).
         group.token_hashes = (new,) if strategy == "SET" else (*[old for old in group.token_hashes if old != new][:1], new)
     group.token_changed = now()
-
-
-def access_changed(region: Region, group_ids: set[str]) -> None:
-    """Bring changed users and user groups to the caches that have them."""
-    for group in region.groups.values():
-        if group_ids & set(group.user_groups) and group.status == AVAILABLE:
-            spec = group_spec(region, group)
-            run(region, group, "modifying", lambda spec=spec: region.account.plane.change(spec), lambda: None)  # type: ignore[misc]
-
-
-def parameters_changed(region: Region, name: str) -> None:
-    """Bring changed parameters to the caches that use the parameter group."""
-    for group in region.groups.values():
-        if group.parameter_group == name and group.status == AVAILABLE:
-            _bring(region, group)
-
-
-def _bring(region: Region, group: Group) -> None:
-    spec = group_spec(region, group)
-
-    def done() -> None:
-        for node in group.nodes:
-            events.publish(region, group, "CacheClusterParametersChanged", node.node_id)
-
-    run(region, group, "modifying", lambda: region.account.plane.change(spec), done)

@@ -1,5 +1,7 @@
-"""The parameters that ElastiCache has, by family. Source of every row:
-docs.aws.amazon.com/AmazonElastiCache/latest/dg/ParameterGroups.Engine.html (the table of the version that added it).
+"""The parameters that ElastiCache has, by family.
+
+Source of every row: docs.aws.amazon.com/AmazonElastiCache/latest/dg/ParameterGroups.Engine.html (the table of the version that
+added it).
 """
 
 from __future__ import annotations

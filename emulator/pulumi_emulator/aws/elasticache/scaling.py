@@ -9,11 +9,10 @@ from pulumi_emulator.aws.elasticache import describe, events, subnets
 from pulumi_emulator.aws.elasticache.account import Region, now
 from pulumi_emulator.aws.elasticache.faults import refuse
 from pulumi_emulator.aws.elasticache.groups import tag_nodes
-from pulumi_emulator.aws.elasticache.jobs import check_available, run
+from pulumi_emulator.aws.elasticache.jobs import apply_spec, check_available
 from pulumi_emulator.aws.elasticache.model import SLOTS, Group, Node
 from pulumi_emulator.aws.elasticache.operations import operation
 from pulumi_emulator.aws.elasticache.placement import around, check_shards
-from pulumi_emulator.aws.elasticache.specs import group_spec
 
 UP: Final = ("ReplicationGroupIncreaseReplicaCountStarted", "ReplicationGroupIncreaseReplicaCountFinished")
 
@@ -180,7 +179,7 @@ def _counts(group: Group, given: dict[str, Any]) -> dict[str, tuple[int, list[st
 
 def _ready(region: Region, given: dict[str, Any], name: str) -> Group:
     group = region.group(given["ReplicationGroupId"])
-    check_available(group)
+    check_available(region, group)
     if not given["ApplyImmediately"]:
         raise refuse("immediately-only", operation=name)
     if group.global_id is not None and name == "ModifyReplicationGroupShardConfiguration":
@@ -201,7 +200,6 @@ def _take_over(region: Region, group: Group, new: Group, notices: tuple[str, str
     tag_nodes(region, group)
     if notices and notices[0]:
         events.publish(region, group, notices[0], group.group_id)
-    spec = group_spec(region, group)
 
     def done() -> None:
         for node in added:
@@ -213,5 +211,5 @@ def _take_over(region: Region, group: Group, new: Group, notices: tuple[str, str
         if notices:
             events.publish(region, group, notices[1], group.group_id)
 
-    run(region, group, "modifying", lambda: region.account.plane.change(spec), done)
+    apply_spec(region, group, done)
     return {"ReplicationGroup": describe.replication_group(region, group)}

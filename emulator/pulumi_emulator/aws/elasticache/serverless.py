@@ -6,12 +6,13 @@ import copy
 import re
 from typing import Any, Final
 
-from pulumi_emulator.aws.elasticache import events, names, subnets, user_groups
+from pulumi_emulator.aws.elasticache import events, subnets, user_groups
 from pulumi_emulator.aws.elasticache.account import Region, now
 from pulumi_emulator.aws.elasticache.checks import MOST_RETENTION, check_key
 from pulumi_emulator.aws.elasticache.engines import VERSIONS, numbers
 from pulumi_emulator.aws.elasticache.faults import VALUE, Fault, refuse
 from pulumi_emulator.aws.elasticache.operations import operation
+from pulumi_emulator.caches.names import DOMAIN, short_region
 
 # botocore CreateServerlessCache, and docs.aws.amazon.com/AmazonElastiCache/latest/dg/Scaling-serverless.html.
 NAME: Final = re.compile(r"(?=.{1,40}$)[a-z][a-z0-9]*(-[a-z0-9]+)*")
@@ -28,8 +29,8 @@ READER_PORT: Final = (
 
 @operation(
     "CreateServerlessCache",
-    "ServerlessCacheName Description Engine MajorEngineVersion CacheUsageLimits KmsKeyId SecurityGroupIds SnapshotArnsToRestore "
-    "Tags UserGroupId SubnetIds SnapshotRetentionLimit DailySnapshotTime NetworkType",
+    "ServerlessCacheName Description Engine MajorEngineVersion CacheUsageLimits KmsKeyId SecurityGroupIds "
+    "SnapshotArnsToRestore Tags UserGroupId SubnetIds SnapshotRetentionLimit DailySnapshotTime NetworkType",
 )
 def create(region: Region, given: dict[str, Any]) -> dict[str, Any]:
     """Make a serverless cache."""
@@ -167,7 +168,8 @@ def find(region: Region, name: str) -> dict[str, Any]:
 
 def shape(region: Region, record: dict[str, Any]) -> dict[str, Any]:
     """Return a serverless cache as the API answers it."""
-    host = names.serverless(record["name"], region.account.hash, region.name)
+    # docs.aws.amazon.com/AmazonElastiCache/latest/dg/Endpoints.html: NAME-ACCOUNT.serverless.REGION.cache.amazonaws.com
+    host = f"{record['name']}-{region.account.hash}.serverless.{short_region(region.name)}.{DOMAIN}"
     values = {
         "ServerlessCacheName": record["name"],
         "Description": record["description"],

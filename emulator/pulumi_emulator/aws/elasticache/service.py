@@ -9,6 +9,7 @@ import moto.elasticache.urls
 from moto.core.responses import ActionResult, BaseResponse
 from moto.core.utils import get_service_model
 
+from pulumi_emulator.aws.elasticache import jobs
 from pulumi_emulator.aws.elasticache.account import Account
 from pulumi_emulator.aws.elasticache.faults import VALUE, Fault, refuse
 from pulumi_emulator.aws.elasticache.operations import OPERATIONS
@@ -29,6 +30,10 @@ MODULES: Final = (
     "tags",
     "user_groups",
     "users",
+)
+# What a group's nodes notice although the group itself is not changed.
+CHANGES_BESIDE: Final = frozenset(
+    {"ModifyUser", "DeleteUser", "ModifyUserGroup", "ModifyCacheParameterGroup", "ResetCacheParameterGroup"}
 )
 PAGE: Final = 100  # botocore Describe... MaxRecords: default 100
 
@@ -61,7 +66,12 @@ class ElastiCache(BaseResponse):
         given = {key: value for key, value in dict(self.params).items() if value is not None}
         operation.check(given)
         with self.account.lock:
-            return page(operation.run(self.account.region(self.region), given), given)
+            region = self.account.region(self.region)
+            answer = page(operation.run(region, given), given)
+            if name in CHANGES_BESIDE:
+                for group in list(region.groups.values()):
+                    jobs.catch_up(region, group)
+            return answer
 
     def parse_parameters(self, request: Any) -> None:
         """Read the input, except of an operation that AWS does not have either."""

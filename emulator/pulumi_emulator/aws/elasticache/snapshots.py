@@ -25,7 +25,7 @@ def create(region: Region, given: dict[str, Any]) -> dict[str, Any]:
         if not groups:
             raise refuse("cluster-unknown", id=wanted)
         group = groups[0]
-    check_available(group)
+    check_available(region, group)
     return {"Snapshot": take(region, group, given["SnapshotName"], given.get("Tags", []))}
 
 

@@ -2,32 +2,29 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-from typing import Any
+from typing import Literal
 
 from pulumi_emulator.aws.elasticache import parameters, user_groups
 from pulumi_emulator.aws.elasticache.account import Region
+from pulumi_emulator.aws.elasticache.engines import VALKEY
 from pulumi_emulator.aws.elasticache.model import Group
-
-try:
-    from pulumi_emulator.caches import Access, GroupSpec, NodeSpec
-except ModuleNotFoundError:
-    Access = GroupSpec = NodeSpec = SimpleNamespace
+from pulumi_emulator.caches import Access, GroupSpec, NodeSpec
 
 
-def group_spec(region: Region, group: Group) -> Any:
+def group_spec(region: Region, group: Group) -> GroupSpec:
     """Return a group as its nodes should be."""
+    engine: Literal["valkey", "redis"] = "valkey" if group.engine == VALKEY else "redis"
     return GroupSpec(
         group_id=group.group_id,
         region=region.name,
         hash=region.account.hash,
-        engine=group.engine,
+        engine=engine,
         engine_version=group.version,
         cluster=group.clustered,
         nodes=tuple(NodeSpec(node_id=node.node_id, shard=node.shard, zone=node.zone) for node in group.nodes),
-        slots=dict(group.slots),
+        slots=dict(group.slots) if group.clustered else {},
         tls=group.tls,
-        plain=not group.tls or group.tls_mode == "preferred",
+        plain=group.tls_mode != "required",
         port=group.port,
         parameters=parameters.values(parameters.find(region, group.parameter_group)),
         maxmemory_bytes=None,
@@ -36,7 +33,7 @@ def group_spec(region: Region, group: Group) -> Any:
     )
 
 
-def access(region: Region, group: Group) -> Any:
+def access(region: Region, group: Group) -> Access:
     """Return who may enter: the users of its user groups, or a `default` user with the tokens, or anybody."""
     acl: tuple[str, ...] = ()
     if group.user_groups:

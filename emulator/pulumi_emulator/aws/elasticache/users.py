@@ -78,7 +78,7 @@ def modify(region: Region, given: dict[str, Any]) -> dict[str, Any]:
     access = given.get("AccessString", user["access"])
     if "AppendAccessString" in given:
         access = f"{access} {given['AppendAccessString']}"
-    new = {"access": check_access(access)}
+    new: dict[str, Any] = {"access": check_access(access)}
     if "Engine" in given:
         new["engine"] = check_engine(given["Engine"])
     if {"Passwords", "NoPasswordRequired", "AuthenticationMode"} & given.keys():

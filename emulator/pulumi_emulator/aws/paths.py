@@ -1,0 +1,7 @@
+"""The endpoint's own paths, which no AWS API uses."""
+
+from typing import Final
+
+HEALTH: Final = "/_emulator/health"
+GROUPS: Final = "/_emulator/groups"
+ZONES: Final = "/_emulator/zones"
