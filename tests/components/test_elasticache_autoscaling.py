@@ -18,7 +18,12 @@ GOOD: dict[str, Any] = {"scale": "shards", "min": 2, "max": 6}
 
 
 def problems(settings: Any, topology: Topology = CLUSTER, **changes: Any) -> list[tuple[str, str]]:
-    group = {"node_type": "cache.r7g.large", "engine": "valkey", "engine_version": "8.0", "global_member": False} | changes
+    group: dict[str, Any] = {
+        "node_type": "cache.r7g.large",
+        "engine": "valkey",
+        "engine_version": "8.0",
+        "global_member": False,
+    } | changes
     return check_autoscaling(settings, topology, **group)
 
 
