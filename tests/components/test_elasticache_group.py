@@ -9,7 +9,7 @@ from pulumi.runtime import rpc
 
 from redis_ha.elasticache import ElastiCacheHaGroup
 from redis_ha.elasticache.access_rules import LOCKED_ACCESS
-from redis_ha.elasticache.group import RefusedChangeError
+from redis_ha.elasticache.guard import RefusedChangeError
 from tests.support.pulumi_world import Monitor, run
 
 GOOD: dict[str, Any] = {
@@ -32,6 +32,7 @@ BROUGHT: dict[str, Any] = {
 OUTPUTS = (
     "connection", "credentials", "arn", "group_id", "member_clusters", "primary_endpoint", "reader_endpoint",
     "configuration_endpoint", "port", "alarm_names", "security_group_id", "notification_topic_arn", "secret_arns",
+    "client_policy", "read_policy", "operator_policy",
 )  # fmt: skip
 TOKEN = "given-token-for-the-test"
 
@@ -268,6 +269,7 @@ def test_adoption_imports_each_part_and_leaves_it_as_found() -> None:
         "replication_group": "legacy", "subnet_group": "legacy-subnets", "security_group": "sg-legacy",
         "parameter_group": "legacy-parameters", "user_group": "legacy-users",
         "users": {"application": "app-user", "default": "locked"}, "slow_log_group": "/legacy/slow",
+        "notification_topic": "arn:aws:sns:eu-central-1:123456789012:legacy",
     }  # fmt: skip
     monitor, _ = made(adopt=adopt)
     imported = {name: request.importId for name, request in monitor.requests.items() if request.importId}
@@ -280,6 +282,7 @@ def test_adoption_imports_each_part_and_leaves_it_as_found() -> None:
         "orders-user-application": "app-user",
         "orders-user-default": "locked",
         "orders-slow-log": "/legacy/slow",
+        "orders-events": "arn:aws:sns:eu-central-1:123456789012:legacy",
     }
     for name in imported:
         assert "tags" in monitor.requests[name].ignoreChanges, name
@@ -326,6 +329,31 @@ def test_outputs() -> None:
     assert len(found["alarm_names"][0]) == len(monitor.names("MetricAlarm")) > 10
     assert found["notification_topic_arn"][0].startswith("arn:aws:sns:")
     assert {name for name, (_, _, secret) in found.items() if secret} == {"credentials"}
+
+
+def test_records_and_experiments_on_request() -> None:
+    monitor, _ = made(
+        record=lambda: {"zone_id": pulumi.Output.from_input("Z1"), "primary": "cache.example.com"},
+        experiment={"stop_alarm_arns": []},
+    )
+    assert monitor.names("Record") == ["orders-primary-record"]
+    assert set(monitor.names("ExperimentTemplate")) == {
+        "orders-experiment-eu-central-1a", "orders-experiment-eu-central-1b",
+    }  # fmt: skip
+    monitor, _ = made()
+    assert monitor.names("Record") + monitor.names("ExperimentTemplate") == []
+
+
+def test_policies_name_this_group_its_iam_users_and_secret() -> None:
+    _, found = made(users={"application": {"authentication": "iam"}, "reports": {"access": "on +@read"}}, secrets_manager=True)
+    statements = {entry["Sid"]: entry["Resource"] for entry in json.loads(found["client_policy"][0])["Statement"]}
+    assert statements["LogIn"] == [found["arn"][0], "arn:aws:elasticache:eu-central-1:123456789012:orders-user-application"]
+    assert "ReadPassword" not in statements
+    _, found = made(secrets_manager=True)
+    statements = {entry["Sid"]: entry["Resource"] for entry in json.loads(found["client_policy"][0])["Statement"]}
+    assert statements["ReadPassword"] == [found["secret_arns"][0]["application"]]
+    assert "LogIn" not in statements
+    assert found["arn"][0] in found["operator_policy"][0]
 
 
 def test_preview_with_nothing_known() -> None:

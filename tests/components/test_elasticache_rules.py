@@ -1,5 +1,7 @@
 """From arguments to a plan: each refusal names its argument, says the value and the remedy; everything else passes."""
 
+import asyncio
+from collections.abc import Iterator
 from typing import Any
 
 import pulumi
@@ -17,6 +19,16 @@ GOOD: dict[str, Any] = {
     "vpc_id": "vpc-1",
 }
 CLUSTER = {"cluster_mode": "enabled", "shards": 3}
+
+
+@pytest.fixture(autouse=True)
+def loop() -> Iterator[None]:
+    """Outputs want an event loop to be born in, wherever the test before left one."""
+    made = asyncio.new_event_loop()
+    asyncio.set_event_loop(made)
+    yield
+    asyncio.set_event_loop(None)
+    made.close()
 
 
 def arguments(changes: dict[str, Any]) -> dict[str, Any]:

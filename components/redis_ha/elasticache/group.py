@@ -10,44 +10,26 @@ import pulumi_random as random
 from redis_ha.inputs import as_input_errors, known_now
 
 from .access import credentials, make_access, make_secrets
+from .access_rules import APPLICATION
 from .alarms import AlarmSettings, check_alarms, make_alarms, wanted_alarms
 from .autoscaling import AutoscalingSettings, check_autoscaling, ignored_for_autoscaling, make_autoscaling
-from .changes import Refusals, parameter_refusals, refusals
+from .changes import parameter_refusals, refusals
 from .checks import make_plan, refuse_all
 from .dashboard import make_dashboard
+from .experiments import ExperimentSettings, check_experiments, make_experiments
+from .guard import guard
+from .known_later import MAY_BE_KNOWN_LATER, shape_of
 from .logs import make_log_groups
 from .monitored import GROUP_TAG, Place, Watched
 from .network import client_rules, make_rules, make_security_group, make_subnet_group
 from .notifications import NotificationSettings, check_notifications, make_notifications
 from .outputs import connection_document
+from .permissions import client_policy, operator_policy, read_policy
 from .plan import Plan
+from .records import RecordSettings, check_records, make_records
 from .replication import group_arguments, ignored_changes, replacing
 from .settings import ElastiCacheAdopt, ElastiCacheLogs, ElastiCacheTimeouts, ElastiCacheUser
 
-# Everything else decides which resources there are, and Pulumi cannot preview what depends on a value that is not known yet.
-MAY_BE_KNOWN_LATER = frozenset(
-    {
-        "auth_token",
-        "client_prefix_list_ids",
-        "client_security_group_ids",
-        "kms_key_id",
-        "parameter_group_name",
-        "restore_snapshot_arns",
-        "restore_snapshot_name",
-        "security_group_ids",
-        "subnet_group_name",
-        "subnet_ids",
-        "user_group_id",
-        "vpc_id",
-    }
-)
-# The same of nested arguments; `*` is any name.
-NESTED_KNOWN_LATER = {
-    "users": (("*", "passwords"),),
-    "logs": (("kms_key_id",), ("slow_log_destination",), ("engine_log_destination",)),
-    "alarms": (("topic_arns",),),
-    "notifications": (("topic_arn",), ("subscriptions", "*", "endpoint")),
-}
 # What alarms and autoscaling depend on: when it is wrong itself, what follows from it is not told as well.
 DECIDES_MONITORING = ("cluster_mode", "engine", "engine_version", "node_type", "replicas", "shards")
 # A snapshot's name: at most 50 characters with those of the group and a random part (docs.aws.amazon.com, AmazonElastiCache
@@ -158,6 +140,10 @@ class ElastiCacheHaGroupArgs(TypedDict):
     """Application Auto Scaling of shards or replicas. Default: none."""
     notifications: NotRequired[NotificationSettings]
     """The topic of ElastiCache's own events. Default: one is made."""
+    record: NotRequired[RecordSettings]
+    """Route 53 records for the endpoints. Default: none."""
+    experiment: NotRequired[ExperimentSettings]
+    """AWS Fault Injection Service templates for the loss of each zone. Default: none."""
     secrets_manager: NotRequired[bool]
     """Whether passwords or token are also kept in AWS Secrets Manager, one secret each. Default false."""
     tags: NotRequired[Mapping[str, str]]
@@ -176,8 +162,8 @@ class ElastiCacheHaGroup(pulumi.ComponentResource):
     """Highly available Redis or Valkey by Amazon ElastiCache: replicas in several zones, failover, TLS, users, alarms.
 
     Raw children: `replication_group`, `subnet_group`, `security_group`, `rules`, `parameter_group`, `access` (users, user
-    group, made passwords), `secrets`, `log_groups`, `notifications`, `alarms`, `dashboard`, `autoscaling`; None or empty where
-    brought or not wanted.
+    group, made passwords), `secrets`, `log_groups`, `notifications`, `alarms`, `dashboard`, `autoscaling`, `records`,
+    `experiments`; None or empty where brought or not wanted.
     """
 
     connection: pulumi.Output[dict[str, Any]]
@@ -206,6 +192,12 @@ class ElastiCacheHaGroup(pulumi.ComponentResource):
     """ARN of the topic of ElastiCache's events; empty without one."""
     secret_arns: pulumi.Output[dict[str, str]]
     """ARNs of the secrets in Secrets Manager, by user (or `token`)."""
+    client_policy: pulumi.Output[str]
+    """IAM policy (JSON) for applications: look the group up, log in as its IAM users, read the application's secret."""
+    read_policy: pulumi.Output[str]
+    """IAM policy (JSON) for those who watch the group."""
+    operator_policy: pulumi.Output[str]
+    """IAM policy (JSON) for those who run it: test failovers, scaling, changes; no deletion."""
 
     def __init__(self, name: str, args: ElastiCacheHaGroupArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         """Make the group. Raises pulumi.InputPropertiesError, before anything is registered, when arguments are wrong."""
@@ -220,7 +212,9 @@ class ElastiCacheHaGroup(pulumi.ComponentResource):
         self.access = make_access(self._place, plan, args)
         self.secrets = make_secrets(self._place, plan, self.access) if plan.secrets_manager else {}
         self.log_groups = make_log_groups(self._place, plan, args.get("logs"))
-        self.notifications = make_notifications(self._place, plan.topology, args.get("notifications"))
+        self.notifications = make_notifications(
+            self._place, plan.topology, args.get("notifications"), plan.adopted("notification_topic")
+        )
         self.replication_group = self._make_group(plan)
         self._make_monitoring(plan)
         self._make_outputs(plan)
@@ -257,7 +251,7 @@ class ElastiCacheHaGroup(pulumi.ComponentResource):
             opts=self._child(
                 import_=adopted,
                 ignore_changes=["description", "tags"] if adopted else ["description"],
-                hooks=self._guard("parameters", parameter_refusals),
+                hooks=guard(f"{self._place.name}-parameters", parameter_refusals),
             ),
         )
 
@@ -291,7 +285,7 @@ class ElastiCacheHaGroup(pulumi.ComponentResource):
                 import_=plan.adopted("replication_group"),
                 ignore_changes=ignored_changes(plan, ignored_for_autoscaling(args.get("autoscaling"))),
                 custom_timeouts=pulumi.CustomTimeouts(**timeouts),
-                hooks=self._guard("changes", refusals),
+                hooks=guard(f"{self._place.name}-changes", refusals),
             ),
         )
 
@@ -311,17 +305,6 @@ class ElastiCacheHaGroup(pulumi.ComponentResource):
         prefix = plan.group_id[:SNAPSHOT_PREFIX_LENGTH].rstrip("-")
         return pulumi.Output.concat(prefix, "-final-", suffix.hex)
 
-    def _guard(self, what: str, judge: Any) -> pulumi.ResourceHookBinding:
-        """Stop an update, already in preview, that `judge` refuses from the old and the new inputs."""
-
-        def check(update: pulumi.ResourceHookArgs) -> None:
-            found: Refusals = judge(update.old_inputs or {}, update.new_inputs or {})
-            if found:
-                raise RefusedChangeError(update.name, found)
-
-        hook = pulumi.ResourceHook(f"{self._place.name}-{what}", check, pulumi.ResourceHookOptions(on_dry_run=True))
-        return pulumi.ResourceHookBinding(before_update=[hook])
-
     def _make_monitoring(self, plan: Plan) -> None:
         args = self._args
         self.alarms = make_alarms(self._place, self._watched, args.get("alarms"), self.replication_group)
@@ -329,6 +312,13 @@ class ElastiCacheHaGroup(pulumi.ComponentResource):
         self.dashboard = make_dashboard(self._place, self._watched, rows, self.alarms) if plan.dashboard else None
         settings = args.get("autoscaling")
         self.autoscaling = None if settings is None else make_autoscaling(self._place, settings, self.replication_group)
+        record, experiment = args.get("record"), args.get("experiment")
+        self.records = {} if record is None else make_records(self._place, record, self.replication_group)
+        self.experiments = (
+            None
+            if experiment is None
+            else make_experiments(self._place, plan.topology, plan.zones, experiment, self.replication_group)
+        )
 
     def _make_outputs(self, plan: Plan) -> None:
         group = self.replication_group
@@ -354,6 +344,10 @@ class ElastiCacheHaGroup(pulumi.ComponentResource):
         self.notification_topic_arn = pulumi.Output.from_input("") if topic is None else topic
         arns: dict[str, pulumi.Output[str]] = {key: secret.arn for key, secret in self.secrets.items()}
         self.secret_arns = pulumi.Output.all(**arns) if arns else pulumi.Output.from_input({})
+        iam_users = [self.access.users[user.key].arn for user in plan.users if user.authentication == "iam"]
+        secret = self.secrets.get("token" if plan.auth == "token" else APPLICATION)
+        self.client_policy = client_policy(group.arn, iam_users, None if secret is None else secret.arn)
+        self.read_policy, self.operator_policy = read_policy(group.arn), operator_policy(group.arn)
         self.register_outputs(
             {
                 "connection": self.connection,
@@ -369,17 +363,11 @@ class ElastiCacheHaGroup(pulumi.ComponentResource):
                 "securityGroupId": self.security_group_id,
                 "notificationTopicArn": self.notification_topic_arn,
                 "secretArns": self.secret_arns,
+                "clientPolicy": self.client_policy,
+                "readPolicy": self.read_policy,
+                "operatorPolicy": self.operator_policy,
             }
         )
-
-
-class RefusedChangeError(ValueError):
-    """An update that must not be made like this. `problems` holds (argument, reason with the values and the way that works)."""
-
-    def __init__(self, group: str, problems: Refusals) -> None:
-        self.problems = problems
-        listed = "; ".join(f"{argument}: {reason}" for argument, reason in problems)
-        super().__init__(f"the update of {group} is refused: {listed}")
 
 
 def watched(plan: Plan, args: Mapping[str, Any]) -> Watched:
@@ -406,24 +394,8 @@ def checked_plan(name: str, args: Mapping[str, Any]) -> Plan:
                 global_member=plan.global_member,
             )
             checks.problems += check_alarms(args.get("alarms"), watched(plan, args))
+            checks.problems += check_records(args.get("record"), plan.topology)
+            if not checks.refused("zones"):
+                checks.problems += check_experiments(args.get("experiment"), plan.topology, plan.zones)
         refuse_all(name, checks)
     return plan
-
-
-def shape_of(args: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the arguments without the nested values that may be known later."""
-    found = dict(args)
-    for argument, paths in NESTED_KNOWN_LATER.items():
-        for path in paths:
-            found[argument] = _without(found.get(argument), path)
-    return {argument: value for argument, value in found.items() if argument in args}
-
-
-def _without(value: Any, path: Sequence[str]) -> Any:
-    if not isinstance(value, Mapping):
-        return value
-    first, *rest = path
-    keep = {key: entry for key, entry in value.items() if first not in {"*", key}}
-    if not rest:
-        return keep
-    return {key: _without(entry, rest) if first in {"*", key} else entry for key, entry in value.items()}

@@ -1,0 +1,31 @@
+"""Stops an update of a living resource before anything is touched, already in preview: a hook that sees the old inputs."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pulumi
+
+from .changes import Refusals
+
+Judge = Callable[[Mapping[str, Any], Mapping[str, Any]], Refusals]
+
+
+class RefusedChangeError(ValueError):
+    """An update that must not be made like this. `problems` holds (argument, reason with the values and the way that works)."""
+
+    def __init__(self, group: str, problems: Refusals) -> None:
+        self.problems = problems
+        listed = "; ".join(f"{argument}: {reason}" for argument, reason in problems)
+        super().__init__(f"the update of {group} is refused: {listed}")
+
+
+def guard(name: str, judge: Judge) -> pulumi.ResourceHookBinding:
+    """Return the hook that asks `judge` before every update. Replacements are not updates: `protect` stops those."""
+
+    def check(update: pulumi.ResourceHookArgs) -> None:
+        found = judge(update.old_inputs or {}, update.new_inputs or {})
+        if found:
+            raise RefusedChangeError(update.name, found)
+
+    hook = pulumi.ResourceHook(name, check, pulumi.ResourceHookOptions(on_dry_run=True))
+    return pulumi.ResourceHookBinding(before_update=[hook])
