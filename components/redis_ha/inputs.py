@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import pulumi
+from pulumi.output import Unknown
 
 from .arguments import InvalidArgumentsError, camel_case
 
@@ -18,12 +19,12 @@ def known_now(what: str, args: Mapping[str, Any], may_be_known_later: Collection
 
 
 def holds_output(value: object) -> bool:
-    """Tell whether a value is an Output or holds one."""
+    """Tell whether a value is, or holds, an Output, or what a hosted component gets for a value that is not known yet."""
     if isinstance(value, Mapping):
         return any(holds_output(entry) for entry in value.values())
     if isinstance(value, list | tuple):
         return any(holds_output(entry) for entry in value)
-    return isinstance(value, pulumi.Output)
+    return isinstance(value, pulumi.Output | Unknown)
 
 
 @contextmanager
