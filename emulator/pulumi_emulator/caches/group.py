@@ -12,6 +12,7 @@ from pulumi_emulator.caches import names, users
 from pulumi_emulator.caches.admin import ReplyError
 from pulumi_emulator.caches.certificates import Authority
 from pulumi_emulator.caches.node import SYNC_TIMEOUT, Node, wait_until
+from pulumi_emulator.caches.relay import Relay
 from pulumi_emulator.caches.site import Site
 from pulumi_emulator.caches.software import SOFTWARE
 from pulumi_emulator.caches.spec import GroupSpec, NodeSpec
@@ -35,6 +36,7 @@ class Place:
     spawn: Callable[[Callable[[], None]], None]
     take_address: Callable[[], str]
     emit: Emit
+    relay: Callable[[], Relay]
 
 
 @dataclass
@@ -104,20 +106,35 @@ class Group:
         """Return the group's ACL file."""
         return users.acl_file(self.spec.access, self.password)
 
-    def launch(self, node: Node) -> None:
-        """Start a node's process."""
+    def launch(self, node: Node, *, keep_data: bool = False) -> None:
+        """Start a node's process, empty unless told otherwise."""
         root, server = self.place.root(self.spec.engine), SOFTWARE[self.spec.engine].server
-        self.place.spawn(lambda: node.start(self.place.site, root, server))
+        self.place.spawn(lambda: node.start(self.place.site, root, server, keep_data=keep_data))
 
     def started(self, node: Node) -> None:
         """Wait until a launched node runs as the group wants it."""
         node.wait_started()
         node.set_parameters(self.spec)
+        if self.spec.plain_port and self.spec.tls_port:
+            self.place.relay().open(node.address, self.spec.port, self.spec.plain_port, self.spec.tls_port)
+
+    def close(self, node: Node) -> None:
+        """Take no more connections for a node on the port that takes TLS and plain text."""
+        if self.spec.mixed:
+            self.place.relay().close(node.address)
+
+    def linked(self, node: Node) -> bool:
+        """Tell whether a replica follows its shard's primary with all its data."""
+        return node.follows(self.primary(node.spec.shard))
 
     def wait_linked(self, nodes: Sequence[Node]) -> None:
         """Wait until these replicas have their primary's data."""
         for node in nodes:
-            wait_until(node.linked, SYNC_TIMEOUT, f"cache node {node.spec.node_id} has its primary's data")
+            wait_until(
+                lambda node=node: self.linked(node),  # type: ignore[misc]
+                SYNC_TIMEOUT,
+                f"cache node {node.spec.node_id} has its primary's data",
+            )
             node.serving = True
 
     def take_down(self, nodes: Sequence[Node]) -> None:
@@ -129,6 +146,7 @@ class Group:
     def drop(self, node: Node) -> None:
         """Forget a node: its process, address and files."""
         node.kill()
+        self.close(node)
         self.nodes.pop(node.spec.node_id, None)
         self.place.site.remove_address(node.address)
         self.place.site.lighten([node.address])

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import secrets
+import socket
 import threading
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
 
-from pulumi_emulator.caches import health, names, removal, software
+from pulumi_emulator.caches import change, health, names, removal, software
 from pulumi_emulator.caches.certificates import Authority
 from pulumi_emulator.caches.group import Emit, Group, Place
 from pulumi_emulator.caches.names import HostName
 from pulumi_emulator.caches.nameserver import NameServer
+from pulumi_emulator.caches.relay import Relay
 from pulumi_emulator.caches.site import FIRST_NODE, Site
 from pulumi_emulator.caches.spec import GroupSpec, check
 from pulumi_emulator.errors import EmulatorError
 
 LOOK_EVERY: Final = 0.5  # seconds between two looks at a group that is whole
+WHOLE_TIMEOUT: Final = 30.0  # seconds that a change waits for nodes on their way back
 LOOK_SOON: Final = 0.1  # while something is on its way back
 
 
@@ -38,7 +42,8 @@ class CacheHost:
         self._groups: dict[str, Group] = {}
         self._names: dict[str, tuple[Group, HostName]] = {}
         self._turns: dict[str, int] = {}
-        self._zones_down: set[str] = set()
+        self._zones_down: dict[str, frozenset[str] | None] = {}  # zone -> the groups it holds for; None: all
+        self._relay: Relay | None = None
         self._used_addresses = 0
         self._lock = threading.Lock()
         self._ending: dict[str, threading.Event] = {}
@@ -48,7 +53,7 @@ class CacheHost:
         self._site.ensure()
         authority = Authority(folder)
         self._site.write_lookup(authority.pem)
-        self._place = Place(folder, self._site, authority, self._root, self._spawn, self._take_address, emit)
+        self._place = Place(folder, self._site, authority, self._root, self._spawn, self._take_address, emit, self._the_relay)
         self._name_server = NameServer(self._site, self._lookup)
 
     def ensure_software(self, report: Callable[[str], None]) -> None:
@@ -73,6 +78,25 @@ class CacheHost:
             self._publish(group)
         ending = self._ending[spec.group_id] = threading.Event()
         threading.Thread(target=self._watch, args=(group, ending), daemon=True, name=f"cache health {spec.group_id}").start()
+
+    def change(self, spec: GroupSpec) -> None:
+        """Bring a group to another specification with all its data: nodes, shards and their slots, access, parameters, limit.
+
+        Engine (redis to valkey), cluster mode (off to on) and TLS modes change with one short break of all connections.
+        """
+        check(spec)
+        group = self._group(spec.group_id)
+        deadline = time.monotonic() + WHOLE_TIMEOUT
+        while not self.whole(spec.group_id):
+            if time.monotonic() > deadline:
+                gone = ", ".join(node_id for node_id, role in group.roles().items() if role == "gone")
+                raise EmulatorError(f"cache group {spec.group_id} cannot be changed while {gone} are gone")
+            time.sleep(LOOK_SOON)
+        with group.lock:
+            try:
+                change.change(group, spec)
+            finally:
+                self._publish(group)
 
     def delete(self, group_id: str) -> None:
         """End a group's nodes; its names are gone."""
@@ -118,21 +142,26 @@ class CacheHost:
             if health.fail_over(group, shard) is None:
                 raise EmulatorError(f"cache group {group_id}: no replica of node group {shard} could be promoted")
 
-    def zone_down(self, zone: str) -> None:
-        """Take the power from all nodes in a zone, silently; returns when replicas elsewhere are promoted."""
-        self._zones_down.add(zone)
+    def zone_down(self, zone: str, groups: Sequence[str] | None = None) -> None:
+        """Take the power from all nodes in a zone (or only these groups'), silently; returns when replicas are promoted."""
+        self._zones_down[zone] = None if groups is None else frozenset(groups)
         for group in self._all():
-            group.take_down([node for node in list(group.nodes.values()) if node.spec.zone == zone])
+            if zone in self._down_for(group):
+                group.take_down([node for node in list(group.nodes.values()) if node.spec.zone == zone])
         self._look_at_all()
 
     def zone_up(self, zone: str) -> None:
         """Give the power back: the zone's nodes return, empty, as replicas. Returns when they are started."""
-        self._zones_down.discard(zone)
+        self._zones_down.pop(zone, None)
         self._look_at_all()
 
     def command(self, argv: Sequence[str]) -> list[str]:
         """Return the command line that runs a command where the endpoint names resolve and the authority is trusted."""
         return self._site.command(argv)
+
+    def listen(self, port: int) -> socket.socket:
+        """Return a listening socket at 127.0.0.1:port of the namespace: commands run in there have a loopback of their own."""
+        return self._site.within(lambda: socket.create_server(("127.0.0.1", port)))
 
     def stop(self) -> None:
         """End everything and remove the folder."""
@@ -143,6 +172,8 @@ class CacheHost:
                 self._forget(group)
         self._starter.shutdown()
         self._name_server.stop()
+        if self._relay is not None:
+            self._relay.stop()
         removal.remove(self.folder)
 
     def leftovers(self) -> list[str]:
@@ -160,6 +191,16 @@ class CacheHost:
 
     def _root(self, engine: str) -> Path:
         return software.ensure_engine(self.home, engine, lambda _: None)
+
+    def _the_relay(self) -> Relay:
+        with self._lock:
+            if self._relay is None:
+                self._relay = Relay(self._site)
+            return self._relay
+
+    def _down_for(self, group: Group) -> set[str]:
+        zones = self._zones_down.items()
+        return {zone for zone, groups in list(zones) if groups is None or group.spec.group_id in groups}
 
     def _spawn(self, action: Callable[[], None]) -> None:
         self._starter.submit(action).result()
@@ -201,7 +242,7 @@ class CacheHost:
             with group.lock:
                 if ending.is_set():
                     return
-                pause = LOOK_EVERY if health.look(group, self._zones_down) else LOOK_SOON
+                pause = LOOK_EVERY if health.look(group, self._down_for(group)) else LOOK_SOON
 
     def _look_at_all(self) -> None:
         groups = self._all()
@@ -212,4 +253,4 @@ class CacheHost:
     def _look(self, group: Group) -> None:
         with group.lock:
             if group.spec.group_id in self._groups:
-                health.look(group, self._zones_down)
+                health.look(group, self._down_for(group))

@@ -80,7 +80,8 @@ def host_names(spec: GroupSpec) -> list[HostName]:
     for tls in [form for form, served in ((True, spec.tls), (False, spec.plain_port is not None)) if served]:
         if spec.cluster:
             found.append(HostName(configuration_name(spec, tls=tls), "configuration"))
-        else:
+        # Also for one shard with cluster mode on: in mode "compatible" clients use both kinds of endpoint.
+        if len(spec.shards) == 1:
             found.append(HostName(primary_name(spec, tls=tls), "primary"))
             found.append(HostName(reader_name(spec, tls=tls), "reader"))
         found.extend(HostName(node_name(spec, node.node_id, tls=tls), "node", node.node_id) for node in spec.nodes)

@@ -27,6 +27,7 @@ POLL: Final = 0.02
 # A shard's own election begins when a majority has not heard its primary for so long. ElastiCache has 15000 and does not wait
 # for it; the emulator's clocks are its own anyway, and no time measured here is AWS's.
 CLUSTER_NODE_TIMEOUT_MS: Final = 2000
+BUS_OFFSET: Final = 10000  # the cluster bus listens this far above a node's port (valkey.io/topics/cluster-tutorial)
 # Set when a node starts and not changeable in its life (valkey.conf).
 START_PARAMETERS: Final = ("databases",)
 # What the emulator decides itself; a parameter group's value of one has no effect (ElastiCache has most of them fixed too).
@@ -80,6 +81,7 @@ class Node:
     folder: Path
     password: str = field(repr=False)
     process: subprocess.Popen[bytes] | None = None
+    defaults: dict[str, str] = field(default_factory=dict)  # of parameters that the group changed
     serving: bool = False
 
     @property
@@ -123,13 +125,14 @@ class Node:
         if self.alive:
             self.ask("ACL", "LOAD")
 
-    def start(self, site: Site, root: Path, server: str) -> None:
-        """Start the process, empty; only from a thread that lives as long as the node shall."""
-        for name in ("dump.rdb", "nodes.conf", ADMIN_SOCKET):
+    def start(self, site: Site, root: Path, server: str, *, keep_data: bool = False) -> None:
+        """Start the process, empty unless told otherwise; only from a thread that lives as long as the node shall."""
+        for name in ("nodes.conf", ADMIN_SOCKET, *(() if keep_data else ("dump.rdb",))):
             (self.folder / name).unlink(missing_ok=True)
         inner = ["unshare", "--mount", "--propagation", "slave", "--", "sh", "-ec", _START]
         argv = network.inside(site.namespace, [*inner, "sh", str(root), str(self.folder), server])
         self.serving = False
+        self.defaults.clear()
         with (self.folder / "start.log").open("wb") as log:
             self.process = subprocess.Popen(
                 ["setpriv", "--pdeathsig", "KILL", "--", *argv],
@@ -159,23 +162,30 @@ class Node:
             self.process.wait()
         self.serving = False
 
-    def linked(self) -> bool:
-        """Tell whether this replica has its primary's data and follows."""
+    def follows(self, primary: Node) -> bool:
+        """Tell whether this replica has a primary's data and is sent what comes.
+
+        Both are asked: the replica calls its link "up" while the primary still keeps back all new writes (state "send_bulk").
+        """
         try:
-            state = self.info()
+            own, other = self.info(), primary.info()
         except (OSError, ReplyError):
             return False
-        return state.get("role") == "slave" and state.get("master_link_status") == "up"
+        rows = [row for name, row in other.items() if name.startswith("slave") and f"ip={self.address}," in row]
+        linked = own.get("role") == "slave" and own.get("master_link_status") == "up"
+        return linked and any("state=online" in row for row in rows)
 
     def set_parameters(self, spec: GroupSpec) -> list[str]:
-        """Set the group's parameters on a running node; return the names that this engine does not know."""
+        """Set the group's parameters on a running node, the others to what they were; return the names it does not know."""
         unknown: list[str] = []
         with self.admin() as connection:
             connection("CONFIG", "SET", "maxmemory", spec.maxmemory_bytes or 0)
-            for name, value in settable(spec.parameters).items():
-                if not connection("CONFIG", "GET", name):
+            for name, value in (self.defaults | settable(spec.parameters)).items():
+                known = connection("CONFIG", "GET", name)
+                if not known:
                     unknown.append(name)
                     continue
+                self.defaults.setdefault(name, known[1])
                 try:
                     connection("CONFIG", "SET", name, value)
                 except ReplyError as error:
@@ -226,6 +236,9 @@ class Node:
                 # ElastiCache's default (docs.aws.amazon.com, ParameterGroups.Engine.html).
                 "cluster-require-full-coverage no",
             ]
+            if spec.mixed:
+                lines += [f"cluster-announce-port {spec.port}", f"cluster-announce-tls-port {spec.port}"]
+                lines += [f"cluster-announce-bus-port {spec.node_port + BUS_OFFSET}"]
         return lines
 
     def _last_words(self) -> str:

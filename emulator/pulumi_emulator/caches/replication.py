@@ -11,8 +11,9 @@ from pulumi_emulator.caches.node import SYNC_TIMEOUT, Node, wait_until
 def form(group: Group) -> None:
     """Make one group of freshly started nodes: the first is the primary."""
     shard = group.spec.shards[0]
-    primary, *replicas = (group.nodes[node.node_id] for node in group.spec.of_shard(shard))
-    group.primaries[shard] = primary.spec.node_id
+    primary_id = group.primaries.setdefault(shard, group.spec.of_shard(shard)[0].node_id)
+    primary = group.nodes[primary_id]
+    replicas = [node for node in group.nodes.values() if node is not primary]
     primary.serving = True
     follow(group, replicas, primary)
     group.wait_linked(replicas)
@@ -46,7 +47,7 @@ def rejoin(group: Group, node: Node) -> bool:
     if state["role"] != "slave" or state["master_host"] != primary.address:
         follow(group, [node], primary)
         return False
-    return node.linked()
+    return group.linked(node)
 
 
 def restore(group: Group, node: Node) -> None:
@@ -58,7 +59,7 @@ def restore(group: Group, node: Node) -> None:
     if source is not None:
         source.ask("REPLICAOF", "NO", "ONE")
         follow(group, [node], source)
-        wait_until(node.linked, SYNC_TIMEOUT, f"cache node {node.spec.node_id} has its replica's data")
+        wait_until(lambda: node.follows(source), SYNC_TIMEOUT, f"cache node {node.spec.node_id} has its replica's data")
         node.ask("REPLICAOF", "NO", "ONE")
     follow(group, group.replicas(node.spec.shard), node)
 

@@ -9,10 +9,9 @@ from typing import Final
 
 from pulumi_emulator.caches.admin import ReplyError
 from pulumi_emulator.caches.group import Group
-from pulumi_emulator.caches.node import CLUSTER_NODE_TIMEOUT_MS, POLL, SYNC_TIMEOUT, Node, wait_until
-from pulumi_emulator.caches.spec import ranges
+from pulumi_emulator.caches.node import BUS_OFFSET, CLUSTER_NODE_TIMEOUT_MS, POLL, SYNC_TIMEOUT, Node, wait_until
+from pulumi_emulator.caches.spec import slots_of
 
-BUS_OFFSET: Final = 10000  # the cluster bus listens this far above a node's port (valkey.io/topics/cluster-tutorial)
 GOSSIP_TIMEOUT: Final = 30.0  # seconds until every node knows of every other; about 2 s on an idle machine
 # A shard's own election takes node timeout and a second or two; when it has not come by then, the emulator decides.
 ELECTION_TIMEOUT: Final = 3 * CLUSTER_NODE_TIMEOUT_MS / 1000
@@ -25,14 +24,13 @@ def form(group: Group) -> None:
     for epoch, node in enumerate(group.nodes.values(), start=1):
         node.ask("CLUSTER", "SET-CONFIG-EPOCH", epoch)
     for shard in spec.shards:
-        group.primaries[shard] = spec.of_shard(shard)[0].node_id
+        group.primaries.setdefault(shard, spec.of_shard(shard)[0].node_id)
         take_slots(group.primary(shard), spec.slots[shard])
     first, *others = group.nodes.values()
     meet(group, first, others)
     primaries = set(group.primaries.values())
     replicas = [node for node_id, node in group.nodes.items() if node_id not in primaries]
-    for node in replicas:
-        wait_until(lambda node=node: replicate(group, node), GOSSIP_TIMEOUT, f"{node.spec.node_id} knows its primary")  # type: ignore[misc]
+    wait_follow(group, replicas)
     for node_id in primaries:
         group.nodes[node_id].serving = True
     group.wait_linked(replicas)
@@ -46,10 +44,12 @@ def learn_ids(group: Group, nodes: Iterable[Node]) -> None:
 
 
 def take_slots(node: Node, slots: str) -> None:
-    """Let a node own slots that nobody owns."""
-    pairs = [part for first_last in ranges(slots) for part in first_last]
-    if pairs:
-        node.ask("CLUSTER", "ADDSLOTSRANGE", *pairs)
+    """Let a node own slots that nobody owns; one that started with data owns those of its keys already."""
+    mine = str(node.ask("CLUSTER", "MYID"))
+    own = next(row for row in rows_of(node) if row.node_id == mine)
+    missing = sorted(slots_of(slots) - slots_of(own.slots))
+    if missing:
+        node.ask("CLUSTER", "ADDSLOTS", *missing)
 
 
 def meet(group: Group, one: Node, others: Iterable[Node]) -> None:
@@ -69,6 +69,12 @@ def replicate(group: Group, node: Node) -> bool:
             return False
         raise
     return True
+
+
+def wait_follow(group: Group, nodes: Iterable[Node]) -> None:
+    """Let nodes follow their shards' primaries as soon as they know them."""
+    for node in nodes:
+        wait_until(lambda node=node: replicate(group, node), GOSSIP_TIMEOUT, f"{node.spec.node_id} knows its primary")  # type: ignore[misc]
 
 
 def wait_agreed(group: Group) -> None:
@@ -152,7 +158,7 @@ def rejoin(group: Group, node: Node) -> bool:
     if state["role"] != "slave":
         replicate(group, node)
         return False
-    if not node.linked() or not agreed(group):
+    if not group.linked(node) or not agreed(group):
         return False
     group.place.site.open(node.address, group.spec.client_ports)
     return True
@@ -186,10 +192,8 @@ def restore(group: Group, node: Node) -> None:
     if others:
         introduce(group, node, others[0])
     learn_ids(group, [node])
-    owned = next(row for row in rows_of(node) if row.node_id == group.cluster_ids[node.spec.node_id])
-    if not owned.slots:
-        take_slots(node, group.spec.slots[node.spec.shard])
-        node.ask("CLUSTER", "BUMPEPOCH")
+    take_slots(node, group.spec.slots[node.spec.shard])
+    node.ask("CLUSTER", "BUMPEPOCH")
     group.place.site.open(node.address, group.spec.client_ports)
 
 
@@ -199,4 +203,4 @@ def hand_over(group: Group, shard: str, chosen: Node) -> None:
     wait_until(lambda: role(chosen) == "master", SYNC_TIMEOUT, f"{chosen.spec.node_id} is primary")
     old = group.primary(shard)
     group.primaries[shard] = chosen.spec.node_id
-    wait_until(old.linked, SYNC_TIMEOUT, f"{old.spec.node_id} is a replica")
+    wait_until(lambda: group.linked(old), SYNC_TIMEOUT, f"{old.spec.node_id} is a replica")

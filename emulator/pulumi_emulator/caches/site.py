@@ -118,6 +118,16 @@ class Site:
         listed = ", ".join(f"{address} . {port}" for port in ports)
         self._nft(f"add element {TABLE} shut {{ {listed} }}\ndelete element {TABLE} shut {{ {listed} }}\n")
 
+    def enter(self) -> None:
+        """Take the calling thread into the namespace, for the rest of its life."""
+        descriptor = os.open(network.NAMESPACES / self.namespace, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            if ctypes.CDLL(None, use_errno=True).setns(descriptor, CLONE_NEWNET) != 0:
+                error = ctypes.get_errno()
+                raise EmulatorError(f"the namespace {self.namespace} cannot be entered: {os.strerror(error)}")
+        finally:
+            os.close(descriptor)
+
     def within(self, action: Callable[[], T]) -> T:
         """Run a function in a thread that has entered the namespace; sockets it makes stay in there."""
         with ThreadPoolExecutor(1) as pool:
@@ -150,13 +160,7 @@ class Site:
         run(network.inside(self.namespace, ["nft", "-f", "-"]), stdin=ruleset)
 
     def _entered(self, action: Callable[[], T]) -> T:
-        descriptor = os.open(network.NAMESPACES / self.namespace, os.O_RDONLY | os.O_CLOEXEC)
-        try:
-            if ctypes.CDLL(None, use_errno=True).setns(descriptor, CLONE_NEWNET) != 0:
-                error = ctypes.get_errno()
-                raise EmulatorError(f"the namespace {self.namespace} cannot be entered: {os.strerror(error)}")
-        finally:
-            os.close(descriptor)
+        self.enter()
         return action()
 
 

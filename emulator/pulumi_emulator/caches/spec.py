@@ -11,8 +11,9 @@ from pulumi_emulator.errors import EmulatorError
 
 ENGINES: Final = ("valkey", "redis")
 SLOTS: Final = 16384  # of a cluster (valkey.io/topics/cluster-spec)
-# The second port of a group that takes TLS and plain connections. ElastiCache takes both on one port; redis-server cannot.
-SECOND_PORT_OFFSET: Final = 1
+# Where a node of a group that takes TLS and plain text on one port really listens for each; a relay listens on the port itself.
+PLAIN_OFFSET: Final = 1
+TLS_OFFSET: Final = 2
 
 
 @dataclass(frozen=True)
@@ -37,8 +38,8 @@ class GroupSpec:
     """One replication group.
 
     `hash` is the part of its host names that is an account's own; `slots` gives each shard its ranges ("0-8191,9000-9100") and
-    is empty for cluster mode off; `tls` serves TLS, `plain` serves plain text, both together on two ports; `maxmemory_bytes`
-    None is no limit; `parameters` that the engine does not know are kept and have no effect.
+    is not read with cluster mode off; `tls` serves TLS, `plain` plain text, both together on one port; `maxmemory_bytes` None
+    is no limit; `parameters` that the engine does not know are kept and have no effect.
     """
 
     group_id: str
@@ -67,16 +68,23 @@ class GroupSpec:
         return tuple(node for node in self.nodes if node.shard == shard)
 
     @property
+    def mixed(self) -> bool:
+        """Whether TLS and plain text are served on one port."""
+        return self.tls and self.plain
+
+    @property
     def plain_port(self) -> int | None:
-        """The port for plain text, if it is served."""
-        return self.port if self.plain or not self.tls else None
+        """The port on which a node itself serves plain text, if it does."""
+        if self.mixed:
+            return self.port + PLAIN_OFFSET
+        return None if self.tls else self.port
 
     @property
     def tls_port(self) -> int | None:
-        """The port for TLS, if it is served: the group's own port unless plain text is served there."""
-        if not self.tls:
-            return None
-        return self.port if self.plain_port is None else self.port + SECOND_PORT_OFFSET
+        """The port on which a node itself serves TLS, if it does."""
+        if self.mixed:
+            return self.port + TLS_OFFSET
+        return self.port if self.tls else None
 
     @property
     def node_port(self) -> int:
@@ -85,8 +93,8 @@ class GroupSpec:
 
     @property
     def client_ports(self) -> tuple[int, ...]:
-        """The ports that clients use."""
-        return tuple(port for port in (self.plain_port, self.tls_port) if port is not None)
+        """The ports that a node has for clients."""
+        return tuple(sorted({self.port, *(port for port in (self.plain_port, self.tls_port) if port is not None)}))
 
 
 def ranges(text: str) -> list[tuple[int, int]]:

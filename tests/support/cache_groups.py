@@ -1,0 +1,97 @@
+"""What tests of cache nodes share: groups as plain data, what a host told, waiting."""
+
+import itertools
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from pulumi_emulator.caches import Access, CacheHost, GroupSpec, NodeSpec
+from pulumi_emulator.caches.names import configuration_name, primary_name, reader_name
+from tests.support.cache_clients import Clients
+
+ZONES = ("eu-central-1a", "eu-central-1b", "eu-central-1c")
+TOKEN = "only-for-this-test-0123456789"  # of nodes that live for a second
+SLOWEST_SECONDS = 60  # a bound for a loaded machine, not an expectation
+
+
+def wait_until(true: Callable[[], bool], what: str) -> None:
+    deadline = time.monotonic() + SLOWEST_SECONDS
+    while not true():
+        assert time.monotonic() < deadline, f"not within {SLOWEST_SECONDS} s: {what}"
+        time.sleep(0.02)
+
+
+def split_slots(shards: int) -> dict[str, str]:
+    edges = [round(16384 * number / shards) for number in range(shards + 1)]
+    return {f"{number:04d}": f"{first}-{end - 1}" for number, (first, end) in enumerate(itertools.pairwise(edges), start=1)}
+
+
+def group_spec(group_id: str, nodes: int = 2, **given: Any) -> GroupSpec:
+    """A group with cluster mode off."""
+    members = tuple(NodeSpec(f"{group_id}-{n + 1:03d}", "0001", ZONES[n % 3]) for n in range(nodes))
+    return GroupSpec(
+        **({"engine": "valkey", "engine_version": "8.1"} | _common(group_id) | given | {"nodes": members}), cluster=False
+    )
+
+
+def cluster_spec(group_id: str, shards: int = 3, nodes: int = 2, **given: Any) -> GroupSpec:
+    """A group with cluster mode on."""
+    members = tuple(
+        NodeSpec(f"{group_id}-{s + 1:04d}-{n + 1:03d}", f"{s + 1:04d}", ZONES[(s + n) % 3])
+        for s in range(shards)
+        for n in range(nodes)
+    )
+    fixed = {"nodes": members, "slots": split_slots(shards)}
+    return GroupSpec(**({"engine": "valkey", "engine_version": "8.1"} | _common(group_id) | fixed | given), cluster=True)
+
+
+def _common(group_id: str) -> dict[str, Any]:
+    return {"group_id": group_id, "region": "eu-central-1", "hash": "abc123", "access": Access(TOKEN)}
+
+
+@dataclass
+class Told:
+    """What the host told, in order."""
+
+    events: list[tuple[str, str, str, str, str | None]] = field(default_factory=list)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def __call__(self, group_id: str, source_type: str, source: str, message: str, sns_event: str | None) -> None:
+        with self._lock:
+            self.events.append((group_id, source_type, source, message, sns_event))
+
+    def of(self, group_id: str) -> list[tuple[str, str, str, str | None]]:
+        with self._lock:
+            return [event[1:] for event in self.events if event[0] == group_id]
+
+
+@dataclass
+class World:
+    """A host, what it told, and clients in its network."""
+
+    host: CacheHost
+    told: Told
+    clients: Clients
+    numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
+
+    def new_id(self) -> str:
+        return f"g{next(self.numbers)}"
+
+    def wait_whole(self, group_id: str) -> None:
+        wait_until(lambda: self.host.whole(group_id), f"{group_id} is whole: {self.host.roles(group_id)}")
+
+    def primaries(self, group_id: str) -> list[str]:
+        return [node for node, role in self.host.roles(group_id).items() if role == "primary"]
+
+
+def arguments(spec: GroupSpec, *, tls: bool | None = None) -> dict[str, Any]:
+    """What a client needs: the names and its keyword arguments."""
+    tls = spec.tls if tls is None else tls
+    form = spec.tls
+    names = {"configuration": configuration_name(spec, tls=form)} if spec.cluster else {}
+    if not spec.cluster:
+        names = {"primary": primary_name(spec, tls=form), "reader": reader_name(spec, tls=form)}
+    password = {"password": spec.access.auth_token} if spec.access.auth_token else {}
+    return {**names, "given": {"ssl": tls, **password}}
