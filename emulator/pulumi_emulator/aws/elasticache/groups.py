@@ -8,7 +8,7 @@ from pulumi_emulator.aws.elasticache import describe, engines, events, parameter
 from pulumi_emulator.aws.elasticache.account import Region, now
 from pulumi_emulator.aws.elasticache.checks import GROUP_ID, check_group, check_key, check_logs, check_token, check_topic
 from pulumi_emulator.aws.elasticache.faults import refuse
-from pulumi_emulator.aws.elasticache.jobs import AVAILABLE, CREATE_FAILED, DELETING, run
+from pulumi_emulator.aws.elasticache.jobs import AVAILABLE, CREATE_FAILED, CREATING, DELETING, run
 from pulumi_emulator.aws.elasticache.model import Group, Node
 from pulumi_emulator.aws.elasticache.operations import operation
 from pulumi_emulator.aws.elasticache.specs import group_spec
@@ -44,13 +44,8 @@ def create(region: Region, given: dict[str, Any]) -> dict[str, Any]:
     region.groups[group_id] = group
     region.put_tags(region.arn("replicationgroup", group_id), given.get("Tags"))
     tag_nodes(region, group)
-    run(
-        region,
-        group,
-        "creating",
-        lambda: region.account.plane.create(group_spec(region, group)),
-        lambda: _created(region, group),
-    )
+    spec = group.applied = group_spec(region, group)
+    run(region, group, CREATING, lambda: region.account.plane.create(spec), lambda: _created(region, group))
     return {"ReplicationGroup": describe.replication_group(region, group)}
 
 

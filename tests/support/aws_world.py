@@ -1,0 +1,201 @@
+"""An emulated AWS for tests of its API: a data plane on paper (no root, no nodes), and short ways to what tests need."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from pulumi_emulator import aws
+from pulumi_emulator.aws.elasticache.account import Account
+
+REGION = "eu-central-1"
+ZONES = ("eu-central-1a", "eu-central-1b")
+TOKEN = "an-auth-token-of-twenty"
+PASSWORD = "a-password-of-24-letters"
+WAIT_SECONDS = 20.0
+
+
+class PaperPlane:
+    """A data plane without nodes: it remembers what it was told, and promotes on paper."""
+
+    def __init__(self, emit: Callable[..., None]) -> None:
+        self.emit = emit
+        self.specs: dict[str, Any] = {}
+        self.made: list[tuple[str, Any]] = []
+        self.primaries: dict[str, dict[str, str]] = {}
+        self.dark: set[str] = set()
+        self.hold = threading.Event()
+        self.hold.set()
+
+    def create(self, spec: Any) -> None:
+        self.change(spec)
+
+    def change(self, spec: Any) -> None:
+        self.hold.wait(WAIT_SECONDS)
+        self.made.append((spec.group_id, spec))
+        self.specs[spec.group_id] = spec
+        known = self.primaries.get(spec.group_id, {})
+        present = {node.node_id for node in spec.nodes}
+        first = {node.shard: node.node_id for node in reversed(spec.nodes)}
+        self.primaries[spec.group_id] = {
+            shard: known[shard] if known.get(shard) in present else node_id for shard, node_id in first.items()
+        }
+
+    def delete(self, group_id: str) -> None:
+        self.hold.wait(WAIT_SECONDS)
+        self.specs.pop(group_id, None)
+
+    def roles(self, group_id: str) -> Mapping[str, str]:
+        spec = self.specs.get(group_id)
+        nodes = spec.nodes if spec else ()
+        primaries = self.primaries.get(group_id, {}).values()
+        return {
+            node.node_id: "gone" if node.zone in self.dark else "primary" if node.node_id in primaries else "replica"
+            for node in nodes
+        }
+
+    def whole(self, group_id: str) -> bool:
+        return "gone" not in self.roles(group_id).values()
+
+    def addresses(self, group_id: str) -> Mapping[str, str]:
+        del group_id
+        return {}
+
+    def test_failover(self, group_id: str, shard: str) -> None:
+        old = self.primaries[group_id][shard]
+        new = next(node.node_id for node in self.specs[group_id].nodes if node.shard == shard and node.node_id != old)
+        self.primaries[group_id][shard] = new
+        text = f"Failover from primary node {old} to replica node {new} completed"
+        self.emit(group_id, "replication-group", group_id, text, "FailoverComplete")
+
+    def zone_down(self, zone: str) -> None:
+        self.dark.add(zone)
+
+    def zone_up(self, zone: str) -> None:
+        self.dark.discard(zone)
+
+
+class World:
+    """The served endpoint, its clients, and short ways to what most tests need."""
+
+    def __init__(self, endpoint: str, account: Account) -> None:
+        self.endpoint = endpoint
+        self.account = account
+        self._clients: dict[tuple[str, str], Any] = {}
+        self._numbers = itertools.count(1)
+
+    def close(self) -> None:
+        for client in self._clients.values():
+            client.close()
+
+    def client(self, service: str, region: str = REGION) -> Any:
+        key = (service, region)
+        if key not in self._clients:
+            self._clients[key] = aws.client(self.endpoint, service, region)
+        return self._clients[key]
+
+    @property
+    def cache(self) -> Any:
+        return self.client("elasticache")
+
+    @property
+    def plane(self) -> Any:
+        return self.account.plane
+
+    def name(self, prefix: str = "t") -> str:
+        return f"{prefix}{next(self._numbers)}"
+
+    def subnet_group(self, zones: tuple[str, ...] = ZONES) -> str:
+        """Make a VPC, a subnet a zone and a subnet group."""
+        ec2 = self.client("ec2")
+        vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
+        subnets = [
+            ec2.create_subnet(VpcId=vpc, CidrBlock=f"10.0.{index}.0/24", AvailabilityZone=zone)["Subnet"]["SubnetId"]
+            for index, zone in enumerate(zones)
+        ]
+        name = self.name("net")
+        self.cache.create_cache_subnet_group(CacheSubnetGroupName=name, CacheSubnetGroupDescription="net", SubnetIds=subnets)
+        return name
+
+    def arguments(self, **changes: Any) -> dict[str, Any]:
+        """Return the input of a small group that is accepted; None takes a member away."""
+        given = {
+            "ReplicationGroupId": self.name("group"),
+            "ReplicationGroupDescription": "a group",
+            "Engine": "valkey",
+            "EngineVersion": "8.0",
+            "CacheNodeType": "cache.t4g.small",
+            "NumCacheClusters": 2,
+            "AutomaticFailoverEnabled": True,
+            "MultiAZEnabled": True,
+            "TransitEncryptionEnabled": True,
+            **changes,
+        }
+        return {name: value for name, value in given.items() if value is not None}
+
+    def sharded(self, **changes: Any) -> dict[str, Any]:
+        """Return the input of a group with cluster mode enabled."""
+        return self.arguments(**{"NumCacheClusters": None, "NumNodeGroups": 2, "ReplicasPerNodeGroup": 1, **changes})
+
+    def group(self, **changes: Any) -> str:
+        """Make a group and wait until it is available; return its id."""
+        given = self.arguments(**changes)
+        self.cache.create_replication_group(**given)
+        return str(self.available(given["ReplicationGroupId"])["ReplicationGroupId"])
+
+    def shards(self, **changes: Any) -> str:
+        """Make a group with cluster mode enabled; return its id."""
+        return self.group(**{"NumCacheClusters": None, "NumNodeGroups": 2, "ReplicasPerNodeGroup": 1, **changes})
+
+    def describe(self, group_id: str) -> dict[str, Any]:
+        found: dict[str, Any] = self.cache.describe_replication_groups(ReplicationGroupId=group_id)["ReplicationGroups"][0]
+        return found
+
+    def available(self, group_id: str) -> dict[str, Any]:
+        return until(lambda: self.describe(group_id), lambda found: found["Status"] in {"available", "create-failed"})
+
+    def modify(self, group_id: str, **changes: Any) -> dict[str, Any]:
+        """Change a group at once and wait."""
+        self.cache.modify_replication_group(ReplicationGroupId=group_id, ApplyImmediately=True, **changes)
+        return self.available(group_id)
+
+    def user(self, name: str, **changes: Any) -> str:
+        user_id = self.name("user")
+        given = {"Engine": "valkey", "AccessString": "on ~* +@all", "Passwords": [PASSWORD], **changes}
+        self.cache.create_user(
+            UserId=user_id, UserName=name, **{key: value for key, value in given.items() if value is not None}
+        )
+        return user_id
+
+    def user_group(self, **changes: Any) -> str:
+        """Make a user group of a locked `default` and an `app`."""
+        group_id = self.name("users")
+        users = [self.user("default", AccessString="off -@all"), self.user("app")]
+        self.cache.create_user_group(**{"UserGroupId": group_id, "Engine": "valkey", "UserIds": users, **changes})
+        return group_id
+
+    def queue_of(self, topic_arn: str) -> str:
+        """Subscribe a new queue to a topic; return its URL."""
+        sqs = self.client("sqs")
+        url = str(sqs.create_queue(QueueName=self.name("queue"))["QueueUrl"])
+        arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+        raw = {"RawMessageDelivery": "true"}
+        self.client("sns").subscribe(TopicArn=topic_arn, Protocol="sqs", Endpoint=arn, Attributes=raw)
+        return url
+
+    def messages(self, url: str) -> list[str]:
+        found = self.client("sqs").receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", [])
+        return [message["Body"] for message in found]
+
+
+def until(look: Callable[[], Any], good: Callable[[Any], bool]) -> Any:
+    """Look until it is good; the last thing seen when the time is up."""
+    deadline = time.monotonic() + WAIT_SECONDS
+    while True:
+        found = look()
+        if good(found) or time.monotonic() > deadline:
+            return found
+        time.sleep(0.02)
