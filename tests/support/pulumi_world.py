@@ -51,6 +51,11 @@ def of_aws(kind: str, name: str, inputs: dict[str, Any]) -> dict[str, Any]:
             found["readerEndpointAddress"] = f"replica.{group}.abc123.euc1.cache.amazonaws.com"
         members: Any = [f"{group}-002", f"{group}-001"]
         found["memberClusters"] = members
+    if kind == "aws:elasticache/serverlessCache:ServerlessCache":
+        found["arn"] = f"arn:aws:{service}:{inputs.get('region')}:123456789012:serverlesscache:{inputs['name']}"
+        host = f"{inputs['name']}-abc123.serverless.euc1.cache.amazonaws.com"
+        endpoints: Any = ([{"address": host, "port": 6379}], [{"address": host, "port": 6380}])
+        found["endpoints"], found["readerEndpoints"] = endpoints
     return found
 
 

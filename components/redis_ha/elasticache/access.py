@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import pulumi
 import pulumi_aws as aws
@@ -34,7 +34,38 @@ class Access:
     secrets: dict[str, pulumi.Output[str]] = field(default_factory=dict)
 
 
-def make_access(place: Place, plan: Plan, args: Mapping[str, Any]) -> Access:
+class AccessPlan(Protocol):
+    """What making users takes, of a replication group or of a serverless cache."""
+
+    @property
+    def group_id(self) -> str:
+        """Return the cache's own id, which is the prefix of the users'."""
+
+    @property
+    def engine(self) -> str:
+        """Return `valkey` or `redis`."""
+
+    @property
+    def auth(self) -> str:
+        """Return `rbac`, `token` or `none`."""
+
+    @property
+    def users(self) -> tuple[User, ...]:
+        """Return the users to make."""
+
+    @property
+    def makes_user_group(self) -> bool:
+        """Whether a user group is made for them."""
+
+    @property
+    def adopt_users(self) -> tuple[tuple[str, str], ...]:
+        """Return ids of users that exist already, by their name here."""
+
+    def adopted(self, part: str) -> str | None:
+        """Return the id of an existing part that is taken over."""
+
+
+def make_access(place: Place, plan: AccessPlan, args: Mapping[str, Any]) -> Access:
     """Make users and their group, or the token."""
     access = Access()
     if plan.auth == "token":
@@ -60,7 +91,7 @@ def make_access(place: Place, plan: Plan, args: Mapping[str, Any]) -> Access:
     return access
 
 
-def _make_user(place: Place, plan: Plan, access: Access, user: User, given: Sequence[pulumi.Input[str]] | None) -> None:
+def _make_user(place: Place, plan: AccessPlan, access: Access, user: User, given: Sequence[pulumi.Input[str]] | None) -> None:
     mode: Any = {"type": user.authentication}
     if user.authentication == "password":
         if given is None:

@@ -117,7 +117,7 @@ def make_plan(name: str, args: Mapping[str, Any], known: Sequence[str] = ()) -> 
         log_retention_days=_log_retention(checks),
         secrets_manager=checks.switch("secrets_manager", default=False),
         dashboard=checks.switch("dashboard", default=True),
-        tags=_tags(checks),
+        tags=checked_tags(checks),
         protect=checks.switch("protect", default=True),
         timeouts=_timeouts(checks),
         adopt=adopt,
@@ -350,7 +350,8 @@ def _log_retention(checks: Checks) -> int:
     return int(value)
 
 
-def _tags(checks: Checks) -> tuple[tuple[str, str], ...]:
+def checked_tags(checks: Checks) -> tuple[tuple[str, str], ...]:
+    """Read the tags that everything gets besides the component's own."""
     found: list[tuple[str, str]] = []
     for key, value in checks.mapping("tags").items():
         if not TAG_KEY.fullmatch(key):
