@@ -21,9 +21,9 @@ from google.protobuf import empty_pb2
 from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc
 from typing_extensions import override
 
-from pulumi_emulator import rules
+from pulumi_emulator import configuration, rules
 from pulumi_emulator.errors import EmulatorError
-from pulumi_emulator.handlers import HANDLERS, Cloud, Handler
+from pulumi_emulator.handlers import FUNCTIONS, HANDLERS, Cloud, Handler
 from pulumi_emulator.rules import DEFAULTS_KEY, Change, ResourceType
 from pulumi_emulator.values import UNKNOWN, Secret, decode, encode, has_unknown, is_secret, reveal, without_empty
 
@@ -53,6 +53,8 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         # Set when the engine attaches: the runner's proof that the emulator, and no real provider, answers for the package.
         self.attached = threading.Event()
         self.cancelled = threading.Event()
+        # What each provider resource of the program configured, by the connection that the engine has for it.
+        self.configured: dict[str, dict[str, Any]] = {}
         # Types that the program has asked for, so that the runner can prepare what they need.
         self.seen_types: set[str] = set()
         self.seen_images: set[str] = set()
@@ -92,7 +94,9 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
 
     @override
     def Configure(self, request: Any, context: Any) -> Any:
-        del request, context
+        # The engine dials once for each provider resource (the default one, each explicit one) and makes all of its calls
+        # over that connection: pulumi/pulumi pkg/resource/deploy/providers/registry.go. No call names its provider otherwise.
+        self.configured[context.peer()] = configuration.read(decode(request.args))
         return provider_pb2.ConfigureResponse(
             acceptSecrets=True,
             supportsPreview=True,
@@ -114,10 +118,21 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
 
     @override
     def Invoke(self, request: Any, context: Any) -> Any:
-        context.abort(
-            grpc.StatusCode.UNIMPLEMENTED,
-            f"function {request.tok} is not emulated; the emulator has resource types only, no look-ups",
-        )
+        if request.tok not in FUNCTIONS:
+            known = sorted(token for token in FUNCTIONS if token.startswith(f"{self.package}:"))
+            context.abort(
+                grpc.StatusCode.UNIMPLEMENTED,
+                f"function {request.tok} is not emulated; emulated look-ups of {self.package}: {', '.join(known) or 'none'}",
+            )
+        with _answering(context):
+            arguments = {name: reveal(value) for name, value in decode(request.args).items()}
+            answer = provider_pb2.InvokeResponse()
+            # The field is named by a word that Python keeps for itself.
+            getattr(answer, "return").CopyFrom(encode(FUNCTIONS[request.tok](self._configuration(context), arguments)))
+            return answer
+
+    def _configuration(self, context: Any) -> dict[str, Any]:
+        return self.configured.get(context.peer(), {})
 
     @override
     def Call(self, request: Any, context: Any) -> Any:
@@ -136,6 +151,8 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
             inputs = without_empty(decode(request.news))
             inputs.pop(DEFAULTS_KEY, None)
             inputs, naming = self._named(kind, request, inputs)
+            inputs, missing = configuration.with_region(kind, inputs, self._configuration(context))
+            naming += missing
             filled = rules.with_defaults(kind, inputs)
             plain = {name: _plain(value) for name, value in filled.items()}
             failures = {failure.property: failure.reason for failure in naming}
@@ -148,6 +165,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
             self.seen_types.add(kind.token)
             if isinstance(plain.get("image"), str) and not failures:
                 self.seen_images.add(plain["image"])
+            filled = configuration.with_tags(kind, filled, self._configuration(context))
             marked = {
                 name: Secret(value) if name in kind.secret and not is_secret(value) else value for name, value in filled.items()
             }
@@ -159,7 +177,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
     def _named(self, kind: ResourceType, request: Any, inputs: dict[str, Any]) -> tuple[dict[str, Any], list[rules.Failure]]:
         """Give the resource a name when the program gives none: the old one, else one made from the resource's."""
         rule = next(kind.of_kind("autoname"), None)
-        if rule is None or rule.property in inputs:
+        if rule is None or rule.property in inputs or rules.conflicting(kind, rule.property) & set(inputs):
             return inputs, []
         defaults = {DEFAULTS_KEY: [rule.property]}
         olds = decode(request.olds)
@@ -173,8 +191,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         if options is not None and options.proposed_name:
             return inputs | {rule.property: options.proposed_name} | defaults, []
         seed = request.randomSeed or request.urn.encode()
-        suffix = hashlib.sha256(seed).hexdigest()[: rule.value]
-        return inputs | {rule.property: f"{name}-{suffix}"} | defaults, []
+        return inputs | {rule.property: rules.automatic_name(rule, name, hashlib.sha256(seed).hexdigest())} | defaults, []
 
     @override
     def Diff(self, request: Any, context: Any) -> Any:
@@ -184,6 +201,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
             found = rules.changes(kind, olds, decode(request.news))
             ignored = {path.split(".")[0].split("[")[0] for path in request.ignoreChanges}
             found = [change for change in found if change.property not in ignored]
+            found = handler.diff(_all_plain(decode(request.olds)), _all_plain(olds), _all_plain(decode(request.news)), found)
             due = handler.must_replace({name: _plain(value) for name, value in decode(request.olds).items()})
             if due:
                 found.append(Change(due, "update", replaces=True))
@@ -208,8 +226,9 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         with _answering(context):
             inputs = _without_internal(decode(request.properties))
             if request.preview:
+                unknown = {*kind.computed, *kind.kept} - set(inputs)
                 return provider_pb2.CreateResponse(
-                    id="", properties=encode(_outputs(kind, inputs, dict.fromkeys(kind.computed, UNKNOWN)))
+                    id="", properties=encode(_outputs(kind, inputs, dict.fromkeys(sorted(unknown), UNKNOWN)))
                 )
             made = handler.create(self.cloud, _all_plain(inputs))
             return provider_pb2.CreateResponse(id=made.id, properties=encode(_outputs(kind, inputs, made.computed)))
@@ -220,12 +239,21 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         with _answering(context):
             state = decode(request.properties)
             inputs = decode(request.inputs)
-            seen = handler.read(self.cloud, request.id, _all_plain(state)) if state else handler.import_(self.cloud, request.id)
+            if state or handler.imports_as_read:
+                given = state or configuration.for_import(self._configuration(context))
+                seen = handler.read(self.cloud, request.id, _all_plain(given))
+            else:
+                seen = handler.import_(self.cloud, request.id)
             if seen is None:
                 return provider_pb2.ReadResponse(id="")
             # What the program never gave is no drift of its inputs; an import takes everything.
-            wanted = set(kind.inputs) & set(inputs) if state else set(kind.inputs)
-            new_inputs = _merged(kind, inputs, {name: value for name, value in seen.inputs.items() if name in wanted})
+            wanted = set(inputs) if state else {*kind.inputs, *kind.merged_tags}
+            given = {name: value for name, value in seen.inputs.items() if name in wanted}
+            if state:
+                given = {
+                    name: rules.as_given(kind, kind.inputs.get(name), inputs[name], value) for name, value in given.items()
+                }
+            new_inputs = _merged(kind, inputs, given)
             known = {*kind.inputs, *kind.outputs}
             outputs = _merged(kind, state, {name: value for name, value in seen.outputs.items() if name in known})
             return provider_pb2.ReadResponse(id=request.id, properties=encode(outputs), inputs=encode(new_inputs))
@@ -239,10 +267,13 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
             kept = {
                 name: value
                 for name, value in state.items()
-                if name not in kind.inputs or name in inputs or name not in decode(request.old_inputs)
+                if name not in kind.inputs or name in inputs or name in kind.kept or name not in decode(request.old_inputs)
             }
-            computed: dict[str, Any] = {name: kept[name] for name in kind.computed if name in kept}
-            if not request.preview:
+            computed: dict[str, Any] = {name: kept[name] for name in kind.computed if name in kept and name not in inputs}
+            if request.preview:
+                changed = {change.property for change in rules.changes(kind, decode(request.old_inputs), decode(request.news))}
+                computed |= dict.fromkeys(handler.uncertain(changed), UNKNOWN)
+            else:
                 computed |= handler.update(self.cloud, request.id, _all_plain(state), _all_plain(inputs))
             base = {name: value for name, value in kept.items() if name in kind.inputs and name not in inputs}
             return provider_pb2.UpdateResponse(properties=encode(_outputs(kind, base | inputs, computed)))

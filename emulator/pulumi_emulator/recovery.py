@@ -12,11 +12,21 @@ from pulumi import automation as auto
 from pulumi_emulator import state
 from pulumi_emulator.environment import COMMAND_MARKER
 from pulumi_emulator.handlers import HANDLERS, Cloud
+from pulumi_emulator.handlers.aws import AWS_HANDLERS
 from pulumi_emulator.handlers.tokens import DROPLET, FIREWALL, PROJECT, PROJECT_RESOURCES, SSH_KEY, TAG, VPC
 from pulumi_emulator.stacks import StackFolder
 
 # Forgotten resources go in this order: what is inside before what it is in.
-REMOVAL_ORDER: Final = (PROJECT_RESOURCES, PROJECT, FIREWALL, DROPLET, SSH_KEY, TAG, VPC)
+REMOVAL_ORDER: Final = (
+    PROJECT_RESOURCES,
+    PROJECT,
+    FIREWALL,
+    DROPLET,
+    SSH_KEY,
+    TAG,
+    VPC,
+    *(handler.token for handler in reversed(AWS_HANDLERS)),
+)
 END_TIMEOUT_SECONDS: Final = 5
 
 
@@ -82,9 +92,14 @@ def remove_forgotten(folder: StackFolder, cloud: Cloud) -> list[str]:
     return removed
 
 
-def clear_lost_droplets(folder: StackFolder, cloud: Cloud) -> None:
-    """Forget droplets whose machine is gone and which the state has dropped in a refresh, and free what is left of them."""
+def clear_lost(folder: StackFolder, cloud: Cloud) -> None:
+    """Forget what is gone and what the state has dropped in a refresh, and free what is left of droplets."""
     known = state.known_ids(state.resources(folder))
+    if not cloud.aws_running():
+        for handler in AWS_HANDLERS:
+            for resource_id in cloud.world.all(handler.token):
+                if (handler.token, resource_id) not in known:
+                    cloud.world.delete(handler.token, resource_id)
     for droplet_id in cloud.world.all(DROPLET):
         machine = cloud.host.machine(droplet_id)
         if (DROPLET, droplet_id) not in known and (machine is None or machine.power == "lost"):

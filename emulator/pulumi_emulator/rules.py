@@ -16,9 +16,9 @@ from dataclasses import dataclass, field
 from importlib import resources
 from typing import Any, Final
 
-from pulumi_emulator.values import UNKNOWN, has_unknown, is_secret, reveal
+from pulumi_emulator.values import UNKNOWN, Secret, has_unknown, is_secret, reveal
 
-PACKAGES: Final = ("digitalocean", "random", "tls")
+PACKAGES: Final = ("aws", "digitalocean", "random", "tls")
 # Where Pulumi's bridge notes which properties it filled in itself (pulumi/pulumi-terraform-bridge pkg/tfbridge/schema.go).
 DEFAULTS_KEY: Final = "__defaults"
 
@@ -52,8 +52,18 @@ class ResourceType:
 
     @property
     def computed(self) -> tuple[str, ...]:
-        """The outputs that are no inputs."""
+        """What only the provider knows: the outputs that are no inputs."""
         return tuple(self.outputs)
+
+    @property
+    def kept(self) -> frozenset[str]:
+        """The inputs that the provider fills in, and keeps as they are when the program stops giving them."""
+        return frozenset(rule.property for rule in self.of_kind("kept"))
+
+    @property
+    def merged_tags(self) -> frozenset[str]:
+        """The output that is an input to the engine: the program's tags together with the provider's default ones."""
+        return frozenset(rule.property for rule in self.of_kind("merged_tags"))
 
 
 @functools.cache
@@ -117,7 +127,8 @@ def _rule_failures(kind: ResourceType, given: Mapping[str, Any]) -> Iterator[tup
         for path, value in _values_at(given, rule.property):
             reason = judge(rule, reveal(value), reveal(given), kind)
             if reason:
-                yield path, _with_value(reason, value)
+                hidden = rule.property.split(".")[0].removesuffix("[]") in kind.secret
+                yield path, _with_value(reason, Secret(value) if hidden else value)
 
 
 def _unknown_property(name: str, known: Mapping[str, Any]) -> str:
@@ -147,15 +158,28 @@ def _type_failures(kind: ResourceType, path: str, expected: Any, marked: Any) ->
     if value is None or value is UNKNOWN:
         return
     if isinstance(expected, str):
-        if not _is_scalar(expected, value):
+        if expected != "any" and not _is_scalar(expected, value):
             article = "an" if expected == "integer" else "a"
             yield path, _with_value(f"{{}} is not {article} {expected}", marked)
     elif "enum" in expected:
         if not isinstance(value, str):
             yield path, _with_value("{} is not a string", marked)
+    elif "any_of" in expected:
+        yield from _alternatives(kind, path, expected["any_of"], marked)
     elif "array" in expected:
         yield from _list_failures(kind, path, expected["array"], value)
-    elif not isinstance(value, dict):
+    else:
+        yield from _mapping_failures(kind, path, expected, value)
+
+
+def _alternatives(kind: ResourceType, path: str, alternatives: list[Any], marked: Any) -> Iterator[tuple[str, str]]:
+    failures = [list(_type_failures(kind, path, one, marked)) for one in alternatives]
+    # The last alternative is the most particular one (an object), so its failures say most.
+    yield from [] if [] in failures else failures[-1]
+
+
+def _mapping_failures(kind: ResourceType, path: str, expected: Any, value: Any) -> Iterator[tuple[str, str]]:
+    if not isinstance(value, dict):
         yield path, "must be an object"
     elif "map" in expected:
         for name, item in value.items():
@@ -302,6 +326,16 @@ def _same_as(rule: Rule, value: Any, given: Mapping[str, Any], _kind: ResourceTy
     return f"contradicts {rule.value}" if other is not None and other is not UNKNOWN and other != value else None
 
 
+def _json(_rule: Rule, value: Any, _given: Mapping[str, Any], _kind: ResourceType) -> str | None:
+    if not isinstance(value, str):
+        return None
+    try:
+        json.loads(value)
+    except ValueError as error:
+        return f"is not valid JSON: {error}"
+    return None
+
+
 _JUDGES: Final[dict[str, Judge]] = {
     "at_least": _at_least,
     "at_least_sum_of": _at_least_sum_of,
@@ -309,6 +343,7 @@ _JUDGES: Final[dict[str, Judge]] = {
     "enum": _enum,
     "enum_ignoring_case": _enum_ignoring_case,
     "items": _items,
+    "json": _json,
     "known": _known,
     "length": _length,
     "pattern": _pattern,
@@ -318,18 +353,45 @@ _JUDGES: Final[dict[str, Judge]] = {
 }
 # Kinds that are applied elsewhere: `check_exclusive`, `with_defaults`, `changes`, the handlers' framework.
 OTHER_KINDS: Final = frozenset(
-    {"autoname", "default", "exactly_one_of", "lower", "replaces", "secret", "set", "trimmed", "write_only"}
+    {
+        "autoname",
+        "conflicts_with",
+        "default",
+        "exactly_one_of",
+        "kept",
+        "lower",
+        "merged_tags",
+        "provider_region",
+        "replaces",
+        "secret",
+        "set",
+        "trimmed",
+        "write_only",
+    }
 )
 
 
 def check_exclusive(kind: ResourceType, inputs: Mapping[str, Any]) -> list[Failure]:
-    """Return the failures of rules that speak about properties which may be absent."""
+    """Return the failures of rules that speak about properties which may be absent; what a default filled in is not given."""
+    filled = set(inputs.get(DEFAULTS_KEY) or [])
+    given = {name: value for name, value in inputs.items() if name not in filled}
     found = []
     for rule in kind.of_kind("exactly_one_of"):
-        given = [name for name in rule.value if reveal(inputs.get(name)) is not None]
-        if len(given) != 1:
+        present = [name for name in rule.value if reveal(inputs.get(name)) is not None]
+        # What is not known yet may turn out to be absent.
+        known = [name for name in present if not has_unknown(inputs[name])]
+        if not present or len(known) > 1:
             found.append(Failure(rule.property, f"exactly one of {', '.join(rule.value)} must be set"))
+    for rule in kind.of_kind("conflicts_with"):
+        others = [other for other in rule.value if any(True for _ in _values_at(given, other))]
+        if others and any(True for _ in _values_at(given, rule.property)):
+            found.append(Failure(rule.property, f"conflicts with {', '.join(others)}: give one or the other"))
     return found
+
+
+def conflicting(kind: ResourceType, name: str) -> set[str]:
+    """Return the properties that a property cannot be given together with."""
+    return {other for rule in kind.of_kind("conflicts_with") if rule.property == name for other in rule.value}
 
 
 def with_defaults(kind: ResourceType, inputs: Mapping[str, Any]) -> dict[str, Any]:
@@ -337,11 +399,38 @@ def with_defaults(kind: ResourceType, inputs: Mapping[str, Any]) -> dict[str, An
     filled = dict(inputs)
     names = []
     for rule in kind.of_kind("default"):
+        if any(reveal(inputs.get(other)) is not None for other in conflicting(kind, rule.property)):
+            continue
         if reveal(filled.get(rule.property)) is None:
             filled[rule.property] = rule.value
             names.append(rule.property)
     filled[DEFAULTS_KEY] = sorted({*names, *inputs.get(DEFAULTS_KEY, [])})
     return filled
+
+
+def as_given(kind: ResourceType, expected: Any, given: Any, found: Any) -> Any:
+    """Return what is found without the members of objects that the program never gave: the provider's own are no drift."""
+    old = reveal(given)
+    if not isinstance(expected, dict):
+        return found
+    if "object" in expected and isinstance(old, dict) and isinstance(found, dict):
+        types = kind.objects[expected["object"]]["properties"]
+        return {name: as_given(kind, types.get(name), old[name], value) for name, value in found.items() if name in old}
+    if "array" in expected and isinstance(old, list) and isinstance(found, list) and len(old) == len(found):
+        return [as_given(kind, expected["array"], one, other) for one, other in zip(old, found, strict=True)]
+    return found
+
+
+def automatic_name(rule: Rule, name: str, digits: str) -> str:
+    """Return the name of a resource that the program gives none: the resource's own with random digits after it.
+
+    The rule's value is how many digits; or an object with `digits`, `max` (characters), `lower` and `prefix`.
+    """
+    how = rule.value if isinstance(rule.value, dict) else {"digits": rule.value}
+    made = f"{how.get('prefix', '')}{name}-"
+    room = how.get("max", 255) - how["digits"]
+    made = made[:room] + digits[: how["digits"]]
+    return made.lower() if how.get("lower") else made
 
 
 @dataclass(frozen=True)
@@ -361,6 +450,8 @@ def changes(kind: ResourceType, olds: Mapping[str, Any], news: Mapping[str, Any]
             continue
         old, new = reveal(olds.get(name)), reveal(news.get(name))
         if not has_unknown(new) and _normal(kind, name, old) == _normal(kind, name, new):
+            continue
+        if new is None and name in kind.kept:
             continue
         seen = "add" if old is None else "delete" if new is None else "update"
         found.append(Change(name, seen, _replaces(kind, name, old, new)))
@@ -384,10 +475,19 @@ def _normal(kind: ResourceType, path: str, value: Any) -> Any:
     if isinstance(value, list):
         items = [_normal(kind, f"{path}[]", item) for item in value]
         return sorted(items, key=lambda item: json.dumps(item, sort_keys=True)) if "set" in kinds else items
+    if "json" in kinds:
+        return _canonical(value)
     if isinstance(value, dict):
         normal = {name: _normal(kind, f"{path}.{name}", item) for name, item in value.items() if name != DEFAULTS_KEY}
         return {name: item for name, item in normal.items() if item is not None}
     return _normal_scalar(kinds, kind.inputs.get(path), value)
+
+
+def _canonical(value: Any) -> str:
+    try:
+        return json.dumps(json.loads(value), sort_keys=True) if isinstance(value, str) else json.dumps(value, sort_keys=True)
+    except ValueError:
+        return str(value)
 
 
 def _normal_scalar(kinds: set[str], expected: Any, value: Any) -> Any:

@@ -16,12 +16,13 @@ from pulumi import automation as auto
 from pulumi.automation.errors import CommandError
 from rich.console import Console
 
-from pulumi_emulator import recovery, state
+from pulumi_emulator import aws, recovery, state
 from pulumi_emulator.command import EngineCommand
 from pulumi_emulator.engine import find_engine
 from pulumi_emulator.environment import engine_environment, scrub_this_process
 from pulumi_emulator.errors import EmulatorError
 from pulumi_emulator.handlers import Cloud
+from pulumi_emulator.handlers.aws import AWS_HANDLERS
 from pulumi_emulator.handlers.tokens import DROPLET, VPC
 from pulumi_emulator.inline import InlineProgram
 from pulumi_emulator.machines import Host
@@ -109,20 +110,22 @@ class Session:
             if provider is None or not provider.attached.is_set():
                 raise EmulatorError(f"package {package!r} was not answered by the emulator; nothing is touched")
 
-    def prepare_host(self) -> None:
-        """Check the computer and make the images, before the first resource is touched."""
+    def prepare(self) -> None:
+        """Start the emulated AWS, check the computer and make the images, before the first resource is touched."""
         types = self.providers.seen(lambda provider: provider.seen_types)
+        if any(token.startswith("aws:") for token in types):
+            self.cloud.aws_endpoint()
         if types & NEEDS_HOST:
             host = self.cloud.ready_host()
             for image in sorted(self.providers.seen(lambda provider: provider.seen_images)):
                 host.ensure_image(image, self.report)
 
-    def lost_machines(self) -> list[str]:
-        """Return the names of machines that should be there and are gone."""
-        droplets = self.cloud.world.all(DROPLET)
-        if not droplets:
-            return []
+    def lost(self) -> list[str]:
+        """Return the names of machines, and of the AWS account, that should be there and are gone."""
         lost = []
+        if any(self.cloud.world.all(handler.token) for handler in AWS_HANDLERS) and not self.cloud.aws_running():
+            lost.append("the emulated AWS with everything in it")
+        droplets = self.cloud.world.all(DROPLET)
         for droplet_id, record in droplets.items():
             machine = self.cloud.host.machine(droplet_id)
             if machine is None or machine.power == "lost":
@@ -183,7 +186,7 @@ def up(home: Path, stack: str, program_folder: Path, console: Console) -> dict[s
     program = read_program(program_folder, stack)
     folder = StackFolder(home, program.project, stack)
     with session(folder, program, "up", console) as work:
-        lost = work.lost_machines()
+        lost = work.lost()
         if lost:
             gone = f"[yellow]gone:[/yellow] {', '.join(lost)} (killed, or this computer was restarted)"
             console.print(f"{gone}; refreshing, so that they are made again")
@@ -192,7 +195,7 @@ def up(home: Path, stack: str, program_folder: Path, console: Console) -> dict[s
         check = Progress(console, planned=True, quiet=True)
         work.run("up", check, lambda: work.stack.preview(on_event=check.on_event))
         work.check_fingerprint(check)
-        work.prepare_host()
+        work.prepare()
         progress = Progress(console)
         result = work.run(
             "up", progress, lambda: work.stack.up(on_event=progress.on_event, show_secrets=False, suppress_outputs=True)
@@ -246,7 +249,7 @@ def refresh(home: Path, stack: str, program_folder: Path, console: Console) -> N
 def _refresh(work: Session) -> Progress:
     progress = Progress(work.console)
     work.run("refresh", progress, lambda: work.stack.refresh(on_event=progress.on_event, show_secrets=False))
-    recovery.clear_lost_droplets(work.folder, work.cloud)
+    recovery.clear_lost(work.folder, work.cloud)
     return progress
 
 
@@ -278,7 +281,12 @@ def _without_protection(deployment: dict[str, Any]) -> None:
 
 
 def _remove(folder: StackFolder) -> None:
-    """Take away the machines' host and the stack's folder; EmulatorError when something of it stays."""
+    """Take away the emulated AWS, the machines' host and the stack's folder; EmulatorError when something of it stays."""
+    if (folder.path / "aws").exists():
+        aws.stop_endpoint(folder.path)
+        left = aws.leftovers(folder.path)
+        if left:
+            raise EmulatorError(f"something of stack {folder.stack!r} is still here: {', '.join(left)}; run `destroy` again")
     host_folder = folder.path / "host"
     if host_folder.exists():
         host = Host(host_folder, folder.home)

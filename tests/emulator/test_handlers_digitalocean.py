@@ -17,7 +17,9 @@ from pulumi_emulator.machines import FirewallRule
 from pulumi_emulator.world import World
 from tests.emulator.stand_in import StandInHost, stand_in_cloud
 
-BY_NAME: Mapping[str, Handler] = {token.rsplit(":", 1)[1]: handler for token, handler in HANDLERS.items()}
+BY_NAME: Mapping[str, Handler] = {
+    token.rsplit(":", 1)[1]: handler for token, handler in HANDLERS.items() if not token.startswith("aws:")
+}
 DROPLET = {"name": "a", "image": "debian-13-x64", "size": "s-1vcpu-1gb"}
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGtaJPm8mTXQo4BVmGYzoM7hhzjgaUSrmtk1Jqbl9b3u somebody"
 

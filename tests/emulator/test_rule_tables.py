@@ -45,7 +45,7 @@ def test_every_rule_names_its_source(package: str) -> None:
         source = row.get("source", "")
         # A repository and a file, a version, or a page: something that a reader can open.
         assert len(source) > 15, row
-        assert any(mark in source for mark in ("/", " v", "4.", "5.")), row
+        assert any(mark in source for mark in ("/", " v", "4.", "5.", "7.")), row
 
 
 @pytest.mark.parametrize("package", rules.PACKAGES)

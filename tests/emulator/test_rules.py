@@ -12,7 +12,8 @@ from pulumi_emulator.values import UNKNOWN, Secret
 
 DROPLET = {"name": "a", "image": "debian-13-x64", "size": "s-1vcpu-1gb", "region": "ams3"}
 FIREWALL = {"name": "f", "inboundRules": [{"protocol": "tcp", "portRange": "22", "sourceAddresses": ["10.0.0.0/8"]}]}
-TOKENS = {token.rsplit(":", 1)[1]: token for token in HANDLERS}
+# The aws types have tests of their own; some share a last word with others ("Vpc").
+TOKENS = {token.rsplit(":", 1)[1]: token for token in HANDLERS if not token.startswith("aws:")}
 
 
 def failures(kind: str, inputs: dict[str, Any]) -> dict[str, str]:

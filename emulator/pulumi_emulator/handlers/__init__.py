@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Final
 
 from pulumi_emulator.handlers import random_values, tls
+from pulumi_emulator.handlers.aws import AWS_HANDLERS, FUNCTIONS
 from pulumi_emulator.handlers.base import Cloud, Handler, Made, Seen
 from pulumi_emulator.handlers.digitalocean import Project, ProjectResources, SshKey, Tag, Vpc
 from pulumi_emulator.handlers.droplet import Droplet
 from pulumi_emulator.handlers.firewall import Firewall
 
-__all__ = ["HANDLERS", "Cloud", "Handler", "Made", "Seen"]
+__all__ = ["FUNCTIONS", "HANDLERS", "Cloud", "Handler", "Made", "Seen"]
 
 _ALL: Final[list[Handler]] = [
     Droplet(),
@@ -30,5 +31,6 @@ _ALL: Final[list[Handler]] = [
     tls.LocallySignedCert(),
     tls.PrivateKey(),
     tls.SelfSignedCert(),
+    *AWS_HANDLERS,
 ]
 HANDLERS: Final[dict[str, Handler]] = {handler.token: handler for handler in _ALL}

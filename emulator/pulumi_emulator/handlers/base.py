@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from pulumi_emulator.errors import EmulatorError
-from pulumi_emulator.rules import Failure
+from pulumi_emulator.rules import Change, Failure
 from pulumi_emulator.world import World
 
 if TYPE_CHECKING:
@@ -34,15 +34,29 @@ class Seen:
     inputs: dict[str, Any]
 
 
-class Cloud:
-    """The emulated cloud of one stack: its records, and the machines behind them (made only when something needs one)."""
+@dataclass(frozen=True)
+class AwsAccess:
+    """How to get at a stack's emulated AWS: start it, find it when it runs, make a client of it."""
 
-    def __init__(self, world: World, make_host: Callable[[], Host], report: Callable[[str], None]) -> None:
+    ensure: Callable[[], str]
+    running: Callable[[], str | None]
+    client: Callable[[str, str, str], Any]
+
+
+class Cloud:
+    """The emulated cloud of one stack: its records, and the machines and the AWS behind them (made only when needed)."""
+
+    def __init__(
+        self, world: World, make_host: Callable[[], Host], report: Callable[[str], None], aws: AwsAccess | None = None
+    ) -> None:
         self.world = world
         self.report = report
         self._make_host = make_host
         self._host: Host | None = None
         self._checked = False
+        self._aws = aws
+        self._endpoint: str | None = None
+        self._clients: dict[tuple[str, str], Any] = {}
         self._lock = threading.Lock()
 
     @property
@@ -62,6 +76,32 @@ class Cloud:
                 self._checked = True
         return host
 
+    def aws_endpoint(self) -> str:
+        """Return the address of the stack's emulated AWS, started when it does not run: for what makes something in it."""
+        with self._lock:
+            if self._endpoint is None:
+                if self._aws is None:
+                    raise AssertionError("this cloud has no AWS")
+                self._endpoint = self._aws.ensure()
+            return self._endpoint
+
+    def aws_running(self) -> bool:
+        """Tell whether there is an emulated AWS to ask; when there is none, nothing exists in it."""
+        with self._lock:
+            if self._endpoint is None and self._aws is not None:
+                self._endpoint = self._aws.running()
+            return self._endpoint is not None
+
+    def aws_client(self, service: str, region: str) -> Any:
+        """Return botocore's client of a service (`elasticache`) in a region of the emulated AWS, one for all threads."""
+        endpoint = self.aws_endpoint()
+        with self._lock:
+            if (service, region) not in self._clients:
+                if self._aws is None:
+                    raise AssertionError("this cloud has no AWS")
+                self._clients[service, region] = self._aws.client(endpoint, service, region)
+            return self._clients[service, region]
+
     @classmethod
     def of_stack(cls, stack_dir: Path, home: Path, report: Callable[[str], None]) -> Cloud:
         """Return the cloud whose records and machines are kept in a stack's folder."""
@@ -71,13 +111,32 @@ class Cloud:
 
             return MachineHost(stack_dir / "host", home)
 
-        return cls(World(stack_dir / "world.json"), make_host, report)
+        def ensure() -> str:
+            from pulumi_emulator import aws  # noqa: PLC0415 - programs without AWS never load botocore
+
+            return aws.ensure_endpoint(stack_dir, home, report)
+
+        def running() -> str | None:
+            if not (stack_dir / "aws").exists():
+                return None
+            from pulumi_emulator import aws  # noqa: PLC0415 - as above
+
+            return aws.running_endpoint(stack_dir)
+
+        def client(endpoint: str, service: str, region: str) -> Any:
+            from pulumi_emulator import aws  # noqa: PLC0415 - as above
+
+            return aws.client(endpoint, service, region)
+
+        return cls(World(stack_dir / "world.json"), make_host, report, AwsAccess(ensure, running, client))
 
 
 class Handler:
     """One resource type. Values come without secret marks; `UNKNOWN` stands for what a preview cannot know."""
 
     token: str
+    # Whether an import reads by the id, with what the provider's configuration gives (the region) for a state.
+    imports_as_read: ClassVar[bool] = False
 
     def check(self, inputs: Properties) -> list[Failure]:
         """Return what the rule table cannot say is wrong with the inputs."""
@@ -106,6 +165,16 @@ class Handler:
     def delete(self, cloud: Cloud, resource_id: str, state: Properties) -> None:
         """Remove the resource; it is no error when it is gone already."""
         del cloud, resource_id, state
+
+    def diff(self, state: Properties, olds: Properties, news: Properties, found: list[Change]) -> list[Change]:
+        """Return the changes as the provider's own code sees them, from state, old and new inputs and what the table found."""
+        del state, olds, news
+        return found
+
+    def uncertain(self, changed: Collection[str]) -> Collection[str]:
+        """Return the outputs that a preview cannot know any more when these inputs change."""
+        del changed
+        return ()
 
     def must_replace(self, state: Properties) -> str | None:
         """Name the output because of which the resource must be made again although no input changed."""

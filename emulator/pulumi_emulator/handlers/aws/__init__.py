@@ -1,0 +1,57 @@
+"""The emulated AWS resource types: a translation into AWS's API calls each, made to the stack's own endpoint."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from pulumi_emulator.handlers.aws import (
+    autoscaling,
+    dns,
+    elasticache,
+    faults,
+    identity,
+    monitoring,
+    network,
+    secrets,
+    security_groups,
+    sns,
+)
+from pulumi_emulator.handlers.aws.base import AwsHandler
+from pulumi_emulator.handlers.aws.functions import FUNCTIONS
+from pulumi_emulator.handlers.aws.replication_group import ReplicationGroup
+from pulumi_emulator.handlers.aws.serverless import ServerlessCache
+
+__all__ = ["AWS_HANDLERS", "FUNCTIONS", "AwsHandler"]
+
+# In the order in which they are made: what is in something comes after it, and is removed before it.
+AWS_HANDLERS: Final[tuple[AwsHandler, ...]] = (
+    identity.Key(),
+    identity.Alias(),
+    identity.Role(),
+    identity.RolePolicy(),
+    network.Vpc(),
+    network.Subnet(),
+    security_groups.SecurityGroup(),
+    security_groups.SecurityGroupIngressRule(),
+    security_groups.SecurityGroupEgressRule(),
+    sns.Topic(),
+    sns.TopicPolicy(),
+    sns.TopicSubscription(),
+    monitoring.LogGroup(),
+    elasticache.SubnetGroup(),
+    elasticache.ParameterGroup(),
+    elasticache.User(),
+    elasticache.UserGroup(),
+    secrets.Secret(),
+    secrets.SecretVersion(),
+    secrets.Parameter(),
+    ReplicationGroup(),
+    ServerlessCache(),
+    dns.Zone(),
+    dns.Record(),
+    autoscaling.ScalableTarget(),
+    autoscaling.ScalingPolicy(),
+    faults.ExperimentTemplate(),
+    monitoring.MetricAlarm(),
+    monitoring.Dashboard(),
+)

@@ -1,0 +1,261 @@
+"""Route 53: hosted zones and records."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Collection
+from typing import Any, ClassVar, Final
+
+from typing_extensions import override
+
+from pulumi_emulator.handlers.aws.base import TAGS_ALL, Aws, AwsHandler, tags_of
+from pulumi_emulator.handlers.aws.names import PARTITION
+from pulumi_emulator.handlers.aws.tagging import ROUTE53
+from pulumi_emulator.handlers.aws.translation import Call, Request, Through, Within
+from pulumi_emulator.handlers.base import Properties
+
+TAGGED: Final = {"ResourceType": "hostedzone"}
+
+
+class Zone(AwsHandler):
+    """A zone of the DNS, public or of VPCs."""
+
+    token = "aws:route53/zone:Zone"  # noqa: S105 - a type token
+    creation = Call(
+        "route53",
+        "CreateHostedZone",
+        {
+            "comment": "HostedZoneConfig.Comment",
+            "delegationSetId": "DelegationSetId",
+            "name": "Name",
+            "vpcs": Within("VPC", {"vpcId": "VPCId", "vpcRegion": "VPCRegion"}),
+        },
+    )
+    provider_only: ClassVar = {
+        "forceDestroy": "whether the provider removes the records that are left before the zone",
+        "tags": "sent as tagsAll, together with the provider's default tags",
+    }
+
+    @override
+    def first_request(self, inputs: Properties) -> Request:
+        # The reference only has to be another one for every creation.
+        request = self.creation.request(inputs, CallerReference=str(uuid.uuid4()))
+        if inputs.get("vpcs"):
+            request.parameters.setdefault("HostedZoneConfig", {})["PrivateZone"] = True
+        return request
+
+    @override
+    def follow_ups(self, inputs: Properties, resource_id: str) -> list[Request]:
+        # The first VPC goes with the creation, each further one by a call of its own.
+        requests = [self._vpc("AssociateVPCWithHostedZone", resource_id, vpc) for vpc in (inputs.get("vpcs") or [])[1:]]
+        if inputs.get("enableAcceleratedRecovery"):
+            requests.append(self._recovery(resource_id, inputs))
+        return requests + ROUTE53.changes(resource_id, {}, inputs.get(TAGS_ALL) or {}, **TAGGED)
+
+    @staticmethod
+    def _vpc(operation: str, zone_id: str, vpc: Properties) -> Request:
+        fields = {"vpcId": "VPC.VPCId", "vpcRegion": "VPC.VPCRegion"}
+        return Call("route53", operation, fields).request(vpc, HostedZoneId=zone_id)
+
+    @staticmethod
+    def _recovery(zone_id: str, inputs: Properties) -> Request:
+        wanted = {"EnableAcceleratedRecovery": bool(inputs.get("enableAcceleratedRecovery"))}
+        return Request("route53", "UpdateHostedZoneFeatures", {"HostedZoneId": zone_id, **wanted})
+
+    @override
+    def identify(self, answer: dict[str, Any], sent: Request) -> str:
+        return str(answer["HostedZone"]["Id"]).removeprefix("/hostedzone/")
+
+    @override
+    def find(self, aws: Aws, resource_id: str) -> dict[str, Any] | None:
+        return aws.find("route53", "GetHostedZone", Id=resource_id)
+
+    @override
+    def describe(self, aws: Aws, found: dict[str, Any], state: Properties) -> dict[str, Any]:
+        zone = found["HostedZone"]
+        zone_id = str(zone["Id"]).removeprefix("/hostedzone/")
+        servers = (found.get("DelegationSet") or {}).get("NameServers") or []
+        tags = aws.ask("route53", "ListTagsForResource", ResourceId=zone_id, **TAGGED)["ResourceTagSet"].get("Tags")
+        return {
+            "arn": f"arn:{PARTITION}:route53:::hostedzone/{zone_id}",
+            "zoneId": zone_id,
+            "name": str(zone["Name"]).removesuffix("."),
+            "comment": (zone.get("Config") or {}).get("Comment", ""),
+            "nameServers": sorted(servers),
+            "primaryNameServer": servers[0] if servers else "",
+            "vpcs": [{"vpcId": vpc["VPCId"], "vpcRegion": vpc.get("VPCRegion", "")} for vpc in found.get("VPCs") or []],
+            TAGS_ALL: tags_of(tags),
+        }
+
+    @override
+    def changes(self, resource_id: str, state: Properties, inputs: Properties, changed: Collection[str]) -> list[Request]:
+        requests = []
+        if "comment" in changed:
+            comment = {"Id": resource_id, "Comment": inputs.get("comment") or ""}
+            requests.append(Request("route53", "UpdateHostedZoneComment", comment))
+        if "enableAcceleratedRecovery" in changed:
+            requests.append(self._recovery(resource_id, inputs))
+        if "vpcs" in changed:
+            old = {vpc["vpcId"]: vpc for vpc in state.get("vpcs") or []}
+            new = {vpc["vpcId"]: vpc for vpc in inputs.get("vpcs") or []}
+            requests += [self._vpc("AssociateVPCWithHostedZone", resource_id, new[key]) for key in new if key not in old]
+            requests += [self._vpc("DisassociateVPCFromHostedZone", resource_id, old[key]) for key in old if key not in new]
+        if TAGS_ALL in changed:
+            requests += ROUTE53.changes(resource_id, state.get(TAGS_ALL) or {}, inputs.get(TAGS_ALL) or {}, **TAGGED)
+        return requests
+
+    @override
+    def removal(self, resource_id: str, state: Properties) -> list[Request]:
+        return [Request("route53", "DeleteHostedZone", {"Id": resource_id})]
+
+
+def _values(records: list[str]) -> list[dict[str, str]]:
+    return [{"Value": record} for record in records]
+
+
+PLACE: Final = "ChangeBatch.Changes[].ResourceRecordSet."
+
+
+def _only(key: str) -> Any:
+    """Return what takes the one value out of a routing policy that has no other."""
+
+    def take(policies: Any) -> Any:
+        policy = policies[0] if isinstance(policies, list) else policies
+        return policy[key]
+
+    return take
+
+
+class Record(AwsHandler):
+    """A record. One call makes, changes and removes: only its action differs."""
+
+    token = "aws:route53/record:Record"  # noqa: S105 - a type token
+    creation = Call(
+        "route53",
+        "ChangeResourceRecordSets",
+        {
+            "aliases": Within(
+                f"{PLACE}AliasTarget",
+                {"evaluateTargetHealth": "EvaluateTargetHealth", "name": "DNSName", "zoneId": "HostedZoneId"},
+            ),
+            "cidrRoutingPolicy": Within(
+                f"{PLACE}CidrRoutingConfig", {"collectionId": "CollectionId", "locationName": "LocationName"}
+            ),
+            "failoverRoutingPolicies": Through(f"{PLACE}Failover", _only("type")),
+            "geolocationRoutingPolicies": Within(
+                f"{PLACE}GeoLocation",
+                {"continent": "ContinentCode", "country": "CountryCode", "subdivision": "SubdivisionCode"},
+            ),
+            "geoproximityRoutingPolicy": Within(
+                f"{PLACE}GeoProximityLocation",
+                {
+                    "awsRegion": "AWSRegion",
+                    "bias": "Bias",
+                    "coordinates": Within("Coordinates", {"latitude": "Latitude", "longitude": "Longitude"}),
+                    "localZoneGroup": "LocalZoneGroup",
+                },
+            ),
+            "healthCheckId": f"{PLACE}HealthCheckId",
+            "latencyRoutingPolicies": Through(f"{PLACE}Region", _only("region")),
+            "multivalueAnswerRoutingPolicy": f"{PLACE}MultiValueAnswer",
+            "name": f"{PLACE}Name",
+            "records": Through(f"{PLACE}ResourceRecords", _values),
+            "setIdentifier": f"{PLACE}SetIdentifier",
+            "ttl": f"{PLACE}TTL",
+            "type": f"{PLACE}Type",
+            "weightedRoutingPolicies": Through(f"{PLACE}Weight", lambda policies: int(_only("weight")(policies))),
+            "zoneId": "HostedZoneId",
+        },
+    )
+    provider_only: ClassVar = {
+        "allowOverwrite": "whether an existing record is changed instead of refused: it decides the action"
+    }
+    needed_for_removal = ("aliases", "records", "ttl", "type", "zoneId", "setIdentifier", "weightedRoutingPolicies")
+
+    def _request(self, action: str, inputs: Properties) -> Request:
+        request = self.creation.request({name: value for name, value in inputs.items() if value not in ("", [], {}, False)})
+        request.parameters["ChangeBatch"]["Changes"][0]["Action"] = action
+        return request
+
+    @override
+    def first_request(self, inputs: Properties) -> Request:
+        return self._request("UPSERT" if inputs.get("allowOverwrite") else "CREATE", inputs)
+
+    @override
+    def identify(self, answer: dict[str, Any], sent: Request) -> str:
+        record = sent.parameters["ChangeBatch"]["Changes"][0]["ResourceRecordSet"]
+        words = [sent.parameters["HostedZoneId"], record["Name"].lower(), record["Type"], record.get("SetIdentifier", "")]
+        return "_".join(word for word in words if word)
+
+    @override
+    def find(self, aws: Aws, resource_id: str) -> dict[str, Any] | None:
+        zone_id, name, kind, *rest = _parts(resource_id)
+        zone = aws.find("route53", "GetHostedZone", Id=zone_id)
+        if zone is None:
+            return None
+        full = _absolute(name, str(zone["HostedZone"]["Name"]))
+        sets = aws.ask("route53", "ListResourceRecordSets", HostedZoneId=zone_id)["ResourceRecordSets"]
+        wanted = (full, kind, rest[0] if rest else "")
+        found = next(
+            (item for item in sets if (_plain(item["Name"]), item["Type"], item.get("SetIdentifier", "")) == wanted), None
+        )
+        return None if found is None else {**found, "zone": zone_id}
+
+    @override
+    def describe(self, aws: Aws, found: dict[str, Any], state: Properties) -> dict[str, Any]:
+        alias, weight = found.get("AliasTarget"), found.get("Weight")
+        full = _plain(found["Name"])
+        properties = {
+            "zoneId": found["zone"],
+            "name": state.get("name") or full,
+            "type": found["Type"],
+            "fqdn": full,
+            "ttl": found.get("TTL"),
+            "records": [item["Value"] for item in found.get("ResourceRecords") or []] or None,
+            "setIdentifier": found.get("SetIdentifier"),
+            "healthCheckId": found.get("HealthCheckId"),
+            "multivalueAnswerRoutingPolicy": found.get("MultiValueAnswer"),
+            "weightedRoutingPolicies": None if weight is None else [{"weight": weight}],
+            "failoverRoutingPolicies": [{"type": found["Failover"]}] if found.get("Failover") else None,
+            "latencyRoutingPolicies": [{"region": found["Region"]}] if found.get("Region") else None,
+            "aliases": [
+                {
+                    "evaluateTargetHealth": alias["EvaluateTargetHealth"],
+                    "name": _plain(alias["DNSName"]),
+                    "zoneId": alias["HostedZoneId"],
+                }
+            ]
+            if alias
+            else None,
+        }
+        return {name: value for name, value in properties.items() if value is not None}
+
+    @override
+    def changes(self, resource_id: str, state: Properties, inputs: Properties, changed: Collection[str]) -> list[Request]:
+        if not set(changed) - {"allowOverwrite"}:
+            return []
+        if {"type", "setIdentifier"} & set(changed):
+            # What tells records apart cannot be changed: the old one goes and the new one comes.
+            return [self._request("DELETE", {**state, "zoneId": inputs["zoneId"]}), self._request("CREATE", inputs)]
+        return [self._request("UPSERT", inputs)]
+
+    @override
+    def removal(self, resource_id: str, state: Properties) -> list[Request]:
+        return [self._request("DELETE", state)]
+
+
+def _parts(resource_id: str) -> list[str]:
+    """Return zone, name, type and set identifier; a name may hold underscores, a type is in capitals."""
+    words = resource_id.split("_")
+    at = next(index for index, word in enumerate(words) if index > 1 and word.isupper())
+    identifier = "_".join(words[at + 1 :])
+    return [words[0], "_".join(words[1:at]), words[at], *([identifier] if identifier else [])]
+
+
+def _plain(name: str) -> str:
+    return name.replace("\\052", "*").removesuffix(".").lower()
+
+
+def _absolute(name: str, zone: str) -> str:
+    name, zone = _plain(name), _plain(zone)
+    return name if name == zone or name.endswith(f".{zone}") else f"{name}.{zone}" if name else zone

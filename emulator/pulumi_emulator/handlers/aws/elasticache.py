@@ -1,0 +1,305 @@
+"""ElastiCache: subnet groups, parameter groups, users and user groups. Replication groups have a module of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any, ClassVar, Final
+
+from typing_extensions import override
+
+from pulumi_emulator.handlers.aws.base import EVERYWHERE, TAGS_ALL, Aws, AwsHandler, tags_of
+from pulumi_emulator.handlers.aws.tagging import ELASTICACHE
+from pulumi_emulator.handlers.aws.translation import Call, Each, Pairs, Request, Within
+from pulumi_emulator.handlers.base import Properties
+
+# AWS takes this many parameters a call: ModifyCacheParameterGroup, docs.aws.amazon.com/AmazonElastiCache/latest/APIReference
+PARAMETERS_A_CALL: Final = 20
+AUTHENTICATION: Final = Within("AuthenticationMode", {"passwords": "Passwords", "type": "Type"})
+
+
+class CacheThing(AwsHandler):
+    """Something of ElastiCache's: tags hang on its ARN."""
+
+    emulated_by = "own"
+    provider_only = EVERYWHERE
+
+    @staticmethod
+    def tags(aws: Aws, arn: str) -> dict[str, str]:
+        """Return the tags of what has this ARN."""
+        return tags_of(aws.ask("elasticache", "ListTagsForResource", ResourceName=arn).get("TagList"))
+
+    @staticmethod
+    def tag_changes(state: Properties, inputs: Properties, changed: Collection[str]) -> list[Request]:
+        """Return the calls for changed tags."""
+        if TAGS_ALL not in changed:
+            return []
+        return ELASTICACHE.changes(str(state["arn"]), state.get(TAGS_ALL) or {}, inputs.get(TAGS_ALL) or {})
+
+
+class SubnetGroup(CacheThing):
+    """The subnets in which cache nodes may live."""
+
+    token = "aws:elasticache/subnetGroup:SubnetGroup"  # noqa: S105 - a type token
+    creation = Call(
+        "elasticache",
+        "CreateCacheSubnetGroup",
+        {
+            "description": "CacheSubnetGroupDescription",
+            "name": "CacheSubnetGroupName",
+            "subnetIds": "SubnetIds",
+            TAGS_ALL: Pairs("Tags"),
+        },
+    )
+    change: ClassVar[Call] = Call(
+        "elasticache",
+        "ModifyCacheSubnetGroup",
+        {"description": "CacheSubnetGroupDescription", "subnetIds": "SubnetIds"},
+    )
+
+    @override
+    def identify(self, answer: dict[str, Any], sent: Request) -> str:
+        # AWS keeps these names in lower case.
+        return str(answer["CacheSubnetGroup"]["CacheSubnetGroupName"])
+
+    @override
+    def find(self, aws: Aws, resource_id: str) -> dict[str, Any] | None:
+        answer = aws.find("elasticache", "DescribeCacheSubnetGroups", CacheSubnetGroupName=resource_id)
+        return answer["CacheSubnetGroups"][0] if answer and answer["CacheSubnetGroups"] else None
+
+    @override
+    def describe(self, aws: Aws, found: dict[str, Any], state: Properties) -> dict[str, Any]:
+        return {
+            "arn": found["ARN"],
+            "name": found["CacheSubnetGroupName"],
+            "description": found["CacheSubnetGroupDescription"],
+            "subnetIds": [subnet["SubnetIdentifier"] for subnet in found["Subnets"]],
+            "vpcId": found.get("VpcId", ""),
+            TAGS_ALL: self.tags(aws, found["ARN"]),
+        }
+
+    @override
+    def changes(self, resource_id: str, state: Properties, inputs: Properties, changed: Collection[str]) -> list[Request]:
+        requests = []
+        if set(changed) & {"description", "subnetIds"}:
+            requests.append(self.change.request(inputs, CacheSubnetGroupName=resource_id))
+        return requests + self.tag_changes(state, inputs, changed)
+
+    @override
+    def removal(self, resource_id: str, state: Properties) -> list[Request]:
+        return [Request("elasticache", "DeleteCacheSubnetGroup", {"CacheSubnetGroupName": resource_id})]
+
+
+class ParameterGroup(CacheThing):
+    """Settings of an engine."""
+
+    token = "aws:elasticache/parameterGroup:ParameterGroup"  # noqa: S105 - a type token
+    creation = Call(
+        "elasticache",
+        "CreateCacheParameterGroup",
+        {
+            "description": "Description",
+            "family": "CacheParameterGroupFamily",
+            "name": "CacheParameterGroupName",
+            TAGS_ALL: Pairs("Tags"),
+        },
+    )
+    setting: ClassVar[Call] = Call(
+        "elasticache",
+        "ModifyCacheParameterGroup",
+        {"parameters": Each("ParameterNameValues", {"name": "ParameterName", "value": "ParameterValue"})},
+    )
+    resetting: ClassVar[Call] = Call("elasticache", "ResetCacheParameterGroup", setting.properties)
+
+    @override
+    def follow_ups(self, inputs: Properties, resource_id: str) -> list[Request]:
+        return self._in_parts(self.setting, resource_id, list(inputs.get("parameters") or []))
+
+    @staticmethod
+    def _in_parts(call: Call, resource_id: str, parameters: list[Any]) -> list[Request]:
+        return [
+            call.request({"parameters": parameters[start : start + PARAMETERS_A_CALL]}, CacheParameterGroupName=resource_id)
+            for start in range(0, len(parameters), PARAMETERS_A_CALL)
+        ]
+
+    @override
+    def identify(self, answer: dict[str, Any], sent: Request) -> str:
+        return str(answer["CacheParameterGroup"]["CacheParameterGroupName"])
+
+    @override
+    def find(self, aws: Aws, resource_id: str) -> dict[str, Any] | None:
+        answer = aws.find("elasticache", "DescribeCacheParameterGroups", CacheParameterGroupName=resource_id)
+        return answer["CacheParameterGroups"][0] if answer and answer["CacheParameterGroups"] else None
+
+    @override
+    def describe(self, aws: Aws, found: dict[str, Any], state: Properties) -> dict[str, Any]:
+        name = found["CacheParameterGroupName"]
+        # Only what a user set: the provider asks for the same.
+        settings = aws.ask("elasticache", "DescribeCacheParameters", CacheParameterGroupName=name, Source="user")
+        return {
+            "arn": found["ARN"],
+            "name": name,
+            "family": found["CacheParameterGroupFamily"],
+            "description": found["Description"],
+            "parameters": [
+                {"name": item["ParameterName"], "value": item["ParameterValue"]}
+                for item in settings.get("Parameters") or []
+                if item.get("ParameterValue") is not None
+            ],
+            TAGS_ALL: self.tags(aws, found["ARN"]),
+        }
+
+    @override
+    def changes(self, resource_id: str, state: Properties, inputs: Properties, changed: Collection[str]) -> list[Request]:
+        requests = []
+        if "parameters" in changed:
+            old, new = list(state.get("parameters") or []), list(inputs.get("parameters") or [])
+            names = {item["name"] for item in new}
+            requests += self._in_parts(self.resetting, resource_id, [item for item in old if item["name"] not in names])
+            requests += self._in_parts(self.setting, resource_id, [item for item in new if item not in old])
+        return requests + self.tag_changes(state, inputs, changed)
+
+    @override
+    def removal(self, resource_id: str, state: Properties) -> list[Request]:
+        return [Request("elasticache", "DeleteCacheParameterGroup", {"CacheParameterGroupName": resource_id})]
+
+
+class User(CacheThing):
+    """A user of caches: a name, what it may do, how it proves itself."""
+
+    token = "aws:elasticache/user:User"  # noqa: S105 - a type token
+    creation = Call(
+        "elasticache",
+        "CreateUser",
+        {
+            "accessString": "AccessString",
+            "authenticationMode": AUTHENTICATION,
+            "engine": "Engine",
+            "noPasswordRequired": "NoPasswordRequired",
+            "passwords": "Passwords",
+            "passwordsWo": "Passwords",
+            "userId": "UserId",
+            "userName": "UserName",
+            TAGS_ALL: Pairs("Tags"),
+        },
+    )
+    change: ClassVar[Call] = Call(
+        "elasticache",
+        "ModifyUser",
+        {
+            "accessString": "AccessString",
+            "authenticationMode": AUTHENTICATION,
+            "engine": "Engine",
+            "noPasswordRequired": "NoPasswordRequired",
+            "passwords": "Passwords",
+            "passwordsWo": "Passwords",
+        },
+    )
+    provider_only: ClassVar = {
+        **EVERYWHERE,
+        "authenticationMode.passwordCount": "an output that the SDK lists among the inputs: what is given is not sent",
+        "passwordsWoVersion": "only says that passwordsWo is to be sent again",
+    }
+
+    @override
+    def identify(self, answer: dict[str, Any], sent: Request) -> str:
+        return str(answer["UserId"])
+
+    @override
+    def find(self, aws: Aws, resource_id: str) -> dict[str, Any] | None:
+        answer = aws.find("elasticache", "DescribeUsers", UserId=resource_id)
+        return answer["Users"][0] if answer and answer["Users"] else None
+
+    @override
+    def settle(self, aws: Aws, resource_id: str) -> None:
+        aws.wait(f"user {resource_id} becoming active", lambda: (self.find(aws, resource_id) or {}).get("Status") == "active")
+
+    @override
+    def describe(self, aws: Aws, found: dict[str, Any], state: Properties) -> dict[str, Any]:
+        authentication = found.get("Authentication") or {}
+        given = state.get("authenticationMode") or {}
+        # AWS answers "no-password" for what is asked for as "no-password-required".
+        kind = {"no-password": "no-password-required"}.get(authentication.get("Type", ""), authentication.get("Type", ""))
+        mode = {**given, "type": kind, "passwordCount": authentication.get("PasswordCount", 0)}
+        return {
+            "arn": found["ARN"],
+            "accessString": found["AccessString"],
+            "engine": found["Engine"],
+            "userId": found["UserId"],
+            "userName": found["UserName"],
+            **({"authenticationMode": mode} if given else {}),
+            TAGS_ALL: self.tags(aws, found["ARN"]),
+        }
+
+    @override
+    def changes(self, resource_id: str, state: Properties, inputs: Properties, changed: Collection[str]) -> list[Request]:
+        names = set(self.change.properties) & set(changed)
+        if "passwordsWoVersion" in changed:
+            names.add("passwordsWo")
+        requests = []
+        if names:
+            requests.append(self.change.request({name: inputs.get(name) for name in names}, UserId=resource_id))
+        return requests + self.tag_changes(state, inputs, changed)
+
+    @override
+    def removal(self, resource_id: str, state: Properties) -> list[Request]:
+        return [Request("elasticache", "DeleteUser", {"UserId": resource_id})]
+
+    @override
+    def gone(self, aws: Aws, resource_id: str) -> None:
+        aws.wait(f"user {resource_id} being deleted", lambda: self.find(aws, resource_id) is None)
+
+
+class UserGroup(CacheThing):
+    """Users that a cache knows."""
+
+    token = "aws:elasticache/userGroup:UserGroup"  # noqa: S105 - a type token
+    creation = Call(
+        "elasticache",
+        "CreateUserGroup",
+        {"engine": "Engine", "userGroupId": "UserGroupId", "userIds": "UserIds", TAGS_ALL: Pairs("Tags")},
+    )
+
+    @override
+    def identify(self, answer: dict[str, Any], sent: Request) -> str:
+        return str(answer["UserGroupId"])
+
+    @override
+    def find(self, aws: Aws, resource_id: str) -> dict[str, Any] | None:
+        answer = aws.find("elasticache", "DescribeUserGroups", UserGroupId=resource_id)
+        return answer["UserGroups"][0] if answer and answer["UserGroups"] else None
+
+    @override
+    def settle(self, aws: Aws, resource_id: str) -> None:
+        aws.wait(
+            f"user group {resource_id} becoming active", lambda: (self.find(aws, resource_id) or {}).get("Status") == "active"
+        )
+
+    @override
+    def describe(self, aws: Aws, found: dict[str, Any], state: Properties) -> dict[str, Any]:
+        return {
+            "arn": found["ARN"],
+            "engine": found["Engine"],
+            "userGroupId": found["UserGroupId"],
+            "userIds": list(found.get("UserIds") or []),
+            TAGS_ALL: self.tags(aws, found["ARN"]),
+        }
+
+    @override
+    def changes(self, resource_id: str, state: Properties, inputs: Properties, changed: Collection[str]) -> list[Request]:
+        requests = []
+        if set(changed) & {"userIds", "engine"}:
+            old, new = set(state.get("userIds") or []), set(inputs.get("userIds") or [])
+            parts: dict[str, Any] = {"UserIdsToAdd": sorted(new - old), "UserIdsToRemove": sorted(old - new)}
+            if "engine" in changed:
+                parts["Engine"] = inputs["engine"]
+            parameters = {"UserGroupId": resource_id, **{name: value for name, value in parts.items() if value}}
+            requests.append(Request("elasticache", "ModifyUserGroup", parameters))
+        return requests + self.tag_changes(state, inputs, changed)
+
+    @override
+    def removal(self, resource_id: str, state: Properties) -> list[Request]:
+        return [Request("elasticache", "DeleteUserGroup", {"UserGroupId": resource_id})]
+
+    @override
+    def gone(self, aws: Aws, resource_id: str) -> None:
+        aws.wait(f"user group {resource_id} being deleted", lambda: self.find(aws, resource_id) is None)
