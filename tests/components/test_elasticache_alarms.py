@@ -212,6 +212,7 @@ def test_where_autoscaling_moves_nodes_one_query_watches_them_all() -> None:
             assert (metric in METRICS_OF_SHARD, where, each) == (True, "ReplicationGroupId", "NodeGroupId"), name
         else:
             assert (schema, where) == ("CacheClusterId, CacheNodeId", f"tag.{GROUP_TAG}"), name
+            assert arguments["alarm_description"].endswith("have to be on in this account."), name
             assert metric in METRICS_OF_NODE, name
             assert each in {None, "CacheClusterId"}
         if each is not None:

@@ -34,6 +34,7 @@ ABOVE, BELOW = "GreaterThanThreshold", "LessThanThreshold"
 MISSED, WELL_WHEN_SILENT = "missing", "notBreaching"
 # A query has to return series in an order, and may group them; each is a contributor with a state of its own
 # (docs.aws.amazon.com, AmazonCloudWatch, Create_Metrics_Insights_Alarm).
+TAGS_NEEDED = " Watches the nodes by their tag: CloudWatch's resource tags for telemetry have to be on in this account."
 _SHARDS = "NodeGroupId, ReplicationGroupId"
 _NODES = "CacheClusterId, CacheNodeId"
 
@@ -254,8 +255,10 @@ def _of_group(row: Definition, group_id: str) -> dict[str, Any]:
         "return_data": query.expression is None,
     }
     queries = [selected] if query.expression is None else [selected, _math(query.expression, row.unit)]
-    threshold = row.limit(by_query=True)
-    return _rings(row, f"{group_id}-{row.name}", query.comparison or row.comparison, threshold) | {"metric_queries": queries}
+    found = _rings(row, f"{group_id}-{row.name}", query.comparison or row.comparison, row.limit(by_query=True))
+    if query.over != "shards":
+        found["alarm_description"] += TAGS_NEEDED
+    return found | {"metric_queries": queries}
 
 
 def select(query: Query, group_id: str) -> str:
