@@ -55,6 +55,7 @@ class Budget:
     busy: bool = False  # an attempt runs: retries inside it are not theirs to make
     sent: bool = False  # in this attempt, the command (not the handshake) may have reached the node
     replies: int = 0  # in this attempt, answers that were no refusal
+    moved: bool = False  # a node answered MOVED: the cluster's layout is not what it was
     ambiguous: bool = False  # an earlier attempt was sent and stayed without an answer
     attempts: int = 0
     causes: dict[str, int] = field(default_factory=dict)

@@ -3,8 +3,6 @@
 redis-py reports a cluster that cannot be reached and a mistake of the caller by the same exceptions, which are no RedisError.
 """
 
-from collections.abc import Iterator
-
 from redis import exceptions
 
 from .budget import FINAL_ERRORS
@@ -40,7 +38,7 @@ def translated(error: Exception, address: str, username: str | None) -> Exceptio
 
 
 def _unreachable(error: Exception, address: str, username: str | None) -> Exception:
-    causes = list(_causes(error))
+    causes = _causes(error)
     final = next((cause for cause in causes if isinstance(cause, (*FINAL_ERRORS, exceptions.ResponseError))), None)
     if isinstance(final, FINAL_ERRORS):
         return final
@@ -51,12 +49,15 @@ def _unreachable(error: Exception, address: str, username: str | None) -> Except
         )
     if final is not None and NO_CLUSTER in str(final):
         return wrong_kind(address, "cluster")
-    told = str(causes[-1] if causes else error)
+    told = str(causes[0] if causes else error)
     return UnreachableError(f"the cluster's layout cannot be read at {address}: {told}")
 
 
-def _causes(error: BaseException) -> Iterator[BaseException]:
-    seen: BaseException | None = error.__cause__ or error.__context__
-    while seen is not None:
-        yield seen
-        seen = seen.__cause__ or seen.__context__
+def _causes(error: BaseException) -> list[BaseException]:
+    """Return what `error` was raised from, nearest first; chains of re-raised errors may run in a circle."""
+    found: list[BaseException] = []
+    cause = error.__cause__ or error.__context__
+    while cause is not None and all(cause is not one for one in found):
+        found.append(cause)
+        cause = cause.__cause__ or cause.__context__
+    return found

@@ -157,8 +157,11 @@ class PoolBusyError(exceptions.ConnectionError):
 
 def busy_pool(size: int, error: exceptions.ConnectionError) -> exceptions.ConnectionError:
     """Say what to do about a pool without a free connection; any other error comes back as it is."""
-    if str(error) != "No connection available.":
-        return error
+    return full_pool(size) if str(error) == "No connection available." else error
+
+
+def full_pool(size: int) -> PoolBusyError:
+    """Build the error of a pool that is too small."""
     return PoolBusyError(
         f"all {size} connections of this client are in use: raise pool_size to the peak of concurrent commands"
     )

@@ -10,7 +10,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
@@ -28,10 +28,10 @@ from redis_ha_client import (
 )
 from tests.client.test_client_documents import changed
 from tests.support.redis_processes import Node, RedisProcesses, wait_until
+from tests.support.streams import Stream, streams_of
 
 # Small waits keep the tests short; the total stays the one computed from the topology's clocks.
 POLICY = FailoverPolicy(connect_seconds=0.5, read_seconds=0.5, sentinel_seconds=0.3)
-PACE_SECONDS = 0.01  # six writers must not eat the machine
 SLACK_SECONDS = 1.0  # what a loaded test machine may add to a budget
 
 
@@ -141,67 +141,15 @@ def test_close_closes_the_sentinels_connections_too(topology: RedisProcesses) ->
 # --- a master that dies ---
 
 
-class Stream:
-    """A writer that adds numbers to a set until it is told to stop; a command that fails ends it."""
-
-    def __init__(self) -> None:
-        self.acknowledged: list[int] = []
-        self.stopped = threading.Event()
-
-    def write(self, client: redis.Redis, key: str) -> None:
-        while not self.stopped.is_set():
-            number = len(self.acknowledged)
-            client.sadd(key, number)
-            self.acknowledged.append(number)
-            time.sleep(PACE_SECONDS)
-
-    async def awrite(self, client: Any, key: str) -> None:
-        while not self.stopped.is_set():
-            number = len(self.acknowledged)
-            await client.sadd(key, number)
-            self.acknowledged.append(number)
-            await asyncio.sleep(PACE_SECONDS)
-
-
 @contextlib.contextmanager
-def streaming(topology: RedisProcesses, client: redis.Redis) -> Iterator[list[Stream]]:
+def streaming(topology: RedisProcesses, client: Any) -> Iterator[list[Stream]]:
     """Write with 3 threads and 3 tasks until the block ends; then every writer must have lived on without one error."""
-    streams = [Stream() for _ in range(6)]
 
-    async def tasks() -> None:
-        async_client: Any = aio.connect(topology.connection, topology.credentials, policy=POLICY, pool_size=3)
-        async with async_client:
-            # return_exceptions: the client is closed when all tasks ended, not when the first one failed.
-            ended = await asyncio.gather(
-                *(stream.awrite(async_client, f"stream-{3 + i}") for i, stream in enumerate(streams[3:])),
-                return_exceptions=True,
-            )
-            pool: Any = async_client.connection_pool
-            assert len(pool._in_use_connections) == 0
-        for error in ended:
-            if error is not None:
-                raise error
+    def make_async() -> Any:
+        return aio.connect(topology.connection, topology.credentials, policy=POLICY, pool_size=3)
 
-    with ThreadPoolExecutor() as threads:
-        running: list[Future[None]] = [threads.submit(asyncio.run, tasks())]
-        running += [threads.submit(stream.write, client, f"stream-{i}") for i, stream in enumerate(streams[:3])]
-        try:
-            wait_until(lambda: all(len(stream.acknowledged) > 10 for stream in streams), "all writers write")
-            yield streams
-            before = [len(stream.acknowledged) for stream in streams]
-            wait_until(
-                lambda: all(
-                    len(stream.acknowledged) > count + 10 or one.done()
-                    for stream, count, one in zip(streams, before, [*running[1:], *[running[0]] * 3], strict=True)
-                ),
-                "all writers write again or have failed",
-                40,
-            )
-        finally:
-            for stream in streams:
-                stream.stopped.set()
-        for one in running:
-            one.result()
+    with streams_of(client, make_async) as streams:
+        yield streams
 
 
 def test_every_command_of_a_stream_survives_the_masters_death(whole: RedisProcesses) -> None:

@@ -6,17 +6,20 @@ from typing import Any
 import pytest
 import redis
 import redis.asyncio
-from redis import exceptions
+from redis import cluster, exceptions
 from redis.asyncio import client as async_client
+from redis.asyncio import cluster as async_cluster
 from redis.asyncio import connection as async_connection
 from redis.asyncio import retry as async_retry
 from redis.client import Pipeline
 from redis.connection import AbstractConnection, BlockingConnectionPool, Connection, SSLConnection
 from redis.retry import Retry
 
-from redis_ha_client import aio, sync
+from redis_ha_client import aio, sync, wiring
+from redis_ha_client.routing import UNREACHABLE
 from redis_ha_client.wiring import keepalive_options
 from tests.client.test_client_documents import CONNECTION, CREDENTIALS, changed
+from tests.client.test_client_managed_documents import CLUSTER, PRIMARY, USER
 
 
 def parameters(function: Any) -> list[str]:
@@ -64,6 +67,32 @@ def test_the_version_is_one_that_was_read() -> None:
         (aio.nodes.NodeClient, redis.asyncio.Redis, ["execute_command", "pipeline"]),
         (sync.nodes.NodePipeline, Pipeline, ["execute", "immediate_execute_command", "reset"]),
         (aio.nodes.NodePipeline, async_client.Pipeline, ["execute", "immediate_execute_command", "reset"]),
+        (sync.cluster.ClusterNodeConnection, Connection, ["connect", "send_command"]),
+        (sync.cluster.ClusterNodePool, BlockingConnectionPool, ["get_connection"]),
+        (sync.cluster.ClusterClient, cluster.RedisCluster, ["execute_command", "pipeline"]),
+        (sync.cluster.BudgetPipeline, cluster.ClusterPipeline, ["execute"]),
+        (sync.cluster.NodeByNode, cluster.PipelineStrategy, ["send_cluster_commands", "annotate_exception"]),
+        (
+            sync.cluster.InOneTransaction,
+            cluster.TransactionStrategy,
+            ["_immediate_execute_command", "_reinitialize_on_error", "annotate_exception", "reset"],
+        ),
+        (aio.cluster.ClusterNodeConnection, async_connection.Connection, ["should_reconnect"]),
+        (aio.cluster.ClusterClient, async_cluster.RedisCluster, ["aclose", "pipeline"]),
+        (aio.cluster.BudgetPipeline, async_cluster.ClusterPipeline, ["initialize", "execute"]),
+        (aio.cluster_pipelines.NodeByNode, async_cluster.PipelineStrategy, ["execute"]),
+        (
+            aio.cluster_pipelines.InOneTransaction,
+            async_cluster.TransactionStrategy,
+            [
+                "execute_command",
+                "execute",
+                "_immediate_execute_command",
+                "_reinitialize_on_error",
+                "_annotate_exception",
+                "reset",
+            ],
+        ),
     ],
 )
 def test_every_overridden_method_has_redis_pys_parameters(ours: type, theirs: type, names: list[str]) -> None:
@@ -99,6 +128,27 @@ def test_every_overridden_method_has_redis_pys_parameters(ours: type, theirs: ty
         (redis.asyncio.Redis.execute_command, ["conn.retry.call_with_retry", "pool.get_connection()"]),
         (Pipeline.execute, ["conn.retry.call_with_retry", "self.connection_pool.get_connection()"]),
         (async_client.Pipeline.execute, ["conn.retry.call_with_retry", "self.connection_pool.get_connection()"]),
+        # The cluster: how its pool class is taken, how often it tries, what it says, what it does after an error.
+        (cluster.NodesManager.create_redis_node, ["if self.from_url", "self.connection_pool_class(**kwargs)"]),
+        (cluster.NodesManager.initialize, ['r.execute_command("CLUSTER SLOTS")', "self._epoch += 1", *UNREACHABLE]),
+        (cluster.RedisCluster._internal_execute_command, ["else self.retry.get_retries()"]),
+        (cluster.RedisCluster._execute_command, ["except MaxConnectionsError", 'ClusterError("TTL exhausted.")']),
+        (cluster.PipelineStrategy._send_cluster_commands, ["self._pipe.parent_execute_command(", "except RedisError as e"]),
+        (
+            cluster.TransactionStrategy._immediate_execute_command,
+            ["self._retry.call_with_retry", "self._reinitialize_on_error"],
+        ),
+        (cluster.TransactionStrategy.__init__, ["copy(self._pipe.retry)"]),
+        (cluster.RedisCluster.on_connect, ["connection.on_connect()", 'send_command("READONLY")']),
+        (async_cluster.NodesManager.initialize, ['execute_command( "CLUSTER SLOTS" )', *UNREACHABLE]),
+        (async_cluster.RedisCluster.execute_command, ["self.retry.get_retries()", "if self._initialize"]),
+        (async_cluster.RedisCluster._execute_command, ["self._initialize = True", 'ClusterError("TTL exhausted.")']),
+        (
+            async_cluster.ClusterNode.acquire_connection,
+            ["self.connection_class(**", "raise MaxConnectionsError"],
+        ),
+        (async_cluster.ClusterNode.release, ["connection.should_reconnect()"]),
+        (async_cluster.TransactionStrategy.__init__, ["copy(self._pipe.cluster_client.retry)"]),
     ],
 )
 def test_redis_py_still_goes_the_way_that_is_overridden(function: Any, calls: list[str]) -> None:
@@ -156,6 +206,59 @@ def assert_common(connection: Any) -> None:
     assert connection.driver_info is None
     if hasattr(connection, "check_hostname"):
         assert connection.check_hostname is True
+
+
+@pytest.mark.parametrize("make", [sync.connect, aio.connect])
+@pytest.mark.parametrize("reader", [False, True])
+@pytest.mark.parametrize("tls", [False, True])
+def test_every_connection_to_an_endpoint_has_explicit_settings(make: Any, *, tls: bool, reader: bool) -> None:
+    pool = make(changed(PRIMARY, "tls", tls), USER, pool_size=7, reader=reader).connection_pool
+    node = pool.make_connection()
+    assert pool.max_connections == 7
+    assert isinstance(node.retry, sync.nodes.BudgetRetry | aio.nodes.BudgetRetry)
+    assert type(node).__name__ == ("EndpointTLSConnection" if tls else "EndpointConnection")
+    assert node.host == PRIMARY["reader" if reader else "primary"]["host"]
+    assert node.age_seconds == (60.0 if reader else None)
+    assert_node(node, tls=tls)
+    assert not pool.maint_notifications_enabled()
+
+
+@pytest.mark.parametrize("tls", [False, True])
+def test_every_connection_to_a_clusters_node_has_explicit_settings(*, tls: bool) -> None:
+    document = changed(CLUSTER, "tls", tls)
+    settings = wiring.read_settings(
+        document,
+        USER,
+        None,
+        pool_size=7,
+        database=0,
+        decode_responses=False,
+        client_name=None,
+        tls_ca_file=None,
+        reader=False,
+    )
+    pool = sync.cluster.ClusterNodePool(settings, host="node", port=6379, redis_connect_func=lambda _: None)
+    assert pool.max_connections == 7
+    client: Any = aio.connect(document, USER, pool_size=7)
+    (startup,) = client.nodes_manager.startup_nodes.values()
+    later = async_cluster.ClusterNode("node", 6379, **client.nodes_manager.connection_kwargs)
+    assert {startup.max_connections, later.max_connections} == {7}
+    sync_pool: Any = pool
+    made: list[Any] = [sync_pool.make_connection(), startup.acquire_connection(), later.acquire_connection()]
+    for node in made:
+        assert type(node).__name__ == ("ClusterNodeTLSConnection" if tls else "ClusterNodeConnection")
+        assert node.retry.get_retries() == 0
+        assert_node(node, tls=tls)
+    assert not sync_pool.maint_notifications_enabled()
+    assert isinstance(client.retry, aio.nodes.BudgetRetry)
+    assert client.reinitialize_steps == 0
+
+
+def assert_node(node: Any, *, tls: bool) -> None:
+    assert (node.socket_timeout, node.socket_connect_timeout, node.health_check_interval) == (2.0, 1.0, 15)
+    assert (node.username, node.password) == ("application", "hunter2-rbac")
+    assert isinstance(node, SSLConnection | async_connection.SSLConnection) is tls
+    assert_common(node)
 
 
 @pytest.mark.parametrize("make", [sync.connect, aio.connect])

@@ -1,4 +1,4 @@
-"""A certificate authority for one test: ca.crt, and node.crt with node.key for a list of addresses."""
+"""A certificate authority for one test: ca.crt, and node.crt with node.key for a list of addresses and host names."""
 
 import datetime as dt
 import ipaddress
@@ -32,7 +32,7 @@ def issue(directory: Path, addresses: Iterable[str]) -> Path:
         )
 
     root = builder(issuer, authority.public_key()).add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-    named = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(address)) for address in addresses])
+    named = x509.SubjectAlternativeName([_name(address) for address in addresses])
     leaf = builder(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "test node")]), node.public_key()).add_extension(
         named, critical=False
     )
@@ -44,3 +44,10 @@ def issue(directory: Path, addresses: Iterable[str]) -> Path:
         node.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     )
     return directory
+
+
+def _name(address: str) -> x509.GeneralName:
+    try:
+        return x509.IPAddress(ipaddress.ip_address(address))
+    except ValueError:
+        return x509.DNSName(address)

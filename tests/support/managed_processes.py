@@ -174,10 +174,10 @@ class ManagedGroup:
         self.wait_whole()
 
     def promote(self, node: Node) -> None:
-        """Make `node` the primary and all other running nodes its replicas (cluster mode off)."""
+        """Make `node` the primary and all other nodes that answer its replicas (cluster mode off)."""
         self.command(node, "REPLICAOF", "NO", "ONE")
         for other in self.nodes:
-            if other is not node and other.running:
+            if other is not node and other.running and not other.frozen:
                 self.command(other, "REPLICAOF", node.host, str(DATA_PORT))
 
     def wait_whole(self) -> None:
@@ -205,16 +205,28 @@ class ManagedGroup:
         return str(self.command(node, "ROLE")[0])
 
     def primaries(self) -> list[Node]:
-        return [node for node in self.nodes if node.running and self.role(node) == "master"]
+        return self.primaries_but()
+
+    def primaries_but(self, *silent: Node) -> list[Node]:
+        """The primaries among the nodes that answer."""
+        return [node for node in self.nodes if node.running and node not in silent and self.role(node) == "master"]
 
     def primary_of(self, key: str) -> Node:
         """The node that serves `key` as a cluster sees it."""
-        witness = next(node for node in self.nodes if node.running)
+        witness = next(node for node in self.nodes if node.running and not node.frozen)
         slot = int(self.command(witness, "CLUSTER", "KEYSLOT", key))
         for first, last, primary, *_ in self.command(witness, "CLUSTER", "SLOTS"):
             if int(first) <= slot <= int(last):
                 return next(node for node in self.nodes if self.node_name(node) in primary[0] or node.host in _strings(primary))
         raise AssertionError(f"slot {slot} is not covered")
+
+    def replica_of(self, primary: Node) -> Node:
+        """A replica of `primary`, as it says itself."""
+        return next(
+            node
+            for node in self.nodes
+            if node.running and node is not primary and self.command(node, "ROLE")[:2] == ["slave", primary.host]
+        )
 
     def _whole(self) -> bool:
         if not self.cluster:

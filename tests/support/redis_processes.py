@@ -44,7 +44,7 @@ def wait_until(true: Callable[[], bool], what: str, seconds: float = SLOWEST_STA
     raise AssertionError(f"not within {seconds} s: {what} (last error: {last!r})")
 
 
-@dataclass
+@dataclass(eq=False)
 class Node:
     """One redis-server or redis-sentinel process with a folder, an address and a name of its own."""
 
@@ -55,6 +55,7 @@ class Node:
     port: int
     directory: Path
     process: subprocess.Popen[bytes] | None = None
+    frozen: bool = False
 
     @property
     def address(self) -> tuple[str, int]:
@@ -82,9 +83,11 @@ class Node:
     def freeze(self) -> None:
         """SIGSTOP: connections stay open and nothing answers, as when a machine loses its power behind a silent network."""
         self.signal(signal.SIGSTOP)
+        self.frozen = True
 
     def thaw(self) -> None:
         self.signal(signal.SIGCONT)
+        self.frozen = False
 
     def kill(self) -> None:
         """SIGKILL, also of a frozen process: connections are closed by the kernel."""
@@ -93,6 +96,7 @@ class Node:
                 self.process.kill()
             self.process.wait()
             self.process = None
+        self.frozen = False
 
 
 @dataclass

@@ -1,16 +1,201 @@
-"""The asyncio client of a cluster (see sync/cluster.py)."""
+"""The asyncio client of a cluster: RedisCluster makes one attempt, the budget the others (see sync/cluster.py)."""
 
 # mypy: disable-error-code="no-untyped-call"
 # redis-py has no annotations on most of the methods that are called here.
 
-from redis.asyncio.cluster import RedisCluster
+import contextlib
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Any, Self
 
-from redis_ha_client.wiring import Settings
+from redis import exceptions
+from redis.asyncio.cluster import ClusterPipeline, RedisCluster
+from redis.asyncio.connection import SSLConnection
+from redis.cluster import LoadBalancingStrategy
+from redis.maint_notifications import MaintNotificationsConfig
+
+from redis_ha_client.aio.cluster_pipelines import InOneTransaction, NodeByNode
+from redis_ha_client.aio.nodes import BudgetRetry, NodeConnection
+from redis_ha_client.blocking import block_seconds
+from redis_ha_client.budget import RETRIED_ERRORS, command_budget, current_budget
+from redis_ha_client.documents import ClusterConnection
+from redis_ha_client.endpoint import check_greeting
+from redis_ha_client.errors import OutcomeUnknownError
+from redis_ha_client.policy import IAM_AGE_SECONDS
+from redis_ha_client.routing import translated
+from redis_ha_client.wiring import Settings, command_name, full_pool, pipeline_name
+
+
+class ClusterNodeConnection(NodeConnection):
+    """A connection to one node of the cluster."""
+
+    def should_reconnect(self) -> bool:
+        """Tell whether to dial anew before the next use."""
+        return super().should_reconnect() or self.too_old
+
+    async def greeted(self) -> None:
+        """Refuse a node without cluster mode."""
+        check_greeting(self.greeting, f"{self.host}:{self.port}", "cluster", writer=False)
+
+    async def read_response(self, *args: Any, **kwargs: Any) -> Any:
+        """Read one reply; MOVED, ASK and TRYAGAIN mean that this node did not execute."""
+        budget = self.counted_budget()
+        try:
+            return await super().read_response(*args, **kwargs)
+        except (exceptions.AskError, exceptions.TryAgainError) as error:
+            if budget is not None:
+                budget.moved = budget.moved or isinstance(error, exceptions.MovedError)
+                if not budget.many:
+                    budget.redirected()
+            raise
+        except RETRIED_ERRORS as error:
+            if budget is not None:
+                budget.note_lost(error)
+            raise
+
+
+class ClusterNodeTLSConnection(ClusterNodeConnection, SSLConnection):
+    """The TLS twin: system CAs unless tls_ca_file is given, certificates verified and compared with the host name."""
 
 
 class ClusterClient(RedisCluster):
-    """Not made yet."""
+    """redis.asyncio.cluster.RedisCluster, each command under one budget. Made by `connect`; dials at the first command."""
 
     def __init__(self, settings: Settings) -> None:
+        host, port = settings.of_kind(ClusterConnection).configuration
         self.settings = settings
-        raise NotImplementedError
+        self.policy = settings.policy
+        self._knows_commands = False
+        arguments = settings.node_arguments()
+        del arguments["maint_notifications_config"]  # goes to the nodes below: RedisCluster's own is for its handler
+        super().__init__(
+            host=host,
+            port=port,
+            ssl=settings.connection.tls,
+            max_connections=settings.pool_size,
+            retry=BudgetRetry(settings.policy),
+            # Nodes come and go; the configuration endpoint stays (redis/redis-py#3310).
+            dynamic_startup_nodes=False,
+            # A shard without a primary fails its own keys, not all.
+            require_full_coverage=False,
+            # redis-py would close every connection, those in use as well; `moved` below reads the layout beside them.
+            reinitialize_steps=0,
+            load_balancing_strategy=LoadBalancingStrategy.ROUND_ROBIN_REPLICAS if settings.reader else None,
+            maint_notifications_config=MaintNotificationsConfig(enabled=False),
+            **arguments,
+        )
+        node_class = ClusterNodeTLSConnection if settings.connection.tls else ClusterNodeConnection
+        extra = {
+            "age_seconds": IAM_AGE_SECONDS if settings.login else None,
+            "maint_notifications_config": MaintNotificationsConfig(enabled=False),
+        }
+        self.nodes_manager.connection_kwargs.update(extra, connection_class=node_class)
+        for startup in self.nodes_manager.startup_nodes.values():  # made by now, with arguments of their own
+            startup.connection_class = node_class
+            startup.connection_kwargs.update(extra)
+
+    def __repr__(self) -> str:
+        host, port = self.settings.of_kind(ClusterConnection).configuration
+        return f"<ClusterClient {host}:{port}>"
+
+    async def initialize(self, *args: Any, **kwargs: Any) -> Self:
+        """Read the cluster's layout if it is not known; within a command it counts in the command's budget."""
+        if self._initialize:
+            with command_budget(self.policy, "connect"):
+                await self.ride(lambda: self._read_layout(*args, **kwargs))
+        return self
+
+    async def _read_layout(self, *args: Any, **kwargs: Any) -> None:
+        budget = current_budget()
+        story = (budget.sent, budget.replies) if budget else None
+        try:
+            # redis-py's own initialize closes all connections when it fails, also those that serve other commands.
+            await self.nodes_manager.initialize(*args, **kwargs)
+            if not self._knows_commands:  # a hundred kilobytes: once is enough
+                await self.commands_parser.initialize(self.nodes_manager.default_node)
+                self._knows_commands = True
+            self.commands_parser.node = self.nodes_manager.default_node
+            self._initialize = False
+        finally:
+            for startup in self.nodes_manager.startup_nodes.values():
+                await startup.disconnect()  # the next time the name is looked up anew, and leads to another node
+            if budget and story:
+                budget.sent, budget.replies = story  # what was sent here was not the user's
+
+    async def aclose(self) -> None:
+        """Close all connections."""
+        self._initialize = False  # redis-py closes nothing while this is set
+        await super().aclose()
+
+    async def execute_command(self, *args: Any, **kwargs: Any) -> Any:
+        """Execute one command within its budget."""
+        with command_budget(self.policy, command_name(args), block_seconds=block_seconds(args)):
+            return await self.ride(lambda: self._once(*args, **kwargs))
+
+    async def _once(self, *args: Any, **kwargs: Any) -> Any:
+        await self.initialize()  # before redis-py chooses a node
+        return await super().execute_command(*args, **kwargs)
+
+    async def ride(self, act: Callable[[], Awaitable[Any]]) -> Any:
+        """Do `act` until it succeeds or the running budget is over, each time with the layout as it is then."""
+        reply = await self.retry.call_with_retry(partial(self._translating, act), self._look_again)
+        budget = current_budget()
+        if budget is not None and budget.moved:
+            budget.moved = False
+            self._initialize = True
+        return reply
+
+    async def _look_again(self, _: Exception) -> None:
+        """Let the next attempt read the layout first."""
+        self._initialize = True
+
+    async def look_again(self) -> None:
+        """Read the layout if that is possible now; if not, the next attempt fails and says why."""
+        self._initialize = True
+        with contextlib.suppress(exceptions.RedisError, exceptions.RedisClusterException):
+            await self._read_layout()
+
+    async def _translating(self, act: Callable[[], Awaitable[Any]]) -> Any:
+        host, port = self.settings.of_kind(ClusterConnection).configuration
+        try:
+            return await act()
+        except exceptions.MaxConnectionsError as error:
+            # redis-py's nodes do not wait for a connection: the budget does.
+            raise full_pool(self.settings.pool_size) from error
+        except Exception as error:
+            told = translated(error, f"{host}:{port}", self.settings.login_name)
+            if told is error:
+                raise
+            raise told from (told.__cause__ if told.__traceback__ else error)  # no circles
+
+    def pipeline(self, transaction: Any | None = None, shard_hint: Any | None = None) -> "BudgetPipeline":
+        """Return a pipeline that executes within one budget; a transaction's keys must share a slot."""
+        if shard_hint:
+            raise exceptions.RedisClusterException("shard_hint is not possible in cluster mode: leave it out")
+        return BudgetPipeline(self, transaction=bool(transaction))  # type: ignore[abstract]  # redis-py's own is as abstract
+
+
+class BudgetPipeline(ClusterPipeline):
+    """A pipeline over the nodes of a cluster that executes within one budget."""
+
+    def __init__(self, client: ClusterClient, *, transaction: bool) -> None:
+        super().__init__(client, transaction)
+        self.client = client
+        self.atomic = transaction
+        self._execution_strategy = InOneTransaction(self) if transaction else NodeByNode(self)
+
+    async def initialize(self) -> Self:
+        """Start with an empty queue; the layout is read when it is needed, under a budget."""
+        await self.reset()
+        return self
+
+    async def execute(self, raise_on_error: bool = True, allow_redirections: bool = True) -> list[Any]:
+        """Execute what was queued; what was sent and stayed unanswered is told from what was not executed."""
+        what = pipeline_name(len(self), atomic=self.atomic)
+        with command_budget(self.client.policy, what, many=True, atomic=self.atomic) as budget:
+            try:
+                return await super().execute(raise_on_error, allow_redirections)
+            except exceptions.WatchError as error:
+                if budget.ambiguous and not budget.policy.resend_ambiguous:
+                    raise OutcomeUnknownError(f"{what}: EXEC was sent and no answer came; it is not sent again") from error
+                raise

@@ -23,7 +23,7 @@ from redis.cluster import (
 from redis.connection import Connection, SSLConnection
 
 from redis_ha_client.blocking import block_seconds
-from redis_ha_client.budget import RETRIED_ERRORS, Budget, command_budget, current_budget
+from redis_ha_client.budget import FINAL_ERRORS, RETRIED_ERRORS, Budget, command_budget, current_budget
 from redis_ha_client.documents import ClusterConnection
 from redis_ha_client.endpoint import check_greeting
 from redis_ha_client.errors import OutcomeUnknownError
@@ -141,7 +141,7 @@ class ClusterClient(RedisCluster):
 
         def refresh(error: Exception) -> None:
             nonlocal epoch
-            if not isinstance(error, UnreachableError) and epoch == self.nodes_manager._get_epoch():  # noqa: SLF001
+            if not isinstance(error, (UnreachableError, *FINAL_ERRORS)) and epoch == self.nodes_manager._get_epoch():  # noqa: SLF001
                 self.refresh()
             epoch = self.nodes_manager._get_epoch()  # noqa: SLF001
 
@@ -178,7 +178,7 @@ def translating(settings: Settings, act: Callable[[], Any]) -> Any:
         told = translated(error, f"{host}:{port}", settings.login_name)
         if told is error:
             raise
-        raise told from error
+        raise told from (told.__cause__ if told.__traceback__ else error)  # no circles
 
 
 class TryAgainAlone(exceptions.RedisError):

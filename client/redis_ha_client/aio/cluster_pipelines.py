@@ -1,0 +1,193 @@
+"""How the asyncio cluster client sends what a pipeline has queued: node by node, or as one transaction."""
+
+# mypy: disable-error-code="no-untyped-call"
+# redis-py has no annotations on most of the methods that are called here.
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+from redis import exceptions
+from redis._parsers.commands import RequestPolicy
+from redis.asyncio.cluster import AbstractStrategy, ClusterNode, PipelineStrategy, TransactionStrategy
+
+from redis_ha_client.aio.nodes import NodeConnection
+from redis_ha_client.blocking import block_seconds
+from redis_ha_client.budget import RETRIED_ERRORS, command_budget, current_budget
+from redis_ha_client.errors import OutcomeUnknownError
+from redis_ha_client.wiring import command_name
+
+if TYPE_CHECKING:
+    from redis_ha_client.aio.cluster import BudgetPipeline, ClusterClient
+
+
+class TryAgainAlone(exceptions.RedisError):
+    """Marks a command of a pipeline that was redirected, refused or lost."""
+
+
+class NodeByNode(PipelineStrategy):
+    """Commands go to their nodes in one write each; those that a node did not execute follow one by one.
+
+    redis-py's own would go on sending to the other nodes while it reports the first that cannot be dialled: a second attempt
+    would meet the first one's commands. Here every node is dialled before anything is written.
+    """
+
+    _pipe: "BudgetPipeline"
+
+    async def execute(self, raise_on_error: bool = True, allow_redirections: bool = True) -> list[Any]:  # noqa: ARG002
+        """Send all, then again what must be, then raise the first error if asked to."""
+        client, queue = self._pipe.client, self._command_queue
+        await client.ride(lambda: self._send(client, queue))
+        for command in queue:
+            if isinstance(command.result, TryAgainAlone):
+                command.result = await self._alone(client, command)
+        for command in queue:
+            if raise_on_error and isinstance(command.result, Exception):
+                if isinstance(command.result, exceptions.ResponseError):
+                    self._annotate_exception(command.result, command.position + 1, command.args)
+                raise command.result
+        return [command.result for command in queue]
+
+    async def _send(self, client: "ClusterClient", queue: list[Any]) -> None:
+        await client.initialize()
+        parts: dict[str, tuple[ClusterNode, list[Any]]] = {}
+        for command in queue:
+            node = await _node_of(client, command)
+            parts.setdefault(node.name, (node, []))[1].append(command)
+        taken: list[tuple[ClusterNode, Any, list[Any]]] = []
+        try:
+            for node, commands in parts.values():
+                connection: Any = node.acquire_connection()
+                taken.append((node, connection, commands))
+                await node.disconnect_if_needed(connection)
+                await connection.connect()
+            await asyncio.gather(*(_exchange(node, connection, commands) for node, connection, commands in taken))
+        finally:
+            for node, connection, _ in taken:
+                node.release(connection)
+        if any(isinstance(command.result, TryAgainAlone) for command in queue):
+            client._initialize = True  # noqa: SLF001 - redis-py's mark: the next command reads the layout first
+
+    async def _alone(self, client: "ClusterClient", command: Any) -> Any:
+        budget = current_budget()
+        name = command_name(command.args)
+        if budget is not None and budget.ambiguous and not budget.policy.resend_ambiguous:
+            return OutcomeUnknownError(f"{name} in a {budget.what}: a node gave no answer to its part; it is not sent again")
+        try:
+            return await client.execute_command(*command.args, **command.kwargs)
+        except exceptions.RedisError as error:
+            return error
+
+
+async def _node_of(client: "ClusterClient", command: Any) -> ClusterNode:
+    """Choose the node as RedisCluster.execute_command does; a pipeline has no command for several nodes."""
+    policies = await client._policy_resolver.resolve(command.args[0].lower())  # noqa: SLF001
+    policy = policies.request_policy if policies else RequestPolicy.DEFAULT_KEYLESS
+    flag = command.kwargs.get("target_nodes")
+    if flag is not None and not client._is_node_flag(flag):  # noqa: SLF001
+        nodes = client._parse_target_nodes(flag)  # noqa: SLF001
+    else:
+        if not policies and flag is None and not client.command_flags.get(command.args[0]):
+            policy = RequestPolicy.DEFAULT_KEYED
+        nodes = await client._determine_nodes(*command.args, request_policy=policy, node_flag=flag)  # noqa: SLF001
+    if len(nodes) != 1:
+        raise exceptions.RedisClusterException(
+            f"{command_name(command.args)} goes to {len(nodes)} nodes: a pipeline takes commands for one node each"
+        )
+    node: ClusterNode = nodes[0]
+    return node
+
+
+async def _exchange(node: ClusterNode, connection: NodeConnection, commands: list[Any]) -> None:
+    """Write one node's part and read its answers; whatever was not executed, or is not known to be, is marked."""
+    waiting = list(commands)
+    try:
+        await connection.send_packed_command(connection.pack_commands(command.args for command in commands))
+        while waiting:
+            command = waiting[0]
+            options = {key: value for key, value in command.kwargs.items() if key != "target_nodes"}
+            try:
+                command.result = await node.parse_response(connection, command.args[0], **options)
+            except (exceptions.AskError, exceptions.TryAgainError):
+                command.result = TryAgainAlone()
+            except exceptions.ResponseError as error:
+                command.result = error
+            del waiting[0]
+    except RETRIED_ERRORS as error:
+        budget = current_budget()
+        if budget is not None:
+            budget.note_lost(error)
+        for command in waiting:
+            command.result = TryAgainAlone()
+        await connection.disconnect(nowait=True)
+    except BaseException:
+        await connection.disconnect(nowait=True)  # replies that nobody will read
+        raise
+
+
+class InOneTransaction(TransactionStrategy):
+    """MULTI, the commands and EXEC on the node that serves their slot.
+
+    redis-py finds the slot of each command while it is queued, in an event loop and a thread of its own. Here it is found when
+    the command is sent.
+    """
+
+    _pipe: "BudgetPipeline"
+    _watched = False
+
+    def execute_command(self, *args: Any, **kwargs: Any) -> Any:
+        """Queue a command; WATCH and what follows it before MULTI is to be awaited."""
+        if (self._watching or args[0] in self.IMMEDIATE_EXECUTE_COMMANDS) and not self._explicit_transaction:
+            if args[0] == "WATCH":
+                self._validate_watch()
+            return self._immediate_execute_command(*args, **kwargs)
+        return AbstractStrategy.execute_command(self, *args, **kwargs)
+
+    async def execute(self, raise_on_error: bool = True, allow_redirections: bool = True) -> list[Any]:
+        """Find the slot, then send."""
+        if self._command_queue:
+            await self._find_slots([command.args for command in self._command_queue])
+        replies: list[Any] = await super().execute(raise_on_error, allow_redirections)
+        return replies
+
+    async def _immediate_execute_command(self, *args: Any, **options: Any) -> Any:
+        with command_budget(self._pipe.client.policy, command_name(args), block_seconds=block_seconds(args)):
+            if args[0] not in self.NO_SLOTS_COMMANDS:
+                await self._find_slots([args])
+            if len(self._pipeline_slots) > 1:
+                raise exceptions.CrossSlotTransactionError("Cannot watch or send commands on different slots")
+            reply = await super()._immediate_execute_command(*args, **options)
+        self._watched = self._watched or args[0] == "WATCH"
+        return reply
+
+    async def _find_slots(self, commands: list[tuple[Any, ...]]) -> None:
+        client = self._pipe.client
+
+        async def find() -> None:
+            await client.initialize()
+            for args in commands:
+                self._pipeline_slots.add(await client._determine_slot(*args))  # noqa: SLF001
+
+        await client.ride(find)
+
+    async def _reinitialize_on_error(self, error: Exception, failure_count: int) -> None:  # noqa: ARG002
+        """Let go of the connection and read the layout anew; what was watched on it is watched no longer."""
+        lost_watch = self._watching and self._watched
+        connection, self._transaction_connection = self._transaction_connection, None
+        self._executing = False
+        if connection is not None:
+            await connection.disconnect(nowait=True)
+            if self._transaction_node is not None:
+                self._transaction_node.release(connection)
+        if lost_watch:
+            raise exceptions.WatchError("the connection that watched the keys was lost: do the transaction again") from error
+        await self._pipe.client.look_again()
+
+    def _annotate_exception(self, exception: Exception, number: int, command: Any) -> None:
+        """Let redis-py add the command to error replies only: causes of retries are shown to people, arguments are not."""
+        if not isinstance(exception, RETRIED_ERRORS):
+            super()._annotate_exception(exception, number, command)
+
+    async def reset(self) -> None:
+        """Forget the queue and the watched keys."""
+        await super().reset()
+        self._watched = False
