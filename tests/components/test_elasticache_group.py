@@ -164,10 +164,10 @@ def test_users() -> None:
     # Its id must not be `default`, its name has to be; nobody is told its password.
     assert (locked["userId"], locked["userName"], locked["accessString"]) == ("orders-default", "default", LOCKED_ACCESS)
     assert locked["accessString"].startswith("off ")
-    assert reports["userId"] == reports["userName"] == "orders-reports"
+    assert reports["userId"] == reports["userName"] == "orders-reports-iam"
     assert reports["authenticationMode"] == {"type": "iam"}
     assert inputs(monitor, "orders-user-group")["userIds"] == [
-        "orders-application", "orders-monitoring", "orders-reports", "orders-default",
+        "orders-application", "orders-monitoring", "orders-reports-iam", "orders-default",
     ]  # fmt: skip
     assert found["credentials"] == (
         {"version": 1, "username": "application", "password": f"orders-application-password-{'g' * 20}"},
@@ -197,7 +197,7 @@ def test_an_iam_application() -> None:
     _, found = made(users={"application": {"authentication": "iam"}})
     assert found["credentials"][0] == {
         "version": 1,
-        "username": "orders-application",
+        "username": "orders-application-iam",
         "iam": {"region": "eu-central-1", "resource": "orders", "serverless": False},
     }
 

@@ -124,7 +124,7 @@ def test_nested_arguments_of_a_dictionary() -> None:
     monitor, state = constructed(PLAIN | nested)
     assert state["credentials"][0]["password"] == GIVEN
     assert state["credentials"][2]
-    assert inputs(monitor, "hosted-user-stock-reports")["userName"] == "hosted-stock-reports"
+    assert inputs(monitor, "hosted-user-stock-reports")["userName"] == "hosted-stock-reports-iam"
     assert [entry["destination"] for entry in inputs(monitor)["logDeliveryConfigurations"]] == ["theirs"]
     assert inputs(monitor)["tags"] == {"Team_Name": "red", "redis_ha_group": "hosted"}
     assert inputs(monitor, "hosted-parameter-group")["parameters"] == [{"name": "maxmemory-policy", "value": "noeviction"}]

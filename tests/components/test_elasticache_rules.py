@@ -190,7 +190,9 @@ REFUSED: list[tuple[dict[str, Any], str, str]] = [
     ({"users": {"Reports": {"access": "on"}}}, "users", "'Reports' is no user name"),
     ({"users": {"reports": {}}}, "users.reports.access", "is missing; give an access string"),
     ({"users": {"reports": {"access": "+@all"}}}, "users.reports.access", "'+@all' is not an access string"),
-    ({"users": {"reports": {"access": "on nopass +@all"}}}, "users.reports.access", "holds a password or nopass"),
+    ({"users": {"reports": {"access": "on nopass +@all"}}}, "users.reports.access", "holds a password, nopass or reset"),
+    ({"users": {"reports": {"access": "on +@all >hidden-in-here"}}}, "users.reports.access", "holds a password"),
+    ({"users": {"reports": {"access": "on reset +@all"}}}, "users.reports.access", "nopass or reset"),
     ({"users": {"application": {"authentication": "cert"}}}, "users.application.authentication", "use one of password, iam"),
     (
         {"users": {"application": {"authentication": "iam", "passwords": ["p" * 20]}}},
@@ -312,10 +314,15 @@ def test_a_bad_password_is_refused_without_telling_it(secret: str) -> None:
     assert secret not in str(caught.value)
 
 
+def test_a_password_in_an_access_string_is_not_told() -> None:
+    told = problems({"users": {"reports": {"access": "on +@all >hidden-in-here"}}})
+    assert "hidden" not in str(told)
+
+
 def test_iam_users_have_one_name_and_no_password() -> None:
     made = plan(users={"application": {"authentication": "iam"}})
     application = next(user for user in made.users if user.key == "application")
-    assert application.user_id == application.user_name == "orders-application"
+    assert application.user_id == application.user_name == "orders-application-iam"
     assert [user.user_id for user in made.users if user.user_name == "default"] == ["orders-default"]
 
 

@@ -19,8 +19,8 @@ from .plan import Plan, User
 PASSWORD_LENGTH = 48
 # AWS never tells a password, and takes access strings apart and writes them anew.
 USER_AS_FOUND = ("authenticationMode", "accessString", "tags")
-# pulumi-aws: `engine` of users and their group replaces them, while the group uses them; users of redis serve a group that
-# became valkey as well.
+# Groups of engine redis serve redis and valkey alike (docs.aws.amazon.com, AmazonElastiCache/latest/dg, "Role-Based Access
+# Control"): when the cache becomes valkey, its users stay as they are.
 FOR_EVER = ("engine",)
 
 

@@ -25,8 +25,8 @@ USER_KEY = re.compile(r"[a-z][a-z0-9-]{0,39}")
 MAX_PASSWORDS = 2
 PASSWORD = re.compile(r"[A-Za-z0-9!&#$^<>-]{16,128}")
 HOW_PASSWORDS_LOOK = "takes 16 to 128 letters, digits and ! & # $ ^ < > -; without it one is made"
-# docs.aws.amazon.com, "Role-Based Access Control": an access string holds no password.
-_PASSWORD_IN_ACCESS = re.compile(r"(^|\s)([<>#!]\S|nopass\b|resetpass\b)")
+# docs.aws.amazon.com, "Role-Based Access Control": an access string holds no password, and not `reset`.
+_PASSWORD_IN_ACCESS = re.compile(r"(^|\s)([<>#!]\S|(nopass|reset|resetpass)($|\s))")
 
 
 def checked_auth(checks: Checks, engine: str, version: str, tls: str) -> str:
@@ -72,7 +72,9 @@ def _user(checks: Checks, group_id: str, key: str, given: Mapping[str, Any], acc
     text = user.text("access", access, re.compile(r"(on|off)( \S+)+"), "an access string such as `on ~app:* -@all +@read`")
     if _PASSWORD_IN_ACCESS.search(text):
         user.problems = [problem for problem in user.problems if problem[0] != "access"]
-        user.refuse("access", "holds a password or nopass; give passwords, or authentication iam, and leave it out there")
+        user.refuse(
+            "access", "holds a password, nopass or reset; give passwords, or authentication iam, and leave it out there"
+        )
     authentication = user.one_of("authentication", AUTHENTICATIONS[0], AUTHENTICATIONS)
     passwords = given.get("passwords")
     count = 0
@@ -90,5 +92,8 @@ def _user(checks: Checks, group_id: str, key: str, given: Mapping[str, Any], acc
             user.refuse("authentication", "'iam' needs TLS and redis 7.0 or valkey; use password")
     checks.problems += [(f"users.{key}.{argument}", reason) for argument, reason in user.problems]
     user_id = f"{group_id}-{key}"
-    # IAM: name and id have to be the same (docs.aws.amazon.com, "Authenticating with IAM"); ids are unique in the account.
-    return User(key, user_id, user_id if authentication == "iam" else key, text, authentication, count)
+    if authentication != "iam":
+        return User(key, user_id, key, text, authentication, count)
+    # Name and id have to be the same (docs.aws.amazon.com, "Authenticating with IAM"), and ids are unique in the account. Not the
+    # id of the same user with a password: a change of the name replaces a user, and the new one is made beside the old.
+    return User(key, f"{user_id}-iam", f"{user_id}-iam", text, authentication, count)
