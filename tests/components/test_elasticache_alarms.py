@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pulumi
@@ -318,3 +319,12 @@ def test_the_resources() -> None:
 def test_none_when_switched_off() -> None:
     monitor, found = made(CLUSTER, {"enabled": False})
     assert (found, monitor.names("MetricAlarm")) == ({}, [])
+
+
+def test_the_documentation_shows_the_alarms_as_they_are() -> None:
+    text = (Path(__file__).resolve().parents[2] / "components/redis_ha/elasticache/MONITORING.md").read_text()
+    for row in definitions(PLAIN):
+        sign = "<" if row.comparison.startswith("Less") else ">"
+        rings = f"{sign} {row.threshold:g} {row.unit}, {row.datapoints} of {row.periods} x {row.period} s"
+        metrics = ", ".join(metric for metric, _ in row.metrics)
+        assert f"| `{row.name}` | {metrics} | {rings} | {row.source} |" in text, row.name
