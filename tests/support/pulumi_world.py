@@ -117,6 +117,7 @@ def run(
         settings.SETTINGS.rpc_manager = rpc_manager.RPCManager()  # type: ignore[no-untyped-call]
         mocks.set_mocks(monitor.mocks, project="redis-ha", stack="test", preview=not known, monitor=monitor)
         settings.SETTINGS.callbacks = monitor.hooks
+        settings.SETTINGS.outputs.clear()  # of Outputs that a test made outside of any program
 
         async def whole() -> None:
             given = () if prepare is None else (await prepare(),)

@@ -94,6 +94,6 @@ def _user(checks: Checks, group_id: str, key: str, given: Mapping[str, Any], acc
     user_id = f"{group_id}-{key}"
     if authentication != "iam":
         return User(key, user_id, key, text, authentication, count)
-    # Name and id have to be the same (docs.aws.amazon.com, "Authenticating with IAM"), and ids are unique in the account. Not the
-    # id of the same user with a password: a change of the name replaces a user, and the new one is made beside the old.
+    # Name and id have to be the same (docs.aws.amazon.com, "Authenticating with IAM"), and ids are unique in the account. Not
+    # the id of the same user with a password: a change of the name replaces a user, and the new one is made beside the old.
     return User(key, f"{user_id}-iam", f"{user_id}-iam", text, authentication, count)
