@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from support.aws_world import PaperPlane, World
 
 from pulumi_emulator.aws.elasticache import failover
 from pulumi_emulator.aws.elasticache.account import Account
 from pulumi_emulator.aws.serving import make_endpoint
+from tests.support.aws_world import PaperPlane, World
 
 
 @pytest.fixture(scope="module")

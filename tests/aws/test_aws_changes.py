@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from support.aws_world import PASSWORD, TOKEN, World, until
 
 from pulumi_emulator.aws.elasticache.model import SLOTS, even_slots
 from pulumi_emulator.aws.elasticache.scaling import rebalanced
 from pulumi_emulator.aws.elasticache.users import password_hash
 from pulumi_emulator.caches.spec import slots_of
+from tests.support.aws_world import PASSWORD, TOKEN, World, until
 
 OTHER_TOKEN = "another-token-of-24-char"
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 from botocore.exceptions import ClientError
-from support.aws_world import World, until
+
+from tests.support.aws_world import World, until
 
 GROUP_ARN = "arn:aws:elasticache:eu-central-1:123456789012:replicationgroup:"
 

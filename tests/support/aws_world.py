@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import itertools
+import socket
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from pulumi_emulator import aws
@@ -27,6 +28,7 @@ class PaperPlane:
         self.made: list[tuple[str, Any]] = []
         self.primaries: dict[str, dict[str, str]] = {}
         self.dark: set[str] = set()
+        self.cut: list[tuple[str, list[str]]] = []
         self.hold = threading.Event()
         self.hold.set()
 
@@ -71,11 +73,15 @@ class PaperPlane:
         text = f"Failover from primary node {old} to replica node {new} completed"
         self.emit(group_id, "replication-group", group_id, text, "FailoverComplete")
 
-    def zone_down(self, zone: str) -> None:
+    def zone_down(self, zone: str, groups: Sequence[str] | None = None) -> None:
+        self.cut.append((zone, list(groups or [])))
         self.dark.add(zone)
 
     def zone_up(self, zone: str) -> None:
         self.dark.discard(zone)
+
+    def listen(self, port: int) -> socket.socket:
+        raise AssertionError(f"paper has no network to listen in at {port}")
 
 
 class World:
@@ -155,7 +161,10 @@ class World:
         return found
 
     def available(self, group_id: str) -> dict[str, Any]:
-        return until(lambda: self.describe(group_id), lambda found: found["Status"] in {"available", "create-failed"})
+        found: dict[str, Any] = until(
+            lambda: self.describe(group_id), lambda seen: seen["Status"] in {"available", "create-failed"}
+        )
+        return found
 
     def modify(self, group_id: str, **changes: Any) -> dict[str, Any]:
         """Change a group at once and wait."""

@@ -41,9 +41,11 @@ def main(arguments: list[str]) -> int:
             log("another process serves this stack")
             return 1
         os.environ.update(SETTINGS)
-        from pulumi_emulator.aws.serving import make_account, make_endpoint  # noqa: PLC0415 - moto reads SETTINGS on import
+        from pulumi_emulator.aws.serving import make_account, make_endpoint, serve_inside  # noqa: PLC0415 - moto reads SETTINGS on import
 
-        server = make_endpoint(make_account(folder, home, log), ADDRESS)
+        account = make_account(folder, home, log)
+        server = make_endpoint(account, ADDRESS)
+        serve_inside(account, server)
         own = identify(os.getpid())
         record = {"port": server.server_port, "pid": os.getpid(), "started": own.started if own else 0}
         write_private(folder / "endpoint.json", json.dumps(record))

@@ -120,8 +120,9 @@ def run(account: Account, region: Region, experiment: Experiment, stop: threadin
         finish(experiment, "failed", "a target has Multi-AZ disabled")
         return
     experiment.status = "running"
+    ids = [group.group_id for group in hit]
     try:
-        account.plane.zone_down(zone)
+        account.plane.zone_down(zone, ids)
         stop.wait(duration.total_seconds())
     finally:
         account.plane.zone_up(zone)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final, Protocol
@@ -43,11 +44,15 @@ class Plane(Protocol):
         """Return the group's host names and the address that each has now."""
         ...
 
-    def zone_down(self, zone: str) -> None:
-        """Take the power from every node in a zone."""
+    def zone_down(self, zone: str, groups: Sequence[str] | None = None) -> None:
+        """Take the power from the nodes in a zone: all, or those of some groups; returns when replicas are promoted."""
 
     def zone_up(self, zone: str) -> None:
         """Give it back."""
+
+    def listen(self, port: int) -> socket.socket:
+        """Return a listening socket at 127.0.0.1:port where commands run for which the names resolve."""
+        ...
 
 
 def make_plane(folder: Path, home: Path, emit: Emit, log: Callable[[str], None]) -> Plane:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from werkzeug.exceptions import BadRequest
 from werkzeug.serving import BaseWSGIServer, make_server
 from werkzeug.wrappers import Request
 
-from pulumi_emulator.aws import control, fis
+from pulumi_emulator.aws import autoscaling, control, fis, sns
 from pulumi_emulator.aws.elasticache import failover, service
 from pulumi_emulator.aws.elasticache.account import Account
 from pulumi_emulator.aws.paths import GROUPS, HEALTH, ZONES
@@ -42,8 +43,28 @@ def make_endpoint(account: Account, address: str) -> BaseWSGIServer:
     """Return a server, listening on a free port, that answers for this account."""
     service.install(account)
     fis.install(account)
+    autoscaling.install(account)
+    sns.install()
     dispatcher = DomainDispatcherApplication(create_backend_app)
     return make_server(address, 0, Application(account, dispatcher), threaded=True, request_handler=QuietHandler)
+
+
+def serve_inside(account: Account, server: BaseWSGIServer) -> None:
+    """Answer at the same address inside the data plane's namespace too: commands in there have a loopback of their own."""
+
+    def serve(plane: Plane) -> None:
+        with plane.listen(server.server_port) as listening:
+            inner = make_server(
+                server.host,
+                server.server_port,
+                server.app,
+                threaded=True,
+                request_handler=QuietHandler,
+                fd=listening.fileno(),
+            )
+        threading.Thread(target=inner.serve_forever, name="inside", daemon=True).start()
+
+    account.on_plane = serve
 
 
 class Application:

@@ -33,6 +33,8 @@ class Account:
         # A fixed letter first: a label of a host name.
         self.hash = "".join(secrets.choice(string.ascii_lowercase + string.digits) for _ in range(HASH_LENGTH))
         self.regions: dict[str, Region] = {}
+        # Told of the data plane when it is there.
+        self.on_plane: Callable[[Plane], None] = lambda _: None
         self._plane_of = plane
         self._plane: Plane | None = None
         self._plane_lock = threading.Lock()
@@ -45,6 +47,7 @@ class Account:
         with self._plane_lock:
             if self._plane is None:
                 self._plane = self._plane_of()
+                self.on_plane(self._plane)
             return self._plane
 
     @property

@@ -440,9 +440,6 @@ REFUSALS: Final = {
         "Serverless cache {name} already exists",
         "botocore ServerlessCacheAlreadyExistsFault",
     ),
-    "serverless-busy": Refusal(
-        "InvalidServerlessCacheStateFault", "Serverless cache {name} is {status}", "botocore InvalidServerlessCacheStateFault"
-    ),
     "serverless-limits": Refusal(
         VALUE, "CacheUsageLimits: {why}", f"{DG}Scaling-serverless.html: limits of data storage and ECPU"
     ),
