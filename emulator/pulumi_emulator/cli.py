@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 from rich.console import Console
 
-from pulumi_emulator import inspection, runner
+from pulumi_emulator import aws, inspection, kinds, runner
 from pulumi_emulator.errors import EmulatorError
 from pulumi_emulator.project import project_name
 from pulumi_emulator.stacks import StackFolder, all_stacks, emulator_home, find_stack
@@ -165,15 +165,53 @@ def logs(stack: str, program: Path, unit: str | None, lines: int, machine: str |
 @click.option(
     "--on",
     "where",
-    default="client",
-    show_default=True,
+    show_default="client, or aws when the stack has no machines",
     metavar="WHERE",
-    help="client (a computer in the VPC), client:VPC, public (a computer on the internet), or a machine.",
+    help="client (a computer in the VPC), client:VPC, public (on the internet), aws (where caches are), or a machine.",
 )
 @click.argument("argv", nargs=-1, required=True, type=click.UNPROCESSED)
-def exec(stack: str, program: Path, where: str, argv: tuple[str, ...]) -> None:  # noqa: A001 - the command's name
+def exec(stack: str, program: Path, where: str | None, argv: tuple[str, ...]) -> None:  # noqa: A001 - the command's name
     """Run a command somewhere in the stack's network, or in one of its machines."""
-    sys.exit(inspection.host_of(_existing(stack, program)).run_in(where, list(argv)))
+    sys.exit(inspection.run_in(_existing(stack, program), where, list(argv)))
+
+
+@main.command(name="aws")
+@STACK_OPTION
+@PROGRAM_OPTION
+@click.option("--region", metavar="REGION", help="Region; needed when the stack is in several.")
+@click.argument("service")
+@click.argument("operation")
+@click.argument("parameters", required=False, default="{}")
+def call(stack: str, program: Path, region: str | None, service: str, operation: str, parameters: str) -> None:
+    """Call the emulated AWS: SERVICE (elasticache), OPERATION (test_failover), PARAMETERS as JSON."""
+    try:
+        given = json.loads(parameters)
+    except ValueError as error:
+        raise EmulatorError(f"parameters are not JSON: {error}") from None
+    answer = inspection.call_aws(_existing(stack, program), region, service, operation, given)
+    click.echo(json.dumps(answer, indent=2, default=str))
+
+
+@main.command()
+@STACK_OPTION
+@PROGRAM_OPTION
+@click.argument("action", type=click.Choice(["down", "up"]))
+@click.argument("name", metavar="ZONE")
+def zone(stack: str, program: Path, action: str, name: str) -> None:
+    """Take the power from every cache node in a zone of the emulated AWS, or give it back."""
+    aws.zone_power(_existing(stack, program).path, name, on=action == "up")
+
+
+@main.command()
+@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+def types(as_json: bool) -> None:
+    """List the emulated resource types and what emulates each."""
+    found = kinds.by_emulation()
+    if as_json:
+        click.echo(json.dumps(found, indent=2))
+        return
+    for name, members in found.items():
+        click.echo(f"{name} ({len(members)}): {', '.join(members)}")
 
 
 def _machine(stack: str, program: Path, name: str) -> tuple[Host, str]:

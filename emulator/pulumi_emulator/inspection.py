@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import time
 from typing import Any
 
@@ -11,7 +12,7 @@ from pulumi.automation.errors import CommandError
 from rich.console import Console
 from rich.table import Table
 
-from pulumi_emulator import state
+from pulumi_emulator import aws, state
 from pulumi_emulator.command import EngineCommand
 from pulumi_emulator.engine import find_engine
 from pulumi_emulator.environment import engine_environment
@@ -25,6 +26,51 @@ def host_of(folder: StackFolder) -> Host:
     if not (folder.path / "host").exists():
         raise EmulatorError(f"stack {folder.stack!r} has no machines")
     return Host(folder.path / "host", folder.home)
+
+
+def run_in(folder: StackFolder, where: str | None, argv: list[str]) -> int:
+    """Run a command somewhere in a stack, by default where its machines are, else its caches; return its exit status."""
+    if where is None:
+        where = "client" if (folder.path / "host").exists() else "aws"
+    if where != "aws":
+        return host_of(folder).run_in(where, argv)
+    if aws.running_endpoint(folder.path) is None:
+        raise EmulatorError(f"stack {folder.stack!r} has no machines, and no emulated AWS that runs")
+    return subprocess.run(aws.command(folder.path, argv), check=False).returncode
+
+
+def call_aws(folder: StackFolder, region: str | None, service: str, operation: str, parameters: Any) -> dict[str, Any]:
+    """Call the API of a stack's emulated AWS; `operation` by its API name or botocore's ("TestFailover", "test_failover").
+
+    Without a region in the only one that the stack's providers have. EmulatorError says what is refused.
+    """
+    import botocore.exceptions  # noqa: PLC0415 - looking at stacks without AWS never loads it
+
+    endpoint = aws.running_endpoint(folder.path)
+    if endpoint is None:
+        raise EmulatorError(
+            f"stack {folder.stack!r} has no emulated AWS that runs; bring it up with `up --stack {folder.stack}`"
+        )
+    if not isinstance(parameters, dict):
+        raise EmulatorError("parameters must be a JSON object")
+    try:
+        client = aws.client(endpoint, service, region or _only_region(folder))
+        names = {api: name for name, api in client.meta.method_to_api_mapping.items()}
+        name = names.get(operation, operation)
+        if name not in client.meta.method_to_api_mapping:
+            raise EmulatorError(f"service {service!r} has no call {operation!r}")
+        answer = getattr(client, name)(**parameters)
+    except (botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError) as error:
+        raise EmulatorError(f"{service} {operation}: {error}") from None
+    return {key: value for key, value in answer.items() if key != "ResponseMetadata"}
+
+
+def _only_region(folder: StackFolder) -> str:
+    providers = [item for item in state.resources(folder) if item["type"] == "pulumi:providers:aws"]
+    regions = sorted({str(item.get("inputs", {}).get("region")) for item in providers if item.get("inputs", {}).get("region")})
+    if len(regions) != 1:
+        raise EmulatorError(f"stack {folder.stack!r} has {' and '.join(regions) or 'no region'}: give --region")
+    return regions[0]
 
 
 def _uptime_seconds(machine: Machine) -> int | None:
@@ -50,6 +96,7 @@ def describe_stack(folder: StackFolder) -> dict[str, Any]:
         "engine": (deployment.get("manifest") or {}).get("version", ""),
         "resources": len(found),
         "pending_operations": len(deployment.get("pending_operations") or []),
+        "caches": aws.groups(folder.path) if (folder.path / "aws").exists() else [],
         "machines": [
             {
                 "name": machine.name,
@@ -75,13 +122,32 @@ def show(description: dict[str, Any], console: Console) -> None:
     if description["pending_operations"]:
         title += f", {description['pending_operations']} steps were left half done (the next command takes them back)"
     console.print(title, highlight=False, markup=False)
-    if not description["machines"]:
-        return
+    if description["caches"]:
+        _show_caches(description["caches"], console)
+    if description["machines"]:
+        _show_machines(description["machines"], console)
+
+
+def _show_caches(caches: list[dict[str, Any]], console: Console) -> None:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for heading in ("cache", "region", "engine", "status", "node", "shard", "zone", "role"):
+        table.add_column(heading, no_wrap=True)
+    colours = {"primary": "green", "gone": "red"}
+    for cache in caches:
+        for node in cache["nodes"]:
+            role = node["role"]
+            shown = f"[{colours[role]}]{role}[/]" if role in colours else role
+            about = (cache["id"], cache["region"], cache["engine"], cache["status"])
+            table.add_row(*about, node["id"], node["shard"], node["zone"], shown)
+    console.print(table)
+
+
+def _show_machines(machines: list[dict[str, Any]], console: Console) -> None:
     table = Table(box=None, pad_edge=False, header_style="bold")
     for heading in ("name", "id", "image", "private", "public", "power", "links", "uptime"):
         table.add_column(heading, no_wrap=True)
     colours = {"on": "green", "off": "yellow", "lost": "red"}
-    for machine in description["machines"]:
+    for machine in machines:
         links = "up" if not machine["links_down"] else f"[red]{', '.join(machine['links_down'])} down[/red]"
         table.add_row(
             machine["name"],

@@ -32,6 +32,8 @@ from pulumi_emulator.provider import Providers
 from pulumi_emulator.stacks import StackFolder, only_command
 from pulumi_emulator.world import UnreadableError
 
+# Real cache engines run behind this type: their software is built once, with root.
+REPLICATION_GROUP: Final = "aws:elasticache/replicationGroup:ReplicationGroup"
 # Machines are made by these types; only they need root, images and a host.
 NEEDS_HOST: Final = frozenset({DROPLET, VPC})
 
@@ -113,6 +115,8 @@ class Session:
     def prepare(self) -> None:
         """Start the emulated AWS, check the computer and make the images, before the first resource is touched."""
         types = self.providers.seen(lambda provider: provider.seen_types)
+        if REPLICATION_GROUP in types:
+            aws.ensure_software(self.home, self.report)
         if any(token.startswith("aws:") for token in types):
             self.cloud.aws_endpoint()
         if types & NEEDS_HOST:

@@ -135,6 +135,8 @@ class Handler:
     """One resource type. Values come without secret marks; `UNKNOWN` stands for what a preview cannot know."""
 
     token: str
+    # What does it: "self" this package alone, "moto", "own" handlers of ours beside moto, "rules" nothing but the rule table.
+    emulated_by: ClassVar[str] = "self"
     # Whether an import reads by the id, with what the provider's configuration gives (the region) for a state.
     imports_as_read: ClassVar[bool] = False
 

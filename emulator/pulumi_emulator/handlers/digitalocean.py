@@ -309,6 +309,7 @@ def _missing_urn(cloud: Cloud, urns: list[str]) -> str | None:
 class Project(Handler):
     """A project: recorded only, nothing else depends on it."""
 
+    emulated_by = "rules"
     token = PROJECT
 
     @override
@@ -375,6 +376,7 @@ class Project(Handler):
 class ProjectResources(Handler):
     """Which resources belong to a project. Its id is the project's."""
 
+    emulated_by = "rules"
     token = PROJECT_RESOURCES
 
     @override

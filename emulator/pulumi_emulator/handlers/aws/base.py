@@ -100,8 +100,7 @@ class AwsHandler(Handler):
     """One AWS resource type. A subclass says which calls make, find, change and remove it; all else is here."""
 
     imports_as_read = True
-    # Which service emulates it, for the table of the README: "moto", or "own" where moto lacks the calls.
-    emulated_by: ClassVar[str] = "moto"
+    emulated_by = "moto"
     # The call that makes it.
     creation: ClassVar[Call]
     # Properties that no API call carries, each with the reason.
