@@ -1,7 +1,5 @@
 """What an update of a living group may not do, judged from old and new inputs alone."""
 
-import asyncio
-from collections.abc import Iterator
 from typing import Any
 
 import pulumi
@@ -32,14 +30,7 @@ OFF = {"transitEncryptionEnabled": False, "transitEncryptionMode": None}
 SECRET = "given-token-of-the-test"
 
 
-@pytest.fixture(autouse=True)
-def loop() -> Iterator[None]:
-    """Outputs want an event loop to be born in, wherever the test before left one."""
-    made = asyncio.new_event_loop()
-    asyncio.set_event_loop(made)
-    yield
-    asyncio.set_event_loop(None)
-    made.close()
+pytestmark = pytest.mark.usefixtures("loop_for_outputs")
 
 
 def judged(old: dict[str, Any], new: dict[str, Any]) -> dict[str, str]:

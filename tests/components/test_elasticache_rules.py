@@ -1,7 +1,5 @@
 """From arguments to a plan: each refusal names its argument, says the value and the remedy; everything else passes."""
 
-import asyncio
-from collections.abc import Iterator
 from typing import Any
 
 import pulumi
@@ -21,14 +19,7 @@ GOOD: dict[str, Any] = {
 CLUSTER = {"cluster_mode": "enabled", "shards": 3}
 
 
-@pytest.fixture(autouse=True)
-def loop() -> Iterator[None]:
-    """Outputs want an event loop to be born in, wherever the test before left one."""
-    made = asyncio.new_event_loop()
-    asyncio.set_event_loop(made)
-    yield
-    asyncio.set_event_loop(None)
-    made.close()
+pytestmark = pytest.mark.usefixtures("loop_for_outputs")
 
 
 def arguments(changes: dict[str, Any]) -> dict[str, Any]:
