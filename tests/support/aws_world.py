@@ -84,12 +84,11 @@ class PaperPlane:
         raise AssertionError(f"paper has no network to listen in at {port}")
 
 
-class World:
-    """The served endpoint, its clients, and short ways to what most tests need."""
+class Remote:
+    """An endpoint, its clients, and short ways to what most tests need."""
 
-    def __init__(self, endpoint: str, account: Account) -> None:
+    def __init__(self, endpoint: str) -> None:
         self.endpoint = endpoint
-        self.account = account
         self._clients: dict[tuple[str, str], Any] = {}
         self._numbers = itertools.count(1)
 
@@ -106,10 +105,6 @@ class World:
     @property
     def cache(self) -> Any:
         return self.client("elasticache")
-
-    @property
-    def plane(self) -> Any:
-        return self.account.plane
 
     def name(self, prefix: str = "t") -> str:
         return f"{prefix}{next(self._numbers)}"
@@ -198,6 +193,18 @@ class World:
     def messages(self, url: str) -> list[str]:
         found = self.client("sqs").receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", [])
         return [message["Body"] for message in found]
+
+
+class World(Remote):
+    """An endpoint that is served in this process."""
+
+    def __init__(self, endpoint: str, account: Account) -> None:
+        super().__init__(endpoint)
+        self.account = account
+
+    @property
+    def plane(self) -> Any:
+        return self.account.plane
 
 
 def until(look: Callable[[], Any], good: Callable[[Any], bool]) -> Any:

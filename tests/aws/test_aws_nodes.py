@@ -1,0 +1,280 @@
+"""The emulated ElastiCache with real nodes: failovers, the loss of a zone, and changes under a client's eyes."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pulumi_emulator import aws
+from pulumi_emulator.machines import processes
+from pulumi_emulator.stacks import emulator_home
+from tests.support.aws_world import PASSWORD, TOKEN, ZONES, Remote, until
+
+pytestmark = [pytest.mark.machines, pytest.mark.timeout(600)]
+
+KEYS = 200
+POLICY = {
+    "Version": "2012-10-17",
+    "Statement": [
+        {
+            "Effect": "Allow",
+            "Principal": {"AWS": "*"},
+            "Action": "SNS:Publish",
+            "Resource": "*",
+            "Condition": {"StringEquals": {"aws:SourceOwner": aws.ACCOUNT_ID}},
+        }
+    ],
+}
+# Runs where the names resolve: host, user, cluster or not; the password and the commands come by standard input.
+PROBE = """
+import json, os, sys, redis
+host, user, clustered = sys.argv[1:4]
+password, commands = json.load(sys.stdin)
+options = {"host": host, "port": 6379, "ssl": True, "ssl_ca_certs": os.environ["SSL_CERT_FILE"], "decode_responses": True,
+           "username": user or None, "password": password or None, "socket_timeout": 5}
+if clustered == "yes":
+    options["cluster_error_retry_attempts"] = 20
+client = redis.RedisCluster(**options) if clustered == "yes" else redis.Redis(**options)
+def run(command):
+    try:
+        return client.execute_command(*command)
+    except redis.ResponseError as error:
+        return f"{type(error).__name__}: {error}"
+print(json.dumps([run(command) for command in commands], default=str))
+client.close()
+"""
+
+
+class Stack(Remote):
+    """A stack with its emulated AWS."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        super().__init__(aws.ensure_endpoint(folder, emulator_home(), print))
+
+    def ask(self, host: str, commands: list[list[Any]], *, user: str = "", password: str = TOKEN, cluster: bool = False) -> Any:
+        """Run commands against a cache, where its names resolve; return the answers."""
+        argv = [sys.executable, "-c", PROBE, host, user, "yes" if cluster else "no"]
+        done = subprocess.run(
+            aws.command(self.folder, argv),
+            input=json.dumps([password, commands]),
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr[-2000:]
+        return json.loads(done.stdout)
+
+    def write(self, host: str, *, cluster: bool = False) -> None:
+        """Write keys, each acknowledged by a replica too."""
+        commands: list[list[Any]] = [["SET", f"key-{index}", index] for index in range(KEYS)]
+        answers = self.ask(host, commands if cluster else [*commands, ["WAIT", 1, 5000]], cluster=cluster)
+        assert set(answers[:KEYS]) == {True}
+        if not cluster:
+            assert answers[-1] == 1
+
+    def lost(self, host: str, *, cluster: bool = False) -> list[int]:
+        """Return the keys that are not as they were written."""
+        answers = self.ask(host, [["GET", f"key-{index}"] for index in range(KEYS)], cluster=cluster)
+        return [index for index, answer in enumerate(answers) if answer != str(index)]
+
+    def roles(self, group_id: str) -> dict[str, str]:
+        (found,) = [group for group in aws.groups(self.folder) if group["id"] == group_id]
+        return {node["id"]: node["role"] for node in found["nodes"]}
+
+    def topic_with_queue(self) -> tuple[str, str]:
+        made = self.client("sns").create_topic(Name=self.name("topic"), Attributes={"Policy": json.dumps(POLICY)})
+        return made["TopicArn"], self.queue_of(made["TopicArn"])
+
+    def failover(self, group_id: str, shard: str = "0001") -> dict[str, Any]:
+        self.cache.test_failover(ReplicationGroupId=group_id, NodeGroupId=shard)
+        found = self.available(group_id)
+        assert found["Status"] == "available"
+        return found
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    folder = tmp_path_factory.mktemp("aws")
+    aws.ensure_software(emulator_home(), print)
+    try:
+        made = Stack(folder)
+        yield made
+        made.close()
+    finally:
+        aws.stop_endpoint(folder)
+        assert aws.leftovers(folder) == []
+
+
+def primary_of(found: dict[str, Any]) -> str:
+    members = found["NodeGroups"][0]["NodeGroupMembers"]
+    return str(next(member["CacheClusterId"] for member in members if member["CurrentRole"] == "primary"))
+
+
+def test_failover_with_cluster_mode_disabled(stack: Stack) -> None:
+    topic, queue = stack.topic_with_queue()
+    group_id = stack.group(AuthToken=TOKEN, NotificationTopicArn=topic, CacheSubnetGroupName=stack.subnet_group())
+    found = stack.describe(group_id)
+    assert primary_of(found) == f"{group_id}-001"
+    host = found["NodeGroups"][0]["PrimaryEndpoint"]["Address"]
+    stack.write(host)
+    found = stack.failover(group_id)
+    assert primary_of(found) == f"{group_id}-002"
+    assert stack.roles(group_id) == {f"{group_id}-001": "replica", f"{group_id}-002": "primary"}
+    assert stack.lost(host) == []
+    # The reader endpoint is the old primary, which came back empty and has everything again.
+    assert stack.ask(found["NodeGroups"][0]["ReaderEndpoint"]["Address"], [["ROLE"], ["GET", "key-7"]])[1] == "7"
+    seen: list[tuple[str, str]] = []
+
+    def look() -> list[tuple[str, str]]:
+        seen.extend(next(iter(json.loads(message).items())) for message in stack.messages(queue))
+        return seen
+
+    expected = [
+        ("ElastiCache:FailoverComplete", group_id),
+        ("ElastiCache:CacheNodeReplaceStarted", f"{group_id}-001"),
+        ("ElastiCache:CacheNodeReplaceComplete", f"{group_id}-001"),
+    ]
+    until(look, lambda messages: messages[-3:] == expected)
+    assert seen[-3:] == expected
+    events = [event["Message"] for event in stack.cache.describe_events(SourceIdentifier=group_id)["Events"]]
+    assert events[-2:] == [
+        "Test Failover API called for node group 0001",
+        f"Failover from primary node {group_id}-001 to replica node {group_id}-002 completed",
+    ]
+
+
+def test_failover_with_cluster_mode_enabled(stack: Stack) -> None:
+    topic, queue = stack.topic_with_queue()
+    group_id = stack.shards(AuthToken=TOKEN, NotificationTopicArn=topic, CacheSubnetGroupName=stack.subnet_group())
+    host = stack.describe(group_id)["ConfigurationEndpoint"]["Address"]
+    stack.write(host, cluster=True)
+    stack.failover(group_id, "0002")
+    roles = stack.roles(group_id)
+    assert roles == {
+        f"{group_id}-0001-001": "primary",
+        f"{group_id}-0001-002": "replica",
+        f"{group_id}-0002-001": "replica",
+        f"{group_id}-0002-002": "primary",
+    }
+    assert stack.lost(host, cluster=True) == []
+    seen = until(lambda: stack.messages(queue), lambda found: any("FailoverComplete" in message for message in found))
+    assert seen
+
+
+def test_the_loss_of_a_zone_by_fault_injection(stack: Stack) -> None:
+    tags = [{"Key": "drill", "Value": stack.name("zone")}]
+    group_id = stack.group(AuthToken=TOKEN, CacheSubnetGroupName=stack.subnet_group(), Tags=tags)
+    host = stack.describe(group_id)["NodeGroups"][0]["PrimaryEndpoint"]["Address"]
+    stack.write(host)
+    fis = stack.client("fis")
+    target = {
+        "resourceType": "aws:elasticache:replicationgroup",
+        "resourceTags": {"drill": tags[0]["Value"]},
+        "selectionMode": "ALL",
+        "parameters": {"availabilityZoneIdentifier": ZONES[0]},
+    }
+    action = {
+        "actionId": "aws:elasticache:replicationgroup-interrupt-az-power",
+        "parameters": {"duration": "PT10M"},
+        "targets": {"ReplicationGroups": "groups"},
+    }
+    template = fis.create_experiment_template(
+        clientToken="t",
+        description="zone",
+        roleArn=f"arn:aws:iam::{aws.ACCOUNT_ID}:role/fis",
+        stopConditions=[{"source": "none"}],
+        targets={"groups": target},
+        actions={"cut": action},
+    )["experimentTemplate"]["id"]
+    experiment = fis.start_experiment(clientToken="e", experimentTemplateId=template)["experiment"]["id"]
+    cut = {f"{group_id}-001": "gone", f"{group_id}-002": "primary"}
+    assert until(lambda: stack.roles(group_id), lambda roles: roles == cut) == cut
+    assert stack.describe(group_id)["Status"] == "modifying"
+    assert stack.lost(host) == []
+    assert stack.ask(host, [["SET", "after", "1"]]) == [True]
+    fis.stop_experiment(id=experiment)
+    assert stack.available(group_id)["Status"] == "available"
+    assert stack.roles(group_id) == {f"{group_id}-001": "replica", f"{group_id}-002": "primary"}
+    assert stack.lost(host) == []
+
+
+def test_a_zone_s_power_by_the_emulator_s_own_command(stack: Stack) -> None:
+    group_id = stack.shards(AuthToken=TOKEN, CacheSubnetGroupName=stack.subnet_group())
+    host = stack.describe(group_id)["ConfigurationEndpoint"]["Address"]
+    stack.write(host, cluster=True)
+    aws.zone_power(stack.folder, ZONES[0], on=False)
+    try:
+        roles = until(lambda: stack.roles(group_id), lambda found: list(found.values()).count("primary") == 2)
+        assert sorted(roles.values()) == ["gone", "gone", "primary", "primary"]
+        assert stack.lost(host, cluster=True) == []
+    finally:
+        aws.zone_power(stack.folder, ZONES[0], on=True)
+    assert stack.available(group_id)["Status"] == "available"
+    assert sorted(stack.roles(group_id).values()) == ["primary", "primary", "replica", "replica"]
+
+
+def test_data_survives_scaling(stack: Stack) -> None:
+    group_id = stack.shards(AuthToken=TOKEN, CacheSubnetGroupName=stack.subnet_group())
+    host = stack.describe(group_id)["ConfigurationEndpoint"]["Address"]
+    stack.write(host, cluster=True)
+    stack.cache.modify_replication_group_shard_configuration(
+        ReplicationGroupId=group_id, NodeGroupCount=3, ApplyImmediately=True
+    )
+    assert len(stack.available(group_id)["NodeGroups"]) == 3
+    assert stack.lost(host, cluster=True) == []
+    stack.cache.modify_replication_group_shard_configuration(
+        ReplicationGroupId=group_id, NodeGroupCount=2, NodeGroupsToRemove=["0001"], ApplyImmediately=True
+    )
+    assert [shard["NodeGroupId"] for shard in stack.available(group_id)["NodeGroups"]] == ["0002", "0003"]
+    assert stack.lost(host, cluster=True) == []
+
+
+def test_data_survives_the_way_to_cluster_mode(stack: Stack) -> None:
+    group_id = stack.group(AuthToken=TOKEN, CacheSubnetGroupName=stack.subnet_group())
+    host = stack.describe(group_id)["NodeGroups"][0]["PrimaryEndpoint"]["Address"]
+    stack.write(host)
+    found = stack.modify(group_id, ClusterMode="compatible")
+    assert until(lambda: stack.lost(host), lambda lost: not lost) == []
+    configuration = found["ConfigurationEndpoint"]["Address"]
+    assert stack.lost(configuration, cluster=True) == []
+    stack.modify(group_id, ClusterMode="enabled")
+    assert stack.lost(configuration, cluster=True) == []
+
+
+def test_users_change_live(stack: Stack) -> None:
+    users = stack.user_group()
+    group_id = stack.group(UserGroupIds=[users], CacheSubnetGroupName=stack.subnet_group())
+    host = stack.describe(group_id)["NodeGroups"][0]["PrimaryEndpoint"]["Address"]
+    as_app: dict[str, Any] = {"user": "app", "password": PASSWORD}
+    assert stack.ask(host, [["SET", "a", "1"]], **as_app) == [True]
+    app = stack.cache.describe_user_groups(UserGroupId=users)["UserGroups"][0]["UserIds"][1]
+    stack.cache.modify_user(UserId=app, AccessString="on ~* +@read")
+    stack.available(group_id)
+    read, refused = stack.ask(host, [["GET", "a"], ["SET", "a", "2"]], **as_app)
+    assert read == "1"
+    assert refused.startswith("NoPermissionError")
+
+
+def test_the_api_answers_where_the_names_resolve_too(stack: Stack) -> None:
+    stack.group()
+    script = "import urllib.request, sys; print(urllib.request.urlopen(sys.argv[1] + '/_emulator/health').status)"
+    done = subprocess.run(
+        aws.command(stack.folder, [sys.executable, "-c", script, stack.endpoint]), capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "200"
+
+
+def test_a_killed_endpoint_takes_its_nodes_along(stack: Stack) -> None:
+    stack.group()
+    assert processes.running_with(["pulumi_emulator.aws.endpoint", str(stack.folder / "aws")])
+    processes.end(processes.running_with(["pulumi_emulator.aws.endpoint", str(stack.folder / "aws")]))
+    aws.stop_endpoint(stack.folder)
+    assert aws.leftovers(stack.folder) == []
