@@ -128,7 +128,7 @@ def test_a_failover_keeps_what_was_acknowledged_and_is_told_as_aws_tells_it(worl
     wait_until(lambda: world.clients.run("result = len(kept['w'].acknowledged)") > before + 100, "writes after the failover")
     missing = world.clients.run(
         "numbers = kept.pop('w').end()\n"
-        "found = client(primary, **given).mget([f'written:{n}' for n in numbers])\n"
+        "found = client(primary, **given).mget([written(n) for n in numbers])\n"
         "result = [n for n, value in zip(numbers, found) if value is None]",
         **at,
     )
@@ -196,7 +196,7 @@ def test_a_zone_without_power_is_silent_and_its_nodes_return_as_replicas(world: 
 def test_replicas_come_and_go_and_a_removed_primary_hands_over(world: World, made: Make) -> None:
     spec = made(group_spec(world.new_id(), nodes=2))
     at = arguments(spec)
-    world.clients.run("client(primary, **given).set('a', '1')", **at)
+    world.clients.run("c = client(primary, **given)\nc.set('a', '1'); c.wait(1, 5000)", **at)
     larger = group_spec(spec.group_id, nodes=4)
     world.host.change(larger)
     assert list(world.host.roles(spec.group_id).values()) == ["primary", "replica", "replica", "replica"]

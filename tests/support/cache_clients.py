@@ -20,8 +20,11 @@ def cluster(host, **given):
     given = {"socket_timeout": 2, "socket_connect_timeout": 2, "decode_responses": True} | given
     return redis.RedisCluster(host=host, port=given.pop("port", 6379), **given)
 
+def written(number):
+    return "{%d}written:%d" % (number % 64, number)
+
 class Writer:
-    # Writes k0, k1, ... all the time and remembers what was acknowledged.
+    # Writes new keys all the time and remembers what was acknowledged. They lie in 64 slots only, which are soon moved.
     def __init__(self, make):
         self.make, self.acknowledged, self.errors, self.ending = make, [], [], threading.Event()
         self.thread = threading.Thread(target=self.run, daemon=True)
@@ -33,9 +36,9 @@ class Writer:
             number += 1
             try:
                 connection = connection or self.make()
-                connection.set(f"written:{number}", number)
+                connection.set(written(number), number)
                 self.acknowledged.append(number)
-            except (redis.RedisError, OSError) as error:
+            except Exception as error:
                 self.errors.append(repr(error))
                 connection = None
                 time.sleep(0.02)
@@ -47,7 +50,7 @@ class Writer:
         return self.acknowledged
 
 kept = {}
-names = {"client": client, "cluster": cluster, "Writer": Writer, "redis": redis, "time": time, "kept": kept}
+names = {"client": client, "cluster": cluster, "Writer": Writer, "written": written, "redis": redis, "time": time, "kept": kept}
 for line in sys.stdin:
     asked = json.loads(line)
     scope = dict(names, **asked["values"])

@@ -36,12 +36,12 @@ def group_spec(group_id: str, nodes: int = 2, **given: Any) -> GroupSpec:
     )
 
 
-def cluster_spec(group_id: str, shards: int = 3, nodes: int = 2, **given: Any) -> GroupSpec:
+def cluster_spec(group_id: str, shards: int = 3, replicas: int = 1, **given: Any) -> GroupSpec:
     """A group with cluster mode on."""
     members = tuple(
         NodeSpec(f"{group_id}-{s + 1:04d}-{n + 1:03d}", f"{s + 1:04d}", ZONES[(s + n) % 3])
         for s in range(shards)
-        for n in range(nodes)
+        for n in range(1 + replicas)
     )
     fixed = {"nodes": members, "slots": split_slots(shards)}
     return GroupSpec(**({"engine": "valkey", "engine_version": "8.1"} | _common(group_id) | fixed | given), cluster=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -19,8 +19,11 @@ REBUILT: Final = ("engine", "cluster", "tls", "plain")  # a process has these fr
 PAUSE_MS: Final = 30_000
 
 
-def change(group: Group, spec: GroupSpec) -> None:
-    """Bring a group to another specification with all its data. Under its lock; EmulatorError before anything is touched."""
+def change(group: Group, spec: GroupSpec, publish: Callable[[Group], None]) -> None:
+    """Bring a group to another specification with all its data. Under its lock; EmulatorError before anything is touched.
+
+    `publish` lets the names of the group as it is then resolve.
+    """
     old = group.spec
     for name in FIXED:
         if getattr(spec, name) != getattr(old, name):
@@ -42,8 +45,9 @@ def change(group: Group, spec: GroupSpec) -> None:
         group.spec = replace(spec, nodes=old.nodes, slots=old.slots)
         _set_live(group, old)
     if spec.nodes != old.nodes or spec.slots != old.slots:
-        _move(group, spec)
+        _move(group, spec, publish)
     group.spec = spec
+    publish(group)
 
 
 def _set_live(group: Group, old: GroupSpec) -> None:
@@ -57,7 +61,7 @@ def _set_live(group: Group, old: GroupSpec) -> None:
                 node.set_parameters(spec)
 
 
-def _move(group: Group, spec: GroupSpec) -> None:
+def _move(group: Group, spec: GroupSpec, publish: Callable[[Group], None]) -> None:
     """Add nodes and shards, move slots, take nodes and shards away: in this order nothing is ever without a place."""
     old = group.spec
     kept = {node.node_id for node in spec.nodes}
@@ -66,6 +70,7 @@ def _move(group: Group, spec: GroupSpec) -> None:
     both = (*old.nodes, *added)
     group.spec = replace(spec, nodes=both, slots={shard: old.slots.get(shard, "") for shard in {node.shard for node in both}})
     nodes = group.add(added)
+    publish(group)
     if spec.cluster:
         _join(group, nodes)
         resharding.reshard(group, {shard: spec.slots.get(shard, "") for shard in group.spec.shards})

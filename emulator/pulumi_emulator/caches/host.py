@@ -93,10 +93,7 @@ class CacheHost:
                 raise EmulatorError(f"cache group {spec.group_id} cannot be changed while {gone} are gone")
             time.sleep(LOOK_SOON)
         with group.lock:
-            try:
-                change.change(group, spec)
-            finally:
-                self._publish(group)
+            change.change(group, spec, self._publish)
 
     def delete(self, group_id: str) -> None:
         """End a group's nodes; its names are gone."""

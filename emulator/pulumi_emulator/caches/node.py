@@ -219,8 +219,8 @@ class Node:
             f"masterauth {self.password}",
             'save ""',
             "appendonly no",
-            "repl-diskless-sync yes",
-            "repl-diskless-sync-delay 0",
+            # A primary calls a replica "online" when it sends it what is written from now on; without a disk it says so before.
+            "repl-diskless-sync no",
             "repl-ping-replica-period 1",
             *(f"{name} {spec.parameters[name]}" for name in START_PARAMETERS if name in spec.parameters and not spec.cluster),
         ]
@@ -255,10 +255,10 @@ def settable(parameters: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in parameters.items() if name not in OWN_PARAMETERS and name not in START_PARAMETERS}
 
 
-def wait_until(true: Callable[[], bool], seconds: float, what: str) -> None:
+def wait_until(true: Callable[[], bool], seconds: float, what: str, poll: float = POLL) -> None:
     """Wait until `true()`; EmulatorError names what did not come."""
     deadline = time.monotonic() + seconds
     while not true():
         if time.monotonic() > deadline:
             raise EmulatorError(f"not within {seconds:.0f} s: {what}")
-        time.sleep(POLL)
+        time.sleep(poll)

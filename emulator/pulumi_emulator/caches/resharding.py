@@ -8,13 +8,14 @@ from typing import Final
 
 from pulumi_emulator.caches.admin import ADMIN_USER, Admin, ReplyError
 from pulumi_emulator.caches.group import Group
-from pulumi_emulator.caches.node import Node
-from pulumi_emulator.caches.sharding import rows_of
-from pulumi_emulator.caches.spec import slots_of
+from pulumi_emulator.caches.node import Node, wait_until
+from pulumi_emulator.caches.sharding import GOSSIP_POLL, GOSSIP_TIMEOUT, rows_of
+from pulumi_emulator.caches.spec import as_ranges, slots_of
 from pulumi_emulator.errors import EmulatorError
 
-BATCH: Final = 32  # slots in one go
-WORKERS: Final = 64
+BATCH: Final = 16  # slots with keys in one go
+WORKERS: Final = 16  # at work together: Valkey's answers take a millisecond or two each
+PAUSE_MS: Final = 30_000  # writes wait as long at most; about a second
 KEYS: Final = 100  # keys in one MIGRATE
 MIGRATE_TIMEOUT_MS: Final = 10_000
 SLOT_TIMEOUT: Final = 60.0  # seconds; Valkey answers SETSLOT when the replicas have it too
@@ -34,20 +35,65 @@ def moves(now: Mapping[str, set[int]], wanted: Mapping[str, set[int]]) -> dict[t
 def reshard(group: Group, wanted: Mapping[str, str]) -> None:
     """Move slots until each shard has the wanted ones."""
     now = {shard: _owned(group, group.primary(shard)) for shard in group.primaries}
-    batches = [
-        (group.primary(source), group.primary(target), slots[first : first + BATCH])
-        for (source, target), slots in moves(now, {shard: slots_of(text) for shard, text in wanted.items()}).items()
-        for first in range(0, len(slots), BATCH)
-    ]
-    # Together, not one by one: Valkey answers a SETSLOT when its replicas have it, which takes a millisecond or two for each.
+    todo = moves(now, {shard: slots_of(text) for shard, text in wanted.items()})
+    # One target at a time: its epoch is made the highest first, so that what its sources still say of slots they just gave away
+    # counts for nothing. A source that is a target meanwhile would raise its own, and take slots back whose keys are gone.
+    for target in sorted({target for _, target in todo}):
+        node = group.primary(target)
+        node.ask("CLUSTER", "BUMPEPOCH")
+        for (source, into), slots in todo.items():
+            if into == target:
+                _move_all(group, group.primary(source), node, slots)
+        _wait_known(group, node)
+
+
+def _move_all(group: Group, source: Node, target: Node, slots: Sequence[int]) -> None:
+    """Move slots from one primary to one other: the empty ones together, the others with their keys."""
+    full = _move_empty(group, source, target, slots)
+    batches = [full[first : first + BATCH] for first in range(0, len(full), BATCH)]
     with ThreadPoolExecutor(WORKERS) as pool:
-        for done in [pool.submit(_move, group, *batch) for batch in batches]:
+        for done in [pool.submit(_move, group, source, target, some) for some in batches]:
             done.result()
 
 
-def _owned(group: Group, node: Node) -> set[int]:
+def _move_empty(group: Group, source: Node, target: Node, slots: Sequence[int]) -> list[int]:
+    """Move the slots without keys in one go while the source takes no writes; return the others.
+
+    Most slots of an emulated cache are empty, and Valkey answers a SETSLOT only when its replicas have it too: one by one
+    they would take minutes.
+    """
+    with source.admin() as leaving, target.admin() as coming:
+        leaving("CLIENT", "PAUSE", PAUSE_MS, "WRITE")
+        try:
+            counts = leaving.all([("CLUSTER", "COUNTKEYSINSLOT", slot) for slot in slots])
+            empty = {slot for slot, count in zip(slots, counts, strict=True) if count == 0}
+            if empty:
+                pairs = [edge for pair in as_ranges(sorted(empty)) for edge in pair]
+                coming("CLUSTER", "DELSLOTSRANGE", *pairs)
+                coming("CLUSTER", "ADDSLOTSRANGE", *pairs)
+                what = f"{source.spec.node_id} knows the slots of {target.spec.node_id}"
+                wait_until(lambda: empty <= _owned(group, target, source), GOSSIP_TIMEOUT, what, GOSSIP_POLL)
+        finally:
+            leaving("CLIENT", "UNPAUSE")
+    return [slot for slot in slots if slot not in empty]
+
+
+def _wait_known(group: Group, target: Node) -> None:
+    """Wait until every node knows what a primary owns now."""
+    owned = _owned(group, target)
+    live = [node for node in group.nodes.values() if node.alive]
+    wait_until(
+        lambda: all(owned <= _owned(group, target, node) for node in live),
+        GOSSIP_TIMEOUT,
+        f"all nodes know the slots of {target.spec.node_id}",
+        GOSSIP_POLL,
+    )
+
+
+def _owned(group: Group, node: Node, witness: Node | None = None) -> set[int]:
+    """Return the slots that a node owns, as it says itself or as a witness says."""
     wanted = group.cluster_ids[node.spec.node_id]
-    return next(slots_of(row.slots) for row in rows_of(node) if row.node_id == wanted)
+    return {slot for row in rows_of(witness or node) if row.node_id == wanted for slot in slots_of(row.slots)}
 
 
 def _move(group: Group, source: Node, target: Node, slots: list[int]) -> None:

@@ -13,6 +13,7 @@ from pulumi_emulator.caches.node import BUS_OFFSET, CLUSTER_NODE_TIMEOUT_MS, POL
 from pulumi_emulator.caches.spec import slots_of
 
 GOSSIP_TIMEOUT: Final = 30.0  # seconds until every node knows of every other; about 2 s on an idle machine
+GOSSIP_POLL: Final = 0.1
 # A shard's own election takes node timeout and a second or two; when it has not come by then, the emulator decides.
 ELECTION_TIMEOUT: Final = 3 * CLUSTER_NODE_TIMEOUT_MS / 1000
 
@@ -79,7 +80,9 @@ def wait_follow(group: Group, nodes: Iterable[Node]) -> None:
 
 def wait_agreed(group: Group) -> None:
     """Wait until every live node knows every other by name and all slots have an owner, the right one."""
-    wait_until(lambda: agreed(group), GOSSIP_TIMEOUT, f"all nodes of {group.spec.group_id} agree about the cluster")
+    wait_until(
+        lambda: agreed(group), GOSSIP_TIMEOUT, f"all nodes of {group.spec.group_id} agree about the cluster", GOSSIP_POLL
+    )
 
 
 def agreed(group: Group) -> bool:

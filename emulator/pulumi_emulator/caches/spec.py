@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final, Literal
@@ -101,6 +101,17 @@ def ranges(text: str) -> list[tuple[int, int]]:
     """Return "0-99,200" as [(0, 99), (200, 200)]."""
     pairs = (part.strip().partition("-") for part in text.split(",") if part.strip())
     return [(int(first), int(last or first)) for first, _, last in pairs]
+
+
+def as_ranges(slots: Sequence[int]) -> list[tuple[int, int]]:
+    """Return sorted slots as ranges: [0, 1, 2, 7] as [(0, 2), (7, 7)]."""
+    found: list[tuple[int, int]] = []
+    for slot in slots:
+        if found and found[-1][1] == slot - 1:
+            found[-1] = (found[-1][0], slot)
+        else:
+            found.append((slot, slot))
+    return found
 
 
 def slots_of(text: str) -> set[int]:

@@ -1,0 +1,160 @@
+"""Cluster mode on: found by the configuration name, failover, zone loss, shards up and down. Real servers and clients."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from pulumi_emulator.caches import GroupSpec, NodeSpec
+from pulumi_emulator.caches.names import configuration_name, node_name, primary_name
+from tests.support.cache_clients import ClientError
+from tests.support.cache_groups import ZONES, World, arguments, cluster_spec, group_spec, wait_until
+
+pytestmark = pytest.mark.machines
+Make = Callable[[GroupSpec], GroupSpec]
+
+FILL = """
+c = cluster(configuration, **given)
+for number in range(300):
+    c.set(f"key:{number}", number)
+"""
+COUNT = """
+c = cluster(configuration, **given)
+result = sum(c.get(f"key:{number}") == str(number) for number in range(300))
+"""
+START_WRITER = """
+kept["w"] = Writer(lambda: cluster(configuration, socket_timeout=0.5, socket_connect_timeout=0.5, **given))
+"""
+MISSING = """
+numbers = kept.pop("w").end()
+c = cluster(configuration, **given)
+result = [n for n in numbers if c.get(written(n)) is None]
+"""
+
+
+def writes(world: World) -> int:
+    return int(world.clients.run("result = len(kept['w'].acknowledged)"))
+
+
+@pytest.mark.parametrize("engine", ["valkey", "redis"])
+def test_clients_find_all_shards_by_host_names(world: World, made: Make, engine: str) -> None:
+    tls = engine == "valkey"
+    spec = made(cluster_spec(world.new_id(), engine=engine, tls=tls))
+    at = arguments(spec)
+    world.clients.run(FILL, **at)
+    assert world.clients.run(COUNT, **at) == 300
+    seen = world.clients.run(
+        "result = sorted([n.host, n.port, n.server_type] for n in cluster(configuration, **given).get_nodes())", **at
+    )
+    assert seen == sorted(
+        [node_name(spec, node.node_id, tls=tls), 6379, "primary" if node.node_id.endswith("-001") else "replica"]
+        for node in spec.nodes
+    )
+    assert configuration_name(spec, tls=tls) in world.host.addresses(spec.group_id)
+    assert primary_name(spec, tls=tls) not in world.host.addresses(spec.group_id)
+    with pytest.raises(ClientError, match="NoPermission"):
+        world.clients.run("client(configuration, **given).execute_command('CLUSTER', 'FAILOVER')", **at)
+
+
+def test_a_shards_failover_keeps_what_was_acknowledged(world: World, made: Make) -> None:
+    spec = made(cluster_spec(world.new_id()))
+    at = arguments(spec)
+    world.clients.run(FILL, **at)
+    world.clients.run(START_WRITER, **at)
+    wait_until(lambda: writes(world) > 100, "writes")
+    world.host.test_failover(spec.group_id, "0002")
+    old, new = f"{spec.group_id}-0002-001", f"{spec.group_id}-0002-002"
+    assert world.host.roles(spec.group_id)[new] == "primary"
+    world.wait_whole(spec.group_id)
+    assert world.host.roles(spec.group_id)[old] == "replica"
+    before = writes(world)
+    wait_until(lambda: writes(world) > before + 100, "writes after the failover")
+    # What was acknowledged in the last millisecond may not have reached the replica: replication is asynchronous.
+    assert len(world.clients.run(MISSING, **at)) <= 1
+    assert world.clients.run(COUNT, **at) == 300
+    message = f"Failover from primary node {old} to replica node {new} completed"
+    assert world.told.of(spec.group_id) == [
+        ("replication-group", spec.group_id, "Test Failover API called for node group 0002", None),
+        ("cache-cluster", old, message, None),
+        ("replication-group", spec.group_id, message, "FailoverComplete"),
+        ("cache-cluster", old, "Recovering cache nodes 0001", "CacheNodeReplaceStarted"),
+        ("cache-cluster", old, "Finished recovery for cache nodes 0001", "CacheNodeReplaceComplete"),
+    ]
+
+
+def test_without_a_majority_of_primaries_a_zones_loss_is_still_survived(world: World, made: Make) -> None:
+    group_id = world.new_id()
+    members = tuple(NodeSpec(f"{group_id}-{s:04d}-{n:03d}", f"{s:04d}", ZONES[n - 1]) for s in (1, 2, 3) for n in (1, 2))
+    spec = made(cluster_spec(group_id, nodes=members))
+    at = arguments(spec)
+    world.clients.run(FILL + "for node in c.get_primaries(): c.get_redis_connection(node).wait(1, 5000)", **at)
+    world.host.zone_down(ZONES[0], [group_id])  # all three primaries at once
+    try:
+        assert sorted(world.primaries(group_id)) == [f"{group_id}-{s:04d}-002" for s in (1, 2, 3)]
+        assert world.clients.run(COUNT, **at) == 300
+    finally:
+        world.host.zone_up(ZONES[0])
+    world.wait_whole(group_id)
+    assert list(world.host.roles(group_id).values()).count("replica") == 3
+    assert world.clients.run(COUNT, **at) == 300
+
+
+def test_a_shard_that_lost_all_its_nodes_comes_back_empty_and_the_others_keep_theirs(world: World, made: Make) -> None:
+    spec = made(cluster_spec(world.new_id(), replicas=0, engine="redis"))
+    at = arguments(spec)
+    world.clients.run(FILL, **at)
+    world.host.zone_down(ZONES[0], [spec.group_id])
+    assert world.host.roles(spec.group_id)[f"{spec.group_id}-0001-001"] == "gone"
+    world.host.zone_up(ZONES[0])
+    world.wait_whole(spec.group_id)
+    kept = wait_for_cluster(world, spec)
+    assert 0 < kept < 300
+    world.clients.run(FILL, **at)
+    assert world.clients.run(COUNT, **at) == 300
+
+
+def wait_for_cluster(world: World, spec: GroupSpec) -> int:
+    """Count the keys once the cluster serves all slots again."""
+
+    def served() -> bool:
+        try:
+            world.clients.run(COUNT, **arguments(spec))
+        except ClientError:
+            return False
+        return True
+
+    wait_until(served, "all slots are served")
+    return int(world.clients.run(COUNT, **arguments(spec)))
+
+
+@pytest.mark.parametrize("engine", ["valkey", "redis"])
+def test_shards_and_replicas_come_and_go_while_clients_write(world: World, made: Make, engine: str) -> None:
+    spec = made(cluster_spec(world.new_id(), shards=2, engine=engine))
+    at = arguments(spec)
+    world.clients.run(FILL, **at)
+    world.clients.run(START_WRITER, **at)
+    wait_until(lambda: writes(world) > 50, "writes")
+    larger = cluster_spec(spec.group_id, shards=3, replicas=2, engine=engine)
+    world.host.change(larger)
+    assert sorted(world.host.roles(spec.group_id)) == sorted(node.node_id for node in larger.nodes)
+    assert world.clients.run(COUNT, **at) == 300
+    world.host.change(spec)
+    assert world.host.roles(spec.group_id) == {
+        node.node_id: "primary" if node.node_id.endswith("-001") else "replica" for node in spec.nodes
+    }
+    assert world.clients.run(MISSING, **at) == []
+    assert world.clients.run(COUNT, **at) == 300
+
+
+def test_a_group_without_shards_becomes_a_cluster_with_its_data_and_both_kinds_of_names(world: World, made: Make) -> None:
+    plain = made(group_spec(world.new_id()))
+    world.clients.run("c = client(primary, **given)\nfor n in range(300): c.set(f'key:{n}', n)", **arguments(plain))
+    compatible = replace(plain, cluster=True, slots={"0001": "0-16383"})
+    world.host.change(compatible)
+    at = arguments(compatible)
+    assert world.clients.run(COUNT, **at) == 300
+    name = primary_name(compatible, tls=True)
+    assert world.clients.run("result = client(name, **given).get('key:1')", name=name, **at) == "1"
+    world.host.test_failover(compatible.group_id, "0001")
+    world.wait_whole(compatible.group_id)
+    assert world.clients.run(COUNT, **at) == 300
