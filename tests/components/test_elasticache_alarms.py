@@ -282,6 +282,8 @@ def test_an_override_counts_in_both_forms() -> None:
     (row,) = [row for row in definitions(SCALED) if row.name == "swap"]
     changed = overridden(row, {"threshold": 5})
     assert (changed.threshold, alarms(SCALED, [changed])["swap"]["threshold"]) == (5, 5)
+    assert changed.source == "set in the program"
+    assert overridden(row, {"periods": 3}).source == row.source
 
 
 def made(watched: Watched, settings: Any = None) -> tuple[Monitor, Any]:

@@ -194,8 +194,9 @@ def _cpu(watched: Watched) -> Definition:
 
 def overridden(row: Definition, change: Mapping[str, Any]) -> Definition:
     """Return an alarm with another threshold, periods or datapoints, in both of its forms."""
-    if "threshold" in change and row.query is not None:
-        row = replace(row, query=replace(row.query, threshold=float(change["threshold"])))
+    if "threshold" in change:
+        query = None if row.query is None else replace(row.query, threshold=float(change["threshold"]))
+        row = replace(row, query=query, source="set in the program")
     return replace(row, **change)
 
 
