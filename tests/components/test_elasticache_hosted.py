@@ -129,7 +129,7 @@ def test_nested_arguments_of_a_dictionary() -> None:
     assert inputs(monitor)["tags"] == {"Team_Name": "red", "redis_ha_group": "hosted"}
     assert inputs(monitor, "hosted-parameter-group")["parameters"] == [{"name": "maxmemory-policy", "value": "noeviction"}]
     assert monitor.requests["hosted-group"].customTimeouts.create == "90m"
-    assert monitor.requests["hosted-subnet-group"].importId == "legacy"
+    assert monitor.requests["hosted-subnet-group"].importId == "legacy@eu-central-1"
 
 
 def test_secret_values() -> None:

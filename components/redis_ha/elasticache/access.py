@@ -13,7 +13,7 @@ from redis_ha.arguments import camel_case
 from .access_rules import DEFAULT, HOW_PASSWORDS_LOOK, PASSWORD
 from .monitored import Place
 from .outputs import credentials_document
-from .plan import Plan, User
+from .plan import Plan, User, import_id
 
 # Letters and digits only: about 285 bits, and nothing that a URL or a shell could take for syntax.
 PASSWORD_LENGTH = 48
@@ -86,7 +86,9 @@ def make_access(place: Place, plan: AccessPlan, args: Mapping[str, Any]) -> Acce
             user_ids=[access.users[user.key].user_id for user in plan.users],
             region=place.region,
             tags=place.tags,
-            opts=place.child(import_=adopted, ignore_changes=[*FOR_EVER, *(["tags"] if adopted else [])]),
+            opts=place.child(
+                import_=import_id(adopted, place.region), ignore_changes=[*FOR_EVER, *(["tags"] if adopted else [])]
+            ),
         )
     return access
 
@@ -110,7 +112,9 @@ def _make_user(place: Place, plan: AccessPlan, access: Access, user: User, given
         authentication_mode=mode,
         region=place.region,
         tags=place.tags,
-        opts=place.child(import_=adopted, ignore_changes=[*FOR_EVER, *(USER_AS_FOUND if adopted else ())]),
+        opts=place.child(
+            import_=import_id(adopted, place.region), ignore_changes=[*FOR_EVER, *(USER_AS_FOUND if adopted else ())]
+        ),
     )
 
 

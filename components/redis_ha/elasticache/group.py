@@ -25,7 +25,7 @@ from .network import client_rules, make_rules, make_security_group, make_subnet_
 from .notifications import NotificationSettings, check_notifications, make_notifications
 from .outputs import connection_document
 from .permissions import client_policy, operator_policy, read_policy
-from .plan import Plan
+from .plan import Plan, import_id
 from .records import RecordSettings, check_records, make_records
 from .replication import group_arguments, ignored_changes, replacing
 from .settings import ElastiCacheAdopt, ElastiCacheLogs, ElastiCacheTimeouts, ElastiCacheUser
@@ -249,7 +249,7 @@ class ElastiCacheHaGroup(pulumi.ComponentResource):
             region=plan.region,
             tags=self._place.tags,
             opts=self._child(
-                import_=adopted,
+                import_=import_id(adopted, plan.region),
                 ignore_changes=["description", "tags"] if adopted else ["description"],
                 hooks=guard(f"{self._place.name}-parameters", parameter_refusals),
             ),
@@ -282,7 +282,7 @@ class ElastiCacheHaGroup(pulumi.ComponentResource):
             opts=self._child(
                 depends_on=self.notifications.before_group,
                 protect=plan.protect,
-                import_=plan.adopted("replication_group"),
+                import_=import_id(plan.adopted("replication_group"), plan.region),
                 ignore_changes=ignored_changes(plan, ignored_for_autoscaling(args.get("autoscaling"))),
                 custom_timeouts=pulumi.CustomTimeouts(**timeouts),
                 hooks=guard(f"{self._place.name}-changes", refusals),

@@ -10,7 +10,7 @@ import pulumi_aws as aws
 from redis_ha.arguments import network
 
 from .monitored import Place
-from .plan import Plan
+from .plan import Plan, import_id
 
 # Adopted children keep what cannot be read from AWS, or would have to be taken over word by word.
 SUBNET_GROUP_AS_FOUND = ("description", "tags")
@@ -39,7 +39,9 @@ def make_subnet_group(
         region=place.region,
         tags=place.tags,
         opts=place.child(
-            protect=plan.protect, import_=adopted, ignore_changes=list(SUBNET_GROUP_AS_FOUND) if adopted else None
+            protect=plan.protect,
+            import_=import_id(adopted, place.region),
+            ignore_changes=list(SUBNET_GROUP_AS_FOUND) if adopted else None,
         ),
     )
 
@@ -53,7 +55,9 @@ def make_security_group(place: Place, plan: Plan, vpc_id: pulumi.Input[str]) -> 
         vpc_id=vpc_id,
         region=place.region,
         tags={**place.tags, "Name": plan.group_id},
-        opts=place.child(import_=adopted, ignore_changes=list(SECURITY_GROUP_AS_FOUND) if adopted else None),
+        opts=place.child(
+            import_=import_id(adopted, place.region), ignore_changes=list(SECURITY_GROUP_AS_FOUND) if adopted else None
+        ),
     )
 
 

@@ -11,6 +11,7 @@ import pulumi_aws as aws
 from redis_ha.arguments import Checks
 
 from .monitored import Place
+from .plan import import_id
 from .topology import Topology
 
 # botocore, sns/2010-03-31, Subscribe; those that a group's operators use. A queue or a function also has to let the topic in.
@@ -131,7 +132,9 @@ def make_notifications(
         display_name=f"ElastiCache events of {topology.group_id}",
         region=place.region,
         tags=place.tags,
-        opts=place.child(import_=adopted, ignore_changes=["display_name", "tags"] if adopted else None),
+        opts=place.child(
+            import_=import_id(adopted, place.region), ignore_changes=["display_name", "tags"] if adopted else None
+        ),
     )
     policy = None
     if adopted is None:
