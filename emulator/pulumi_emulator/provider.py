@@ -250,9 +250,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
             wanted = set(inputs) if state else {*kind.inputs, *kind.merged_tags}
             given = {name: value for name, value in seen.inputs.items() if name in wanted}
             if state:
-                given = {
-                    name: rules.as_given(kind, kind.inputs.get(name), inputs[name], value) for name, value in given.items()
-                }
+                given = {name: rules.as_given(kind, name, inputs[name], value) for name, value in given.items()}
             new_inputs = _merged(kind, inputs, given)
             known = {*kind.inputs, *kind.outputs}
             outputs = _merged(kind, state, {name: value for name, value in seen.outputs.items() if name in known})

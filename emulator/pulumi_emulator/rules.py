@@ -137,12 +137,16 @@ def _unknown_property(name: str, known: Mapping[str, Any]) -> str:
     return f"unknown property {name!r}{hint}"
 
 
+# Stands for the wrong value in a reason; patterns in reasons may hold any other sign.
+VALUE: Final = "\0"
+
+
 def _with_value(reason: str, value: Any) -> str:
     """Say which value is wrong, unless it is a secret."""
-    if "{}" not in reason:
+    if VALUE not in reason:
         return reason
     shown = "[secret]" if is_secret(value) else repr(reveal(value))
-    return reason.replace("{}", shown if len(shown) <= 120 else f"{shown[:117]}...")
+    return reason.replace(VALUE, shown if len(shown) <= 120 else f"{shown[:117]}...")
 
 
 _PYTHON_TYPES: Final[dict[str, tuple[type, ...]]] = {
@@ -160,10 +164,10 @@ def _type_failures(kind: ResourceType, path: str, expected: Any, marked: Any) ->
     if isinstance(expected, str):
         if expected != "any" and not _is_scalar(expected, value):
             article = "an" if expected == "integer" else "a"
-            yield path, _with_value(f"{{}} is not {article} {expected}", marked)
+            yield path, _with_value(f"{VALUE} is not {article} {expected}", marked)
     elif "enum" in expected:
         if not isinstance(value, str):
-            yield path, _with_value("{} is not a string", marked)
+            yield path, _with_value(f"{VALUE} is not a string", marked)
     elif "any_of" in expected:
         yield from _alternatives(kind, path, expected["any_of"], marked)
     elif "array" in expected:
@@ -249,17 +253,17 @@ Judge = Callable[[Rule, Any, Mapping[str, Any], ResourceType], str | None]
 
 
 def _enum(rule: Rule, value: Any, _given: Mapping[str, Any], _kind: ResourceType) -> str | None:
-    return None if value in rule.value else f"{{}} is not one of {', '.join(map(str, rule.value))}"
+    return None if value in rule.value else f"{VALUE} is not one of {', '.join(map(str, rule.value))}"
 
 
 def _enum_ignoring_case(rule: Rule, value: Any, _given: Mapping[str, Any], _kind: ResourceType) -> str | None:
     allowed = {str(item).lower() for item in rule.value}
-    return None if str(value).lower() in allowed else f"{{}} is not one of {', '.join(map(str, rule.value))}"
+    return None if str(value).lower() in allowed else f"{VALUE} is not one of {', '.join(map(str, rule.value))}"
 
 
 def _known(rule: Rule, value: Any, _given: Mapping[str, Any], kind: ResourceType) -> str | None:
     allowed = kind.enums[rule.value]
-    return None if str(value).lower() in allowed else f"{{}} is not a known {rule.value.lower()}; known: {', '.join(allowed)}"
+    return None if str(value).lower() in allowed else f"{VALUE} is not a known {rule.value.lower()}; known: {', '.join(allowed)}"
 
 
 def _between(number: int, bounds: list[int | None]) -> str | None:
@@ -276,7 +280,7 @@ def _range(rule: Rule, value: Any, _given: Mapping[str, Any], _kind: ResourceTyp
         wanted = _between(int(value), rule.value)
     except (TypeError, ValueError):
         return None
-    return f"{{}} is out of range: must be {wanted}" if wanted else None
+    return f"{VALUE} is out of range: must be {wanted}" if wanted else None
 
 
 def _length(rule: Rule, value: Any, _given: Mapping[str, Any], _kind: ResourceType) -> str | None:
@@ -298,7 +302,7 @@ def _items(rule: Rule, value: Any, _given: Mapping[str, Any], _kind: ResourceTyp
 
 
 def _pattern(rule: Rule, value: Any, _given: Mapping[str, Any], _kind: ResourceType) -> str | None:
-    return None if re.fullmatch(rule.value, str(value)) else f"{{}} does not match {rule.value}"
+    return None if re.fullmatch(rule.value, str(value)) else f"{VALUE} does not match {rule.value}"
 
 
 def _requires(rule: Rule, _value: Any, given: Mapping[str, Any], _kind: ResourceType) -> str | None:
@@ -310,7 +314,7 @@ def _at_least(rule: Rule, value: Any, given: Mapping[str, Any], _kind: ResourceT
     other = given.get(rule.value)
     if other is None or has_unknown(other):
         return None
-    return f"{{}} is below {rule.value} ({other})" if int(value) < int(other) else None
+    return f"{VALUE} is below {rule.value} ({other})" if int(value) < int(other) else None
 
 
 def _at_least_sum_of(rule: Rule, value: Any, given: Mapping[str, Any], _kind: ResourceType) -> str | None:
@@ -318,7 +322,7 @@ def _at_least_sum_of(rule: Rule, value: Any, given: Mapping[str, Any], _kind: Re
     if any(has_unknown(part) for part in parts):
         return None
     total = sum(int(part) for part in parts)
-    return f"{{}} is below the sum of {', '.join(rule.value)} ({total})" if int(value) < total else None
+    return f"{VALUE} is below the sum of {', '.join(rule.value)} ({total})" if int(value) < total else None
 
 
 def _same_as(rule: Rule, value: Any, given: Mapping[str, Any], _kind: ResourceType) -> str | None:
@@ -408,16 +412,23 @@ def with_defaults(kind: ResourceType, inputs: Mapping[str, Any]) -> dict[str, An
     return filled
 
 
-def as_given(kind: ResourceType, expected: Any, given: Any, found: Any) -> Any:
-    """Return what is found without the members of objects that the program never gave: the provider's own are no drift."""
-    old = reveal(given)
+def as_given(kind: ResourceType, name: str, given: Any, found: Any) -> Any:
+    """Return an input as it is found: in the program's spelling when that means the same, without what it never gave.
+
+    Members of objects that the program did not give are the provider's own, and no drift.
+    """
+    pruned = _pruned(kind, kind.inputs.get(name), reveal(given), found)
+    return reveal(given) if _normal(kind, name, reveal(given)) == _normal(kind, name, pruned) else pruned
+
+
+def _pruned(kind: ResourceType, expected: Any, old: Any, found: Any) -> Any:
     if not isinstance(expected, dict):
         return found
     if "object" in expected and isinstance(old, dict) and isinstance(found, dict):
         types = kind.objects[expected["object"]]["properties"]
-        return {name: as_given(kind, types.get(name), old[name], value) for name, value in found.items() if name in old}
+        return {name: _pruned(kind, types.get(name), old[name], value) for name, value in found.items() if name in old}
     if "array" in expected and isinstance(old, list) and isinstance(found, list) and len(old) == len(found):
-        return [as_given(kind, expected["array"], one, other) for one, other in zip(old, found, strict=True)]
+        return [_pruned(kind, expected["array"], one, other) for one, other in zip(old, found, strict=True)]
     return found
 
 

@@ -40,7 +40,7 @@ class ScalableTarget(AwsHandler):
     needed_for_removal = tuple(WHAT)
 
     @override
-    def identify(self, answer: dict[str, Any], sent: Request) -> str:
+    def identify(self, answer: dict[str, Any], sent: Request, inputs: Properties) -> str:
         return str(sent.parameters["ResourceId"])
 
     @override
@@ -103,7 +103,7 @@ class ScalingPolicy(AwsHandler):
     needed_for_removal = (*WHAT, "name")
 
     @override
-    def identify(self, answer: dict[str, Any], sent: Request) -> str:
+    def identify(self, answer: dict[str, Any], sent: Request, inputs: Properties) -> str:
         return str(sent.parameters["PolicyName"])
 
     @override

@@ -110,6 +110,11 @@ class AwsHandler(Handler):
 
     # What a subclass decides
 
+    def prepared(self, aws: Aws, inputs: Properties) -> Properties:
+        """Return the inputs with what the provider looks up before it sends them."""
+        del aws
+        return inputs
+
     def first_request(self, inputs: Properties) -> Request:
         """Return the call that makes the resource."""
         return self.creation.request(inputs)
@@ -119,8 +124,8 @@ class AwsHandler(Handler):
         del inputs, resource_id
         return []
 
-    def identify(self, answer: dict[str, Any], sent: Request) -> str:
-        """Return the id of what the sent request has made."""
+    def identify(self, answer: dict[str, Any], sent: Request, inputs: Properties) -> str:
+        """Return the id of what the sent request, made of these inputs, has brought about."""
         raise NotImplementedError
 
     def find(self, aws: Aws, resource_id: str) -> dict[str, Any] | None:
@@ -155,8 +160,8 @@ class AwsHandler(Handler):
     def create(self, cloud: Cloud, inputs: Properties) -> Made:
         aws = Aws(cloud, region_of(inputs))
         cloud.aws_endpoint()
-        request = self.first_request(inputs)
-        resource_id = self.identify(aws.send(request), request)
+        request = self.first_request(self.prepared(aws, inputs))
+        resource_id = self.identify(aws.send(request), request, inputs)
         # Noted before anything else can fail: what a command that was killed has made is found by this.
         needed = {name: inputs.get(name) for name in self.needed_for_removal}
         cloud.world.put(self.token, resource_id, {"name": inputs.get("name", resource_id), "region": aws.region, **needed})
@@ -189,7 +194,7 @@ class AwsHandler(Handler):
             raise EmulatorError(
                 f"{self.token} {resource_id} does not exist any more (the emulated AWS was ended); run `refresh`"
             )
-        for request in self.changes(resource_id, state, inputs, self.changed(state, inputs)):
+        for request in self.changes(resource_id, state, self.prepared(aws, inputs), self.changed(state, inputs)):
             aws.send(request)
             self.settle(aws, resource_id)
         return self._now(aws, resource_id, {**state, **inputs})
@@ -208,7 +213,7 @@ class AwsHandler(Handler):
             known = state or record
             aws = Aws(cloud, region_of(known))
             try:
-                for request in self.removal(resource_id, known):
+                for request in self.removal(resource_id, self.prepared(aws, known)):
                     aws.send(request)
                 self.gone(aws, resource_id)
             except ApiError as error:

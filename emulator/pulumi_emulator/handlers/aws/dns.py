@@ -63,7 +63,7 @@ class Zone(AwsHandler):
         return Request("route53", "UpdateHostedZoneFeatures", {"HostedZoneId": zone_id, **wanted})
 
     @override
-    def identify(self, answer: dict[str, Any], sent: Request) -> str:
+    def identify(self, answer: dict[str, Any], sent: Request, inputs: Properties) -> str:
         return str(answer["HostedZone"]["Id"]).removeprefix("/hostedzone/")
 
     @override
@@ -170,7 +170,7 @@ class Record(AwsHandler):
     provider_only: ClassVar = {
         "allowOverwrite": "whether an existing record is changed instead of refused: it decides the action"
     }
-    needed_for_removal = ("aliases", "records", "ttl", "type", "zoneId", "setIdentifier", "weightedRoutingPolicies")
+    needed_for_removal = ("aliases", "name", "records", "ttl", "type", "zoneId", "setIdentifier", "weightedRoutingPolicies")
 
     def _request(self, action: str, inputs: Properties) -> Request:
         request = self.creation.request({name: value for name, value in inputs.items() if value not in ("", [], {}, False)})
@@ -182,10 +182,15 @@ class Record(AwsHandler):
         return self._request("UPSERT" if inputs.get("allowOverwrite") else "CREATE", inputs)
 
     @override
-    def identify(self, answer: dict[str, Any], sent: Request) -> str:
-        record = sent.parameters["ChangeBatch"]["Changes"][0]["ResourceRecordSet"]
-        words = [sent.parameters["HostedZoneId"], record["Name"].lower(), record["Type"], record.get("SetIdentifier", "")]
-        return "_".join(word for word in words if word)
+    def identify(self, answer: dict[str, Any], sent: Request, inputs: Properties) -> str:
+        # The name as the program writes it, with or without the zone's.
+        words = [inputs["zoneId"], str(inputs["name"]).lower(), inputs["type"], inputs.get("setIdentifier")]
+        return "_".join(str(word) for word in words if word)
+
+    @override
+    def prepared(self, aws: Aws, inputs: Properties) -> Properties:
+        zone = aws.ask("route53", "GetHostedZone", Id=inputs["zoneId"])["HostedZone"]
+        return {**inputs, "name": _absolute(str(inputs["name"]), str(zone["Name"]))}
 
     @override
     def find(self, aws: Aws, resource_id: str) -> dict[str, Any] | None:

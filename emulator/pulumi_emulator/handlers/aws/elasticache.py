@@ -57,7 +57,7 @@ class SubnetGroup(CacheThing):
     )
 
     @override
-    def identify(self, answer: dict[str, Any], sent: Request) -> str:
+    def identify(self, answer: dict[str, Any], sent: Request, inputs: Properties) -> str:
         # AWS keeps these names in lower case.
         return str(answer["CacheSubnetGroup"]["CacheSubnetGroupName"])
 
@@ -122,7 +122,7 @@ class ParameterGroup(CacheThing):
         ]
 
     @override
-    def identify(self, answer: dict[str, Any], sent: Request) -> str:
+    def identify(self, answer: dict[str, Any], sent: Request, inputs: Properties) -> str:
         return str(answer["CacheParameterGroup"]["CacheParameterGroupName"])
 
     @override
@@ -201,7 +201,7 @@ class User(CacheThing):
     }
 
     @override
-    def identify(self, answer: dict[str, Any], sent: Request) -> str:
+    def identify(self, answer: dict[str, Any], sent: Request, inputs: Properties) -> str:
         return str(answer["UserId"])
 
     @override
@@ -260,7 +260,7 @@ class UserGroup(CacheThing):
     )
 
     @override
-    def identify(self, answer: dict[str, Any], sent: Request) -> str:
+    def identify(self, answer: dict[str, Any], sent: Request, inputs: Properties) -> str:
         return str(answer["UserGroupId"])
 
     @override

@@ -72,7 +72,7 @@ class ExperimentTemplate(AwsHandler):
         return self.creation.request(inputs, clientToken=str(uuid.uuid4()))
 
     @override
-    def identify(self, answer: dict[str, Any], sent: Request) -> str:
+    def identify(self, answer: dict[str, Any], sent: Request, inputs: Properties) -> str:
         return str(answer["experimentTemplate"]["id"])
 
     @override

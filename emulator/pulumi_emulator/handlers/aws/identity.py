@@ -61,7 +61,7 @@ class Role(AwsHandler):
         return Request("iam", "PutRolePolicy", parameters)
 
     @override
-    def identify(self, answer: dict[str, Any], sent: Request) -> str:
+    def identify(self, answer: dict[str, Any], sent: Request, inputs: Properties) -> str:
         return str(answer["Role"]["RoleName"])
 
     @override
@@ -160,7 +160,7 @@ class RolePolicy(AwsHandler):
     )
 
     @override
-    def identify(self, answer: dict[str, Any], sent: Request) -> str:
+    def identify(self, answer: dict[str, Any], sent: Request, inputs: Properties) -> str:
         return f"{sent.parameters['RoleName']}:{sent.parameters['PolicyName']}"
 
     @override
@@ -222,7 +222,7 @@ class Key(AwsHandler):
         return Request("kms", "EnableKeyRotation", {"KeyId": key_id, **period})
 
     @override
-    def identify(self, answer: dict[str, Any], sent: Request) -> str:
+    def identify(self, answer: dict[str, Any], sent: Request, inputs: Properties) -> str:
         return str(answer["KeyMetadata"]["KeyId"])
 
     @override
@@ -292,7 +292,7 @@ class Alias(AwsHandler):
     provider_only: ClassVar = {"region": EVERYWHERE["region"]}
 
     @override
-    def identify(self, answer: dict[str, Any], sent: Request) -> str:
+    def identify(self, answer: dict[str, Any], sent: Request, inputs: Properties) -> str:
         return str(sent.parameters["AliasName"])
 
     @override

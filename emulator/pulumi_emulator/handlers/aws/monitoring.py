@@ -89,7 +89,7 @@ class MetricAlarm(AwsHandler):
         return self.creation.request(_without_empty(inputs))
 
     @override
-    def identify(self, answer: dict[str, Any], sent: Request) -> str:
+    def identify(self, answer: dict[str, Any], sent: Request, inputs: Properties) -> str:
         return str(sent.parameters["AlarmName"])
 
     @override
@@ -176,7 +176,7 @@ class Dashboard(AwsHandler):
     provider_only: ClassVar = {"region": EVERYWHERE["region"]}
 
     @override
-    def identify(self, answer: dict[str, Any], sent: Request) -> str:
+    def identify(self, answer: dict[str, Any], sent: Request, inputs: Properties) -> str:
         return str(sent.parameters["DashboardName"])
 
     @override
@@ -236,7 +236,7 @@ class LogGroup(AwsHandler):
         return [Request("logs", "PutRetentionPolicy", {"logGroupName": resource_id, "retentionInDays": days})]
 
     @override
-    def identify(self, answer: dict[str, Any], sent: Request) -> str:
+    def identify(self, answer: dict[str, Any], sent: Request, inputs: Properties) -> str:
         return str(sent.parameters["logGroupName"])
 
     @override

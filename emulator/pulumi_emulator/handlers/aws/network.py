@@ -63,7 +63,7 @@ class Vpc(AwsHandler):
         ]
 
     @override
-    def identify(self, answer: dict[str, Any], sent: Request) -> str:
+    def identify(self, answer: dict[str, Any], sent: Request, inputs: Properties) -> str:
         return str(answer["Vpc"]["VpcId"])
 
     @override
@@ -182,7 +182,7 @@ class Subnet(AwsHandler):
         ]
 
     @override
-    def identify(self, answer: dict[str, Any], sent: Request) -> str:
+    def identify(self, answer: dict[str, Any], sent: Request, inputs: Properties) -> str:
         return str(answer["Subnet"]["SubnetId"])
 
     @override

@@ -141,7 +141,7 @@ class ReplicationGroup(CacheThing):
         return self.creation.request(wanted)
 
     @override
-    def identify(self, answer: dict[str, Any], sent: Request) -> str:
+    def identify(self, answer: dict[str, Any], sent: Request, inputs: Properties) -> str:
         return str(answer["ReplicationGroup"]["ReplicationGroupId"])
 
     @override

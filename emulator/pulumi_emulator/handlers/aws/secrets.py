@@ -58,7 +58,7 @@ class Secret(AwsHandler):
         return Request("secretsmanager", "PutResourcePolicy", parameters)
 
     @override
-    def identify(self, answer: dict[str, Any], sent: Request) -> str:
+    def identify(self, answer: dict[str, Any], sent: Request, inputs: Properties) -> str:
         return str(answer["ARN"])
 
     @override
@@ -139,7 +139,7 @@ class SecretVersion(AwsHandler):
     needed_for_removal = ("secretId",)
 
     @override
-    def identify(self, answer: dict[str, Any], sent: Request) -> str:
+    def identify(self, answer: dict[str, Any], sent: Request, inputs: Properties) -> str:
         return f"{sent.parameters['SecretId']}|{answer['VersionId']}"
 
     @override
@@ -217,7 +217,7 @@ class Parameter(AwsHandler):
     tagged: ClassVar[dict[str, str]] = {"ResourceType": "Parameter"}
 
     @override
-    def identify(self, answer: dict[str, Any], sent: Request) -> str:
+    def identify(self, answer: dict[str, Any], sent: Request, inputs: Properties) -> str:
         return str(sent.parameters["Name"])
 
     @override

@@ -90,7 +90,7 @@ class SecurityGroup(AwsHandler):
         return requests
 
     @override
-    def identify(self, answer: dict[str, Any], sent: Request) -> str:
+    def identify(self, answer: dict[str, Any], sent: Request, inputs: Properties) -> str:
         return str(answer["GroupId"])
 
     @override
@@ -176,7 +176,7 @@ class _Rule(AwsHandler):
         return inputs.get(name[0].lower() + name[1:]) is not None
 
     @override
-    def identify(self, answer: dict[str, Any], sent: Request) -> str:
+    def identify(self, answer: dict[str, Any], sent: Request, inputs: Properties) -> str:
         return str(answer["SecurityGroupRules"][0]["SecurityGroupRuleId"])
 
     @override
@@ -209,7 +209,11 @@ class _Rule(AwsHandler):
         requests = []
         if set(changed) & set(self.change.properties):
             request = self.change.request(inputs, GroupId=inputs["securityGroupId"])
-            request.parameters["SecurityGroupRules"][0]["SecurityGroupRuleId"] = resource_id
+            rule = request.parameters["SecurityGroupRules"][0]
+            rule["SecurityGroupRuleId"] = resource_id
+            if inputs["ipProtocol"] == "-1":
+                # Ports mean nothing then; moto wants some all the same.
+                rule["SecurityGroupRule"] |= {"FromPort": -1, "ToPort": -1}
             requests.append(request)
         return requests + tag_changes(resource_id, state, inputs, changed)
 

@@ -58,7 +58,7 @@ class ServerlessCache(CacheThing):
     }
 
     @override
-    def identify(self, answer: dict[str, Any], sent: Request) -> str:
+    def identify(self, answer: dict[str, Any], sent: Request, inputs: Properties) -> str:
         return str(answer["ServerlessCache"]["ServerlessCacheName"])
 
     @override

@@ -91,7 +91,7 @@ class Topic(AwsHandler):
         return request
 
     @override
-    def identify(self, answer: dict[str, Any], sent: Request) -> str:
+    def identify(self, answer: dict[str, Any], sent: Request, inputs: Properties) -> str:
         return str(answer["TopicArn"])
 
     @override
@@ -148,7 +148,7 @@ class TopicPolicy(AwsHandler):
     provider_only: ClassVar = {"region": EVERYWHERE["region"]}
 
     @override
-    def identify(self, answer: dict[str, Any], sent: Request) -> str:
+    def identify(self, answer: dict[str, Any], sent: Request, inputs: Properties) -> str:
         return str(sent.parameters["TopicArn"])
 
     @override
@@ -207,7 +207,7 @@ class TopicSubscription(AwsHandler):
         return self.creation.request(inputs, **({"Attributes": values} if values else {}))
 
     @override
-    def identify(self, answer: dict[str, Any], sent: Request) -> str:
+    def identify(self, answer: dict[str, Any], sent: Request, inputs: Properties) -> str:
         return str(answer["SubscriptionArn"])
 
     @override

@@ -109,11 +109,11 @@ def _input(model: OperationModel) -> Shape:
 
 
 def translated(table: Mapping[str, Target], values: Properties, shape: Shape) -> dict[str, Any]:
-    """Return the API's parameters of these values; properties without a value are left out."""
+    """Return the API's parameters of these values; properties without a value, and empty mappings, are left out."""
     parameters: dict[str, Any] = {}
     for name, target in table.items():
         value = values.get(name)
-        if value is None:
+        if value is None or value == {}:
             continue
         path = target if isinstance(target, str) else target.parameter
         place, inner = _place(shape, path)
