@@ -24,9 +24,13 @@ def test_settings_change_at_once(world: World) -> None:
         EngineVersion="8.1",
         CacheNodeType="cache.r7g.large",
         ReplicationGroupDescription="other",
-        SnapshotRetentionLimit=7,
+        SnapshotWindow="07:00-08:00",
     )
-    assert (found["CacheNodeType"], found["Description"], found["SnapshotRetentionLimit"]) == ("cache.r7g.large", "other", 7)
+    assert (found["CacheNodeType"], found["Description"], found["SnapshotWindow"]) == (
+        "cache.r7g.large",
+        "other",
+        "07:00-08:00",
+    )
     cluster = world.cache.describe_cache_clusters(CacheClusterId=f"{group_id}-001")["CacheClusters"][0]
     assert cluster["EngineVersion"] == "8.1.0"
     assert world.plane.specs[group_id].engine_version == "8.1.0"
@@ -43,7 +47,7 @@ def test_without_apply_immediately_a_change_waits(world: World) -> None:
     cluster = world.cache.describe_cache_clusters(CacheClusterId=f"{group_id}-001")["CacheClusters"][0]
     assert (cluster["EngineVersion"], cluster["PendingModifiedValues"]["EngineVersion"]) == ("8.0.1", "8.1")
     # What waits comes with the next immediate change (botocore ApplyImmediately: "and any pending modifications").
-    found = world.modify(group_id, SnapshotRetentionLimit=1)
+    found = world.modify(group_id, SnapshotWindow="07:00-08:00")
     assert (found["AutomaticFailover"], found["PendingModifiedValues"]) == ("disabled", {})
 
 
@@ -59,6 +63,19 @@ def test_a_group_that_is_being_changed_takes_no_other_change(world: World) -> No
     finally:
         world.plane.hold.set()
     assert world.available(group_id)["Status"] == "available"
+
+
+def test_snapshots_are_turned_on_with_the_node_to_take_them_of(world: World) -> None:
+    group_id = world.group()
+    found = world.modify(group_id, SnapshotRetentionLimit=2, SnapshottingClusterId=f"{group_id}-002")
+    assert (found["SnapshotRetentionLimit"], found["SnapshottingClusterId"]) == (2, f"{group_id}-002")
+    # With cluster mode enabled there is none to name.
+    assert world.modify(world.shards(), SnapshotRetentionLimit=2)["SnapshotRetentionLimit"] == 2
+
+
+def test_the_service_s_own_snapshot_window_keeps_clear_of_the_maintenance(world: World) -> None:
+    group_id = world.group(PreferredMaintenanceWindow="mon:02:30-mon:03:30")
+    assert world.describe(group_id)["SnapshotWindow"] == "06:00-07:00"
 
 
 def test_redis_becomes_valkey(world: World) -> None:

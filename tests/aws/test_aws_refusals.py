@@ -309,6 +309,8 @@ CASES: dict[str, Case] = {
     "snapshot-state": snapshot_that_is_not_done,
     "snapshot-source": call("create_snapshot", SnapshotName="of-nothing"),
     "snapshotting": modify(SHARDS, SnapshottingClusterId="x"),
+    "snapshotting-unknown": modify({"SnapshotRetentionLimit": 1}, SnapshottingClusterId="x"),
+    "snapshots-on": modify({}, SnapshotRetentionLimit=1),
     "logs": create(LogDeliveryConfigurations=logs() + logs()),
     "logs-immediately": modify({}, apply=False, LogDeliveryConfigurations=logs()),
     "log-group": create(LogDeliveryConfigurations=logs()),
@@ -415,7 +417,7 @@ def test_a_refused_change_changes_nothing(world: World) -> None:
     before = world.describe(group_id)
     with pytest.raises(ClientError):
         world.cache.modify_replication_group(
-            ReplicationGroupId=group_id, ApplyImmediately=True, ReplicationGroupDescription="new", SnapshotRetentionLimit=99
+            ReplicationGroupId=group_id, ApplyImmediately=True, ReplicationGroupDescription="new", SnapshotWindow="none"
         )
     assert world.describe(group_id) == before
 

@@ -129,17 +129,19 @@ def _check_destination(region: Region, entry: dict[str, Any]) -> None:
 
 
 def check_windows(snapshot: str, maintenance: str) -> None:
-    """Refuse windows that are none, too short, or that overlap on a day. Empty ones are the service's to choose."""
-    daily = _daily(snapshot) if snapshot else None
-    weekly = _weekly(maintenance) if maintenance else None
-    if daily is None or weekly is None:
-        return
-    start, length = weekly
-    for day in range(-1, 8):
-        begin = day * DAY + daily[0]
-        for shift in (0, 7 * DAY):
-            if begin < start + shift + length and start + shift < begin + daily[1]:
-                raise refuse("windows-overlap", snapshot=snapshot, maintenance=maintenance)
+    """Refuse windows that are none, too short, or that overlap."""
+    if overlap(snapshot, maintenance):
+        raise refuse("windows-overlap", snapshot=snapshot, maintenance=maintenance)
+
+
+def overlap(snapshot: str, maintenance: str) -> bool:
+    """Tell whether a daily and a weekly window have a minute in common."""
+    begin, daily = _daily(snapshot)
+    start, weekly = _weekly(maintenance)
+    days = [day * DAY + begin for day in range(-1, 8)]
+    # A window over the end of the week goes on at its beginning.
+    weeks = [start, start - 7 * DAY]
+    return any(day < week + weekly and week < day + daily for day in days for week in weeks)
 
 
 def _daily(text: str) -> tuple[int, int]:

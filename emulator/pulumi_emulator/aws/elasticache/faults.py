@@ -224,8 +224,13 @@ REFUSALS: Final = {
     ),
     "windows-overlap": Refusal(
         COMBINATION,
-        "The snapshot window {snapshot} overlaps the maintenance window {maintenance}",
-        "cfn-lint AWS::ElastiCache::ReplicationGroup and " + DG + "backups-automatic.html",
+        "The snapshot window and maintenance window must not overlap: {snapshot} and {maintenance}",
+        "hashicorp/terraform#17247",
+    ),
+    "snapshots-on": Refusal(
+        COMBINATION,
+        "Must specify both SnapshotRetentionLimit and SnapshottingClusterId to turn on snapshots",
+        "hashicorp/terraform#10581",
     ),
     "snapshot-unknown": Refusal("SnapshotNotFoundFault", "Snapshot {name} not found", "botocore SnapshotNotFoundFault"),
     "snapshot-exists": Refusal(
@@ -270,9 +275,12 @@ REFUSALS: Final = {
         VALUE, "{id} is no replica of the group", "botocore DecreaseReplicaCount ReplicasToRemove: replicas, not primaries"
     ),
     "snapshotting": Refusal(
-        COMBINATION,
-        "SnapshottingClusterId {id}: a node of the group, and not with cluster mode enabled",
-        f"{MODIFY} SnapshottingClusterId",
+        COMBINATION, "Cannot set snapshotting cluster for cluster mode enabled replication group", "hashicorp/terraform#19336"
+    ),
+    "snapshotting-unknown": Refusal(
+        "CacheClusterNotFoundFault",
+        "{id} is no cache cluster of the group, so it cannot be its snapshotting cluster",
+        "hashicorp/terraform-provider-aws#41567",
     ),
     "nothing": Refusal("NoOperationFault", "Replication group {id} has this many already", "botocore NoOperationFault"),
     "last-replica": Refusal(

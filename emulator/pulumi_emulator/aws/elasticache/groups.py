@@ -6,7 +6,15 @@ from typing import Any, Final
 
 from pulumi_emulator.aws.elasticache import describe, engines, events, parameters, placement, snapshots, subnets, user_groups
 from pulumi_emulator.aws.elasticache.account import Region, now
-from pulumi_emulator.aws.elasticache.checks import GROUP_ID, check_group, check_key, check_logs, check_token, check_topic
+from pulumi_emulator.aws.elasticache.checks import (
+    GROUP_ID,
+    check_group,
+    check_key,
+    check_logs,
+    check_token,
+    check_topic,
+    overlap,
+)
 from pulumi_emulator.aws.elasticache.faults import refuse
 from pulumi_emulator.aws.elasticache.jobs import AVAILABLE, CREATE_FAILED, CREATING, DELETING, run
 from pulumi_emulator.aws.elasticache.model import Group, Node
@@ -16,8 +24,9 @@ from pulumi_emulator.aws.elasticache.users import password_hash
 
 DEFAULT_PORT: Final = 6379  # botocore CreateReplicationGroup Port
 # What the service chooses when none is asked for (some time in the Region's night); fixed here, so that runs are the same.
+# Of the snapshot windows the first that does not overlap the maintenance window.
 DEFAULT_MAINTENANCE: Final = "sun:05:00-sun:06:00"
-DEFAULT_SNAPSHOT: Final = "03:00-04:00"
+DEFAULT_SNAPSHOTS: Final = ("03:00-04:00", "06:00-07:00", "21:00-22:00")
 
 
 @operation(
@@ -54,6 +63,7 @@ def _described(region: Region, group_id: str, given: dict[str, Any]) -> Group:
     engine, version = engines.check_engine(given.get("Engine"), given.get("EngineVersion"))
     if "CacheNodeType" not in given:
         raise refuse("node-type-missing")
+    maintenance = given.get("PreferredMaintenanceWindow", DEFAULT_MAINTENANCE).lower()
     mode, parameter_group = _mode(region, given, engines.family(engine, version))
     subnet_group = given.get("CacheSubnetGroupName", "").lower() or subnets.default_name(region)
     zones = subnets.zones(region, subnet_group)
@@ -79,8 +89,8 @@ def _described(region: Region, group_id: str, given: dict[str, Any]) -> Group:
         tls_mode=given.get("TransitEncryptionMode") or ("required" if given.get("TransitEncryptionEnabled") else None),
         at_rest=given.get("AtRestEncryptionEnabled", False),
         auto_minor_version_upgrade=given.get("AutoMinorVersionUpgrade", True),
-        maintenance_window=given.get("PreferredMaintenanceWindow", DEFAULT_MAINTENANCE).lower(),
-        snapshot_window=given.get("SnapshotWindow", DEFAULT_SNAPSHOT),
+        maintenance_window=maintenance,
+        snapshot_window=given.get("SnapshotWindow") or _snapshot_window(maintenance),
         retention=given.get("SnapshotRetentionLimit", 0),
         network_type=given.get("NetworkType", "ipv4"),
         ip_discovery=given.get("IpDiscovery", "ipv4"),
@@ -99,6 +109,10 @@ def _described(region: Region, group_id: str, given: dict[str, Any]) -> Group:
         snapshots.check_restorable(region, given["SnapshotName"])
     check_group(region, group)
     return group
+
+
+def _snapshot_window(maintenance: str) -> str:
+    return next((window for window in DEFAULT_SNAPSHOTS if not overlap(window, maintenance)), DEFAULT_SNAPSHOTS[-1])
 
 
 def _mode(region: Region, given: dict[str, Any], family: str) -> tuple[str, str]:

@@ -86,6 +86,7 @@ def _modified(region: Region, group: Group) -> None:
 def apply(region: Region, group: Group, given: dict[str, Any]) -> None:
     """Change a copy of a group as a request says; what one value alone can be wrong with is refused here."""
     _apply_engine(group, given)
+    _apply_snapshotting(group, given)
     simple = {
         "ReplicationGroupDescription": "description",
         "AutomaticFailoverEnabled": "automatic_failover",
@@ -112,8 +113,6 @@ def apply(region: Region, group: Group, given: dict[str, Any]) -> None:
         group.topic_active = given["NotificationTopicStatus"] == "active"
     if "LogDeliveryConfigurations" in given:
         group.logs = check_logs(region, given["LogDeliveryConfigurations"], group.logs)
-    if "SnapshottingClusterId" in given:
-        _apply_snapshotting(group, given["SnapshottingClusterId"])
     _apply_mode(group, given)
     _apply_parameter_group(region, group, given)
     _apply_tls(group, given)
@@ -142,9 +141,17 @@ def _apply_parameter_group(region: Region, group: Group, given: dict[str, Any]) 
         group.parameter_group = parameters.default_name(family, clustered=group.clustered)
 
 
-def _apply_snapshotting(group: Group, node_id: str) -> None:
-    if group.cluster_mode == "enabled" or node_id not in {node.node_id for node in group.nodes}:
-        raise refuse("snapshotting", id=node_id)
+def _apply_snapshotting(group: Group, given: dict[str, Any]) -> None:
+    node_id = given.get("SnapshottingClusterId")
+    if node_id is None:
+        turns_on = group.retention == 0 and given.get("SnapshotRetentionLimit", 0) > 0
+        if turns_on and group.cluster_mode != "enabled":
+            raise refuse("snapshots-on")
+        return
+    if group.cluster_mode == "enabled":
+        raise refuse("snapshotting")
+    if node_id not in {node.node_id for node in group.nodes}:
+        raise refuse("snapshotting-unknown", id=node_id)
     group.snapshotting_cluster = node_id
 
 
