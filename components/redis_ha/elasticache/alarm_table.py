@@ -196,8 +196,9 @@ def overridden(row: Definition, change: Mapping[str, Any]) -> Definition:
     """Return an alarm with another threshold, periods or datapoints, in both of its forms."""
     if "threshold" in change:
         query = None if row.query is None else replace(row.query, threshold=float(change["threshold"]))
-        row = replace(row, query=query, source="set in the program")
-    return replace(row, **change)
+        row = replace(row, threshold=float(change["threshold"]), query=query, source="set in the program")
+    counts = {what: int(change[what]) for what in ("periods", "datapoints") if what in change}  # 3.0 from other languages
+    return replace(row, **counts)
 
 
 def alarms(watched: Watched, rows: Sequence[Definition]) -> dict[str, dict[str, Any]]:
