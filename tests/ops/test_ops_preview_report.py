@@ -1,0 +1,258 @@
+"""`redis-ha preview-report`: what a plan loses, why, and the right way; as the engine 3.253 prints plans."""
+
+import copy
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from pulumi_emulator.rules import load
+from redis_ha_ops import preview_report
+from redis_ha_ops.cli import Call, cli
+from redis_ha_ops.dangers import (
+    DROPLET,
+    DROPLET_VPC,
+    GROUP,
+    LOST,
+    PARAMETER_GROUP,
+    SECURITY_GROUP,
+    SUBNET,
+    SUBNET_GROUP,
+    TABLE,
+    USER,
+    USER_GROUP,
+    VPC,
+    row_of,
+)
+from redis_ha_ops.errors import OpsError
+from redis_ha_ops.preview_report import as_json, as_markdown, exit_code, judge, read_plan
+
+URN = "urn:pulumi:prod::shop::redis-ha:index:ElastiCacheHaGroup$"
+STACK = {"op": "same", "urn": "urn:pulumi:prod::shop::pulumi:pulumi:Stack::shop-prod", "detailedDiff": None}
+
+
+def step(op: str, resource_type: str, name: str, old: Any, new: Any, kind: str = "update", **more: Any) -> dict[str, Any]:
+    """One step in the engine's form: `old` and `new` are the inputs that differ."""
+    replaces = kind.endswith("-replace")
+    return {
+        "op": op,
+        "urn": f"{URN}{resource_type}::{name}",
+        "oldState": {"type": resource_type, "custom": True, "inputs": old, "outputs": {}, **more},
+        "newState": {"type": resource_type, "custom": True, "inputs": new, "outputs": {}},
+        "diffReasons": list(new),
+        **({"replaceReasons": list(new)} if replaces else {}),
+        "detailedDiff": {name: {"kind": kind, "inputDiff": True} for name in new} or None,
+    }
+
+
+def plan(*steps: dict[str, Any], diagnostics: list[dict[str, Any]] | None = None) -> dict[str, Any]:
+    return {"config": {}, "steps": [STACK, *steps], "diagnostics": diagnostics or [], "changeSummary": {"same": 1}}
+
+
+MOVED = step("replace", GROUP, "cache", {"subnetGroupName": "one"}, {"subnetGroupName": "two"}, "update-replace", protect=True)
+
+
+def test_a_replacement_is_told_with_property_reason_right_way_and_source() -> None:
+    report = judge(plan(MOVED))
+    (change,) = report.dangerous
+    assert (change.name, change.operation, change.protected) == ("cache", "replace", True)
+    (reason,) = change.reasons
+    assert (reason.property, reason.old, reason.new) == ("subnetGroupName", "one", "two")
+    assert "cannot move" in reason.why
+    assert "subnets in it" in reason.instead
+    assert "replication_group.go" in reason.source
+    assert exit_code(report) == 3
+    text = as_markdown(report, "prod")
+    assert "### `cache` (aws ReplicationGroup) would be REPLACED" in text
+    assert "Lost: all keys" in text
+    assert "Protected: `up` refuses this." in text
+    assert "| subnetGroupName | one | two |" in text
+
+
+def test_nothing_dangerous_ends_with_0() -> None:
+    harmless = step("update", GROUP, "cache", {"description": "a"}, {"description": "b"})
+    other = step("replace", "aws:cloudwatch/metricAlarm:MetricAlarm", "alarm", {"name": "a"}, {"name": "b"}, "update-replace")
+    report = judge(plan(harmless, other))
+    assert exit_code(report) == 0
+    assert [change.dangerous for change in report.changes] == [False]
+    assert "Nothing dangerous" in as_markdown(report, None)
+    assert "Updated in place: `cache` (aws ReplicationGroup)" in as_markdown(report, None)
+
+
+@pytest.mark.parametrize("resource_type", LOST)
+def test_every_deletion_of_what_holds_something_is_dangerous(resource_type: str) -> None:
+    gone = step("delete", resource_type, "thing", {}, {})
+    del gone["newState"]
+    report = judge(plan(gone))
+    assert exit_code(report) == 3
+    assert report.dangerous[0].reasons[0].instead
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "dangerous"),
+    [
+        ({"automaticFailoverEnabled": True}, {"automaticFailoverEnabled": False}, True),
+        ({"automaticFailoverEnabled": False}, {"automaticFailoverEnabled": True}, False),
+        ({"multiAzEnabled": True}, {"multiAzEnabled": False}, True),
+        ({"numNodeGroups": 3}, {"numNodeGroups": 2}, True),
+        ({"numNodeGroups": 2}, {"numNodeGroups": 3}, False),
+        ({"replicasPerNodeGroup": 2}, {"replicasPerNodeGroup": 1}, True),
+        ({"numCacheClusters": 3.0}, {"numCacheClusters": 2.0}, True),
+        ({"numCacheClusters": 2}, {"numCacheClusters": preview_report.UNKNOWN}, False),
+        ({"snapshotRetentionLimit": 7}, {"snapshotRetentionLimit": 0}, True),
+        ({"transitEncryptionEnabled": True}, {"transitEncryptionEnabled": False}, True),
+        ({"nodeType": "cache.r7g.large"}, {"nodeType": "cache.r7g.xlarge"}, False),
+    ],
+)
+def test_an_update_in_place_is_dangerous_when_it_weakens(old: Any, new: Any, *, dangerous: bool) -> None:
+    report = judge(plan(step("update", GROUP, "cache", old, new)))
+    assert bool(report.dangerous) is dangerous
+    assert exit_code(report) == (3 if dangerous else 0)
+
+
+def test_a_replacement_that_somebody_asked_for_has_no_property_and_is_told() -> None:
+    """As the engine reports a raised replacement_trigger: no reasons at all."""
+    asked = {**step("replace", DROPLET, "data-0", {}, {}), "detailedDiff": None}
+    (reason,) = judge(plan(asked)).dangerous[0].reasons
+    assert "generation was raised" in reason.why
+    assert "one slot" in reason.instead
+    asked = {**step("replace", SUBNET_GROUP, "subnets", {}, {}), "detailedDiff": None}
+    assert "replacement_trigger" in judge(plan(asked)).dangerous[0].reasons[0].why
+
+
+def test_a_property_without_a_row_is_told_without_its_value() -> None:
+    replaced = step("replace", GROUP, "cache", {"new": "hunter2"}, {"new": "hunter3"}, "update-replace")
+    report = judge(plan(replaced))
+    assert report.dangerous[0].reasons[0].property == "new"
+    assert "hunter" not in as_markdown(report, None) + json.dumps(as_json(report, None))
+
+
+def test_no_secret_is_shown_even_when_the_plan_holds_it() -> None:
+    """`pulumi preview --json --show-secrets`, and values that nobody marked."""
+    changes = [
+        step("replace", DROPLET, "data-0", {"userData": "hunter2"}, {"userData": "hunter3"}, "update-replace"),
+        step("replace", USER, "user", {"userName": "a", "passwords": ["hunter2"]}, {"userName": "b"}, "update-replace"),
+        step("update", GROUP, "cache", {"authToken": "hunter2"}, {"authToken": "hunter3"}),
+        step("replace", GROUP, "other", {"port": "[secret]"}, {"port": "[secret]"}, "update-replace"),
+    ]
+    report = judge(plan(*changes))
+    shown = as_markdown(report, None) + json.dumps(as_json(report, None))
+    assert "hunter" not in shown
+    assert "[secret]" not in shown
+
+
+def test_what_only_the_cloud_knows_is_said_so() -> None:
+    unknown = step("replace", GROUP, "cache", {"kmsKeyId": "a"}, {"kmsKeyId": preview_report.UNKNOWN}, "update-replace")
+    assert judge(plan(unknown)).dangerous[0].reasons[0].new == "known after apply"
+
+
+def test_a_replacement_told_in_three_steps_is_one_change() -> None:
+    steps = [{**copy.deepcopy(MOVED), "op": op} for op in ("create-replacement", "replace", "delete-replaced")]
+    assert len(judge(plan(*steps)).changes) == 1
+
+
+def test_the_path_of_a_nested_property_finds_its_row() -> None:
+    nested = step("replace", GROUP, "cache", {"nodeGroupConfigurations": []}, {}, "update-replace")
+    nested["detailedDiff"] = {"nodeGroupConfigurations[0].slots": {"kind": "update-replace", "inputDiff": True}}
+    nested["replaceReasons"] = ["nodeGroupConfigurations"]
+    (reason,) = judge(plan(nested)).dangerous[0].reasons
+    assert "laid out by hand" in reason.why
+
+
+def test_the_engines_refusal_is_told_in_one_line() -> None:
+    said = {
+        "urn": MOVED["urn"],
+        "message": f'error: unable to replace resource "{MOVED["urn"]}"\nas it is currently marked for protection.',
+        "severity": "error",
+    }
+    report = judge(plan(MOVED, diagnostics=[said, {"message": "error: preview failed\n", "severity": "error"}]))
+    assert report.errors == ("cache is protected: the engine refuses to replace or delete it",)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("Previewing update (prod):", "is no JSON: give the output of `pulumi preview --json`"),
+        ("[]", "has no `steps`"),
+        ('{"resources": []}', "has no `steps`"),
+    ],
+)
+def test_what_is_no_plan_is_refused(text: str, told: str) -> None:
+    with pytest.raises(OpsError, match=told):
+        read_plan(text, "plan.json")
+
+
+# --- the table ---
+
+
+@pytest.mark.parametrize("row", TABLE, ids=lambda row: f"{row.type.rpartition(':')[2]}-{row.property}-{row.operation}")
+def test_every_row_is_of_a_type_that_loses_something_and_names_its_source(row: Any) -> None:
+    assert row.type in LOST
+    assert row.why
+    assert row.instead
+    assert row.source
+    assert (row.when == "") or row.operation == "update"
+
+
+# Replaced under a condition only, which the provider decides in code: no rule says it of every change.
+SOMETIMES = {"transitEncryptionEnabled", "engineVersion", "engine", "nodeGroupConfigurations"}
+
+
+def test_the_table_and_the_providers_rules_agree() -> None:
+    """A property that the provider always replaces for has a row, and a row that says so is right."""
+    for kind in (GROUP, SUBNET_GROUP, PARAMETER_GROUP, USER, USER_GROUP, VPC, SUBNET, SECURITY_GROUP, DROPLET, DROPLET_VPC):
+        rules = load(kind.partition(":")[0])[kind].of_kind("replaces")
+        always = {rule.property for rule in rules if rule.value is None} - {"region"}
+        told = {row.property for row in TABLE if (row.type, row.operation) == (kind, "replace")} - {"region", ""}
+        assert told - SOMETIMES == always, kind
+        assert row_of(kind, "region", "replace") is not None, kind
+
+
+# --- the command ---
+
+
+def run(*arguments: str, text: str | None = None) -> Any:
+    return CliRunner().invoke(cli, ["preview-report", *arguments], obj=Call(), input=text)
+
+
+def test_the_command_reads_a_file_or_a_pipe(tmp_path: Path) -> None:
+    path = tmp_path / "plan.json"
+    path.write_text(json.dumps(plan(MOVED)))
+    done = run(str(path), "--stack", "prod", "--output", str(tmp_path / "report.md"))
+    assert done.exit_code == 3
+    assert done.output == (tmp_path / "report.md").read_text()
+    assert done.output.startswith("## redis-ha: preview of stack `prod`")
+    piped = run("-", "--json", text=json.dumps(plan(MOVED)))
+    assert piped.exit_code == 3
+    assert json.loads(piped.output)["changes"][0]["reasons"][0]["property"] == "subnetGroupName"
+    assert run("-", text=json.dumps(plan())).exit_code == 0
+
+
+def test_a_preview_that_failed_for_another_reason_is_no_all_clear() -> None:
+    failed = plan(diagnostics=[{"message": "error: zones: must be at least two\n", "severity": "error"}])
+    done = run("-", text=json.dumps(failed))
+    assert done.exit_code == 2
+    assert "zones: must be at least two" in done.output
+
+
+def test_nothing_to_report_on_is_told() -> None:
+    with pytest.raises(OpsError, match="say what to report on"):
+        CliRunner().invoke(cli, ["preview-report"], obj=Call(), catch_exceptions=False)
+
+
+def test_a_preview_is_run_in_the_world_of_its_stack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "Pulumi.yaml").write_text("name: shop\nruntime: python\n")
+    ran: list[list[str]] = []
+
+    def fake(command: list[str], **_: Any) -> Any:
+        ran.append(command)
+        return subprocess.CompletedProcess(command, 255, json.dumps(plan(MOVED)), "error: preview failed")
+
+    monkeypatch.setattr("redis_ha_ops.preview_report.subprocess.run", fake)
+    assert run("--stack", "prod", "--program", str(tmp_path)).exit_code == 3
+    assert ran[0] == ["pulumi", "preview", "--json", "--non-interactive", "--stack", "prod"]
+    assert run("--stack", "local", "--program", str(tmp_path)).exit_code == 3
+    assert ran[1][2:] == ["-m", "pulumi_emulator", "preview", "--stack", "local", "--program", str(tmp_path), "--json"]
