@@ -50,6 +50,30 @@ def test_a_policy_brings_replicas_into_the_limits(world: World) -> None:
     assert (target["MinCapacity"], target["MaxCapacity"]) == (2, 4)
 
 
+def test_a_target_has_tags(world: World) -> None:
+    group_id = world.shards(CacheNodeType="cache.r7g.large")
+    scaling = world.client("application-autoscaling")
+    made = scaling.register_scalable_target(
+        ServiceNamespace="elasticache",
+        ResourceId=f"replication-group/{group_id}",
+        ScalableDimension=SHARDS,
+        MinCapacity=1,
+        MaxCapacity=4,
+        Tags={"team": "store"},
+    )
+    arn = made["ScalableTargetARN"]
+    scaling.tag_resource(ResourceARN=arn, Tags={"more": "yes"})
+    assert scaling.list_tags_for_resource(ResourceARN=arn)["Tags"] == {"team": "store", "more": "yes"}
+    scaling.untag_resource(ResourceARN=arn, TagKeys=["team"])
+    assert scaling.list_tags_for_resource(ResourceARN=arn)["Tags"] == {"more": "yes"}
+    scaling.deregister_scalable_target(
+        ServiceNamespace="elasticache", ResourceId=f"replication-group/{group_id}", ScalableDimension=SHARDS
+    )
+    with pytest.raises(ClientError) as missing:
+        scaling.list_tags_for_resource(ResourceARN=arn)
+    assert missing.value.response["Error"]["Code"] == "ResourceNotFoundException"
+
+
 def test_a_policy_brings_shards_into_the_limits(world: World) -> None:
     group_id = world.shards(CacheNodeType="cache.r7g.large", NumNodeGroups=3)
     register(world, group_id, SHARDS, 1, 2)

@@ -1,4 +1,4 @@
-"""Application Auto Scaling of replication groups: moto keeps targets and policies, but does not know ElastiCache.
+"""Application Auto Scaling of replication groups: moto keeps targets and policies, but does not know ElastiCache, nor tags.
 
 Nothing is scaled by load here, for nothing measures it; a policy only brings the capacity into its target's limits, as AWS
 does when one is made. Rules: docs.aws.amazon.com/AmazonElastiCache/latest/dg/AutoScaling.html and the pages under it.
@@ -6,6 +6,7 @@ does when one is made. Rules: docs.aws.amazon.com/AmazonElastiCache/latest/dg/Au
 
 from __future__ import annotations
 
+import json
 from enum import Enum
 from typing import Any, ClassVar, Final
 
@@ -14,6 +15,7 @@ import moto.applicationautoscaling.responses as moto_responses
 import moto.applicationautoscaling.urls
 from moto.applicationautoscaling.exceptions import AWSValidationException
 from moto.applicationautoscaling.responses import ApplicationAutoScalingResponse
+from moto.core.exceptions import JsonRESTError
 from moto.core.utils import get_service_model
 
 from pulumi_emulator.aws.elasticache.account import Account, Region
@@ -43,10 +45,21 @@ METRICS: Final = {
 }
 
 
+class MissingError(JsonRESTError):
+    """A target that is not there."""
+
+    code = 400
+
+    def __init__(self, message: str) -> None:
+        super().__init__("ResourceNotFoundException", message)
+
+
 class AutoScaling(ApplicationAutoScalingResponse):
     """The emulated service in the place of moto's."""
 
     account: ClassVar[Account]
+    # By the target's ARN.
+    tags: ClassVar[dict[str, dict[str, str]]] = {}
 
     def register_scalable_target(self) -> str:
         """Make a replication group's shards or replicas something that is scaled."""
@@ -57,7 +70,41 @@ class AutoScaling(ApplicationAutoScalingResponse):
             if least is not None and most is not None and least > most:
                 raise AWSValidationException("Maximum capacity cannot be less than minimum capacity")
         answer: str = super().register_scalable_target()
+        if self._get_param("Tags"):
+            self._tags(json.loads(answer)["ScalableTargetARN"]).update(self._get_param("Tags"))
         return answer
+
+    def deregister_scalable_target(self) -> str:
+        """Remove a target, with its tags."""
+        dimension, resource = self._get_param("ScalableDimension"), self._get_param("ResourceId")
+        target = self.applicationautoscaling_backend.targets.get(dimension, {}).get(resource)
+        answer: str = super().deregister_scalable_target()
+        if target is not None:
+            self.tags.pop(target.arn, None)
+        return answer
+
+    def tag_resource(self) -> str:
+        """Add tags to a target."""
+        self._tags(self._get_param("ResourceARN")).update(self._get_param("Tags"))
+        return "{}"
+
+    def untag_resource(self) -> str:
+        """Remove tags of a target."""
+        tags = self._tags(self._get_param("ResourceARN"))
+        for key in self._get_param("TagKeys"):
+            tags.pop(key, None)
+        return "{}"
+
+    def list_tags_for_resource(self) -> str:
+        """Return the tags of a target."""
+        return json.dumps({"Tags": self._tags(self._get_param("ResourceARN"))})
+
+    def _tags(self, arn: str) -> dict[str, str]:
+        """Return a target's tags, to be read or changed; ResourceNotFoundException when there is no such target."""
+        targets = self.applicationautoscaling_backend.targets.values()
+        if not any(target.arn == arn for by_resource in targets for target in by_resource.values()):
+            raise MissingError(f"Resource not found: {arn}")
+        return self.tags.setdefault(arn, {})
 
     def put_scaling_policy(self) -> str:
         """Make a policy; the capacity comes into its target's limits at once."""
@@ -124,6 +171,7 @@ def bring_into_limits(region: Region, group: Group, dimension: str, least: int |
 def install(account: Account) -> None:
     """Put this service into the place of moto's, with all of AWS's namespaces and dimensions; before the first request."""
     AutoScaling.account = account
+    AutoScaling.tags = {}
     moto.applicationautoscaling.urls.url_paths["{0}/$"] = AutoScaling.dispatch
     model = get_service_model("application-autoscaling")
     for name, shape in (("ServiceNamespaceValueSet", "ServiceNamespace"), ("ScalableDimensionValueSet", "ScalableDimension")):
