@@ -1,0 +1,108 @@
+"""This repository's own program with only its AWS half, on the emulator: configured by a test, asked by the emulated API."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tests.stack.conftest import ROOT, OwnStack
+
+AWS_BLOCKS = ("aws:region", "redis-ha:network", "redis-ha:elasticache")
+# Nothing is refused for want of a fresh connection: a client of a test outlives failovers.
+CLIENT = """
+import json, sys
+import redis_ha_client
+documents = json.load(sys.stdin)
+client = redis_ha_client.connect(documents["elasticache_connection"], documents["elasticache_credentials"])
+"""
+CLUSTER_PRIMARIES = """
+print(json.dumps([shard["primary"][0] for shard in client.cluster_slots().values()]))
+"""
+
+
+class AwsStack(OwnStack):
+    """A stack with the blocks `network` and `elasticache` of one of the stack files."""
+
+    @classmethod
+    def of_stack_file(cls, folder: Path, home: Path, stack: str) -> AwsStack:
+        """Lay out the program with the AWS blocks of Pulumi.<stack>.yaml."""
+        folder.mkdir()
+        for name in ("Pulumi.yaml", "__main__.py", "settings.py", "settings.schema.json"):
+            shutil.copy(ROOT / name, folder / name)
+        whole = yaml.safe_load((ROOT / f"Pulumi.{stack}.yaml").read_text())["config"]
+        made = cls(folder, home, stack, "redis-ha")
+        made._write({key: whole[key] for key in AWS_BLOCKS})
+        return made
+
+    @property
+    def stack_file(self) -> Path:
+        """The stack file of this test."""
+        return self.program / f"Pulumi.{self.stack}.yaml"
+
+    def _write(self, config: dict[str, Any]) -> None:
+        self.stack_file.write_text(yaml.safe_dump({"config": config}))
+
+    def configure(self, **changes: Any) -> None:
+        """Change arguments of the ElastiCache block; None takes one away."""
+        config = yaml.safe_load(self.stack_file.read_text())["config"]
+        block = config["redis-ha:elasticache"] | changes
+        config["redis-ha:elasticache"] = {key: value for key, value in block.items() if value is not None}
+        self._write(config)
+
+    def api(self, service: str, operation: str, **parameters: Any) -> dict[str, Any]:
+        """Call the emulated API."""
+        return dict(json.loads(self.run("aws", "--", service, operation, json.dumps(parameters)).stdout))
+
+    def group(self) -> dict[str, Any]:
+        """Return the replication group as the API describes it."""
+        found = self.api("elasticache", "describe_replication_groups")["ReplicationGroups"]
+        assert len(found) == 1
+        return dict(found[0])
+
+    def primaries(self) -> dict[str, str]:
+        """Return the primary of each shard; with cluster mode the API tells no roles, so the nodes are asked."""
+        members = [
+            (shard["NodeGroupId"], member) for shard in self.group()["NodeGroups"] for member in shard["NodeGroupMembers"]
+        ]
+        told = {shard: member["CacheClusterId"] for shard, member in members if member.get("CurrentRole") == "primary"}
+        if told:
+            return told
+        hosts = json.loads(self.application(CLUSTER_PRIMARIES))
+        shard_of = {member["CacheClusterId"]: shard for shard, member in members}
+        return {shard_of[host.split(".")[0]]: host.split(".")[0] for host in hosts}
+
+    def start_application(self, code: str) -> subprocess.Popen[str]:
+        """Start a program that connects with the stack's documents, where the endpoint names resolve."""
+        argv = [*self._argv("exec"), "--on", "aws", "--", sys.executable, "-c", CLIENT + code]
+        started = subprocess.Popen(
+            argv,
+            env=self._environment(),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        assert started.stdin is not None
+        started.stdin.write(self.run("output --json --show-secrets").stdout)
+        started.stdin.close()
+        started.stdin = None
+        return started
+
+    def application(self, code: str) -> str:
+        """Run such a program to its end; return what it prints."""
+        started = self.start_application(code)
+        output, _ = started.communicate(timeout=120)
+        assert started.returncode == 0, output
+        return output
+
+    def planned(self) -> dict[str, str]:
+        """Return what a preview would do to the children: name -> step, for whatever is not left alone."""
+        lines = self.run("preview").stdout.splitlines()
+        steps = [line.split() for line in lines if line.startswith("  ")]
+        return {words[2]: words[0] for words in steps if len(words) > 2}
