@@ -65,7 +65,7 @@ def test_an_adopted_topic_keeps_what_it_has() -> None:
     assert inputs(monitor, "cache-events")["name"] == "events-of-old"
     request = monitor.requests["cache-events"]
     assert (request.importId, set(request.ignoreChanges)) == (
-        "arn:aws:sns:eu-central-1:123456789012:events-of-old",
+        "arn:aws:sns:eu-central-1:123456789012:events-of-old@eu-central-1",
         {"displayName", "tags"},
     )
     assert monitor.names("TopicPolicy") == []

@@ -91,7 +91,7 @@ def test_an_application_that_logs_in_by_iam() -> None:
     _, found = made(users={"application": {"authentication": "iam"}})
     assert found["credentials"][0] == {
         "version": 1,
-        "username": "shop-application",
+        "username": "shop-application-iam",
         "iam": {"region": "eu-central-1", "resource": "shop", "serverless": True},
     }
     valid("credentials", found["credentials"][0])

@@ -197,8 +197,8 @@ def overridden(row: Definition, change: Mapping[str, Any]) -> Definition:
     if "threshold" in change:
         query = None if row.query is None else replace(row.query, threshold=float(change["threshold"]))
         row = replace(row, threshold=float(change["threshold"]), query=query, source="set in the program")
-    counts = {what: int(change[what]) for what in ("periods", "datapoints") if what in change}  # 3.0 from other languages
-    return replace(row, **counts)
+    periods, datapoints = change.get("periods", row.periods), change.get("datapoints", row.datapoints)
+    return replace(row, periods=int(periods), datapoints=int(datapoints))  # other languages send 3.0 for 3
 
 
 def alarms(watched: Watched, rows: Sequence[Definition]) -> dict[str, dict[str, Any]]:
