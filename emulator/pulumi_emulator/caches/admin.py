@@ -8,12 +8,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final, Self
 
+from pulumi_emulator.errors import EmulatorError
+
 ADMIN_USER: Final = "emulator-admin"  # in no program's user group: ElastiCache's names of users have no such meaning
 ADMIN_SOCKET: Final = "admin.sock"
 ADMIN_TIMEOUT: Final = 5.0  # seconds; a node on this machine answers in milliseconds, one that hangs never
 
 
-class ReplyError(Exception):
+class ReplyError(EmulatorError):
     """What a node answered with an error: its words."""
 
 

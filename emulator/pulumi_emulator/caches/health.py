@@ -6,7 +6,6 @@ from collections.abc import Collection
 from types import ModuleType
 
 from pulumi_emulator.caches import replication, sharding
-from pulumi_emulator.caches.admin import ReplyError
 from pulumi_emulator.caches.group import CACHE_NODE, Group
 from pulumi_emulator.caches.node import Node
 from pulumi_emulator.errors import EmulatorError
@@ -72,7 +71,7 @@ def recover(group: Group, node: Node) -> bool:
             way_of(group).restore(group, node)
         elif not way_of(group).rejoin(group, node):
             return False
-    except (OSError, ReplyError, EmulatorError):
+    except (OSError, EmulatorError):
         return False  # the next look tries again
     node.serving = True
     group.recovering.discard(node_id)

@@ -6,8 +6,9 @@ import secrets
 import socket
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -20,7 +21,10 @@ from pulumi_emulator.caches.relay import Relay
 from pulumi_emulator.caches.site import FIRST_NODE, Site
 from pulumi_emulator.caches.spec import GroupSpec, check
 from pulumi_emulator.errors import EmulatorError
+from pulumi_emulator.machines import preflight
 
+# Booting machines needs more than running nodes.
+COMMANDS: Final = {command: package for command, package in preflight.COMMANDS.items() if command != "systemd-nspawn"}
 LOOK_EVERY: Final = 0.5  # seconds between two looks at a group that is whole
 WHOLE_TIMEOUT: Final = 30.0  # seconds that a change waits for nodes on their way back
 LOOK_SOON: Final = 0.1  # while something is on its way back
@@ -37,6 +41,7 @@ class CacheHost:
     def __init__(self, folder: Path, home: Path, emit: Emit) -> None:
         self.folder = folder
         self.home = home
+        preflight.check(home, COMMANDS)
         removal.remove(folder)
         folder.mkdir(parents=True, mode=0o700)
         self._groups: dict[str, Group] = {}
@@ -68,7 +73,7 @@ class CacheHost:
             if spec.group_id in self._groups:
                 raise EmulatorError(f"cache group {spec.group_id} exists already")
             group = self._groups[spec.group_id] = Group(self._place, spec, secrets.token_hex(32))
-        with group.lock:
+        with group.lock, _speaking_of(spec.group_id):
             try:
                 group.add(spec.nodes)
                 health.way_of(group).form(group)
@@ -92,13 +97,13 @@ class CacheHost:
                 gone = ", ".join(node_id for node_id, role in group.roles().items() if role == "gone")
                 raise EmulatorError(f"cache group {spec.group_id} cannot be changed while {gone} are gone")
             time.sleep(LOOK_SOON)
-        with group.lock:
+        with group.lock, _speaking_of(spec.group_id):
             change.change(group, spec, self._publish)
 
     def delete(self, group_id: str) -> None:
         """End a group's nodes; its names are gone."""
         group = self._group(group_id)
-        self._ending.pop(group_id).set()
+        self._ending.pop(group_id, threading.Event()).set()
         with group.lock:
             self._forget(group)
 
@@ -124,7 +129,7 @@ class CacheHost:
     def test_failover(self, group_id: str, shard: str) -> None:
         """Let a shard's primary vanish; returns when a replica is promoted. The old one comes back, empty, as its replica."""
         group = self._group(group_id)
-        with group.lock:
+        with group.lock, _speaking_of(group_id):
             if shard not in group.primaries:
                 raise EmulatorError(
                     f"cache group {group_id} has no node group {shard!r}: it has {', '.join(group.spec.shards)}"
@@ -239,7 +244,10 @@ class CacheHost:
             with group.lock:
                 if ending.is_set():
                     return
-                pause = LOOK_EVERY if health.look(group, self._down_for(group)) else LOOK_SOON
+                try:
+                    pause = LOOK_EVERY if health.look(group, self._down_for(group)) else LOOK_SOON
+                except (OSError, EmulatorError):
+                    pause = LOOK_SOON  # a node died while it was asked: the next look sees that
 
     def _look_at_all(self) -> None:
         groups = self._all()
@@ -250,4 +258,14 @@ class CacheHost:
     def _look(self, group: Group) -> None:
         with group.lock:
             if group.spec.group_id in self._groups:
-                health.look(group, self._down_for(group))
+                with suppress(OSError, EmulatorError):  # a node died while it was asked: the group's own watch goes on
+                    health.look(group, self._down_for(group))
+
+
+@contextmanager
+def _speaking_of(group_id: str) -> Iterator[None]:
+    """Let a node that stopped answering be an error that says so."""
+    try:
+        yield
+    except OSError as error:
+        raise EmulatorError(f"a node of cache group {group_id} does not answer ({error}): try again when it is back") from error

@@ -207,6 +207,7 @@ class Node:
             f"bind {self.address}",
             # All addresses are local ones here: without it a connection to another node would come from that node's address.
             f"bind-source-addr {self.address}",
+            f"replica-announce-ip {self.address}",
             "protected-mode no",
             "daemonize no",
             "set-proc-title no",

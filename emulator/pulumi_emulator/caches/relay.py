@@ -60,7 +60,8 @@ class Relay:
             if task is not None:
                 tasks.add(task)
                 task.add_done_callback(tasks.discard)
-            with suppress(OSError):
+            # Only `_close` cancels, and asyncio's own streams cannot take a cancelled task.
+            with suppress(OSError, asyncio.CancelledError):
                 await _relay(reader, writer, address, plain_port, tls_port)
 
         self._servers[address] = await asyncio.start_server(serve, address, port)

@@ -36,6 +36,7 @@ def form(group: Group) -> None:
         group.nodes[node_id].serving = True
     group.wait_linked(replicas)
     wait_agreed(group)
+    wait_serving(group)
 
 
 def learn_ids(group: Group, nodes: Iterable[Node]) -> None:
@@ -82,6 +83,17 @@ def wait_agreed(group: Group) -> None:
     """Wait until every live node knows every other by name and all slots have an owner, the right one."""
     wait_until(
         lambda: agreed(group), GOSSIP_TIMEOUT, f"all nodes of {group.spec.group_id} agree about the cluster", GOSSIP_POLL
+    )
+
+
+def wait_serving(group: Group) -> None:
+    """Wait until every node answers clients: one that just started keeps them off for some two seconds."""
+    live = [node for node in group.nodes.values() if node.alive]
+    wait_until(
+        lambda: all("cluster_state:ok" in str(node.ask("CLUSTER", "INFO")) for node in live),
+        GOSSIP_TIMEOUT,
+        f"all nodes of {group.spec.group_id} serve",
+        GOSSIP_POLL,
     )
 
 

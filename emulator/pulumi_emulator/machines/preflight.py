@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 
 from pulumi_emulator.errors import EmulatorError
@@ -42,8 +44,8 @@ def ensure_limits() -> None:
             ) from error
 
 
-def check(home: Path) -> None:
-    """Raise EmulatorError with the remedy when machines cannot run here."""
+def check(home: Path, commands: Mapping[str, str] = MappingProxyType(COMMANDS)) -> None:
+    """Raise EmulatorError with the remedy when machines (or what else needs these commands) cannot run here."""
     if not sys.platform.startswith("linux"):
         raise EmulatorError("machines need Linux: run this in a Linux VM or a privileged container (docker run --privileged)")
     if os.geteuid() != 0:
@@ -51,7 +53,7 @@ def check(home: Path) -> None:
             "machines need root (namespaces, mounts, packet filter): run this as root, in a privileged container "
             "(docker run --privileged, home on a volume) or in a VM"
         )
-    missing = {package for command, package in COMMANDS.items() if shutil.which(command) is None}
+    missing = {package for command, package in commands.items() if shutil.which(command) is None}
     if not KEYRING.exists():
         missing.add("debian-archive-keyring")
     if missing:
