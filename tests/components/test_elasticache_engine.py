@@ -1,0 +1,163 @@
+"""The guard of updates through the real engine: in preview and in up, in a program of its own and hosted for others."""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pulumi
+import pytest
+from pulumi import automation as auto
+
+from pulumi_emulator.command import EngineCommand
+from pulumi_emulator.engine import find_engine
+from pulumi_emulator.environment import engine_environment
+from pulumi_emulator.handlers import Cloud
+from pulumi_emulator.provider import Providers
+from redis_ha.network import PrivateNetwork, PrivateNetworkArgs
+from tests.emulator.emulated import Emulated, shared_home
+
+pytestmark = pytest.mark.engine
+COMPONENTS = Path(__file__).resolve().parents[2] / "components"
+PROGRAM = """
+import pulumi
+from redis_ha.network import PrivateNetwork
+from redis_ha.elasticache import ElastiCacheHaGroup
+
+zones = ["eu-central-1a", "eu-central-1b"]
+network = PrivateNetwork("network", {"region": "eu-central-1", "zones": zones, "ip_range": "10.50.0.0/20"})
+args = {"region": "eu-central-1", "zones": zones, "vpc_id": network.vpc_id, "subnet_ids": network.subnet_ids,
+        "engine_version": "8.0", "alarms": {"enabled": False}, "dashboard": False, "tags": {"team": "red"}} | CHANGES
+ElastiCacheHaGroup("orders", args)
+"""
+
+
+def program(**changes: Any) -> str:
+    return f"CHANGES = {changes!r}\n{PROGRAM}"
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulated]:
+    """A group that is up."""
+    folder = tmp_path_factory.mktemp("elasticache")
+    made = Emulated.create(folder / "program", shared_home(folder / "home"), program())
+    try:
+        made.run("up")
+        yield made
+    finally:
+        made.clean_up()
+
+
+UPDATES: list[tuple[dict[str, Any], str]] = [
+    ({"replicas": 2}, "update aws.ReplicationGroup orders-group (numCacheClusters)"),
+    (
+        {"node_type": "cache.r7g.xlarge", "engine_version": "8.1"},
+        "update aws.ReplicationGroup orders-group (engineVersion, nodeType)",
+    ),
+    ({"parameters": {"timeout": "5"}}, "update aws.ParameterGroup orders-parameter-group (parameters)"),
+    ({"engine_version": "9.0"}, "update aws.ReplicationGroup orders-group (engineVersion, parameterGroupName)"),
+    ({"cluster_mode": "compatible"}, "update aws.ReplicationGroup orders-group (clusterMode, parameterGroupName)"),
+    ({"users": {"application": {"authentication": "iam"}}}, "update aws.UserGroup orders-user-group (userIds)"),
+]
+
+
+@pytest.mark.parametrize(("changes", "says"), UPDATES)
+def test_day_two_is_an_update_in_place(stack: Emulated, changes: dict[str, Any], says: str) -> None:
+    stack.edit(program(**changes))
+    said = stack.run("preview").stdout
+    assert says in said
+    assert "replace aws.ReplicationGroup" not in said
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"replicas": 0}, "the update of orders-group is refused: replicas: 1 -> 0 in one step"),
+        (
+            {"cluster_mode": "enabled"},
+            "cluster_mode: disabled -> enabled in one step is impossible; set it to compatible first",
+        ),
+        ({"tls": "off", "auth": "none"}, "tls: required -> off in one step is refused by AWS; set it to preferred first"),
+        ({"parameters": {"databases": "32"}}, "the update of orders-parameter-group is refused: parameters: 'databases'"),
+    ],
+)
+def test_a_dangerous_update_is_refused_in_preview(stack: Emulated, changes: dict[str, Any], says: str) -> None:
+    stack.edit(program(**changes))
+    assert says in stack.fails("preview")
+
+
+@pytest.mark.parametrize("changes", [{"engine_version": "7.2"}, {"port": 7000}, {"group_id": "others"}])
+def test_a_replacement_is_stopped_by_protect(stack: Emulated, changes: dict[str, Any]) -> None:
+    stack.edit(program(**changes))
+    assert "protect" in stack.fails("preview")
+
+
+def test_nothing_is_touched_by_a_refused_up(stack: Emulated) -> None:
+    before = stack.state_resources()
+    stack.edit(program(replicas=0, tags={"team": "blue"}))
+    assert "replicas: 1 -> 0 in one step" in stack.fails("up")
+    assert stack.state_resources() == before
+    stack.edit(program())
+    assert "no changes" in stack.run("preview --expect-no-changes").stdout
+
+
+class HostedGroup(pulumi.ComponentResource):
+    """What a generated SDK does: it sends the type's name and the arguments to whoever hosts it."""
+
+    def __init__(self, args: dict[str, Any]) -> None:
+        super().__init__("redis-ha:index:ElastiCacheHaGroup", "orders", args, remote=True)
+
+
+def hosted_program(**changes: Any) -> None:
+    zones = ["eu-central-1a", "eu-central-1b"]
+    network = PrivateNetwork("network", PrivateNetworkArgs(region="eu-central-1", zones=zones, ip_range="10.50.0.0/20"))
+    HostedGroup(
+        {"region": "eu-central-1", "zones": zones, "vpcId": network.vpc_id, "subnetIds": network.subnet_ids}
+        | {"alarms": {"enabled": False}, "dashboard": False}
+        | changes
+    )
+
+
+@pytest.fixture
+def hosted(tmp_path: Path) -> Iterator[tuple[auto.Stack, list[dict[str, Any]]]]:
+    """A stack whose components live in a process of their own, as `pulumi package add` has it; and the changes to make."""
+    plugins = tmp_path / "bin"
+    plugins.mkdir()
+    plugin = plugins / "pulumi-resource-redis-ha"
+    plugin.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{COMPONENTS}" "$@"\n')
+    plugin.chmod(0o755)
+    emulated = Emulated.create(tmp_path / "program", shared_home(tmp_path / "home"), program(), "hosted")
+    folder = emulated.folder
+    changes: list[dict[str, Any]] = [{}]
+    folder.create()
+    try:
+        with Providers(Cloud.of_stack(folder.path, emulated.home, lambda _: None)) as providers:
+            environment = engine_environment(folder, providers.debug_providers, holds_lock=False)
+            environment["PATH"] = f"{plugins}:{environment['PATH']}"
+            del environment["PULUMI_IGNORE_AMBIENT_PLUGINS"]
+            options = auto.LocalWorkspaceOptions(
+                work_dir=str(folder.workspace), pulumi_command=EngineCommand(find_engine(emulated.home), environment)
+            )
+            yield (
+                auto.create_or_select_stack(
+                    stack_name="hosted", project_name="tested", program=lambda: hosted_program(**changes[0]), opts=options
+                ),
+                changes,
+            )
+    finally:
+        emulated.clean_up()
+
+
+def test_the_guard_works_when_the_component_is_hosted(hosted: tuple[auto.Stack, list[dict[str, Any]]]) -> None:
+    stack, changes = hosted
+    assert stack.up().summary.result == "succeeded"
+    changes[0] = {"replicas": 2}
+    assert stack.preview().change_summary["update"] == 1
+    for refused in ({"replicas": 0}, {"clusterMode": "enabled"}):
+        changes[0] = refused
+        with pytest.raises(
+            auto.CommandError, match=r'before hook "orders-changes" failed: the update of orders-group is refused'
+        ):
+            stack.preview()
+    with pytest.raises(auto.CommandError, match="cluster_mode: disabled -> enabled in one step is impossible"):
+        stack.up()
