@@ -152,7 +152,7 @@ def test_the_guard_works_when_the_component_is_hosted(hosted: tuple[auto.Stack, 
     stack, changes = hosted
     assert stack.up().summary.result == "succeeded"
     changes[0] = {"replicas": 2}
-    assert stack.preview().change_summary["update"] == 1
+    assert stack.preview().change_summary[auto.OpType.UPDATE] == 1
     for refused in ({"replicas": 0}, {"clusterMode": "enabled"}):
         changes[0] = refused
         with pytest.raises(
