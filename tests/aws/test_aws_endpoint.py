@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from botocore.exceptions import ClientError
 
 from pulumi_emulator import aws
 from pulumi_emulator.errors import EmulatorError
@@ -104,6 +105,21 @@ def test_it_inherits_no_secret(stack: Path, monkeypatch: pytest.MonkeyPatch) -> 
     assert b"a-real" not in environment
 
 
+def test_a_call_that_nobody_has_is_named(stack: Path) -> None:
+    address = ensure(stack)
+    for service, operation in {
+        "ec2": "describe_verified_access_groups",
+        "logs": "list_anomalies",
+        "fis": "list_actions",
+    }.items():
+        client = aws.client(address, service, REGION)
+        with pytest.raises(ClientError, match=f"the emulator has no operation {operation} of {service}") as missing:
+            getattr(client, operation)()
+        assert missing.value.response["Error"]["Code"] == "NotImplemented"
+        assert missing.value.response["ResponseMetadata"]["HTTPStatusCode"] == 400
+        client.close()
+
+
 def test_requests_are_not_logged(stack: Path) -> None:
     client = aws.client(ensure(stack), "secretsmanager", REGION)
     client.create_secret(Name="s", SecretString="a-secret-value")
@@ -137,7 +153,7 @@ def test_a_killed_endpoint_is_an_empty_account(stack: Path) -> None:
     assert len(own_processes(stack)) == 1
 
 
-def test_a_record_of_another_process_is_not_believed(stack: Path) -> None:
+def test_a_record_of_another_process_is_not_believed(stack: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ensure(stack)
     path = stack / "aws" / "endpoint.json"
     record = json.loads(path.read_text())
@@ -147,7 +163,12 @@ def test_a_record_of_another_process_is_not_believed(stack: Path) -> None:
     for broken in ("", "{}", '{"port": null}'):
         path.write_text(broken)
         assert aws.running_endpoint(stack) is None
-    # The process that runs without a record is ended by the next start.
+    # The process that runs without a record is ended by the next start, when it does not answer in time.
+    monkeypatch.setattr("pulumi_emulator.aws.lifecycle.START_TIMEOUT", 0.2)
+    with pytest.raises(EmulatorError, match="did not answer within"):
+        ensure(stack)
+    assert own_processes(stack) == []
+    monkeypatch.undo()
     ensure(stack)
     assert len(own_processes(stack)) == 1
 

@@ -126,6 +126,20 @@ def test_deletion_keeps_a_final_snapshot_that_can_be_restored(world: World) -> N
     assert world.describe(world.group(SnapshotName=name))["Status"] == "available"
 
 
+def test_a_group_is_made_of_files_in_s3(world: World) -> None:
+    s3, bucket = world.client("s3"), world.name("bucket-of-dumps")
+    s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": "eu-central-1"})
+    s3.put_object(Bucket=bucket, Key="a/dump.rdb", Body=b"rdb")
+    group_id = world.group(SnapshotArns=[f"arn:aws:s3:::{bucket}/a/dump.rdb"])
+    assert world.describe(group_id)["Status"] == "available"
+
+
+def test_durability_is_told(world: World) -> None:
+    group_id = world.shards(EngineVersion="9.0", Durability="async")
+    found = world.describe(group_id)
+    assert (found["Durability"], found["EffectiveDurability"]) == ("async", "async")
+
+
 def test_a_group_whose_nodes_do_not_start_says_so(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(_: object) -> None:
         raise RuntimeError("no room")

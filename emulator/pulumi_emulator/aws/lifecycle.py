@@ -33,24 +33,33 @@ def ensure_endpoint(folder: Path, home: Path, report: Callable[[str], None]) -> 
     computer.
     EmulatorError when it does not come up.
     """
-    running = running_endpoint(folder)
-    if running is not None:
-        return running
+    for process in _processes(_folder(folder)):
+        # It may be starting or busy: everything in it would be lost by ending it.
+        running = _wait(folder, process)
+        if running is not None:
+            return running
     stop_endpoint(folder)
     report("starting the emulated AWS")
     log = _folder(folder) / "endpoint.log"
     process = processes.spawn_detached([sys.executable, "-m", ENDPOINT, str(_folder(folder)), str(home)], log)
+    running = _wait(folder, process)
+    if running is not None:
+        return running
+    if not processes.alive(process):
+        raise EmulatorError(f"the emulated AWS did not start: {_last_line(log)}")
+    processes.end([process])
+    raise EmulatorError(f"the emulated AWS did not answer within {START_TIMEOUT:.0f} s: {_last_line(log)}")
+
+
+def _wait(folder: Path, process: processes.Process) -> str | None:
+    """Return the address when the process answers; None when it has ended or the time is up."""
     deadline = time.monotonic() + START_TIMEOUT
-    while True:
+    while processes.alive(process) and time.monotonic() < deadline:
         running = running_endpoint(folder)
         if running is not None:
             return running
-        if not processes.alive(process):
-            raise EmulatorError(f"the emulated AWS did not start: {_last_line(log)}")
-        if time.monotonic() > deadline:
-            processes.end([process])
-            raise EmulatorError(f"the emulated AWS did not answer within {START_TIMEOUT:.0f} s: {_last_line(log)}")
         time.sleep(0.05)
+    return None
 
 
 def running_endpoint(folder: Path) -> str | None:

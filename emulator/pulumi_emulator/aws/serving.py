@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
+import traceback
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
+from xml.sax.saxutils import escape
 
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
 from werkzeug.exceptions import BadRequest
@@ -19,6 +22,10 @@ from pulumi_emulator.aws.elasticache.account import Account
 from pulumi_emulator.aws.paths import GROUPS, HEALTH, ZONES
 from pulumi_emulator.aws.plane import Plane, make_plane
 from pulumi_emulator.errors import EmulatorError
+
+
+# What moto says of a call that it has no method for.
+ACTION: Final = re.compile(r"The (\w+) action has not been implemented")
 
 
 class QuietHandler(MotoRequestHandler):
@@ -84,7 +91,16 @@ class Application:
         if path.startswith("/moto-api"):
             # moto's page and its reset are no part of AWS.
             return _answer(start_response, 404, {"error": "not served"})
-        answer: Iterable[bytes] = self.dispatcher(environ, start_response)
+        try:
+            answer: Iterable[bytes] = self.dispatcher(environ, start_response)
+        except NotImplementedError as error:
+            return _not_implemented(environ, start_response, str(error))
+        except Exception as error:  # noqa: BLE001 - what goes wrong in moto; its text may hold what was sent
+            where = traceback.extract_tb(error.__traceback__)[-1]
+            self.account.log(
+                f"{_target(environ)} failed: {type(error).__name__} in {where.name}, {where.filename}:{where.lineno}"
+            )
+            return _fault(environ, start_response, 500, "InternalFailure", f"moto failed: {type(error).__name__}")
         return answer
 
     def _control(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
@@ -103,7 +119,35 @@ class Application:
         return _answer(start_response, 404, {"error": "not served"})
 
 
-def _answer(start_response: Callable[..., Any], status: int, body: dict[str, Any]) -> Iterable[bytes]:
+def _target(environ: dict[str, Any]) -> tuple[str, str]:
+    """Return the service and the operation of a request, as far as they can be seen without its body."""
+    scope = environ.get("HTTP_AUTHORIZATION", "").partition("Credential=")[2].split(",")[0].split("/")
+    target = environ.get("HTTP_X_AMZ_TARGET", "").rpartition(".")[2]
+    return scope[3] if len(scope) > 3 else "unknown", target or environ.get("PATH_INFO", "/")
+
+
+def _not_implemented(environ: dict[str, Any], start_response: Callable[..., Any], words: str) -> Iterable[bytes]:
+    service, operation = _target(environ)
+    named = ACTION.search(words)
+    operation = named[1] if named else operation
+    text = f"the emulator has no operation {operation} of {service}"
+    return _fault(environ, start_response, 400, "NotImplemented", text)
+
+
+def _fault(environ: dict[str, Any], start_response: Callable[..., Any], status: int, code: str, text: str) -> Iterable[bytes]:
+    """Answer an error in the form that the caller's protocol has: JSON, or XML as the query protocols have it."""
+    if "json" in environ.get("CONTENT_TYPE", "") or environ.get("REQUEST_METHOD") == "GET":
+        return _answer(start_response, status, {"__type": code, "message": text}, [("x-amzn-errortype", code)])
+    error = f"<Error><Type>Sender</Type><Code>{code}</Code><Message>{escape(text)}</Message></Error>"
+    body = f"<ErrorResponse>{error}<RequestId>emulated</RequestId></ErrorResponse>".encode()
+    start_response(f"{status} emulator", [("Content-Type", "text/xml"), ("Content-Length", str(len(body)))])
+    return [body]
+
+
+def _answer(
+    start_response: Callable[..., Any], status: int, body: dict[str, Any], headers: list[tuple[str, str]] | None = None
+) -> Iterable[bytes]:
     text = json.dumps(body).encode()
-    start_response(f"{status} emulator", [("Content-Type", "application/json"), ("Content-Length", str(len(text)))])
+    own = [("Content-Type", "application/json"), ("Content-Length", str(len(text)))]
+    start_response(f"{status} emulator", own + (headers or []))
     return [text]

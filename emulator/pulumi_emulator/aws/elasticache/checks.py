@@ -11,7 +11,7 @@ from moto.logs.models import logs_backends
 from pulumi_emulator.aws.clients import ACCOUNT_ID
 from pulumi_emulator.aws.elasticache import events, parameters
 from pulumi_emulator.aws.elasticache.account import Region
-from pulumi_emulator.aws.elasticache.engines import CLUSTER_MODE_FROM, family, numbers
+from pulumi_emulator.aws.elasticache.engines import CLUSTER_MODE_FROM, DURABLE_FROM, VALKEY, family, numbers
 from pulumi_emulator.aws.elasticache.faults import refuse
 from pulumi_emulator.aws.elasticache.model import Group
 
@@ -42,13 +42,24 @@ def check_group(region: Region, group: Group) -> None:
         raise refuse("multi-az-needs-replica")
     if group.cluster_mode == "compatible" and (replicas < 1 or not group.automatic_failover):
         raise refuse("mode-needs-replica")
-    if group.clustered and numbers(group.version) < CLUSTER_MODE_FROM[group.engine] and group.cluster_mode == "compatible":
-        raise refuse("mode-version", mode=group.cluster_mode)
+    if group.data_tiering != group.node_type.startswith("cache.r6gd."):
+        raise refuse("data-tiering")
     check_access(group)
     if not 0 <= group.retention <= MOST_RETENTION:
         raise refuse("retention", most=MOST_RETENTION, days=group.retention)
+    check_engine_features(group)
     check_parameter_group(region, group)
     check_windows(group.snapshot_window, group.maintenance_window)
+
+
+def check_engine_features(group: Group) -> None:
+    """Refuse what the engine's version cannot do."""
+    version = numbers(group.version)
+    if group.cluster_mode == "compatible" and version < CLUSTER_MODE_FROM[group.engine]:
+        raise refuse("mode-version", mode=group.cluster_mode)
+    durable = group.durability in {"sync", "async"}
+    if durable and not (group.engine == VALKEY and version >= DURABLE_FROM and group.cluster_mode == "enabled"):
+        raise refuse("durability", durability=group.durability)
 
 
 def check_access(group: Group) -> None:

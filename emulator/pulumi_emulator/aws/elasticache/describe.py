@@ -50,6 +50,8 @@ def replication_group(region: Region, group: Group) -> dict[str, Any]:
         "TransitEncryptionMode": group.tls_mode,
         "AuthTokenLastModifiedDate": group.token_changed,
         "Durability": group.durability,
+        # botocore ReplicationGroup: "default" is resolved by the service; here to no durability.
+        "EffectiveDurability": {"default": "disabled"}.get(group.durability, group.durability) if group.durability else None,
         "SnapshottingClusterId": group.snapshotting_cluster if group.retention else None,
     }
     if group.clustered:

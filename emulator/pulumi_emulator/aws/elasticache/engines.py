@@ -66,6 +66,9 @@ TLS_CHANGE_FROM: Final = (7, 0, 5)
 # docs.aws.amazon.com/AmazonElastiCache/latest/dg/modify-cluster-mode.html.
 CLUSTER_MODE_FROM: Final = {VALKEY: (7, 2), REDIS: (7, 0)}
 
+# docs.aws.amazon.com/AmazonElastiCache/latest/dg/AutoFailover.html: durability from Valkey 9.0.
+DURABLE_FROM: Final = (9, 0)
+
 
 def check_engine(engine: str | None, version: str | None) -> tuple[str, str]:
     """Return the engine and the full version that then runs; the defaults are Redis, as in AWS's API, and its newest."""

@@ -123,6 +123,9 @@ REFUSALS: Final = {
         "CacheNodeType is needed unless the group joins a global replication group",
         f"{PROVIDER}replication_group.go: node_type required without global_replication_group_id",
     ),
+    "data-tiering": Refusal(
+        COMBINATION, "DataTieringEnabled goes with r6gd nodes and r6gd nodes with it", f"{CREATE} DataTieringEnabled"
+    ),
     # Engine.
     "engine": Refusal(VALUE, "Invalid engine {engine}: valkey or redis", f"{CREATE} Engine: options redis, valkey"),
     "engine-version": Refusal(
@@ -132,6 +135,11 @@ REFUSALS: Final = {
         COMBINATION,
         "Engine version cannot be changed from {old} to {new}: a downgrade needs another replication group",
         f"{MODIFY} EngineVersion: no downgrade to an earlier version",
+    ),
+    "durability": Refusal(
+        COMBINATION,
+        "Durability {durability} needs valkey 9.0 or later with cluster mode enabled",
+        f"{DG}AutoFailover.html: clusters with durability; pulumi_aws ReplicationGroup durability",
     ),
     "engine-back": Refusal(
         COMBINATION,
@@ -233,6 +241,9 @@ REFUSALS: Final = {
         "hashicorp/terraform#10581",
     ),
     "snapshot-unknown": Refusal("SnapshotNotFoundFault", "Snapshot {name} not found", "botocore SnapshotNotFoundFault"),
+    "snapshot-arn": Refusal(
+        VALUE, "The snapshot {arn} is no object of S3", f"{CREATE} SnapshotArns: RDB files stored in Amazon S3, no commas"
+    ),
     "snapshot-exists": Refusal(
         "SnapshotAlreadyExistsFault", "Snapshot {name} already exists", "botocore SnapshotAlreadyExistsFault"
     ),

@@ -107,6 +107,7 @@ def _described(region: Region, group_id: str, given: dict[str, Any]) -> Group:
     group.logs = check_logs(region, given.get("LogDeliveryConfigurations", []), [])
     if "SnapshotName" in given:
         snapshots.check_restorable(region, given["SnapshotName"])
+    snapshots.check_arns(given.get("SnapshotArns", []))
     check_group(region, group)
     return group
 

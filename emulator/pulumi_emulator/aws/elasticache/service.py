@@ -98,9 +98,14 @@ def page(answer: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
     return answer
 
 
-def install(account: Account) -> None:
-    """Put this service into the place of moto's; before the first request."""
+def load() -> None:
+    """Let every module register its operations."""
     for module in MODULES:
         importlib.import_module(f"pulumi_emulator.aws.elasticache.{module}")
+
+
+def install(account: Account) -> None:
+    """Put this service into the place of moto's; before the first request."""
+    load()
     ElastiCache.account = account
     moto.elasticache.urls.url_paths["{0}/$"] = ElastiCache.dispatch

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from moto.s3.models import s3_backends
+
+from pulumi_emulator.aws.clients import ACCOUNT_ID
 from pulumi_emulator.aws.elasticache import events
 from pulumi_emulator.aws.elasticache.account import Region, now
 from pulumi_emulator.aws.elasticache.faults import refuse
@@ -106,6 +109,15 @@ def find(region: Region, name: str) -> dict[str, Any]:
     if record is None:
         raise refuse("snapshot-unknown", name=name)
     return record
+
+
+def check_arns(arns: list[str]) -> None:
+    """Refuse files that are not in the emulated S3. What is in them is not read: the group begins empty."""
+    for arn in arns:
+        bucket, _, key = arn.removeprefix("arn:aws:s3:::").partition("/")
+        buckets = s3_backends[ACCOUNT_ID]["aws"].buckets
+        if not arn.startswith("arn:aws:s3:::") or "," in key or bucket not in buckets or key not in buckets[bucket].keys:
+            raise refuse("snapshot-arn", arn=arn)
 
 
 def check_restorable(region: Region, name: str) -> None:
