@@ -107,7 +107,13 @@ def test_parameters_are_set_live_and_taken_back(world: World, made: Make) -> Non
     assert world.clients.run(shown, **arguments(spec)) == ["noeviction", 0]
     assert node.ask("CONFIG", "GET", "timeout") == ["timeout", "300"]
     with pytest.raises(EmulatorError, match="maxmemory-policy"):
-        world.host.change(replace(spec, parameters={"maxmemory-policy": "nonsense"}))
+        world.host.change(replace(spec, parameters={"timeout": "200", "maxmemory-policy": "nonsense"}))
+    assert node.ask("CONFIG", "GET", "timeout") == ["timeout", "300"]
+    assert node.process is not None
+    node.process.kill()
+    wait_until(lambda: not world.host.whole(spec.group_id), "the node is missed")
+    world.wait_whole(spec.group_id)  # it starts with what was accepted last
+    assert node.ask("CONFIG", "GET", "timeout") == ["timeout", "300"]
 
 
 def test_a_failover_keeps_what_was_acknowledged_and_is_told_as_aws_tells_it(world: World, made: Make) -> None:

@@ -158,3 +158,16 @@ def test_a_group_without_shards_becomes_a_cluster_with_its_data_and_both_kinds_o
     world.host.test_failover(compatible.group_id, "0001")
     world.wait_whole(compatible.group_id)
     assert world.clients.run(COUNT, **at) == 300
+
+
+def test_a_shards_primary_can_be_removed_and_its_replica_takes_over(world: World, made: Make) -> None:
+    spec = made(cluster_spec(world.new_id(), shards=2, replicas=2))
+    at = arguments(spec)
+    world.clients.run(FILL, **at)
+    first = f"{spec.group_id}-0001-001"
+    world.host.change(replace(spec, nodes=tuple(node for node in spec.nodes if node.node_id != first)))
+    roles = world.host.roles(spec.group_id)
+    assert first not in roles
+    assert list(roles.values()).count("primary") == 2
+    assert world.clients.run(COUNT, **at) == 300
+    assert world.told.of(spec.group_id) == []  # planned: no failover happened

@@ -43,7 +43,12 @@ def change(group: Group, spec: GroupSpec, publish: Callable[[Group], None]) -> N
         _rebuild(group, replace(spec, nodes=old.nodes, slots=old.slots if old.cluster else spec.slots))
     else:
         group.spec = replace(spec, nodes=old.nodes, slots=old.slots)
-        _set_live(group, old)
+        try:
+            _set_live(group, old)
+        except EmulatorError:
+            refused, group.spec = group.spec, old
+            _set_live(group, refused)
+            raise
     if spec.nodes != old.nodes or spec.slots != old.slots:
         _move(group, spec, publish)
     group.spec = spec
@@ -69,21 +74,28 @@ def _move(group: Group, spec: GroupSpec, publish: Callable[[Group], None]) -> No
     added = [node for node in spec.nodes if node.node_id not in present]
     both = (*old.nodes, *added)
     group.spec = replace(spec, nodes=both, slots={shard: old.slots.get(shard, "") for shard in {node.shard for node in both}})
-    nodes = group.add(added)
-    publish(group)
-    if spec.cluster:
+    try:
+        nodes = group.add(added)
+        publish(group)
         _join(group, nodes)
+    except BaseException:
+        group.spec = old
+        _drop(group, [group.nodes[node.node_id] for node in added if node.node_id in group.nodes])
+        publish(group)
+        raise
+    if spec.cluster:
         resharding.reshard(group, {shard: spec.slots.get(shard, "") for shard in group.spec.shards})
         sharding.wait_agreed(group)
-    else:
-        replication.follow(group, nodes, group.primary(spec.shards[0]))
-        group.wait_linked(nodes)
     _take_away(group, [node for node_id, node in group.nodes.items() if node_id not in kept], spec)
 
 
 def _join(group: Group, nodes: Sequence[Node]) -> None:
-    """Let new nodes into a cluster: the first of a new shard as its primary, all others as replicas."""
+    """Let new nodes in: the first of a new shard as its primary, all others as replicas."""
     if not nodes:
+        return
+    if not group.spec.cluster:
+        replication.follow(group, nodes, group.primary(group.spec.shards[0]))
+        group.wait_linked(nodes)
         return
     sharding.learn_ids(group, nodes)
     sharding.meet(group, next(node for node in group.nodes.values() if node not in nodes), nodes)
@@ -106,14 +118,21 @@ def _take_away(group: Group, removed: Sequence[Node], spec: GroupSpec) -> None:
             if not staying:
                 raise EmulatorError(f"cache group {spec.group_id}: shard {shard} would lose all nodes that have its data")
             way.hand_over(group, shard, staying[0])
-    for node in removed:
-        group.drop(node)
-    for shard in set(group.primaries) - set(spec.shards):
-        del group.primaries[shard]
+    _drop(group, removed)
     if spec.cluster and removed:
-        for node in removed:
-            sharding.forget(group, group.cluster_ids.pop(node.spec.node_id))
         sharding.wait_agreed(group)
+
+
+def _drop(group: Group, nodes: Sequence[Node]) -> None:
+    """End nodes and let the others forget them, and shards that have none any more."""
+    for node in nodes:
+        group.drop(node)
+    for shard in [shard for shard, node_id in group.primaries.items() if node_id not in group.nodes]:
+        del group.primaries[shard]
+    for node in nodes:
+        cluster_id = group.cluster_ids.pop(node.spec.node_id, None)
+        if cluster_id is not None:
+            sharding.forget(group, cluster_id)
 
 
 def _rebuild(group: Group, spec: GroupSpec) -> None:

@@ -66,6 +66,8 @@ def recover(group: Group, node: Node) -> bool:
             group.write_files(node)
             group.launch(node)
             group.started(node)
+            # Nodes may speak with it, clients not yet: they would see an empty primary.
+            group.place.site.shut(node.address, group.spec.client_ports)
             group.place.site.lighten([node.address])
         if group.primaries[node.spec.shard] == node_id:
             way_of(group).restore(group, node)
@@ -73,6 +75,7 @@ def recover(group: Group, node: Node) -> bool:
             return False
     except (OSError, EmulatorError):
         return False  # the next look tries again
+    group.place.site.open(node.address, group.spec.client_ports)
     node.serving = True
     group.recovering.discard(node_id)
     group.unanswered.pop(node_id, None)

@@ -103,8 +103,9 @@ def certificate_names(spec: GroupSpec) -> list[str]:
 def answers(name: HostName, addresses: Mapping[str, str], roles: Mapping[str, str], turn: int) -> list[str]:
     """Return the addresses that a name stands for at its `turn`-th question.
 
-    A reader's answer is one replica, each in its turn (a resolver may sort several, RFC 6724, and always take the same); with
-    no replica it is the primary. A node's own name stays when the node is gone, as on ElastiCache.
+    A reader's answer is one replica, each in its turn (docs.aws.amazon.com, Replication.Endpoints.html; a resolver may sort
+    several, RFC 6724, and always take the same); with no replica it is the primary (repost.aws, "Expected reader endpoint
+    behaviour on sole replica being promoted to primary"). A node's own name stays when the node is gone.
     """
     if name.kind == "node":
         return [addresses[name.node_id]]

@@ -18,7 +18,8 @@ from pulumi_emulator.caches.names import DOMAIN
 from pulumi_emulator.caches.site import NAME_SERVER, Site
 
 PORT: Final = 53
-TTL: Final = 5  # seconds. ElastiCache's answers live about as long; a client that keeps them longer misses a failover.
+# Seconds; the emulator's choice (AWS states none): a client that keeps an address longer is seen to miss a failover.
+TTL: Final = 5
 POLL: Final = 0.1  # seconds until a server sees that it shall end
 
 # Addresses of a name, or None when there is no such name. The second argument says whether addresses were asked for: clients

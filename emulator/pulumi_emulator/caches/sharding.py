@@ -173,18 +173,14 @@ def rejoin(group: Group, node: Node) -> bool:
     if state["role"] != "slave":
         replicate(group, node)
         return False
-    if not group.linked(node) or not agreed(group):
-        return False
-    group.place.site.open(node.address, group.spec.client_ports)
-    return True
+    return group.linked(node) and agreed(group)
 
 
 def introduce(group: Group, node: Node, member: Node) -> None:
-    """Let a fresh node into the cluster in place of the one it was before; clients are let in later."""
+    """Let a fresh node into the cluster in place of the one it was before."""
     now = str(node.ask("CLUSTER", "MYID"))
     before = group.cluster_ids.get(node.spec.node_id)
     if before != now:
-        group.place.site.shut(node.address, group.spec.client_ports)
         if before is not None:
             forget(group, before)
         group.cluster_ids[node.spec.node_id] = now
@@ -209,7 +205,6 @@ def restore(group: Group, node: Node) -> None:
     learn_ids(group, [node])
     take_slots(node, group.spec.slots[node.spec.shard])
     node.ask("CLUSTER", "BUMPEPOCH")
-    group.place.site.open(node.address, group.spec.client_ports)
 
 
 def hand_over(group: Group, shard: str, chosen: Node) -> None:

@@ -9,8 +9,10 @@ from pulumi_emulator.caches.admin import ADMIN_USER
 from pulumi_emulator.caches.spec import Access
 from pulumi_emulator.errors import EmulatorError
 
-# docs.aws.amazon.com/AmazonElastiCache/latest/dg/RestrictedCommands.html. There they are unknown commands; here a user may
-# not run them (NOPERM). REPLCONF, FAILOVER and the rest of the cluster's own commands are added: nobody but nodes needs them.
+# BGREWRITEAOF to SYNC as in docs.aws.amazon.com/AmazonElastiCache/latest/dg/ClientConfig.RestrictedCommands.html; ACL, CLUSTER,
+# MODULE and PSYNC as in AWS's longer list for MemoryDB (docs.aws.amazon.com/memorydb/latest/devguide/restrictedcommands.html).
+# FAILOVER, REPLCONF and the other ways to change a cluster are added: with them a user could break what AWS keeps whole.
+# On AWS they are unknown commands; here a user may not run them (NOPERM).
 RESTRICTED: Final = (
     "acl|deluser",
     "acl|load",
