@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from pulumi_emulator.rules import Failure, ResourceType
 from pulumi_emulator.values import UNKNOWN, Secret, has_unknown, is_secret, reveal
+
+# An import of something in another region than the provider's names it: "ID@eu-central-1"
+# (hashicorp/terraform-provider-aws website/docs/guides/enhanced-region-support.html.markdown).
+IMPORT_REGION: Final = re.compile(r"(.+)@([a-z]{2}(?:-[a-z]+)+-\d)")
 
 
 def read(arguments: Mapping[str, Any]) -> dict[str, Any]:
@@ -53,6 +58,9 @@ def with_tags(kind: ResourceType, inputs: Mapping[str, Any], configuration: Mapp
     return {**inputs, rule.property: Secret(kept) if is_secret(own) else kept}
 
 
-def for_import(configuration: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what is known of a resource that is imported: only where it lives."""
-    return {"region": configuration["region"]} if configuration.get("region") else {}
+def for_import(given: str, configuration: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+    """Return the id of what is imported and what is known of it: only where it lives, which `ID@REGION` may say."""
+    found = IMPORT_REGION.fullmatch(given)
+    if found:
+        return found[1], {"region": found[2]}
+    return given, {"region": configuration["region"]} if configuration.get("region") else {}

@@ -239,11 +239,13 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         with _answering(context):
             state = decode(request.properties)
             inputs = decode(request.inputs)
-            if state or handler.imports_as_read:
-                given = state or configuration.for_import(self._configuration(context))
-                seen = handler.read(self.cloud, request.id, _all_plain(given))
+            resource_id = request.id
+            if state or not handler.imports_as_read:
+                before = _all_plain(state)
+                seen = handler.read(self.cloud, request.id, before) if state else handler.import_(self.cloud, request.id)
             else:
-                seen = handler.import_(self.cloud, request.id)
+                resource_id, before = configuration.for_import(request.id, self._configuration(context))
+                seen = handler.read(self.cloud, resource_id, before)
             if seen is None:
                 return provider_pb2.ReadResponse(id="")
             # What the program never gave is no drift of its inputs; an import takes everything.
@@ -254,7 +256,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
             new_inputs = _merged(kind, inputs, given)
             known = {*kind.inputs, *kind.outputs}
             outputs = _merged(kind, state, {name: value for name, value in seen.outputs.items() if name in known})
-            return provider_pb2.ReadResponse(id=request.id, properties=encode(outputs), inputs=encode(new_inputs))
+            return provider_pb2.ReadResponse(id=resource_id, properties=encode(outputs), inputs=encode(new_inputs))
 
     @override
     def Update(self, request: Any, context: Any) -> Any:

@@ -56,6 +56,11 @@ class ResourceType:
         return tuple(self.outputs)
 
     @property
+    def zero_is_absent(self) -> bool:
+        """Whether 0 and false say the same as nothing (terraform-plugin-sdk: a value that is not given is its type's zero)."""
+        return self.token.startswith("aws:")
+
+    @property
     def kept(self) -> frozenset[str]:
         """The inputs that the provider fills in, and keeps as they are when the program stops giving them."""
         return frozenset(rule.property for rule in self.of_kind("kept"))
@@ -263,7 +268,9 @@ def _enum_ignoring_case(rule: Rule, value: Any, _given: Mapping[str, Any], _kind
 
 def _known(rule: Rule, value: Any, _given: Mapping[str, Any], kind: ResourceType) -> str | None:
     allowed = kind.enums[rule.value]
-    return None if str(value).lower() in allowed else f"{VALUE} is not a known {rule.value.lower()}; known: {', '.join(allowed)}"
+    return (
+        None if str(value).lower() in allowed else f"{VALUE} is not a known {rule.value.lower()}; known: {', '.join(allowed)}"
+    )
 
 
 def _between(number: int, bounds: list[int | None]) -> str | None:
@@ -464,9 +471,15 @@ def changes(kind: ResourceType, olds: Mapping[str, Any], news: Mapping[str, Any]
             continue
         if new is None and name in kind.kept:
             continue
+        if kind.zero_is_absent and name not in kind.kept and _absent_or_zero(old) and _absent_or_zero(new):
+            continue
         seen = "add" if old is None else "delete" if new is None else "update"
         found.append(Change(name, seen, _replaces(kind, name, old, new)))
     return found
+
+
+def _absent_or_zero(value: Any) -> bool:
+    return value in (None, 0, False, "", [], {})
 
 
 def _replaces(kind: ResourceType, name: str, old: Any, new: Any) -> bool:

@@ -24,6 +24,8 @@ EVERYWHERE: Final = {
 # Codes by which AWS's services say that something does not exist: ReplicationGroupNotFoundFault, InvalidVpcID.NotFound,
 # NoSuchEntity, NoSuchHostedZone, ResourceNotFoundException, ParameterNotFound ...
 MISSING: Final = re.compile(r"NotFound|NoSuch")
+# Where moto answers with another code than AWS (application-autoscaling: ObjectNotFoundException).
+MISSING_IN_MOTO: Final = ("No scalable target found", "No scaling policy found")
 TAGS_ALL: Final = "tagsAll"
 POLL_SECONDS: Final = 0.2
 # The real provider waits up to an hour; what takes longer than this here hangs.
@@ -33,14 +35,15 @@ WAIT_SECONDS: Final = 600.0
 class ApiError(EmulatorError):
     """A refusal by the emulated API: its code decides what is done about it."""
 
-    def __init__(self, code: str, text: str) -> None:
+    def __init__(self, code: str, message: str, text: str) -> None:
         super().__init__(text)
         self.code = code
+        self.message = message
 
     @property
     def missing(self) -> bool:
         """Tell whether the refusal says that the thing does not exist."""
-        return MISSING.search(self.code) is not None
+        return MISSING.search(self.code) is not None or self.message.startswith(MISSING_IN_MOTO)
 
 
 class Aws:
@@ -61,7 +64,7 @@ class Aws:
         except botocore.exceptions.ClientError as error:
             found = error.response.get("Error", {})
             code, message = found.get("Code", "Unknown"), found.get("Message", "")
-            raise ApiError(code, f"{service} {operation} in {self.region}: {code}: {message}") from None
+            raise ApiError(code, message, f"{service} {operation} in {self.region}: {code}: {message}") from None
         except (botocore.exceptions.BotoCoreError, botocore.exceptions.HTTPClientError) as error:
             # Only the kind: botocore's texts may repeat a parameter's value.
             raise EmulatorError(f"{service} {operation} in {self.region}: {type(error).__name__}") from None

@@ -167,9 +167,6 @@ class Record(AwsHandler):
             "zoneId": "HostedZoneId",
         },
     )
-    provider_only: ClassVar = {
-        "allowOverwrite": "whether an existing record is changed instead of refused: it decides the action"
-    }
     needed_for_removal = ("aliases", "name", "records", "ttl", "type", "zoneId", "setIdentifier", "weightedRoutingPolicies")
 
     def _request(self, action: str, inputs: Properties) -> Request:

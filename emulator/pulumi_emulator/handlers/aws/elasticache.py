@@ -9,11 +9,12 @@ from typing_extensions import override
 
 from pulumi_emulator.handlers.aws.base import EVERYWHERE, TAGS_ALL, Aws, AwsHandler, tags_of
 from pulumi_emulator.handlers.aws.tagging import ELASTICACHE
-from pulumi_emulator.handlers.aws.translation import Call, Each, Pairs, Request, Within
+from pulumi_emulator.handlers.aws.translation import Call, Each, Pairs, Request, Through, Within
 from pulumi_emulator.handlers.base import Properties
 
 # AWS takes this many parameters a call: ModifyCacheParameterGroup, docs.aws.amazon.com/AmazonElastiCache/latest/APIReference
 PARAMETERS_A_CALL: Final = 20
+ONE_PASSWORD: Final = Through("Passwords", lambda password: [password])
 AUTHENTICATION: Final = Within("AuthenticationMode", {"passwords": "Passwords", "type": "Type"})
 
 
@@ -176,7 +177,7 @@ class User(CacheThing):
             "engine": "Engine",
             "noPasswordRequired": "NoPasswordRequired",
             "passwords": "Passwords",
-            "passwordsWo": "Passwords",
+            "passwordsWo": ONE_PASSWORD,
             "userId": "UserId",
             "userName": "UserName",
             TAGS_ALL: Pairs("Tags"),
@@ -191,7 +192,7 @@ class User(CacheThing):
             "engine": "Engine",
             "noPasswordRequired": "NoPasswordRequired",
             "passwords": "Passwords",
-            "passwordsWo": "Passwords",
+            "passwordsWo": ONE_PASSWORD,
         },
     )
     provider_only: ClassVar = {

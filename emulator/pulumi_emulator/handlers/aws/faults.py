@@ -101,15 +101,17 @@ class ExperimentTemplate(AwsHandler):
     def changes(self, resource_id: str, state: Properties, inputs: Properties, changed: Collection[str]) -> list[Request]:
         requests = []
         if set(changed) - {TAGS_ALL}:
-            requests.append(Call("fis", "UpdateExperimentTemplate", self._changeable()).request(inputs, id=resource_id))
+            # Whose account is aimed at is decided when the template is made.
+            options = {
+                name: value for name, value in (inputs.get("experimentOptions") or {}).items() if name != "accountTargeting"
+            }
+            wanted = {**inputs, "experimentOptions": options}
+            requests.append(Call("fis", "UpdateExperimentTemplate", self.table).request(wanted, id=resource_id))
         if TAGS_ALL in changed:
             region = str(state.get("region"))
             place = arn("fis", region, f"experiment-template/{resource_id}")
             requests += FIS.changes(place, state.get(TAGS_ALL) or {}, inputs.get(TAGS_ALL) or {})
         return requests
-
-    def _changeable(self) -> dict[str, Target]:
-        return self.table
 
     @override
     def removal(self, resource_id: str, state: Properties) -> list[Request]:

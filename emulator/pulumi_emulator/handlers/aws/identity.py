@@ -174,7 +174,9 @@ class RolePolicy(AwsHandler):
 
     @override
     def changes(self, resource_id: str, state: Properties, inputs: Properties, changed: Collection[str]) -> list[Request]:
-        return [self.creation.request(inputs)] if "policy" in changed else []
+        if "policy" not in changed:
+            return []
+        return [self.creation.request({**inputs, "name": resource_id.partition(":")[2], "namePrefix": None})]
 
     @override
     def removal(self, resource_id: str, state: Properties) -> list[Request]:

@@ -95,13 +95,16 @@ class Secret(AwsHandler):
         return requests
 
     def _replicas(self, resource_id: str, state: Properties, inputs: Properties) -> list[Request]:
-        old = {item["region"] for item in state.get("replicas") or []}
-        new = {item["region"] for item in inputs.get("replicas") or []}
+        # A replica whose key changes is made again.
+        old = {item["region"]: item.get("kmsKeyId") for item in state.get("replicas") or []}
+        new = {item["region"]: item.get("kmsKeyId") for item in inputs.get("replicas") or []}
+        gone = sorted(region for region, key in old.items() if region not in new or new[region] != key)
         requests = []
-        if old - new:
-            gone = {"SecretId": resource_id, "RemoveReplicaRegions": sorted(old - new)}
-            requests.append(Request("secretsmanager", "RemoveRegionsFromReplication", gone))
-        added = [item for item in inputs.get("replicas") or [] if item["region"] not in old]
+        if gone:
+            parameters = {"SecretId": resource_id, "RemoveReplicaRegions": gone}
+            requests.append(Request("secretsmanager", "RemoveRegionsFromReplication", parameters))
+        kept = set(old) - set(gone)
+        added = [item for item in inputs.get("replicas") or [] if item["region"] not in kept]
         if added:
             table = {name: self.creation.properties[name] for name in ("replicas", "forceOverwriteReplicaSecret")}
             values = {"replicas": added, "forceOverwriteReplicaSecret": inputs.get("forceOverwriteReplicaSecret")}
@@ -252,7 +255,7 @@ class Parameter(AwsHandler):
     @override
     def changes(self, resource_id: str, state: Properties, inputs: Properties, changed: Collection[str]) -> list[Request]:
         requests = []
-        if set(changed) - {TAGS_ALL, "overwrite"}:
+        if set(changed) - {TAGS_ALL, "overwrite", "arn"}:
             values = {name: value for name, value in inputs.items() if name not in (TAGS_ALL, "overwrite")}
             requests.append(self.creation.request(values, Overwrite=True))
         if TAGS_ALL in changed:

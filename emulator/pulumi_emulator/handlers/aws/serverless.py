@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import replace
 from typing import Any, ClassVar
 
 from typing_extensions import override
@@ -12,6 +13,7 @@ from pulumi_emulator.handlers.aws.base import EVERYWHERE, TAGS_ALL, Aws
 from pulumi_emulator.handlers.aws.elasticache import CacheThing
 from pulumi_emulator.handlers.aws.translation import Call, Pairs, Request, Target, Within
 from pulumi_emulator.handlers.base import Properties
+from pulumi_emulator.rules import Change
 
 LIMITS = Within(
     "CacheUsageLimits",
@@ -56,6 +58,12 @@ class ServerlessCache(CacheThing):
         "timeouts.delete": "how long the provider waits",
         "timeouts.update": "how long the provider waits",
     }
+
+    @override
+    def diff(self, state: Properties, olds: Properties, news: Properties, found: list[Change]) -> list[Change]:
+        # Only from Redis to Valkey can the engine change in place (API_ModifyServerlessCache, Engine).
+        forward = str(olds.get("engine")).lower() == "redis" and str(news.get("engine")).lower() == "valkey"
+        return [replace(change, replaces=True) if change.property == "engine" and not forward else change for change in found]
 
     @override
     def identify(self, answer: dict[str, Any], sent: Request, inputs: Properties) -> str:

@@ -1,0 +1,351 @@
+"""Every emulated AWS type against its API: made, read without drift, changed in place, removed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pulumi_emulator.handlers.aws import AWS_HANDLERS
+from pulumi_emulator.values import UNKNOWN
+from tests.emulator.aws_provider import TOKENS, EmulatedAccount, served
+
+TRUST = json.dumps(
+    {
+        "Version": "2012-10-17",
+        "Statement": [{"Effect": "Allow", "Principal": {"Service": "fis.amazonaws.com"}, "Action": "sts:AssumeRole"}],
+    }
+)
+POLICY = json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "sns:Publish", "Resource": "*"}]})
+PASSWORD = "a-password-of-24-letters"
+
+
+@pytest.fixture(scope="module")
+def endpoint() -> Iterator[str]:
+    with served() as address:
+        yield address
+
+
+@pytest.fixture
+def account(endpoint: str, tmp_path: Path) -> EmulatedAccount:
+    return EmulatedAccount(tmp_path, endpoint)
+
+
+class Names:
+    """Names that no other test of this module uses, and what other things need to stand on."""
+
+    count = 0
+
+    def __init__(self, account: EmulatedAccount) -> None:
+        self.account = account
+        Names.count += 1
+        self.tail = str(Names.count)
+
+    def vpc(self) -> str:
+        return self.account.made("ec2.Vpc", cidrBlock="10.0.0.0/16").id
+
+    def subnets(self) -> list[str]:
+        vpc = self.vpc()
+        return [
+            self.account.made(
+                "ec2.Subnet", vpcId=vpc, cidrBlock=f"10.0.{number}.0/24", availabilityZone=f"eu-central-1{zone}"
+            ).id
+            for number, zone in enumerate("ab")
+        ]
+
+    def topic(self) -> str:
+        return self.account.made("sns.Topic", name=f"topic-{self.tail}").id
+
+    def user(self, number: int = 1, name: str = "default") -> str:
+        inputs: dict[str, Any] = {
+            "engine": "valkey",
+            "userId": f"u{number}-{self.tail}",
+            "userName": name,
+            "accessString": "off -@all",
+        }
+        return self.account.made("elasticache.User", **inputs, passwords=[PASSWORD]).id
+
+    def scalable(self) -> str:
+        clustered = {
+            "replicationGroupId": f"scaled-{self.tail}",
+            "description": "x",
+            "engine": "valkey",
+            "engineVersion": "8.0",
+        }
+        counts: dict[str, Any] = {
+            "numNodeGroups": 2,
+            "replicasPerNodeGroup": 1,
+            "automaticFailoverEnabled": True,
+            "clusterMode": "enabled",
+        }
+        group = self.account.resource("elasticache.ReplicationGroup")
+        if group.import_(str(clustered["replicationGroupId"])) is None:
+            group.create({**clustered, **counts, "nodeType": "cache.r7g.large"})
+        return group.id
+
+    def group(self, **more: Any) -> dict[str, Any]:
+        return {
+            "replicationGroupId": f"group-{self.tail}",
+            "description": "for a test",
+            "engine": "valkey",
+            "engineVersion": "8.0",
+            "nodeType": "cache.r7g.large",
+            "numCacheClusters": 2,
+            "automaticFailoverEnabled": True,
+            "multiAzEnabled": True,
+            "applyImmediately": True,
+            **more,
+        }
+
+
+Case = tuple[dict[str, Any], dict[str, Any]]
+# By type: what it is made with, and what of that is changed in place.
+CASES: dict[str, Callable[[Names], Case]] = {
+    "ec2.Vpc": lambda _: ({"cidrBlock": "10.1.0.0/16", "enableDnsHostnames": True}, {"enableDnsHostnames": False}),
+    "ec2.Subnet": lambda n: (
+        {"vpcId": n.vpc(), "cidrBlock": "10.0.7.0/24", "availabilityZone": "eu-central-1b"},
+        {"mapPublicIpOnLaunch": True},
+    ),
+    "ec2.SecurityGroup": lambda n: (
+        {
+            "name": f"sg{n.tail}",
+            "vpcId": n.vpc(),
+            "ingress": [{"protocol": "tcp", "fromPort": 6379, "toPort": 6379, "cidrBlocks": ["10.0.0.0/8"]}],
+        },
+        {"ingress": [{"protocol": "tcp", "fromPort": 6380, "toPort": 6380, "self": True}]},
+    ),
+    "vpc.SecurityGroupIngressRule": lambda n: (
+        {
+            "securityGroupId": n.account.made("ec2.SecurityGroup", name=f"in{n.tail}", vpcId=n.vpc()).id,
+            "ipProtocol": "tcp",
+            "fromPort": 6379,
+            "toPort": 6379,
+            "cidrIpv4": "10.0.0.0/8",
+            "description": "clients",
+        },
+        {"toPort": 6380},
+    ),
+    "vpc.SecurityGroupEgressRule": lambda n: (
+        {
+            "securityGroupId": n.account.made("ec2.SecurityGroup", name=f"out{n.tail}", vpcId=n.vpc()).id,
+            "ipProtocol": "-1",
+            "cidrIpv4": "0.0.0.0/0",
+        },
+        {"cidrIpv4": "10.0.0.0/8"},
+    ),
+    "elasticache.SubnetGroup": lambda n: ({"name": f"Sub{n.tail}", "subnetIds": n.subnets()}, {"description": "other"}),
+    "elasticache.ParameterGroup": lambda n: (
+        {
+            "name": f"par{n.tail}",
+            "family": "valkey8",
+            "parameters": [{"name": "maxmemory-policy", "value": "allkeys-lru"}, {"name": "timeout", "value": "20"}],
+        },
+        {"parameters": [{"name": "timeout", "value": "30"}]},
+    ),
+    "elasticache.User": lambda n: (
+        {
+            "engine": "valkey",
+            "userId": f"app-{n.tail}",
+            "userName": "app",
+            "accessString": "on ~* +@all",
+            "authenticationMode": {"type": "password", "passwords": [PASSWORD]},
+        },
+        {"accessString": "on ~app:* +@read"},
+    ),
+    "elasticache.UserGroup": lambda n: (
+        {"engine": "valkey", "userGroupId": f"users-{n.tail}", "userIds": [n.user(1)]},
+        {"userIds": [n.user(2), n.user(3, "app")]},
+    ),
+    "elasticache.ReplicationGroup": lambda n: (
+        n.group(
+            maintenanceWindow="Sun:05:00-sun:06:00",
+            snapshotRetentionLimit=1,
+            snapshotWindow="02:00-03:00",
+            notificationTopicArn=n.topic(),
+            transitEncryptionEnabled=True,
+            atRestEncryptionEnabled=True,
+            authToken="an-auth-token-of-twenty",
+            subnetGroupName=n.account.made("elasticache.SubnetGroup", name=f"subs{n.tail}", subnetIds=n.subnets()).id,
+        ),
+        {"numCacheClusters": 3, "description": "other", "snapshotWindow": "03:00-04:00", "nodeType": "cache.r7g.xlarge"},
+    ),
+    "elasticache.ServerlessCache": lambda n: (
+        {
+            "name": f"serverless-{n.tail}",
+            "engine": "valkey",
+            "majorEngineVersion": "8",
+            "description": "one",
+            "cacheUsageLimits": {
+                "dataStorage": {"maximum": 10, "unit": "GB"},
+                "ecpuPerSeconds": [{"maximum": 5000}],
+            },
+            "subnetIds": n.subnets(),
+        },
+        {"description": "two"},
+    ),
+    "cloudwatch.MetricAlarm": lambda n: (
+        {
+            "name": f"alarm-{n.tail}",
+            "comparisonOperator": "GreaterThanThreshold",
+            "evaluationPeriods": 3,
+            "metricName": "EngineCPUUtilization",
+            "namespace": "AWS/ElastiCache",
+            "period": 60,
+            "statistic": "Maximum",
+            "threshold": 90,
+            "dimensions": {"CacheClusterId": "x-001"},
+            "okActions": [n.topic()],
+        },
+        {"threshold": 80, "okActions": []},
+    ),
+    "cloudwatch.Dashboard": lambda n: (
+        {"dashboardName": f"board-{n.tail}", "dashboardBody": json.dumps({"widgets": []})},
+        {"dashboardBody": json.dumps({"widgets": [{"type": "text", "properties": {"markdown": "x"}}]})},
+    ),
+    "cloudwatch.LogGroup": lambda n: ({"name": f"logs/{n.tail}", "retentionInDays": 14}, {"retentionInDays": 0}),
+    "sns.Topic": lambda n: ({"name": f"events-{n.tail}", "displayName": "one"}, {"displayName": "two"}),
+    "sns.TopicPolicy": lambda n: (
+        {"arn": n.topic(), "policy": POLICY},
+        {"policy": POLICY.replace("sns:Publish", "sns:Subscribe")},
+    ),
+    "sns.TopicSubscription": lambda n: (
+        {
+            "topic": n.topic(),
+            "protocol": "sqs",
+            "endpoint": "arn:aws:sqs:eu-central-1:123456789012:queue",
+            "filterPolicy": json.dumps({"a": ["b"]}),
+        },
+        {"rawMessageDelivery": True},
+    ),
+    "route53.Zone": lambda n: ({"name": f"zone{n.tail}.example"}, {"comment": "other"}),
+    "route53.Record": lambda n: (
+        {
+            "zoneId": n.account.made("route53.Zone", name=f"records{n.tail}.example").id,
+            "name": "cache",
+            "type": "CNAME",
+            "ttl": 5,
+            "records": ["master.example.com"],
+        },
+        {"records": ["replica.example.com"]},
+    ),
+    "secretsmanager.Secret": lambda n: ({"name": f"secret-{n.tail}", "recoveryWindowInDays": 0}, {"description": "other"}),
+    "secretsmanager.SecretVersion": lambda n: (
+        {"secretId": n.account.made("secretsmanager.Secret", name=f"held-{n.tail}").id, "secretString": "quiet"},
+        {},
+    ),
+    "appautoscaling.Target": lambda n: (
+        {
+            "serviceNamespace": "elasticache",
+            "resourceId": f"replication-group/{n.scalable()}",
+            "scalableDimension": "elasticache:replication-group:Replicas",
+            "minCapacity": 1,
+            "maxCapacity": 3,
+        },
+        {"maxCapacity": 5},
+    ),
+    "appautoscaling.Policy": lambda n: (
+        {
+            "name": f"policy-{n.tail}",
+            "policyType": "TargetTrackingScaling",
+            **{
+                name: n.account.made("appautoscaling.Target", **CASES["appautoscaling.Target"](n)[0]).inputs[name]
+                for name in ("serviceNamespace", "resourceId", "scalableDimension")
+            },
+            "targetTrackingScalingPolicyConfiguration": {
+                "targetValue": 60,
+                "disableScaleIn": True,
+                "predefinedMetricSpecification": {"predefinedMetricType": "ElastiCacheReplicaEngineCPUUtilization"},
+            },
+        },
+        {
+            "targetTrackingScalingPolicyConfiguration": {
+                "targetValue": 50,
+                "predefinedMetricSpecification": {"predefinedMetricType": "ElastiCacheReplicaEngineCPUUtilization"},
+            }
+        },
+    ),
+    "fis.ExperimentTemplate": lambda n: (
+        {
+            "description": "lose a zone",
+            "roleArn": n.account.made("iam.Role", name=f"fis-{n.tail}", assumeRolePolicy=TRUST).state["arn"],
+            "stopConditions": [{"source": "none"}],
+            "actions": [
+                {
+                    "name": "interrupt",
+                    "actionId": "aws:elasticache:replicationgroup-interrupt-az-power",
+                    "parameters": [{"key": "duration", "value": "PT5M"}],
+                    "target": {"key": "ReplicationGroups", "value": "groups"},
+                }
+            ],
+            "targets": [
+                {
+                    "name": "groups",
+                    "resourceType": "aws:elasticache:replicationgroup",
+                    "selectionMode": "ALL",
+                    "resourceTags": [{"key": "group", "value": "x"}],
+                    "parameters": {"availabilityZoneIdentifier": "eu-central-1a"},
+                }
+            ],
+        },
+        {"description": "lose another zone"},
+    ),
+    "iam.Role": lambda n: (
+        {"name": f"role-{n.tail}", "assumeRolePolicy": TRUST, "description": "one"},
+        {"description": "two", "maxSessionDuration": 7200},
+    ),
+    "iam.RolePolicy": lambda n: (
+        {
+            "name": "inside",
+            "role": n.account.made("iam.Role", name=f"with-{n.tail}", assumeRolePolicy=TRUST).id,
+            "policy": POLICY,
+        },
+        {"policy": POLICY.replace("sns:Publish", "sns:Subscribe")},
+    ),
+    "kms.Key": lambda _: ({"description": "one", "deletionWindowInDays": 7}, {"description": "two", "enableKeyRotation": True}),
+    "kms.Alias": lambda n: (
+        {"name": f"alias/a{n.tail}", "targetKeyId": n.account.made("kms.Key", description="aliased").id},
+        {"targetKeyId": n.account.made("kms.Key", description="other").id},
+    ),
+    "ssm.Parameter": lambda n: ({"name": f"/p/{n.tail}", "type": "String", "value": "one"}, {"value": "two"}),
+}
+
+
+def test_there_is_a_case_for_every_type() -> None:
+    assert {TOKENS[kind] for kind in CASES} == {handler.token for handler in AWS_HANDLERS}
+
+
+@pytest.mark.parametrize("kind", list(CASES))
+def test_made_read_changed_and_removed(kind: str, account: EmulatedAccount) -> None:
+    inputs, changed = CASES[kind](Names(account))
+    tagged = "tagsAll" in account.resource(kind).provider.types[TOKENS[kind]].outputs
+    if tagged:
+        inputs |= {"tags": {"who": "test"}}
+    resource = account.resource(kind)
+    planned = resource.preview(inputs)
+    assert {name for name, value in planned.items() if value is UNKNOWN} >= set(
+        resource.provider.types[TOKENS[kind]].computed
+    ) - {"tagsAll"}
+    state = resource.create(inputs)
+    assert resource.id
+    assert not [name for name, value in state.items() if value is UNKNOWN]
+    assert set(resource.provider.types[TOKENS[kind]].computed) <= set(state), "every output is there"
+    assert resource.read() == {}, "nothing differs from what was asked for"
+    assert resource.diff(inputs) == {}
+    if changed:
+        assert resource.diff(inputs | changed) == dict.fromkeys(changed, False)
+        resource.update(inputs | changed)
+        assert resource.read() == {}
+        assert resource.diff(inputs | changed) == {}
+    if tagged:
+        assert resource.diff(inputs | changed | {"tags": {"who": "else"}}) == {"tags": False, "tagsAll": False}
+        assert resource.update(inputs | changed | {"tags": {"else": "1"}})["tagsAll"] == {"else": "1"}
+        assert resource.read() == {}
+    resource.delete()
+    if kind not in ("sns.TopicPolicy", "secretsmanager.SecretVersion"):
+        # A topic always has a policy, a secret always a version: these two stay, without the program.
+        assert resource.read() is None
+    resource.delete()
+    assert account.cloud.world.all(TOKENS[kind]).get(resource.id) is None
