@@ -242,7 +242,7 @@ def test_data_survives_the_way_to_cluster_mode(stack: Stack) -> None:
     host = stack.describe(group_id)["NodeGroups"][0]["PrimaryEndpoint"]["Address"]
     stack.write(host)
     found = stack.modify(group_id, ClusterMode="compatible")
-    assert until(lambda: stack.lost(host), lambda lost: not lost) == []
+    assert stack.lost(host) == []
     configuration = found["ConfigurationEndpoint"]["Address"]
     assert stack.lost(configuration, cluster=True) == []
     stack.modify(group_id, ClusterMode="enabled")

@@ -23,7 +23,6 @@ from pulumi_emulator.aws.paths import GROUPS, HEALTH, ZONES
 from pulumi_emulator.aws.plane import Plane, make_plane
 from pulumi_emulator.errors import EmulatorError
 
-
 # What moto says of a call that it has no method for.
 ACTION: Final = re.compile(r"The (\w+) action has not been implemented")
 
