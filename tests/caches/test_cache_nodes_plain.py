@@ -7,6 +7,7 @@ import pytest
 from dnslib import RCODE, DNSRecord  # type: ignore[import-untyped]
 
 from pulumi_emulator.caches import Access, CacheHost, NodeSpec
+from pulumi_emulator.caches.group import Group
 from pulumi_emulator.caches.names import HostName, answers, certificate_names, host_names, short_region
 from pulumi_emulator.caches.nameserver import TTL, answer
 from pulumi_emulator.caches.node import OWN_PARAMETERS, settable
@@ -153,3 +154,22 @@ def test_without_root_the_error_says_what_to_do(monkeypatch: pytest.MonkeyPatch,
     monkeypatch.setattr("os.geteuid", lambda: 1000)
     with pytest.raises(EmulatorError, match="need root"):
         CacheHost(tmp_path / "caches", tmp_path, Told())  # type: ignore[operator,arg-type]
+
+
+def test_the_replica_with_the_least_lag_is_promoted() -> None:
+    class Replica:
+        alive = serving = True
+
+        def __init__(self, node_id: str, offset: int | None) -> None:
+            self.spec, self.offset = NodeSpec(node_id, "0001", "z"), offset
+
+        def info(self, **_: object) -> dict[str, str]:
+            if self.offset is None:
+                raise OSError
+            return {"slave_repl_offset": str(self.offset)}
+
+    spec = group_spec("g", nodes=4)
+    offsets: dict[str, int | None] = {"g-001": 900, "g-002": 100, "g-003": 300, "g-004": None}
+    nodes = {node_id: Replica(node_id, offset) for node_id, offset in offsets.items()}
+    group = Group(None, spec, "", nodes, {"0001": "g-001"})  # type: ignore[arg-type]
+    assert group.most_advanced("0001") is nodes["g-003"]  # type: ignore[comparison-overlap]
