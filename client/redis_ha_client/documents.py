@@ -106,6 +106,14 @@ def read_sentinel_connection(document: Document) -> SentinelConnection:
     return checked
 
 
+def read_managed_connection(document: Document) -> PrimaryConnection | ClusterConnection:
+    """Check a `connection` document of kind "primary" or "cluster"; one of another kind is a DocumentError as well."""
+    checked = read_connection(document)
+    if isinstance(checked, SentinelConnection):
+        raise DocumentError("connection has kind 'sentinel': this wants kind 'primary' or 'cluster'")
+    return checked
+
+
 def read_credentials(document: Document, kind: str = "sentinel") -> Credentials:
     """Check a stack's `credentials` output for a `connection` of `kind` and return it as plain data; else DocumentError."""
     data = _mapping("credentials", document)

@@ -11,6 +11,7 @@ import click
 from rich.console import Console
 
 from pulumi_emulator import aws, inspection, kinds, runner
+from pulumi_emulator.digest import Digest
 from pulumi_emulator.errors import EmulatorError
 from pulumi_emulator.project import project_name
 from pulumi_emulator.stacks import StackFolder, all_stacks, emulator_home, find_stack
@@ -75,9 +76,17 @@ def up(stack: str, program: Path) -> None:
 @PROGRAM_OPTION
 @click.option("--diff", is_flag=True, help="Show the engine's own display with every property.")
 @click.option("--expect-no-changes", is_flag=True, help="End with an error when something would change.")
-def preview(stack: str, program: Path, diff: bool, expect_no_changes: bool) -> None:
+@click.option("--json", "as_json", is_flag=True, help="The plan as `pulumi preview --json` prints it, without secrets.")
+def preview(stack: str, program: Path, diff: bool, expect_no_changes: bool, as_json: bool) -> None:
     """Show what `up` would do; changes nothing and needs no root."""
-    runner.preview(emulator_home(), stack, program, _console(), diff=diff, expect_no_changes=expect_no_changes)
+    digest = Digest() if as_json else None
+    console = Console(stderr=True, soft_wrap=True) if as_json else _console()
+    try:
+        runner.preview(emulator_home(), stack, program, console, diff=diff, expect_no_changes=expect_no_changes, digest=digest)
+    finally:
+        # A refused plan is a plan as well; without any event the engine did not run.
+        if digest is not None and (digest.steps or digest.diagnostics):
+            click.echo(json.dumps(digest.document()))
 
 
 @main.command()

@@ -18,6 +18,7 @@ from rich.console import Console
 
 from pulumi_emulator import aws, recovery, state
 from pulumi_emulator.command import EngineCommand
+from pulumi_emulator.digest import Digest
 from pulumi_emulator.engine import find_engine
 from pulumi_emulator.environment import engine_environment, scrub_this_process
 from pulumi_emulator.errors import EmulatorError
@@ -209,8 +210,20 @@ def up(home: Path, stack: str, program_folder: Path, console: Console) -> dict[s
         return {name: output.value for name, output in result.outputs.items() if not output.secret}
 
 
-def preview(home: Path, stack: str, program_folder: Path, console: Console, *, diff: bool, expect_no_changes: bool) -> None:
-    """Show what `up` would do. A stack that does not exist yet is previewed in a folder that is removed again."""
+def preview(
+    home: Path,
+    stack: str,
+    program_folder: Path,
+    console: Console,
+    *,
+    diff: bool,
+    expect_no_changes: bool,
+    digest: Digest | None = None,
+) -> None:
+    """Show what `up` would do. A stack that does not exist yet is previewed in a folder that is removed again.
+
+    digest: collects the plan as data; then nothing of it is shown.
+    """
     program = read_program(program_folder, stack)
     folder = StackFolder(home, program.project, stack)
     passing = not folder.exists()
@@ -218,23 +231,30 @@ def preview(home: Path, stack: str, program_folder: Path, console: Console, *, d
         folder = StackFolder(home / "previews", program.project, stack)
     with session(folder, program, "preview", console, home) as work:
         try:
-            _preview(work, diff=diff, expect_no_changes=expect_no_changes)
+            _preview(work, diff=diff, expect_no_changes=expect_no_changes, digest=digest)
         finally:
             if passing:
                 shutil.rmtree(folder.path)
 
 
-def _preview(work: Session, *, diff: bool, expect_no_changes: bool) -> None:
+def _preview(work: Session, *, diff: bool, expect_no_changes: bool, digest: Digest | None) -> None:
     console = work.console
-    progress = Progress(console, planned=True, quiet=diff)
+    progress = Progress(console, planned=True, quiet=diff or digest is not None)
+
+    def on_event(event: auto.EngineEvent) -> None:
+        progress.on_event(event)
+        if digest is not None:
+            digest.on_event(event)
+
     on_output = (lambda line: console.print(line, highlight=False, markup=False)) if diff else None
     work.run(
         "preview",
         progress,
-        lambda: work.stack.preview(on_event=progress.on_event, diff=diff, color="never", on_output=on_output),
+        lambda: work.stack.preview(on_event=on_event, diff=diff, color="never", on_output=on_output),
     )
     work.check_fingerprint(progress)
-    console.print(f"[bold]{_summary(progress, planned=True)}[/bold]", highlight=False)
+    if digest is None:
+        console.print(f"[bold]{_summary(progress, planned=True)}[/bold]", highlight=False)
     changed = {name: count for name, count in progress.changes.items() if name != "same"}
     if expect_no_changes and changed:
         raise EmulatorError(f"changes were proposed although none were expected: {_counts(changed)}")

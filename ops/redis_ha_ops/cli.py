@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
@@ -16,7 +16,7 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from . import drawing, preview_report, status, tunnel
+from . import drawing, managed, preview_report, status, tunnel
 from .asking import Dial, directly
 from .drill import ledger, page, report, run
 from .drill.load import PROBE
@@ -47,9 +47,13 @@ class Call:
         os.chdir(told["directory"])
         self._outputs = told["outputs"]
 
+    def outputs(self, name: str, *, emulated: bool, program: Path) -> dict[str, Any]:
+        """Read the stack's outputs, or take those that the first process read."""
+        return self._outputs if self.outside else read_outputs(name, emulated=emulated, program=program)
+
     def stack(self, name: str, *, emulated: bool, program: Path) -> tuple[Stack, dict[str, Any]]:
-        """Read the stack's outputs (or take those that the first process read) and check them."""
-        outputs = self._outputs if self.outside else read_outputs(name, emulated=emulated, program=program)
+        """Read the stack's outputs and check them."""
+        outputs = self.outputs(name, emulated=emulated, program=program)
         return stack_of(name, outputs, emulated=emulated), outputs
 
 
@@ -92,9 +96,14 @@ def cli(call: Call, inside: str | None) -> None:
 @click.option(
     "--wait", type=click.FloatRange(min=0), metavar="SECONDS", help="Look again until it is healthy, at most so long."
 )
-@click.option("--via", metavar="USER@HOST", help="Reach the private nodes through this machine, by ssh.")
+@click.option("--via", metavar="USER@HOST", help="Reach the private nodes through this machine, by ssh (Sentinel topology).")
+@click.option(
+    "--block",
+    type=click.Choice(["sentinel", "elasticache"]),
+    help="Only this one of a stack that has both. Default: every one it has.",
+)
 @click.pass_obj
-def status_command(
+def status_command(  # noqa: PLR0913, PLR0917 - click hands over every option
     call: Call,
     stack: str,
     emulated: bool | None,
@@ -103,31 +112,71 @@ def status_command(
     as_json: bool,
     wait: float | None,
     via: str | None,
+    block: str | None,
 ) -> None:
-    """Draw the topology as the Sentinels and the nodes see it.
+    """Draw the topology as the Sentinels and the nodes see it, or an ElastiCache group as its endpoints show it.
 
     Exit code 0: healthy. 1: degraded, or a disagreement. 2: could not look.
     """
     if via:
         tunnel.check_via(via)
     on_this_machine = is_emulated(stack, emulated)
-    seen_stack, outputs = call.stack(stack, emulated=on_this_machine, program=program)
+    outputs = call.outputs(stack, emulated=on_this_machine, program=program)
+    blocks = [block] if block else blocks_of(outputs)
+    if as_json and len(blocks) > 1:
+        raise OpsError(f"stack {stack} has {' and '.join(blocks)}, and --json shows one: say --block {blocks[0]}, for instance")
+    if via and blocks == ["elasticache"]:
+        raise OpsError("--via reaches the nodes of a Sentinel topology; run this where the cache's endpoint names lead to it")
     if on_this_machine and call.outside is None:
-        on = "public" if via else "client"
-        sys.exit(run_inside(call.arguments, stack=stack, program=program, on=on, outputs=outputs))
-    with dialling(seen_stack, via) as dial:
-        if wait is None:
-            seen = status.look(seen_stack, dial)
+        places = {"sentinel": "public" if via else "client", "elasticache": "aws"}
+        codes = [
+            run_inside([*call.arguments, "--block", one], stack=stack, program=program, on=places[one], outputs=outputs)
+            for one in blocks
+        ]
+        sys.exit(max(codes))
+    codes = []
+    for one in blocks:
+        if one == "elasticache":
+            codes.append(_managed_status(stack, outputs, emulated=on_this_machine, as_json=as_json, wait=wait))
         else:
-            seen = status.wait_until_healthy(lambda: status.look(seen_stack, dial), wait, Console(stderr=True))
+            seen_stack = stack_of(stack, outputs, emulated=on_this_machine)
+            codes.append(_sentinel_status(seen_stack, via, raw=raw, as_json=as_json, wait=wait))
+    sys.exit(max(codes))
+
+
+def blocks_of(outputs: Mapping[str, Any]) -> list[str]:
+    """Return what a stack has, by the outputs it exports; a stack without any is told so by the Sentinel topology's check."""
+    found = [one for one in ("sentinel", "elasticache") if f"{one}_connection" in outputs]
+    return found or ["sentinel"]
+
+
+def _managed_status(name: str, outputs: Mapping[str, Any], *, emulated: bool, as_json: bool, wait: float | None) -> int:
+    group = managed.managed_of(name, outputs, emulated=emulated)
+    if wait is None:
+        seen = managed.look(group)
+    else:
+        seen = status.wait_until_healthy(lambda: managed.look(group), wait, Console(stderr=True))
     if as_json:
-        click.echo(json.dumps(drawing.as_json(seen.topology, seen.findings, seen_stack), indent=2))
+        click.echo(json.dumps(managed.as_json(group, seen), indent=2))
+    else:
+        managed.draw(group, seen, Console())
+    return seen.exit_code
+
+
+def _sentinel_status(stack: Stack, via: str | None, *, raw: bool, as_json: bool, wait: float | None) -> int:
+    with dialling(stack, via) as dial:
+        if wait is None:
+            seen = status.look(stack, dial)
+        else:
+            seen = status.wait_until_healthy(lambda: status.look(stack, dial), wait, Console(stderr=True))
+    if as_json:
+        click.echo(json.dumps(drawing.as_json(seen.topology, seen.findings, stack), indent=2))
     else:
         console = Console()
         if raw:
             drawing.print_raw(seen.answers, console)
-        drawing.draw(seen.topology, seen.findings, seen_stack, console)
-    sys.exit(seen.exit_code)
+        drawing.draw(seen.topology, seen.findings, stack, console)
+    return seen.exit_code
 
 
 @cli.command("preview-report")

@@ -37,7 +37,7 @@ def draw(seen: Topology, findings: Sequence[Finding], stack: Stack, console: Con
     else:
         console.print(data)
         console.print(sentinels)
-    console.print(_findings_text(findings))
+    console.print(findings_text(findings, "healthy: nodes and Sentinels agree"))
 
 
 def _panels(seen: Topology, stack: Stack, troubled: set[str], *, brief: bool) -> tuple[Panel, Panel]:
@@ -54,13 +54,14 @@ def _width(panel: Panel, console: Console) -> int:
     return Measurement.get(console, console.options.update(max_width=UNCUT_COLUMNS), panel).maximum
 
 
-def _findings_text(findings: Sequence[Finding]) -> RenderableType:
+def findings_text(findings: Sequence[Finding], all_well: str) -> RenderableType:
+    """Return the findings and the verdict; `all_well` is the one without any."""
     table = Table.grid(padding=(0, 1))
     for one in findings:
         mark, style = MARKS[one.severity]
         table.add_row(Text(f" {mark} {one.severity}", style=style), Text(one.subject, style="bold"), Text(one.text))
     if healthy(list(findings)):
-        verdict = Text("healthy: nodes and Sentinels agree", style="bold green")
+        verdict = Text(all_well, style="bold green")
     else:
         worst = "BROKEN" if any(one.severity == "broken" for one in findings) else "DEGRADED"
         count = sum(one.severity != "note" for one in findings)

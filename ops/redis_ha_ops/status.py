@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol, TypeVar
 
 from rich.console import Console
 
@@ -44,7 +45,22 @@ def look(stack: Stack, dial: Dial) -> Look:
     return Look(answers, topology, judge(topology, stack))
 
 
-def wait_until_healthy(again: Callable[[], Look], seconds: float, console: Console) -> Look:
+class Seen(Protocol):
+    """What any look gives."""
+
+    @property
+    def healthy(self) -> bool:
+        """Whether nothing but notes was found."""
+
+    @property
+    def findings(self) -> list[Finding]:
+        """What was found."""
+
+
+AnyLook = TypeVar("AnyLook", bound=Seen)
+
+
+def wait_until_healthy(again: Callable[[], AnyLook], seconds: float, console: Console) -> AnyLook:
     """Look until the stack is healthy or the time is up; returns the last look. A spinner says what is still missing."""
     end = time.monotonic() + seconds
     with console.status("looking ...") as spinner:

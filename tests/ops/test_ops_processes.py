@@ -19,7 +19,7 @@ from redis_ha_ops.drill.load import APPLICATION, PROBE, Load
 from redis_ha_ops.drill.run import Plan, Record, kill_master
 from redis_ha_ops.errors import OpsError
 from redis_ha_ops.stack import Stack, stack_of
-from redis_ha_ops.status import look, wait_until_healthy
+from redis_ha_ops.status import Look, look, wait_until_healthy
 from tests.support.redis_processes import Node, RedisProcesses, wait_until
 
 # A node dies with the thread that started it (PR_SET_PDEATHSIG, prctl(2)), and a drill's fault runs in a thread of its own.
@@ -163,11 +163,11 @@ def test_waiting_is_bounded(whole: RedisProcesses) -> None:
     stack = stack_for(whole)
     looks = []
 
-    def again() -> object:
+    def again() -> Look:
         looks.append(look(stack, lambda _host, _port: ("127.0.0.1", 1)))
         return looks[-1]
 
-    assert wait_until_healthy(again, 1.5, Console(quiet=True)).exit_code == 2  # type: ignore[arg-type]
+    assert wait_until_healthy(again, 1.5, Console(quiet=True)).exit_code == 2
     assert 2 <= len(looks) <= 4
 
 

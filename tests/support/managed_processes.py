@@ -162,6 +162,7 @@ class ManagedGroup:
         if not self.cluster:
             running = [node for node in self.nodes if node.running]
             primary = next((node for node in running if self.role(node) == "master"), running[0])
+            self.command(primary, "REPLICAOF", "NO", "ONE")
             for node in self.nodes:
                 if node is not primary:
                     if not node.running:
