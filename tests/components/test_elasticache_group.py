@@ -226,6 +226,9 @@ def test_without_tls_no_mode_is_sent() -> None:
     group = inputs(made(tls="off", auth="none")[0])
     assert group["transitEncryptionEnabled"] is False
     assert "transitEncryptionMode" not in group
+    group = inputs(made(engine="redis", engine_version="6.2")[0])
+    assert group["transitEncryptionEnabled"] is True
+    assert "transitEncryptionMode" not in group
 
 
 def test_stateful_children_are_protected_unless_told_otherwise() -> None:

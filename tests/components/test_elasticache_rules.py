@@ -206,6 +206,7 @@ REFUSED: list[tuple[dict[str, Any], str, str]] = [
     ),
     ({"auth_token_update_strategy": "ROTATE"}, "authTokenUpdateStrategy", "'ROTATE' needs auth token"),
     ({"auth": "token", "auth_token_update_strategy": "rotate"}, "authTokenUpdateStrategy", "use one of SET, ROTATE, DELETE"),
+    ({"tls": "preferred", "engine": "redis", "engine_version": "6.2"}, "tls", "'preferred' needs redis 7.0 or valkey"),
     ({"at_rest_encryption": False, "kms_key_id": "arn:key"}, "kmsKeyId", "is given, but at_rest_encryption is false"),
     ({"maintenance_window": "04:30-05:30"}, "maintenanceWindow", "another form than ddd:hh24:mi-ddd:hh24:mi"),
     ({"maintenance_window": "SUN:04:30-SUN:05:30"}, "maintenanceWindow", "another form"),

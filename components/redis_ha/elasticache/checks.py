@@ -8,8 +8,9 @@ from redis_ha.arguments import Checks, InvalidArgumentsError
 
 from . import nodes, versions, windows
 from .access_rules import checked_auth, planned_users
-from .plan import Log, Plan
-from .settings import ElastiCacheAdopt, ElastiCacheLogs
+from .log_rules import log_retention, planned_logs
+from .plan import Plan
+from .settings import ElastiCacheAdopt
 from .topology import CLUSTER_MODES, Topology
 
 PORT = 6379  # Redis' and ElastiCache's default
@@ -29,15 +30,6 @@ TLS_MODES = ("required", "preferred", "off")
 AUTH_TOKEN_STRATEGIES = ("SET", "ROTATE", "DELETE")
 NETWORK_TYPES = ("ipv4", "ipv6", "dual_stack")
 IP_DISCOVERY = ("ipv4", "ipv6")
-LOG_FORMATS = ("json", "text")
-LOG_DESTINATION_TYPES = ("cloudwatch-logs", "kinesis-firehose")
-# docs.aws.amazon.com, AmazonCloudWatchLogs API reference, PutRetentionPolicy.
-# fmt: off
-LOG_RETENTION_DAYS = (
-    1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653,
-)
-# fmt: on
-DEFAULT_LOG_RETENTION_DAYS = 30
 # Waits of the provider: 60, 40, 45 minutes (replication_group.go); adding shards and taking a final snapshot need longer.
 DEFAULT_TIMEOUTS = {"create": "60m", "update": "120m", "delete": "60m"}
 # docs.aws.amazon.com, vpc/latest/userguide, "Amazon VPC quotas": rules a security group, as long as nobody asks for more.
@@ -113,8 +105,8 @@ def make_plan(name: str, args: Mapping[str, Any], known: Sequence[str] = ()) -> 
         auto_minor_version_upgrade=_auto_upgrade(checks, engine, engine_version, global_member=global_member),
         network_type=_optional(checks, "network_type", NETWORK_TYPES),
         ip_discovery=_optional(checks, "ip_discovery", IP_DISCOVERY),
-        logs=_logs(checks, engine, engine_version),
-        log_retention_days=_log_retention(checks),
+        logs=planned_logs(checks, engine, engine_version),
+        log_retention_days=log_retention(checks),
         secrets_manager=checks.switch("secrets_manager", default=False),
         dashboard=checks.switch("dashboard", default=True),
         tags=checked_tags(checks),
@@ -311,45 +303,6 @@ def _auto_upgrade(checks: Checks, engine: str, version: str, *, global_member: b
     return wanted
 
 
-def _logs(checks: Checks, engine: str, version: str) -> tuple[Log, ...]:
-    given = Checks(checks.mapping("logs"))
-    given.known(tuple(ElastiCacheLogs.__annotations__))
-    log_format = given.one_of("log_format", LOG_FORMATS[0], LOG_FORMATS)
-    destination_type = given.one_of("destination_type", LOG_DESTINATION_TYPES[0], LOG_DESTINATION_TYPES)
-    found: list[Log] = []
-    wanted = (
-        ("slow-log", "slow_log", versions.FIRST_REDIS_WITH_SLOW_LOG),
-        ("engine-log", "engine_log", versions.FIRST_REDIS_WITH_ENGINE_LOG),
-    )
-    for kind, argument, first in wanted:
-        able = versions.at_least(engine, version, first)
-        brought = given.args.get(f"{argument}_destination") is not None
-        on = given.switch(argument, default=able)
-        if on and not able:
-            least = ".".join(str(number) for number in first)
-            given.refuse(argument, f"needs redis {least} or newer, it is {engine} {version}; set it to false")
-        if brought and not on:
-            given.refuse(f"{argument}_destination", f"is given, but {argument} is off; leave one of them out")
-        if on and not brought and destination_type != LOG_DESTINATION_TYPES[0]:
-            reason = f"is missing: the component makes log groups, no {destination_type}; name the one to use"
-            given.refuse(f"{argument}_destination", reason)
-        if on:
-            found.append(Log(kind, argument, log_format, destination_type, brought))
-    checks.problems += [(f"logs.{argument}", reason) for argument, reason in given.problems]
-    return tuple(found)
-
-
-def _log_retention(checks: Checks) -> int:
-    value = checks.mapping("logs").get("retention_days")
-    if value is None:
-        return DEFAULT_LOG_RETENTION_DAYS
-    if isinstance(value, bool) or value not in LOG_RETENTION_DAYS:
-        allowed = ", ".join(str(days) for days in LOG_RETENTION_DAYS)
-        checks.refuse("logs.retention_days", f"{value!r} is not offered by CloudWatch; use one of {allowed}")
-        return DEFAULT_LOG_RETENTION_DAYS
-    return int(value)
-
-
 def checked_tags(checks: Checks) -> tuple[tuple[str, str], ...]:
     """Read the tags that everything gets besides the component's own."""
     found: list[tuple[str, str]] = []
@@ -403,6 +356,8 @@ def _together(checks: Checks, plan: Plan) -> None:
     """Refuse what only two arguments together make wrong."""
     if not plan.at_rest_encryption and checks.args.get("kms_key_id") is not None:
         checks.refuse("kms_key_id", "is given, but at_rest_encryption is false; set it to true or leave the key out")
+    if plan.tls == "preferred" and not versions.at_least(plan.engine, plan.engine_version, versions.FIRST_REDIS_WITH_TLS_MODE):
+        checks.refuse("tls", f"'preferred' needs redis 7.0 or valkey, it is {plan.engine_version}; use required or off")
     if plan.tls == "preferred" and plan.global_member:
         # terraform-aws-modules/terraform-aws-elasticache pull request 4.
         checks.refuse("tls", "'preferred' is impossible for the primary of a global datastore; use required")

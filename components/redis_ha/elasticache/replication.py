@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from .plan import Plan
+from .versions import FIRST_REDIS_WITH_TLS_MODE, at_least
 
 # Only a creation knows these: a later change of a snapshot's name would replace the group, and the provider ignores one of
 # the zones (hashicorp/terraform-provider-aws, internal/service/elasticache/replication_group.go).
@@ -70,7 +71,7 @@ def group_arguments(plan: Plan) -> dict[str, Any]:
     else:
         zones = plan.preferred_zones()
         arguments |= {"num_cache_clusters": topology.nodes, "preferred_cache_cluster_azs": list(zones or ())}
-    if plan.tls != "off":
+    if plan.tls != "off" and at_least(plan.engine, plan.engine_version, FIRST_REDIS_WITH_TLS_MODE):
         # A mode without TLS breaks every existing user (cloudposse/terraform-aws-elasticache-redis issue 240).
         arguments["transit_encryption_mode"] = plan.tls
     return {name: value for name, value in arguments.items() if value is not None}

@@ -28,8 +28,9 @@ FIRST_REDIS_WITH_SLOW_LOG = (6, 0)
 FIRST_REDIS_WITH_ENGINE_LOG = (6, 2)
 # docs.aws.amazon.com, AmazonElastiCache/latest/dg, "Modifying cluster mode".
 FIRST_REDIS_WITH_COMPATIBLE_MODE = (7, 0)
-# hashicorp/terraform-provider-aws, internal/service/elasticache/replication_group.go: below it turning TLS on replaces.
-FIRST_REDIS_WITH_TLS_IN_PLACE = (7, 0, 5)
+# hashicorp/terraform-provider-aws, internal/service/elasticache/replication_group.go: below 7.0.5 (a group of 7.0 runs 7.0.7)
+# TLS can only be changed by replacing the group, so a mode, which is there for changing it, has no use.
+FIRST_REDIS_WITH_TLS_MODE = (7, 0)
 # pulumi-aws 7.51.1, ReplicationGroup.autoMinorVersionUpgrade.
 FIRST_WITH_AUTO_UPGRADE = (6, 0)
 # botocore, elasticache 2015-02-02, CreateReplicationGroupMessage.NetworkType.
