@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import importlib.resources
+import json
+import re
+from typing import Any
+
 import pytest
 
-from pulumi_emulator.aws.elasticache.engines import FAMILIES
+from pulumi_emulator.aws.elasticache.engines import FAMILIES, NODE_SIZES, VERSIONS
 from pulumi_emulator.aws.elasticache.parameter_table import parameters_of
 from tests.support.aws_world import World
 
@@ -57,6 +62,31 @@ def test_default_groups_are_there(world: World) -> None:
     assert next(row["ParameterValue"] for row in own if row["ParameterName"] == "cluster-enabled") == "yes"
     defaults = world.cache.describe_engine_default_parameters(CacheParameterGroupFamily="valkey8")["EngineDefaults"]
     assert len(defaults["Parameters"]) == len(own)
+
+
+def cfn_lint(name: str) -> Any:
+    """Return one of the lists of AWS's that cfn-lint ships."""
+    folder = importlib.resources.files("cfnlint") / "data/schemas/extensions/aws_elasticache_cachecluster"
+    return json.loads((folder / name).read_text("utf-8"))
+
+
+def test_the_engines_versions_are_aws_s() -> None:
+    rules = cfn_lint("engine_version.json")["allOf"]
+    listed = {
+        rule["if"]["properties"]["Engine"]["const"]: rule["then"]["properties"]["EngineVersion"]["enum"]
+        for rule in rules
+        if "EngineVersion" in rule["then"]["properties"]
+    }
+    assert {engine: sorted(versions) for engine, versions in VERSIONS.items()} == {
+        engine: sorted(listed[engine]) for engine in VERSIONS
+    }
+
+
+def test_the_node_types_are_aws_s() -> None:
+    listed = set(re.findall(r"cache\.[a-z0-9]+\.[a-z0-9]+", json.dumps(cfn_lint("cachenodetype_enum.json"))))
+    own = {f"cache.{family}.{size}" for family, sizes in NODE_SIZES.items() for size in sizes}
+    old = re.compile(r"cache\.(t1|[mc][123]|r3)\.")
+    assert own == {name for name in listed if not old.match(name)}
 
 
 def test_engine_versions(world: World) -> None:

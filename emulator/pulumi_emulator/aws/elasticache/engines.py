@@ -11,25 +11,15 @@ from pulumi_emulator.aws.elasticache.operations import operation
 
 VALKEY: Final = "valkey"
 REDIS: Final = "redis"
-# What can be asked for -> what then runs. docs.aws.amazon.com/AmazonElastiCache/latest/dg/supported-engine-versions.html and
-# engine-versions.html; patch releases from hashicorp/terraform-provider-aws and AWS's examples of EngineVersion.
+# What can be asked for -> what then runs. The versions are those of AWS's DescribeCacheEngineVersions, as cfn-lint ships them
+# (data/schemas/extensions/aws_elasticache_cachecluster/engine_version.json); the patch releases are of the same API's answers
+# in hashicorp/terraform-provider-aws's issues, and where none was found the first one.
 VERSIONS: Final[dict[str, dict[str, str]]] = {
     VALKEY: {"7.2": "7.2.6", "8.0": "8.0.1", "8.1": "8.1.0", "8.2": "8.2.0", "9.0": "9.0.0", "9.1": "9.1.0"},
-    REDIS: {
-        "4.0.10": "4.0.10",
-        "5.0.0": "5.0.0",
-        "5.0.3": "5.0.3",
-        "5.0.4": "5.0.4",
-        "5.0.5": "5.0.5",
-        "5.0.6": "5.0.6",
-        "6.0": "6.0.5",
-        "6.2": "6.2.6",
-        "7.0": "7.0.7",
-        "7.1": "7.1.0",
-        # hashicorp/terraform-provider-aws: 6.x means the newest of the 6 line.
-        "6.x": "6.2.6",
-    },
+    REDIS: {"4.0.10": "4.0.10", "5.0.6": "5.0.6", "6.0": "6.0.5", "6.2": "6.2.6", "7.0": "7.0.7", "7.1": "7.1.0"},
 }
+# hashicorp/terraform-provider-aws internal/service/elasticache/engine_version.go: 6.x is the newest of the 6 line.
+NEWEST_SIX: Final = "6.x"
 DEFAULT_VERSION: Final = {VALKEY: "8.2", REDIS: "7.1"}
 # botocore CreateCacheParameterGroup CacheParameterGroupFamily, and the headings of ParameterGroups.Engine.html.
 FAMILIES: Final = {
@@ -41,24 +31,25 @@ FAMILIES: Final = {
     "valkey8": (VALKEY, "8"),
     "valkey9": (VALKEY, "9"),
 }
-# botocore CreateReplicationGroup CacheNodeType, and docs.aws.amazon.com CacheNodes.SupportedTypes.html.
-_LARGE: Final = ("large", "xlarge", "2xlarge", "4xlarge", "8xlarge", "12xlarge", "16xlarge", "24xlarge")
+# AWS's price list, as cfn-lint ships it (data/schemas/extensions/aws_elasticache_cachecluster/cachenodetype_enum.json), without
+# the generations before m4, r4 and t2.
+_LARGE: Final = ("large", "xlarge", "2xlarge", "4xlarge", "8xlarge", "12xlarge", "16xlarge")
 NODE_SIZES: Final[dict[str, tuple[str, ...]]] = {
     "t2": ("micro", "small", "medium"),
     "t3": ("micro", "small", "medium"),
     "t4g": ("micro", "small", "medium"),
     "m4": ("large", "xlarge", "2xlarge", "4xlarge", "10xlarge"),
     "m5": ("large", "xlarge", "2xlarge", "4xlarge", "12xlarge", "24xlarge"),
-    "m6g": _LARGE[:-1],
-    "m7g": _LARGE[:-1],
+    "m6g": _LARGE,
+    "m7g": _LARGE,
     "m8g": _LARGE,
     "r4": ("large", "xlarge", "2xlarge", "4xlarge", "8xlarge", "16xlarge"),
     "r5": ("large", "xlarge", "2xlarge", "4xlarge", "12xlarge", "24xlarge"),
-    "r6g": _LARGE[:-1],
-    "r6gd": ("xlarge", "2xlarge", "4xlarge", "8xlarge", "12xlarge", "16xlarge"),
-    "r7g": _LARGE[:-1],
+    "r6g": _LARGE,
+    "r6gd": _LARGE[1:],
+    "r7g": _LARGE,
     "r8g": _LARGE,
-    "c7gn": ("large", "xlarge", "2xlarge", "4xlarge", "8xlarge", "12xlarge", "16xlarge"),
+    "c7gn": _LARGE,
     "c8gn": _LARGE,
 }
 # docs.aws.amazon.com/AmazonElastiCache/latest/dg/in-transit-encryption-enable.html: TLS on a running group.
@@ -77,6 +68,8 @@ def check_engine(engine: str | None, version: str | None) -> tuple[str, str]:
         raise refuse("engine", engine=engine)
     asked = version or DEFAULT_VERSION[name]
     known = VERSIONS[name]
+    if (name, asked) == (REDIS, NEWEST_SIX):
+        return name, known["6.2"]
     if asked in known:
         return name, known[asked]
     if asked in known.values():
@@ -117,7 +110,7 @@ def describe_versions(region: Region, given: dict[str, Any]) -> dict[str, Any]:
         }
         for engine, versions in VERSIONS.items()
         for version in versions
-        if not version.endswith(".x") and (not given.get("DefaultOnly") or version == DEFAULT_VERSION[engine])
+        if not given.get("DefaultOnly") or version == DEFAULT_VERSION[engine]
     ]
     keys = ("Engine", "EngineVersion", "CacheParameterGroupFamily")
     return {"CacheEngineVersions": [row for row in rows if all(given.get(key) in (None, row[key]) for key in keys)]}
