@@ -120,6 +120,19 @@ def test_a_call_that_nobody_has_is_named(stack: Path) -> None:
         client.close()
 
 
+def test_no_message_goes_to_a_web_address(stack: Path) -> None:
+    sns = aws.client(ensure(stack), "sns", REGION)
+    topic = sns.create_topic(Name="pager")["TopicArn"]
+    with socket.create_server(("127.0.0.1", 0)) as pager:
+        address = f"http://127.0.0.1:{pager.getsockname()[1]}/page"
+        sns.subscribe(TopicArn=topic, Protocol="http", Endpoint=address)
+        assert sns.publish(TopicArn=topic, Message="wake up")["MessageId"]
+        pager.settimeout(0)
+        with pytest.raises(BlockingIOError):
+            pager.accept()
+    sns.close()
+
+
 def test_requests_are_not_logged(stack: Path) -> None:
     client = aws.client(ensure(stack), "secretsmanager", REGION)
     client.create_secret(Name="s", SecretString="a-secret-value")

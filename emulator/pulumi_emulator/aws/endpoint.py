@@ -20,12 +20,17 @@ from pulumi_emulator.machines.processes import identify
 
 ADDRESS: Final = "127.0.0.1"
 # moto's own settings: no page of a browser may read answers (CORS), and its images and Lambda folder stay out of the way.
+# A proxy that is not there: what some service of moto would ask of the world does not reach it.
+NO_PROXY: Final = "127.0.0.1,localhost"
+DEAD_PROXY: Final = "http://127.0.0.1:9"  # the discard port (RFC 863), where nothing listens
 SETTINGS: Final = {
     "MOTO_DISABLE_GLOBAL_CORS": "true",
     "MOTO_EC2_LOAD_DEFAULT_AMIS": "false",
     "AWS_EC2_METADATA_DISABLED": "true",
     "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
     "AWS_CONFIG_FILE": os.devnull,
+    **dict.fromkeys(("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"), DEAD_PROXY),
+    **dict.fromkeys(("no_proxy", "NO_PROXY"), NO_PROXY),
 }
 
 

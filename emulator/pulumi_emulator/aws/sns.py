@@ -1,11 +1,13 @@
-"""The policy that a new SNS topic has: moto still gives it the one of earlier years."""
+"""Two things about SNS: the policy of a new topic as it is today, and that no message leaves this computer."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
-from moto.sns.models import Topic
+from moto.sns.models import Subscription, Topic
 
+WEB: Final = frozenset({"http", "https"})
+_publish = Subscription.publish
 _original = Topic._create_default_topic_policy  # noqa: SLF001 - moto has no other place to change it
 
 
@@ -21,6 +23,13 @@ def default_policy(topic: Topic, region_name: str, account_id: str, name: str) -
     return policy
 
 
+def publish(subscription: Subscription, *args: Any, **given: Any) -> None:
+    """Deliver a message, but not to a web address: moto would really send it, to whoever it is."""
+    if subscription.protocol not in WEB:
+        _publish(subscription, *args, **given)
+
+
 def install() -> None:
-    """Let new topics have it."""
+    """Let topics and subscriptions be so."""
+    Subscription.publish = publish  # type: ignore[assignment,method-assign]
     Topic._create_default_topic_policy = default_policy  # type: ignore[assignment,method-assign] # noqa: SLF001
