@@ -296,6 +296,26 @@ def test_adoption_imports_each_part_and_leaves_it_as_found() -> None:
     assert inputs(monitor, "orders-user-application")["userId"] == "app-user"
 
 
+def test_an_adopted_group_is_brought_into_line_later() -> None:
+    """What would replace something stays ignored; the rest becomes ordinary updates."""
+    adopt = {
+        "replication_group": "legacy", "subnet_group": "legacy-subnets", "security_group": "sg-legacy",
+        "parameter_group": "legacy-parameters", "user_group": "legacy-users", "users": {"application": "app-user"},
+        "slow_log_group": "/legacy/slow", "keep_as_found": False,
+    }  # fmt: skip
+    monitor, found = made(adopt=adopt, users={"application": {"authentication": "iam"}})
+    ignored = {name: set(request.ignoreChanges) for name, request in monitor.requests.items() if request.importId}
+    assert not any("tags" in properties for properties in ignored.values())
+    assert ignored["orders-user-application"] == {"engine"}
+    assert {"name", "description", "ingress"} <= ignored["orders-security-group"]
+    assert ignored["orders-parameter-group"] == {"description"}
+    assert "authToken" not in ignored["orders-group"]
+    assert "securityGroupNames" in ignored["orders-group"]
+    # An IAM user's name is its id, also when the id is somebody else's choice.
+    user = inputs(monitor, "orders-user-application")
+    assert user["userId"] == user["userName"] == found["credentials"][0]["username"] == "app-user"
+
+
 def test_the_update_guard_is_registered_for_group_and_parameters() -> None:
     monitor, _ = made()
     assert list(monitor.requests["orders-group"].hooks.before_update) == ["orders-changes"]

@@ -267,6 +267,8 @@ REFUSED: list[tuple[dict[str, Any], str, str]] = [
     ),
     ({"adopt": {"user_groups": "x"}}, "adopt.userGroups", "did you mean user_group?"),
     ({"adopt": {"subnet_group": ""}}, "adopt.subnetGroup", "'' is no id"),
+    ({"adopt": {"users": {"application": 7}}}, "adopt.users", "7 is no id of 'application'"),
+    ({"adopt": {"keep_as_found": "no"}}, "adopt.keepAsFound", "'no' is neither true nor false"),
     ({"protect": "yes"}, "protect", "'yes' is neither true nor false"),
     ({"descripton": "x"}, "descripton", "did you mean description?"),
     ({"description": ""}, "description", "'' is not one line"),

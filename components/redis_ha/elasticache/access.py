@@ -58,6 +58,10 @@ class AccessPlan(Protocol):
         """Whether a user group is made for them."""
 
     @property
+    def keep_as_found(self) -> bool:
+        """Whether what is adopted stays as it was found."""
+
+    @property
     def adopt_users(self) -> tuple[tuple[str, str], ...]:
         """Return ids of users that exist already, by their name here."""
 
@@ -87,7 +91,8 @@ def make_access(place: Place, plan: AccessPlan, args: Mapping[str, Any]) -> Acce
             region=place.region,
             tags=place.tags,
             opts=place.child(
-                import_=import_id(adopted, place.region), ignore_changes=[*FOR_EVER, *(["tags"] if adopted else [])]
+                import_=import_id(adopted, place.region),
+                ignore_changes=[*FOR_EVER, *(["tags"] if adopted and plan.keep_as_found else [])],
             ),
         )
     return access
@@ -105,7 +110,7 @@ def _make_user(place: Place, plan: AccessPlan, access: Access, user: User, given
     adopted = dict(plan.adopt_users).get(user.key)
     access.users[user.key] = aws.elasticache.User(
         f"{place.name}-user-{user.key}",
-        user_id=adopted or user.user_id,
+        user_id=user.user_id,
         user_name=user.user_name,
         engine=plan.engine,
         access_string=user.access,
@@ -113,7 +118,8 @@ def _make_user(place: Place, plan: AccessPlan, access: Access, user: User, given
         region=place.region,
         tags=place.tags,
         opts=place.child(
-            import_=import_id(adopted, place.region), ignore_changes=[*FOR_EVER, *(USER_AS_FOUND if adopted else ())]
+            import_=import_id(adopted, place.region),
+            ignore_changes=[*FOR_EVER, *(USER_AS_FOUND if adopted and plan.keep_as_found else ())],
         ),
     )
 

@@ -62,7 +62,8 @@ def planned_users(checks: Checks, group_id: str, auth: str, engine: str, version
         else:
             found.append(_user(checks, group_id, key, given.get(key) or {}, defaults.get(key), iam=iam))
     # The id must not be `default`, that one is AWS's own (issue 34784).
-    found.append(User(DEFAULT, f"{group_id}-{DEFAULT}", DEFAULT, LOCKED_ACCESS, "password", 0))
+    adopted = checks.mapping("adopt").get("users") or {}
+    found.append(User(DEFAULT, adopted.get(DEFAULT, f"{group_id}-{DEFAULT}"), DEFAULT, LOCKED_ACCESS, "password", 0))
     return tuple(found)
 
 
@@ -91,9 +92,12 @@ def _user(checks: Checks, group_id: str, key: str, given: Mapping[str, Any], acc
         if not iam:
             user.refuse("authentication", "'iam' needs TLS and redis 7.0 or valkey; use password")
     checks.problems += [(f"users.{key}.{argument}", reason) for argument, reason in user.problems]
-    user_id = f"{group_id}-{key}"
+    adopted = (checks.mapping("adopt").get("users") or {}).get(key)
+    user_id = adopted or f"{group_id}-{key}"
     if authentication != "iam":
         return User(key, user_id, key, text, authentication, count)
+    if adopted:
+        return User(key, adopted, adopted, text, authentication, count)
     # Name and id have to be the same (docs.aws.amazon.com, "Authenticating with IAM"), and ids are unique in the account. Not
     # the id of the same user with a password: a change of the name replaces a user, and the new one is made beside the old.
     return User(key, f"{user_id}-iam", f"{user_id}-iam", text, authentication, count)

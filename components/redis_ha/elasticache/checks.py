@@ -49,6 +49,7 @@ DURATION = re.compile(r"([1-9]\d*)(s|m|h)")
 DESCRIPTION = re.compile(r"[ -~]{1,255}")
 
 CLIENT_ARGUMENTS = ("client_security_group_ids", "client_cidrs", "client_prefix_list_ids")
+ADOPTED_BY_ID = frozenset(ElastiCacheAdopt.__annotations__) - {"keep_as_found", "users"}
 # What is made only when it is not brought, and by which argument it is.
 BROUGHT_BY = {
     "subnet_group": "subnet_group_name",
@@ -71,7 +72,7 @@ def make_plan(name: str, args: Mapping[str, Any], known: Sequence[str] = ()) -> 
     auth = checked_auth(checks, engine, engine_version, tls)
     maintenance_window, snapshot_window = _windows(checks)
     apply_immediately = checks.switch("apply_immediately", default=True)
-    adopt, adopt_users = _adopt(checks)
+    adopt, adopt_users, keep_as_found = _adopt(checks)
     plan = Plan(
         name=name,
         region=region,
@@ -114,6 +115,7 @@ def make_plan(name: str, args: Mapping[str, Any], known: Sequence[str] = ()) -> 
         timeouts=_timeouts(checks),
         adopt=adopt,
         adopt_users=adopt_users,
+        keep_as_found=keep_as_found,
         global_member=global_member,
     )
     _together(checks, plan)
@@ -332,20 +334,24 @@ def _timeouts(checks: Checks) -> tuple[tuple[str, str], ...]:
     return tuple(found)
 
 
-def _adopt(checks: Checks) -> tuple[tuple[tuple[str, str], ...], tuple[tuple[str, str], ...]]:
+def _adopt(checks: Checks) -> tuple[tuple[tuple[str, str], ...], tuple[tuple[str, str], ...], bool]:
     given = checks.mapping("adopt")
     entries = Checks(given)
     entries.known(tuple(ElastiCacheAdopt.__annotations__))
     for part, value in given.items():
-        if part != "users" and (not isinstance(value, str) or not value):
+        if part in ADOPTED_BY_ID and (not isinstance(value, str) or not value):
             entries.refuse(part, f"{value!r} is no id; give it as the account has it, or leave it out")
+    keep_as_found = entries.switch("keep_as_found", default=True)
+    users = entries.mapping("users")
+    for key, value in users.items():
+        if not isinstance(value, str) or not value:
+            entries.refuse("users", f"{value!r} is no id of {key!r}; give it as the account has it, or leave it out")
     checks.problems += [(f"adopt.{part}", reason) for part, reason in entries.problems]
     for part, argument in BROUGHT_BY.items():
         if given.get(part) is not None and checks.args.get(argument) is not None:
             checks.refuse(f"adopt.{part}", f"cannot be used with {argument}: what is brought is not the component's to adopt")
-    found = [(part, value) for part, value in given.items() if part != "users" and isinstance(value, str)]
-    users = entries.mapping("users")
-    return tuple(found), tuple(users.items())
+    found = [(part, value) for part, value in given.items() if part in ADOPTED_BY_ID and isinstance(value, str)]
+    return tuple(found), tuple(users.items()), keep_as_found
 
 
 def _optional(checks: Checks, argument: str, allowed: Sequence[str]) -> str | None:

@@ -250,7 +250,7 @@ class ElastiCacheHaGroup(pulumi.ComponentResource):
             tags=self._place.tags,
             opts=self._child(
                 import_=import_id(adopted, plan.region),
-                ignore_changes=["description", "tags"] if adopted else ["description"],
+                ignore_changes=["description", "tags"] if adopted and plan.keep_as_found else ["description"],
                 hooks=guard(f"{self._place.name}-parameters", parameter_refusals),
             ),
         )

@@ -9,7 +9,7 @@ import pulumi_aws as aws
 from .monitored import Place
 from .plan import Plan, import_id
 
-AS_FOUND = ("logGroupClass", "namePrefix", "retentionInDays", "skipDestroy", "tags")
+AS_FOUND = ("retentionInDays", "tags")
 
 
 @dataclass
@@ -36,7 +36,10 @@ def make_log_groups(place: Place, plan: Plan, settings: Mapping[str, Any] | None
                 kms_key_id=given.get("kms_key_id"),
                 region=place.region,
                 tags=place.tags,
-                opts=place.child(import_=import_id(adopted, place.region), ignore_changes=list(AS_FOUND) if adopted else None),
+                opts=place.child(
+                    import_=import_id(adopted, place.region),
+                    ignore_changes=list(AS_FOUND) if adopted and plan.keep_as_found else None,
+                ),
             )
             destination = found.made[log.kind].name
         found.deliveries.append(

@@ -12,9 +12,11 @@ from redis_ha.arguments import network
 from .monitored import Place
 from .plan import Plan, import_id
 
-# Adopted children keep what cannot be read from AWS, or would have to be taken over word by word.
+# What adopted children keep until they are brought into line.
 SUBNET_GROUP_AS_FOUND = ("description", "tags")
-SECURITY_GROUP_AS_FOUND = ("name", "namePrefix", "description", "ingress", "egress", "revokeRulesOnDelete", "tags")
+SECURITY_GROUP_AS_FOUND = ("tags",)
+# A security group's own name and description would replace it; its rules stay beside the component's.
+SECURITY_GROUP_OF_OTHERS = ("name", "namePrefix", "description", "ingress", "egress", "revokeRulesOnDelete")
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,7 @@ def make_subnet_group(
         opts=place.child(
             protect=plan.protect,
             import_=import_id(adopted, place.region),
-            ignore_changes=list(SUBNET_GROUP_AS_FOUND) if adopted else None,
+            ignore_changes=list(SUBNET_GROUP_AS_FOUND) if adopted and plan.keep_as_found else None,
         ),
     )
 
@@ -49,15 +51,14 @@ def make_subnet_group(
 def make_security_group(place: Place, plan: Plan, vpc_id: pulumi.Input[str]) -> aws.ec2.SecurityGroup:
     """Make the security group, without rules: inline ones and rule resources undo each other."""
     adopted = plan.adopted("security_group")
+    ignored = [*SECURITY_GROUP_OF_OTHERS, *(SECURITY_GROUP_AS_FOUND if plan.keep_as_found else ())] if adopted else None
     return aws.ec2.SecurityGroup(
         f"{place.name}-security-group",
         description=f"Clients of {plan.group_id}",
         vpc_id=vpc_id,
         region=place.region,
         tags={**place.tags, "Name": plan.group_id},
-        opts=place.child(
-            import_=import_id(adopted, place.region), ignore_changes=list(SECURITY_GROUP_AS_FOUND) if adopted else None
-        ),
+        opts=place.child(import_=import_id(adopted, place.region), ignore_changes=ignored),
     )
 
 

@@ -78,6 +78,7 @@ class Plan:
     timeouts: tuple[tuple[str, str], ...]
     adopt: tuple[tuple[str, str], ...]
     adopt_users: tuple[tuple[str, str], ...]
+    keep_as_found: bool
     global_member: bool
 
     @property

@@ -20,14 +20,15 @@ GLOBAL = (
     "parameterGroupName",
     "autoMinorVersionUpgrade",
 )
-# What AWS does not tell of an existing group, or what the component adds: left as found while the group is being adopted.
+# Legacy groups outside of a VPC have these; reading them back would replace the group (terraform-provider-aws issue 32835).
+NEVER_GIVEN = ("securityGroupNames",)
+# What AWS does not tell of an existing group, or what the component adds: left as found until it is brought into line.
 AS_FOUND = (
     "applyImmediately",
     "authToken",
     "authTokenUpdateStrategy",
     "description",
     "finalSnapshotIdentifier",
-    "securityGroupNames",
     "tags",
 )
 
@@ -38,7 +39,7 @@ def ignored_changes(plan: Plan, autoscaled: list[str]) -> list[str]:
     if plan.global_member:
         found += GLOBAL
     if plan.adopted("replication_group"):
-        found += AS_FOUND
+        found += [*NEVER_GIVEN, *(AS_FOUND if plan.keep_as_found else ())]
     return list(dict.fromkeys(found))
 
 

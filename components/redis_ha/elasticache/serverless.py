@@ -128,6 +128,7 @@ class ServerlessPlan:
     tags: tuple[tuple[str, str], ...]
     protect: bool
     adopt_users: tuple[tuple[str, str], ...] = ()
+    keep_as_found: bool = True
 
     @property
     def group_id(self) -> str:

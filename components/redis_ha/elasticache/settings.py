@@ -51,8 +51,12 @@ class ElastiCacheTimeouts(TypedDict):
 
 
 class ElastiCacheAdopt(TypedDict):
-    """Ids of what already exists and shall be taken over without a change. Remove the block after the `up` that imported."""
+    """Ids of what already exists and shall be taken over without a change. The block stays: it names what is taken over."""
 
+    keep_as_found: NotRequired[bool]
+    """Whether what AWS does not tell (passwords, token, apply_immediately, the final snapshot's name) and what the component
+    would set (tags, descriptions, access strings, retention of logs) stays as it was found. Default true; set it to false after
+    the `up` that imported, together with the users' passwords as they are."""
     replication_group: NotRequired[str]
     """Id of the replication group; it is then the group's id too."""
     subnet_group: NotRequired[str]
