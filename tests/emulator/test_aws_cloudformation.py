@@ -1,0 +1,534 @@
+"""An independent judge: what the rules accept is accepted by cfn-lint, which has AWS's own CloudFormation schemas."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from cfnlint import ManualArgs  # type: ignore[import-untyped]
+from cfnlint.api import lint  # type: ignore[import-untyped]
+
+from pulumi_emulator import rules
+from pulumi_emulator.handlers.aws import AWS_HANDLERS
+
+TOKENS = {
+    handler.token.split(":", 1)[1].split("/", 1)[0] + "." + handler.token.rsplit(":", 1)[1]: handler for handler in AWS_HANDLERS
+}
+POLICY = json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "sns:Publish", "Resource": "*"}]})
+TRUST = json.dumps(
+    {
+        "Version": "2012-10-17",
+        "Statement": [{"Effect": "Allow", "Principal": {"Service": "fis.amazonaws.com"}, "Action": "sts:AssumeRole"}],
+    }
+)
+TOPIC_POLICY = POLICY.replace('"Effect"', '"Principal": {"AWS": "*"}, "Effect"')
+ROLE = "arn:aws:iam::123456789012:role/fis"
+TOPIC = "arn:aws:sns:eu-central-1:123456789012:topic"
+
+
+def pairs(name: str, key: str = "Key", value: str = "Value") -> Callable[[Any], dict[str, Any]]:
+    return lambda mapping: {name: [{key: one, value: other} for one, other in mapping.items()]}
+
+
+def document(name: str) -> Callable[[Any], dict[str, Any]]:
+    return lambda text: {name: json.loads(text)}
+
+
+def capital(value: Any) -> Any:
+    """Return objects with the first letter of every name in upper case, as CloudFormation writes them."""
+    if isinstance(value, dict):
+        return {key[0].upper() + key[1:]: capital(item) for key, item in value.items()}
+    return [capital(item) for item in value] if isinstance(value, list) else value
+
+
+def logs(configurations: Any) -> dict[str, Any]:
+    return {
+        "LogDeliveryConfigurations": [
+            {
+                "DestinationDetails": {"CloudWatchLogsDetails": {"LogGroup": item["destination"]}}
+                if item["destinationType"] == "cloudwatch-logs"
+                else {"KinesisFirehoseDetails": {"DeliveryStream": item["destination"]}},
+                "DestinationType": item["destinationType"],
+                "LogFormat": item["logFormat"],
+                "LogType": item["logType"],
+            }
+            for item in configurations
+        ]
+    }
+
+
+def inline_rules(name: str) -> Callable[[Any], dict[str, Any]]:
+    return lambda given: {
+        name: [
+            {"IpProtocol": rule["protocol"], "FromPort": rule["fromPort"], "ToPort": rule["toPort"], "CidrIp": block}
+            for rule in given
+            for block in rule["cidrBlocks"]
+        ]
+    }
+
+
+def fis_targets(given: Any) -> dict[str, Any]:
+    return {
+        "Targets": {
+            item["name"]: {
+                "ResourceType": item["resourceType"],
+                "SelectionMode": item["selectionMode"],
+                "ResourceTags": {pair["key"]: pair["value"] for pair in item["resourceTags"]},
+                "Parameters": item["parameters"],
+            }
+            for item in given
+        }
+    }
+
+
+def fis_actions(given: Any) -> dict[str, Any]:
+    return {
+        "Actions": {
+            item["name"]: {
+                "ActionId": item["actionId"],
+                "Parameters": {pair["key"]: pair["value"] for pair in item["parameters"]},
+                "Targets": {item["target"]["key"]: item["target"]["value"]},
+            }
+            for item in given
+        }
+    }
+
+
+NONE: Callable[[Any], dict[str, Any]] = lambda _: {}  # noqa: E731 - what CloudFormation has no word for
+Names = dict[str, str | Callable[[Any], dict[str, Any]]]
+# CloudFormation's type, and its names where they are not ours with a capital.
+TYPES: dict[str, tuple[str, Names]] = {
+    "ec2.Vpc": ("AWS::EC2::VPC", {}),
+    "ec2.Subnet": ("AWS::EC2::Subnet", {}),
+    "ec2.SecurityGroup": (
+        "AWS::EC2::SecurityGroup",
+        {"name": "GroupName", "description": "GroupDescription", "ingress": inline_rules("SecurityGroupIngress")},
+    ),
+    "vpc.SecurityGroupIngressRule": (
+        "AWS::EC2::SecurityGroupIngress",
+        {
+            "securityGroupId": "GroupId",
+            "cidrIpv4": "CidrIp",
+            "prefixListId": "SourcePrefixListId",
+            "referencedSecurityGroupId": "SourceSecurityGroupId",
+            "tags": NONE,
+        },
+    ),
+    "vpc.SecurityGroupEgressRule": (
+        "AWS::EC2::SecurityGroupEgress",
+        {
+            "securityGroupId": "GroupId",
+            "cidrIpv4": "CidrIp",
+            "prefixListId": "DestinationPrefixListId",
+            "referencedSecurityGroupId": "DestinationSecurityGroupId",
+            "tags": NONE,
+        },
+    ),
+    "elasticache.SubnetGroup": ("AWS::ElastiCache::SubnetGroup", {"name": "CacheSubnetGroupName"}),
+    "elasticache.ParameterGroup": (
+        "AWS::ElastiCache::ParameterGroup",
+        {
+            "name": NONE,
+            "family": "CacheParameterGroupFamily",
+            "parameters": lambda given: {"Properties": {item["name"]: item["value"] for item in given}},
+        },
+    ),
+    "elasticache.User": ("AWS::ElastiCache::User", {}),
+    "elasticache.UserGroup": ("AWS::ElastiCache::UserGroup", {}),
+    "elasticache.ServerlessCache": (
+        "AWS::ElastiCache::ServerlessCache",
+        {
+            "name": "ServerlessCacheName",
+            "cacheUsageLimits": lambda given: {
+                "CacheUsageLimits": {
+                    "DataStorage": capital(given["dataStorage"]),
+                    "ECPUPerSecond": capital(given["ecpuPerSeconds"][0]),
+                }
+            },
+            "snapshotArnsToRestores": "SnapshotArnsToRestore",
+        },
+    ),
+    "elasticache.ReplicationGroup": (
+        "AWS::ElastiCache::ReplicationGroup",
+        {
+            "description": "ReplicationGroupDescription",
+            "nodeType": "CacheNodeType",
+            "maintenanceWindow": "PreferredMaintenanceWindow",
+            "multiAzEnabled": "MultiAZEnabled",
+            "parameterGroupName": "CacheParameterGroupName",
+            "subnetGroupName": "CacheSubnetGroupName",
+            "preferredCacheClusterAzs": "PreferredCacheClusterAZs",
+            "logDeliveryConfigurations": logs,
+            "nodeGroupConfigurations": "NodeGroupConfiguration",
+            "applyImmediately": NONE,
+            "finalSnapshotIdentifier": NONE,
+            "authTokenUpdateStrategy": NONE,
+        },
+    ),
+    "cloudwatch.MetricAlarm": (
+        "AWS::CloudWatch::Alarm",
+        {
+            "name": "AlarmName",
+            "okActions": "OKActions",
+            "dimensions": pairs("Dimensions", "Name"),
+            "metricQueries": lambda given: {"Metrics": capital(given)},
+        },
+    ),
+    "cloudwatch.Dashboard": ("AWS::CloudWatch::Dashboard", {}),
+    "cloudwatch.LogGroup": ("AWS::Logs::LogGroup", {"name": "LogGroupName"}),
+    "sns.Topic": ("AWS::SNS::Topic", {"name": "TopicName"}),
+    "sns.TopicPolicy": (
+        "AWS::SNS::TopicPolicy",
+        {"arn": lambda arn: {"Topics": [arn]}, "policy": document("PolicyDocument")},
+    ),
+    "sns.TopicSubscription": (
+        "AWS::SNS::Subscription",
+        {"topic": "TopicArn", "filterPolicy": document("FilterPolicy")},
+    ),
+    "route53.Zone": (
+        "AWS::Route53::HostedZone",
+        {"comment": lambda text: {"HostedZoneConfig": {"Comment": text}}, "tags": pairs("HostedZoneTags")},
+    ),
+    "route53.Record": (
+        "AWS::Route53::RecordSet",
+        {
+            "zoneId": "HostedZoneId",
+            "ttl": lambda value: {"TTL": str(value)},
+            "records": "ResourceRecords",
+            "weightedRoutingPolicies": lambda given: {"Weight": given[0]["weight"]},
+            "aliases": lambda given: {
+                "AliasTarget": {
+                    "DNSName": given[0]["name"],
+                    "HostedZoneId": given[0]["zoneId"],
+                    "EvaluateTargetHealth": given[0]["evaluateTargetHealth"],
+                }
+            },
+        },
+    ),
+    "secretsmanager.Secret": ("AWS::SecretsManager::Secret", {"recoveryWindowInDays": NONE}),
+    "appautoscaling.Target": (
+        "AWS::ApplicationAutoScaling::ScalableTarget",
+        {"roleArn": "RoleARN", "tags": NONE},
+    ),
+    "appautoscaling.Policy": ("AWS::ApplicationAutoScaling::ScalingPolicy", {"name": "PolicyName"}),
+    "fis.ExperimentTemplate": (
+        "AWS::FIS::ExperimentTemplate",
+        {"actions": fis_actions, "targets": fis_targets, "tags": lambda given: {"Tags": given}},
+    ),
+    "iam.Role": (
+        "AWS::IAM::Role",
+        {"name": "RoleName", "assumeRolePolicy": document("AssumeRolePolicyDocument")},
+    ),
+    "iam.RolePolicy": (
+        "AWS::IAM::RolePolicy",
+        {"name": "PolicyName", "role": "RoleName", "policy": document("PolicyDocument")},
+    ),
+    "kms.Key": (
+        "AWS::KMS::Key",
+        {"customerMasterKeySpec": "KeySpec", "isEnabled": "Enabled", "deletionWindowInDays": "PendingWindowInDays"},
+    ),
+    "kms.Alias": ("AWS::KMS::Alias", {"name": "AliasName"}),
+    "ssm.Parameter": ("AWS::SSM::Parameter", {"tags": lambda given: {"Tags": given}}),
+}
+# No CloudFormation type: a secret's value is a property of AWS::SecretsManager::Secret there.
+# Two resources of one name, which the cases that are refused have.
+SAME_NAME = "E3019"
+WITHOUT_JUDGE = {"secretsmanager.SecretVersion"}
+
+GROUP = {
+    "replicationGroupId": "prod",
+    "description": "orders",
+    "engine": "valkey",
+    "engineVersion": "8.0",
+    "nodeType": "cache.r7g.large",
+    "automaticFailoverEnabled": True,
+    "multiAzEnabled": True,
+}
+TRACKING = {
+    "targetValue": 60,
+    "disableScaleIn": True,
+    "predefinedMetricSpecification": {"predefinedMetricType": "ElastiCacheReplicaEngineCPUUtilization"},
+}
+SCALED = {
+    "serviceNamespace": "elasticache",
+    "resourceId": "replication-group/prod",
+    "scalableDimension": "elasticache:replication-group:Replicas",
+}
+ALARM = {
+    "name": "cpu",
+    "comparisonOperator": "GreaterThanThreshold",
+    "evaluationPeriods": 5,
+    "datapointsToAlarm": 3,
+    "metricName": "EngineCPUUtilization",
+    "namespace": "AWS/ElastiCache",
+    "period": 60,
+    "statistic": "Maximum",
+    "threshold": 90,
+    "treatMissingData": "notBreaching",
+    "dimensions": {"CacheClusterId": "prod-001"},
+    "alarmActions": [TOPIC],
+    "okActions": [TOPIC],
+}
+QUERY = {
+    "name": "lag",
+    "comparisonOperator": "GreaterThanThreshold",
+    "evaluationPeriods": 3,
+    "threshold": 1,
+    "metricQueries": [
+        {
+            "id": "worst",
+            "expression": 'SELECT MAX(ReplicationLag) FROM SCHEMA("AWS/ElastiCache", CacheClusterId)',
+            "period": 60,
+            "returnData": True,
+        }
+    ],
+}
+ACCEPTED: list[tuple[str, dict[str, Any]]] = [
+    ("ec2.Vpc", {"cidrBlock": "10.0.0.0/16", "enableDnsHostnames": True, "tags": {"Name": "net"}}),
+    ("ec2.Subnet", {"vpcId": "vpc-0123456789abcdef0", "cidrBlock": "10.0.0.0/24", "availabilityZone": "eu-central-1a"}),
+    (
+        "ec2.SecurityGroup",
+        {
+            "name": "cache",
+            "description": "clients of the cache",
+            "vpcId": "vpc-0123456789abcdef0",
+            "ingress": [{"protocol": "tcp", "fromPort": 6379, "toPort": 6379, "cidrBlocks": ["10.0.0.0/16"]}],
+        },
+    ),
+    (
+        "vpc.SecurityGroupIngressRule",
+        {
+            "securityGroupId": "sg-0123456789abcdef0",
+            "ipProtocol": "tcp",
+            "fromPort": 6379,
+            "toPort": 6379,
+            "referencedSecurityGroupId": "sg-0123456789abcdef1",
+        },
+    ),
+    ("vpc.SecurityGroupEgressRule", {"securityGroupId": "sg-0123456789abcdef0", "ipProtocol": "-1", "cidrIpv4": "0.0.0.0/0"}),
+    ("elasticache.SubnetGroup", {"name": "subs", "description": "of the cache", "subnetIds": ["subnet-0123456789abcdef0"]}),
+    (
+        "elasticache.ParameterGroup",
+        {
+            "name": "par",
+            "description": "ours",
+            "family": "valkey8",
+            "parameters": [{"name": "maxmemory-policy", "value": "allkeys-lru"}],
+        },
+    ),
+    (
+        "elasticache.User",
+        {
+            "engine": "valkey",
+            "userId": "app",
+            "userName": "app",
+            "accessString": "on ~* +@all",
+            "authenticationMode": {"type": "password", "passwords": ["a-password-of-24-letters"]},
+        },
+    ),
+    (
+        "elasticache.User",
+        {
+            "engine": "valkey",
+            "userId": "iam",
+            "userName": "iam",
+            "accessString": "on ~* +@read",
+            "authenticationMode": {"type": "iam"},
+        },
+    ),
+    ("elasticache.UserGroup", {"engine": "valkey", "userGroupId": "users", "userIds": ["app", "off"]}),
+    (
+        "elasticache.ServerlessCache",
+        {
+            "name": "serverless",
+            "engine": "valkey",
+            "majorEngineVersion": "8",
+            "cacheUsageLimits": {"dataStorage": {"maximum": 10, "unit": "GB"}, "ecpuPerSeconds": [{"maximum": 5000}]},
+            "subnetIds": ["subnet-0123456789abcdef0", "subnet-0123456789abcdef1"],
+        },
+    ),
+    (
+        "elasticache.ReplicationGroup",
+        {
+            **GROUP,
+            "numCacheClusters": 3,
+            "maintenanceWindow": "sun:05:00-sun:06:00",
+            "snapshotWindow": "02:00-03:00",
+            "snapshotRetentionLimit": 7,
+            "transitEncryptionEnabled": True,
+            "transitEncryptionMode": "required",
+            "atRestEncryptionEnabled": True,
+            "userGroupIds": ["users"],
+            "notificationTopicArn": TOPIC,
+            "networkType": "ipv4",
+            "applyImmediately": True,
+            "finalSnapshotIdentifier": "last",
+            "preferredCacheClusterAzs": ["eu-central-1a", "eu-central-1b", "eu-central-1a"],
+            "logDeliveryConfigurations": [
+                {
+                    "destination": "logs",
+                    "destinationType": "cloudwatch-logs",
+                    "logFormat": "json",
+                    "logType": "slow-log",
+                }
+            ],
+        },
+    ),
+    (
+        "elasticache.ReplicationGroup",
+        {
+            **GROUP,
+            "numNodeGroups": 3,
+            "replicasPerNodeGroup": 2,
+            "clusterMode": "enabled",
+            "port": 6380,
+            "transitEncryptionEnabled": True,
+        },
+    ),
+    (
+        "elasticache.ReplicationGroup",
+        {
+            **GROUP,
+            "replicationGroupId": "token",
+            "numCacheClusters": 2,
+            "transitEncryptionEnabled": True,
+            "authToken": "an-auth-token-of-twenty",
+        },
+    ),
+    ("cloudwatch.MetricAlarm", ALARM),
+    ("cloudwatch.MetricAlarm", QUERY),
+    ("cloudwatch.Dashboard", {"dashboardName": "board", "dashboardBody": json.dumps({"widgets": []})}),
+    ("cloudwatch.LogGroup", {"name": "logs", "retentionInDays": 14}),
+    ("sns.Topic", {"name": "events", "displayName": "events"}),
+    ("sns.TopicPolicy", {"arn": TOPIC, "policy": TOPIC_POLICY}),
+    (
+        "sns.TopicSubscription",
+        {
+            "topic": TOPIC,
+            "protocol": "sqs",
+            "endpoint": "arn:aws:sqs:eu-central-1:123456789012:queue",
+            "filterPolicy": json.dumps({"ElastiCache:FailoverComplete": [{"exists": True}]}),
+            "filterPolicyScope": "MessageBody",
+        },
+    ),
+    ("route53.Zone", {"name": "example.com", "comment": "ours"}),
+    (
+        "route53.Record",
+        {
+            "zoneId": "Z0123456789ABCDEFGHIJ",
+            "name": "cache.example.com",
+            "type": "CNAME",
+            "ttl": 5,
+            "records": ["a.example.com"],
+        },
+    ),
+    ("secretsmanager.Secret", {"name": "orders/redis", "description": "the password", "recoveryWindowInDays": 7}),
+    ("appautoscaling.Target", {**SCALED, "minCapacity": 1, "maxCapacity": 5}),
+    (
+        "appautoscaling.Policy",
+        {**SCALED, "name": "cpu", "policyType": "TargetTrackingScaling", "targetTrackingScalingPolicyConfiguration": TRACKING},
+    ),
+    (
+        "fis.ExperimentTemplate",
+        {
+            "description": "lose a zone",
+            "roleArn": ROLE,
+            "stopConditions": [{"source": "none"}],
+            "tags": {"Name": "zone"},
+            "actions": [
+                {
+                    "name": "interrupt",
+                    "actionId": "aws:elasticache:replicationgroup-interrupt-az-power",
+                    "parameters": [{"key": "duration", "value": "PT5M"}],
+                    "target": {"key": "ReplicationGroups", "value": "groups"},
+                }
+            ],
+            "targets": [
+                {
+                    "name": "groups",
+                    "resourceType": "aws:elasticache:replicationgroup",
+                    "selectionMode": "ALL",
+                    "resourceTags": [{"key": "group", "value": "prod"}],
+                    "parameters": {"availabilityZoneIdentifier": "eu-central-1a"},
+                }
+            ],
+        },
+    ),
+    ("iam.Role", {"name": "fis", "assumeRolePolicy": TRUST, "maxSessionDuration": 3600}),
+    ("iam.RolePolicy", {"name": "inside", "role": "fis", "policy": POLICY}),
+    ("kms.Key", {"description": "ours", "enableKeyRotation": True, "deletionWindowInDays": 7}),
+    ("kms.Alias", {"name": "alias/ours", "targetKeyId": "1234abcd-12ab-34cd-56ef-1234567890ab"}),
+    ("ssm.Parameter", {"name": "/orders/endpoint", "type": "String", "value": "x"}),
+]
+
+
+def resource(kind: str, inputs: dict[str, Any]) -> dict[str, Any]:
+    """Return the CloudFormation resource with these inputs."""
+    cloudformation, names = TYPES[kind]
+    properties: dict[str, Any] = {}
+    for name, value in inputs.items():
+        target = names.get(name, pairs("Tags") if name == "tags" else name[0].upper() + name[1:])
+        properties |= {target: capital(value)} if isinstance(target, str) else target(value)
+    return {"Type": cloudformation, "Properties": properties}
+
+
+def judged(cases: Sequence[tuple[str, dict[str, Any]]]) -> dict[int, list[str]]:
+    """Return cfn-lint's errors by the number of the case (warnings are about style). One template: a lint takes a second."""
+    template = {"Resources": {f"Case{number}": resource(*case) for number, case in enumerate(cases)}}
+    found: dict[int, list[str]] = {}
+    for match in lint(json.dumps(template), config=ManualArgs(regions=["eu-central-1"])):
+        if match.rule.id.startswith("E") and match.rule.id != SAME_NAME:
+            found.setdefault(int(str(match.path[1]).removeprefix("Case")), []).append(str(match))
+    return found
+
+
+def refused(kind: str, inputs: dict[str, Any]) -> list[str]:
+    """Return what the emulator refuses."""
+    table = rules.load("aws")[TOKENS[kind].token]
+    given = {"region": "eu-central-1", **inputs} if "region" in table.inputs else inputs
+    filled = rules.with_defaults(table, given)
+    found = [*rules.check(table, filled), *rules.check_exclusive(table, filled)]
+    found += TOKENS[kind].check({name: value for name, value in filled.items() if name != rules.DEFAULTS_KEY})
+    return [failure.property for failure in found]
+
+
+def test_every_type_has_a_judge() -> None:
+    assert {kind for kind, _ in ACCEPTED} == set(TYPES) == set(TOKENS) - WITHOUT_JUDGE
+
+
+def test_what_is_accepted_is_good_cloudformation() -> None:
+    assert {kind: problems for kind, inputs in ACCEPTED if (problems := refused(kind, inputs))} == {}
+    assert {ACCEPTED[number][0]: problems for number, problems in judged(ACCEPTED).items()} == {}
+
+
+REFUSED: list[tuple[str, dict[str, Any], str]] = [
+    ("elasticache.ReplicationGroup", {**GROUP, "numCacheClusters": 7}, "numCacheClusters"),
+    ("elasticache.ReplicationGroup", {**GROUP, "numCacheClusters": 2, "networkType": "ipx"}, "networkType"),
+    ("elasticache.ReplicationGroup", {**GROUP, "numCacheClusters": 2, "ipDiscovery": "dns"}, "ipDiscovery"),
+    (
+        "elasticache.ReplicationGroup",
+        {**GROUP, "numCacheClusters": 2, "transitEncryptionMode": "maybe"},
+        "transitEncryptionMode",
+    ),
+    ("cloudwatch.MetricAlarm", {**ALARM, "comparisonOperator": "Above"}, "comparisonOperator"),
+    ("cloudwatch.MetricAlarm", {**ALARM, "statistic": "Median"}, "statistic"),
+    ("cloudwatch.LogGroup", {"name": "logs", "retentionInDays": 15}, "retentionInDays"),
+    ("cloudwatch.LogGroup", {"name": "lo gs"}, "name"),
+    ("kms.Key", {"deletionWindowInDays": 3}, "deletionWindowInDays"),
+    ("kms.Alias", {"name": "ours", "targetKeyId": "x"}, "name"),
+    ("ssm.Parameter", {"name": "/x", "type": "Number", "value": "1"}, "type"),
+    ("iam.Role", {"name": "r", "assumeRolePolicy": TRUST, "maxSessionDuration": 60}, "maxSessionDuration"),
+    (
+        "fis.ExperimentTemplate",
+        {"description": "x" * 600, "roleArn": ROLE, "stopConditions": [{"source": "none"}], "actions": []},
+        "description",
+    ),
+    ("elasticache.ServerlessCache", {"name": "serverless", "engine": "valkey", "networkType": "ipx"}, "networkType"),
+]
+
+
+def test_what_is_refused_is_bad_cloudformation_too() -> None:
+    assert [(kind, name) for kind, inputs, name in REFUSED if name not in refused(kind, inputs)] == []
+    found = judged([(kind, inputs) for kind, inputs, _ in REFUSED])
+    assert [(kind, name) for number, (kind, _, name) in enumerate(REFUSED) if number not in found] == []
