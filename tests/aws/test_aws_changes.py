@@ -8,10 +8,12 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from pulumi_emulator.aws.control import groups
 from pulumi_emulator.aws.elasticache.model import SLOTS, even_slots
 from pulumi_emulator.aws.elasticache.scaling import rebalanced
 from pulumi_emulator.aws.elasticache.users import password_hash
 from pulumi_emulator.caches.spec import slots_of
+from pulumi_emulator.errors import EmulatorError
 from tests.support.aws_world import PASSWORD, TOKEN, World, until
 
 OTHER_TOKEN = "another-token-of-24-char"
@@ -76,6 +78,28 @@ def test_snapshots_are_turned_on_with_the_node_to_take_them_of(world: World) -> 
 def test_the_service_s_own_snapshot_window_keeps_clear_of_the_maintenance(world: World) -> None:
     group_id = world.group(PreferredMaintenanceWindow="mon:02:30-mon:03:30")
     assert world.describe(group_id)["SnapshotWindow"] == "06:00-07:00"
+
+
+def test_a_change_that_the_nodes_cannot_follow_is_taken_back_and_told(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    group_id = world.group(EngineVersion="8.0")
+    before = world.describe(group_id)
+
+    def fail(_: object) -> None:
+        raise EmulatorError("a node does not start")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(world.plane, "change", fail)
+        world.cache.modify_replication_group(ReplicationGroupId=group_id, EngineVersion="8.1", ApplyImmediately=True)
+        assert world.available(group_id) == before
+        world.cache.increase_replica_count(ReplicationGroupId=group_id, NewReplicaCount=2, ApplyImmediately=True)
+        assert world.available(group_id) == before
+    events = world.cache.describe_events(SourceIdentifier=group_id)["Events"]
+    assert events[-1]["Message"] == "modifying failed in the emulator: a node does not start"
+    (found,) = [group for group in groups(world.account)["groups"] if group["id"] == group_id]
+    assert found["failure"] == events[-1]["Message"]
+    world.modify(group_id, EngineVersion="8.1")
+    (found,) = [group for group in groups(world.account)["groups"] if group["id"] == group_id]
+    assert found["failure"] is None
 
 
 def test_redis_becomes_valkey(world: World) -> None:

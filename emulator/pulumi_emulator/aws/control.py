@@ -22,7 +22,7 @@ def groups(account: Account) -> dict[str, Any]:
                 ]
                 status = jobs.current_status(region, group)
                 about = {"id": group.group_id, "region": region.name, "engine": group.engine, "status": status}
-                found.append({**about, "cluster_mode": group.cluster_mode, "nodes": nodes})
+                found.append({**about, "cluster_mode": group.cluster_mode, "failure": group.failure, "nodes": nodes})
     return {"groups": found}
 
 

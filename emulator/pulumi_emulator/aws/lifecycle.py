@@ -83,9 +83,10 @@ def stop_endpoint(folder: Path) -> None:
 
 
 def groups(folder: Path) -> list[dict[str, Any]]:
-    """Return the replication groups of a stack's emulated AWS: id, region, engine, status, cluster_mode and nodes.
+    """Return the replication groups of a stack's emulated AWS: id, region, engine, status, cluster_mode, failure and nodes.
 
-    A node is its id, shard, zone and role ("primary", "replica", "gone"). None are there when the endpoint does not run.
+    `failure` says why the last change of a group did not come about, None when it did: AWS's API has no place for it. A node
+    is its id, shard, zone and role ("primary", "replica", "gone"). None are there when the endpoint does not run.
     """
     address = running_endpoint(folder)
     return list(_call(address, GROUPS)["groups"]) if address else []

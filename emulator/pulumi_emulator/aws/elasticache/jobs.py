@@ -20,8 +20,19 @@ DELETING: Final = "deleting"
 MODIFYING: Final = "modifying"
 
 
-def run(region: Region, group: Group, status: str, work: Callable[[], None], done: Callable[[], None]) -> None:
-    """Do `work` (the data plane's, seconds long, without the lock), then `done` under it; the group has `status` meanwhile."""
+def run(
+    region: Region,
+    group: Group,
+    status: str,
+    work: Callable[[], None],
+    done: Callable[[], None],
+    undo: Callable[[], None] = lambda: None,
+) -> None:
+    """Do `work` (the data plane's, seconds long, without the lock), then under it `done`, or `undo` when the work failed.
+
+    The group has `status` meanwhile. AWS has no word for a change that failed as here, so it is told in the group's events and
+    kept as its `failure` until a change succeeds.
+    """
     group.status = status
     account = region.account
 
@@ -31,12 +42,13 @@ def run(region: Region, group: Group, status: str, work: Callable[[], None], don
         except Exception as error:  # noqa: BLE001 - whatever it was, the group must say that it is not as asked
             account.log(f"{group.group_id}: {status} failed: {type(error).__name__}: {error}")
             with account.lock:
+                undo()
                 group.status = CREATE_FAILED if status == CREATING else AVAILABLE
-                message = f"{status} failed in the emulator: {error}"
-                events.record(region, "replication-group", group.group_id, message)
+                group.failure = f"{status} failed in the emulator: {error}"
+                events.record(region, "replication-group", group.group_id, group.failure)
             return
         with account.lock:
-            group.status = AVAILABLE
+            group.status, group.failure = AVAILABLE, None
             done()
             if region.groups.get(group.group_id) is group:
                 catch_up(region, group)
@@ -44,11 +56,21 @@ def run(region: Region, group: Group, status: str, work: Callable[[], None], don
     account.background(job)
 
 
-def apply_spec(region: Region, group: Group, done: Callable[[], None], status: str = MODIFYING) -> None:
+def become(region: Region, group: Group, new: Group, done: Callable[[], None]) -> None:
+    """Make a group what `new` is, and its nodes too where they notice; it stays as it was when they cannot."""
+    before = dict(vars(group))
+    vars(group).update(vars(new))
+    if group.applied == group_spec(region, group):
+        done()
+    else:
+        _apply(region, group, done, lambda: vars(group).update(before))
+
+
+def _apply(region: Region, group: Group, done: Callable[[], None], undo: Callable[[], None]) -> None:
     """Bring the nodes to what the group now is."""
     spec = group.applied = group_spec(region, group)
     plane = region.account.plane
-    run(region, group, status, lambda: plane.change(spec), done)
+    run(region, group, MODIFYING, lambda: plane.change(spec), done, undo)
 
 
 def catch_up(region: Region, group: Group) -> None:
@@ -64,7 +86,10 @@ def catch_up(region: Region, group: Group) -> None:
             for node in group.nodes:
                 events.publish(region, group, "CacheClusterParametersChanged", node.node_id)
 
-    apply_spec(region, group, done)
+    def undo() -> None:
+        group.applied = before
+
+    _apply(region, group, done, undo)
 
 
 def current_status(region: Region, group: Group) -> str:

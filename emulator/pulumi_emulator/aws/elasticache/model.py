@@ -67,6 +67,8 @@ class Group:
     sharded_ids: bool = False
     # Members of a ModifyReplicationGroup that wait for the maintenance window.
     pending: dict[str, Any] = field(default_factory=dict)
+    # Why the last change did not come about, if it did not.
+    failure: str | None = None
     # What the data plane was last told.
     applied: Any = field(default=None, repr=False)
     # The last number given to a node, by shard: numbers are never given twice.

@@ -9,10 +9,9 @@ from pulumi_emulator.aws.elasticache import describe, engines, events, parameter
 from pulumi_emulator.aws.elasticache.account import Region, now
 from pulumi_emulator.aws.elasticache.checks import check_group, check_logs, check_token, check_topic
 from pulumi_emulator.aws.elasticache.faults import refuse
-from pulumi_emulator.aws.elasticache.jobs import apply_spec, check_available
+from pulumi_emulator.aws.elasticache.jobs import become, check_available
 from pulumi_emulator.aws.elasticache.model import Group
 from pulumi_emulator.aws.elasticache.operations import operation
-from pulumi_emulator.aws.elasticache.specs import group_spec
 from pulumi_emulator.aws.elasticache.users import password_hash
 
 # What waits for the maintenance window without ApplyImmediately (botocore ModifyReplicationGroup, PendingModifiedValues).
@@ -66,21 +65,9 @@ def modify(region: Region, given: dict[str, Any]) -> dict[str, Any]:
         new.pending = {**group.pending, **waiting}
     elif given.get("ApplyImmediately"):
         new.pending = {}
-    return _take_over(region, group, new)
-
-
-def _take_over(region: Region, group: Group, new: Group) -> dict[str, Any]:
-    """Make a group what it became, and its nodes too where they notice."""
-    group.__dict__.update(new.__dict__)
-    if group.applied == group_spec(region, group):
-        _modified(region, group)
-    else:
-        apply_spec(region, group, lambda: _modified(region, group))
+    message = f"Replication group {group.group_id} modified"
+    become(region, group, new, lambda: events.record(region, "replication-group", group.group_id, message))
     return {"ReplicationGroup": describe.replication_group(region, group)}
-
-
-def _modified(region: Region, group: Group) -> None:
-    events.record(region, "replication-group", group.group_id, f"Replication group {group.group_id} modified")
 
 
 def apply(region: Region, group: Group, given: dict[str, Any]) -> None:

@@ -9,7 +9,7 @@ from pulumi_emulator.aws.elasticache import describe, events, subnets
 from pulumi_emulator.aws.elasticache.account import Region, now
 from pulumi_emulator.aws.elasticache.faults import refuse
 from pulumi_emulator.aws.elasticache.groups import tag_nodes
-from pulumi_emulator.aws.elasticache.jobs import apply_spec, check_available
+from pulumi_emulator.aws.elasticache.jobs import become, check_available
 from pulumi_emulator.aws.elasticache.model import SLOTS, Group, Node
 from pulumi_emulator.aws.elasticache.operations import operation
 from pulumi_emulator.aws.elasticache.placement import around, check_shards
@@ -192,12 +192,9 @@ def _ready(region: Region, given: dict[str, Any], name: str) -> Group:
 def _take_over(region: Region, group: Group, new: Group, notices: tuple[str, str] | None) -> dict[str, Any]:
     gone = [node for node in group.nodes if node not in new.nodes]
     added = [node for node in new.nodes if node not in group.nodes]
-    group.__dict__.update(new.__dict__)
-    if group.snapshotting_cluster in {node.node_id for node in gone}:
-        group.snapshotting_cluster = group.nodes[0].node_id
-    for node in gone:
-        region.tags.pop(region.arn("cluster", node.node_id), None)
-    tag_nodes(region, group)
+    if new.snapshotting_cluster in {node.node_id for node in gone}:
+        new.snapshotting_cluster = new.nodes[0].node_id
+    tag_nodes(region, new)
     if notices and notices[0]:
         events.publish(region, group, notices[0], group.group_id)
 
@@ -205,11 +202,12 @@ def _take_over(region: Region, group: Group, new: Group, notices: tuple[str, str
         for node in added:
             events.record(region, "cache-cluster", node.node_id, "Cache cluster created")
         for node in gone:
+            region.tags.pop(region.arn("cluster", node.node_id), None)
             events.record(region, "cache-cluster", node.node_id, "Cache cluster deleted")
             events.publish(region, group, "DeleteCacheClusterComplete", node.node_id)
         events.record(region, "replication-group", group.group_id, f"Replication group {group.group_id} scaled")
         if notices:
             events.publish(region, group, notices[1], group.group_id)
 
-    apply_spec(region, group, done)
+    become(region, group, new, done)
     return {"ReplicationGroup": describe.replication_group(region, group)}
