@@ -152,9 +152,10 @@ def test_a_group_without_shards_becomes_a_cluster_with_its_data_and_both_kinds_o
     compatible = replace(plain, cluster=True, slots={"0001": "0-16383"})
     world.host.change(compatible)
     at = arguments(compatible)
-    assert world.clients.run(COUNT, **at) == 300
     name = primary_name(compatible, tls=True)
+    # At once, by a client that does not try again: a change is done when nodes serve.
     assert world.clients.run("result = client(name, **given).get('key:1')", name=name, **at) == "1"
+    assert world.clients.run(COUNT, **at) == 300
     world.host.test_failover(compatible.group_id, "0001")
     world.wait_whole(compatible.group_id)
     assert world.clients.run(COUNT, **at) == 300
@@ -171,3 +172,22 @@ def test_a_shards_primary_can_be_removed_and_its_replica_takes_over(world: World
     assert list(roles.values()).count("primary") == 2
     assert world.clients.run(COUNT, **at) == 300
     assert world.told.of(spec.group_id) == []  # planned: no failover happened
+
+
+def test_a_zone_comes_back_while_another_is_still_without_power(world: World, made: Make) -> None:
+    group_id = world.new_id()
+    nodes = tuple(NodeSpec(f"{group_id}-0001-{n:03d}", "0001", ZONES[n - 1]) for n in (1, 2, 3))
+    spec = made(cluster_spec(group_id, shards=1, nodes=nodes))
+    at = arguments(spec)
+    world.clients.run(FILL + "c.get_redis_connection(c.get_primaries()[0]).wait(2, 5000)", **at)
+    world.host.zone_down(ZONES[0], [group_id])
+    world.host.zone_down(ZONES[1], [group_id])
+    try:
+        assert world.primaries(group_id) == [nodes[2].node_id]
+        world.host.zone_up(ZONES[0])
+        wait_until(lambda: world.host.roles(group_id)[nodes[0].node_id] == "replica", "the first zone's node serves")
+        assert world.host.roles(group_id)[nodes[1].node_id] == "gone"
+    finally:
+        world.host.zone_up(ZONES[1])
+    world.wait_whole(group_id)
+    assert world.clients.run(COUNT, **at) == 300

@@ -87,6 +87,9 @@ def _move(group: Group, spec: GroupSpec, publish: Callable[[Group], None]) -> No
         resharding.reshard(group, {shard: spec.slots.get(shard, "") for shard in group.spec.shards})
         sharding.wait_agreed(group)
     _take_away(group, [node for node_id, node in group.nodes.items() if node_id not in kept], spec)
+    group.spec = spec
+    if spec.cluster:
+        sharding.wait_serving(group)
 
 
 def _join(group: Group, nodes: Sequence[Node]) -> None:

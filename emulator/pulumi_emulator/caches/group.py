@@ -21,9 +21,9 @@ from pulumi_emulator.caches.spec import GroupSpec, NodeSpec
 Emit = Callable[[str, str, str, str, "str | None"], None]
 CACHE_NODE: Final = "0001"  # the cache node id of every Redis or Valkey node (docs.aws.amazon.com, API_CacheNode)
 PING_TIMEOUT: Final = 1.0  # seconds
-# So many unanswered PINGs, half a second apart, make a running process count as dead: it hangs. One that runs a long script
-# answers, with BUSY, after 5 s (valkey.conf, busy-reply-threshold), which is sooner.
-PINGS_TO_DEATH: Final = 5
+# So many PINGs in a row without an answer make a running process count as dead: it hangs. They take 1.5 s each with the pause
+# between; one that runs a long script answers, with BUSY, after 5 s (valkey.conf, busy-reply-threshold), which is sooner.
+PINGS_TO_DEATH: Final = 4
 
 
 @dataclass(frozen=True)

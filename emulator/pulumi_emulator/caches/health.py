@@ -20,17 +20,17 @@ def look(group: Group, zones_down: Collection[str]) -> bool:
     """Look at every node once and do what is due; return whether the group is whole. Under the group's lock."""
     for shard, old, new in way_of(group).observe(group):
         _changed(group, shard, old, new)
+    dead = {node_id for node_id, node in group.nodes.items() if group.hangs_or_died(node)}
     for shard in group.spec.shards:
         primary = group.primary(shard)
-        if group.hangs_or_died(primary):
+        if primary.spec.node_id in dead:
             group.take_down([primary])
             fail_over(group, shard)
     whole = True
-    for node in list(group.nodes.values()):
+    for node_id, node in list(group.nodes.items()):
         if node.spec.zone in zones_down:
             whole = False
-            continue
-        if not node.serving or group.hangs_or_died(node):
+        elif not node.serving or node_id in dead:
             whole = recover(group, node) and whole
     return whole
 
@@ -63,7 +63,6 @@ def recover(group: Group, node: Node) -> bool:
                 group.recovering.add(node_id)
                 message = f"Recovering cache nodes {CACHE_NODE}"
                 group.tell("cache-cluster", node_id, message, "CacheNodeReplaceStarted")
-            group.write_files(node)
             group.launch(node)
             group.started(node)
             # Nodes may speak with it, clients not yet: they would see an empty primary.

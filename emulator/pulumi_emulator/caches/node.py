@@ -74,7 +74,7 @@ exec chroot "$1" setpriv --reuid={OWNER} --regid={OWNER} --clear-groups --no-new
 
 @dataclass
 class Node:
-    """A node's place and process. `serving` says that its data is up to date; `dark` that its packets vanish."""
+    """A node's place and process. `serving` says that it has its shard's data and its place."""
 
     spec: NodeSpec
     address: str

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable
 from contextlib import suppress
-from typing import Final
+from typing import Any, Final
 
 from pulumi_emulator.caches.admin import ReplyError
 from pulumi_emulator.caches.group import Group
@@ -82,15 +82,23 @@ def wait_follow(group: Group, nodes: Iterable[Node]) -> None:
 def wait_agreed(group: Group) -> None:
     """Wait until every live node knows every other by name and all slots have an owner, the right one."""
     wait_until(
-        lambda: agreed(group), GOSSIP_TIMEOUT, f"all nodes of {group.spec.group_id} agree about the cluster", GOSSIP_POLL
+        lambda: agreed(group) or tidied(group),
+        GOSSIP_TIMEOUT,
+        f"all nodes of {group.spec.group_id} agree about the cluster",
+        GOSSIP_POLL,
     )
 
 
 def wait_serving(group: Group) -> None:
-    """Wait until every node answers clients: one that just started keeps them off for some two seconds."""
+    """Wait until every node answers clients, and tells them of all nodes.
+
+    One that just started keeps clients off for some two seconds, and CLUSTER SLOTS leaves out a replica until something was
+    written (its offset is 0), which the primary's first ping is.
+    """
     live = [node for node in group.nodes.values() if node.alive]
+    listed = {group.cluster_ids[node.spec.node_id] for node in live if group.spec.slots[node.spec.shard]}
     wait_until(
-        lambda: all("cluster_state:ok" in str(node.ask("CLUSTER", "INFO")) for node in live),
+        lambda: all("cluster_state:ok" in str(node.ask("CLUSTER", "INFO")) and listed <= _told(node) for node in live),
         GOSSIP_TIMEOUT,
         f"all nodes of {group.spec.group_id} serve",
         GOSSIP_POLL,
@@ -98,19 +106,40 @@ def wait_serving(group: Group) -> None:
 
 
 def agreed(group: Group) -> bool:
-    """Tell whether all live nodes see one and the same cluster."""
+    """Tell whether all live nodes see one and the same cluster, of its live nodes and of dead ones that will come back."""
     live = [node for node in group.nodes.values() if node.alive]
     wanted = {group.cluster_ids[node.spec.node_id] for node in live}
+    gone = set(group.cluster_ids.values()) - wanted
     views = set()
     for node in live:
         try:
             rows = rows_of(node)
         except (OSError, ReplyError):
             return False
+        rows = [row for row in rows if row.node_id not in gone]
         if {row.node_id for row in rows if row.named and not row.flags & {"handshake", "noaddr"}} != wanted:
             return False
         views.add(frozenset((row.node_id, row.slots, row.primary) for row in rows))
     return len(views) == 1
+
+
+def tidied(group: Group) -> bool:
+    """Let nodes forget whom the group does not have any more, where one refused before; False: it is to be looked at again.
+
+    A replica keeps the primary that it follows; a moment later it follows the new one.
+    """
+    for node in [node for node in group.nodes.values() if node.alive]:
+        for row in rows_of(node):
+            if row.node_id not in group.cluster_ids.values() and "handshake" not in row.flags:
+                with suppress(OSError, ReplyError):
+                    node.ask("CLUSTER", "FORGET", row.node_id)
+    return False
+
+
+def _told(node: Node) -> set[str]:
+    """Return the nodes that clients are told of (valkey.io/commands/cluster-slots)."""
+    answer: Any = node.ask("CLUSTER", "SLOTS")
+    return {entry[2] for _, _, *entries in answer for entry in entries}
 
 
 class Row:
@@ -142,6 +171,8 @@ def observe(group: Group) -> list[tuple[str, Node, Node]]:
 
 def promote(group: Group, shard: str, chosen: Node) -> Node:
     """Wait for the shard's own election; take over with the chosen replica when there can be none, or it does not come."""
+    if role(chosen) == "master":
+        return chosen  # the others were quicker
     others = [group.primary(other) for other in group.spec.shards if other != shard]
     voters = [node for node in others if node.alive]
     if len(voters) > len(group.spec.shards) // 2:  # a majority of all primaries, the dead one counted
@@ -173,7 +204,7 @@ def rejoin(group: Group, node: Node) -> bool:
     if state["role"] != "slave":
         replicate(group, node)
         return False
-    return group.linked(node) and agreed(group)
+    return group.linked(node) and (agreed(group) or tidied(group))
 
 
 def introduce(group: Group, node: Node, member: Node) -> None:
@@ -192,7 +223,7 @@ def forget(group: Group, cluster_id: str) -> None:
     """Let every node forget one that is gone for good."""
     for node in group.nodes.values():
         if node.alive:
-            # "Unknown node" is as good; a replica that still follows the one that is gone is told again later.
+            # "Unknown node" is as good; a replica that still follows the one that is gone is told again by `tidied`.
             with suppress(OSError, ReplyError):
                 node.ask("CLUSTER", "FORGET", cluster_id)
 
