@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from .documents import Address
 from .errors import NotTheMasterError, wrong_kind
 
 # redis/redis src/networking.c helloCommand (Valkey: src/networking.c): "mode" is standalone, sentinel or cluster; "role" is
@@ -12,22 +13,38 @@ MASTER_ROLE = "master"
 
 
 class Endpoint:
-    """The address at which a primary endpoint's name last led to a primary. Shared by the connections of one pool."""
+    """Where to dial, and the address at which a primary was last reached. Shared by the connections of one pool.
 
-    def __init__(self, *, writer: bool) -> None:
+    writer: refuse a node that is no primary. A reader dials the reader endpoint, and the primary after a failed dial: reads go
+    on when no replica is left.
+    """
+
+    def __init__(self, primary: Address, reader: Address | None = None, *, writer: bool) -> None:
         self.writer = writer
+        self._names = (primary,) if writer or reader is None else (reader, primary)
+        self._next = 0
         self._address: str | None = None
 
+    @property
+    def name(self) -> Address:
+        """The endpoint to dial now."""
+        return self._names[self._next]
+
     def reached(self, address: str | None) -> None:
-        """Note that a connection to `address` was made and that the primary is there."""
+        """Note that a connection to `address` was made, and that the primary is there if this is for writing."""
+        self._next = 0
         self._address = address
+
+    def missed(self) -> None:
+        """Note that a dial failed: the next one goes to the other endpoint, if there is one."""
+        self._next = (self._next + 1) % len(self._names)
 
     def doubted(self) -> None:
         """Note that the node behind the name executes no writes: connections made before are not used again."""
         self._address = None
 
     def has_moved_from(self, address: str | None) -> bool:
-        """Tell whether a connection to `address` leads to a former primary; one to a reader endpoint never does."""
+        """Tell whether a connection to `address` leads to a former primary; a reader does not mind."""
         return self.writer and address != self._address
 
 

@@ -52,9 +52,7 @@ LOST: dict[str, str] = {
 _PROVIDER = "hashicorp/terraform-provider-aws internal/service"
 _GROUP_SOURCE = f"{_PROVIDER}/elasticache/replication_group.go"
 _DROPLET_SOURCE = "pulumi-digitalocean schema v4.76.0, willReplaceOnChanges"
-_NEW_GROUP = (
-    "make a second group beside it, copy or replay the keys, move the clients, delete the old one in a change of its own"
-)
+_NEW_GROUP = "make a second group beside it, copy the keys, move the clients, then delete the old one in its own change"
 _PUT_BACK = "put the old value back"
 _AT_CREATION = "it is chosen when it is made"
 

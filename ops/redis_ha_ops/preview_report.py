@@ -270,11 +270,12 @@ def as_markdown(report: Report, stack: str | None) -> str:
 
 
 def _section(change: Change) -> list[str]:
-    guard = " Protected: `up` refuses this." if change.protected else ""
+    # Protection stops replacements and deletions, no update.
+    guard = " Protected: `up` refuses this." if change.protected and change.operation != "update" else ""
     loses = "Weakened" if change.operation == "update" else "Lost"
     lines = [f"### `{change.name}` ({_short(change.type)}) would be {VERBS[change.operation]}", ""]
     if change.operation == "update":
-        lines += [f"{loses}: what protects {change.lost.split(';')[0]}.{guard}", ""]
+        lines += [f"{loses}: what protects {change.lost.split(';')[0]}.", ""]
     else:
         lines += [f"{loses}: {change.lost}.{guard}", ""]
     if change.reasons:

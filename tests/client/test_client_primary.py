@@ -218,6 +218,29 @@ def test_a_readers_connection_is_renewed_so_that_load_spreads(group: ManagedGrou
     in_async(group, use, reader=True)
 
 
+def test_a_reader_reads_from_the_primary_when_no_replica_is_left(group: ManagedGroup, names: Names) -> None:
+    primary = group.primaries()[0]
+    group.command(primary, "SET", "name", "value")
+    group.command(primary, "WAIT", "2", "1000")
+    names.addresses[group.reader_name] = [node.host for node in group.nodes if node is not primary]
+
+    async def use(async_client: Any) -> Any:
+        return await async_client.get("name")
+
+    with connected(group, reader=True) as client:
+        assert client.get("name") == b"value"
+        for node in group.nodes:
+            if node is not primary:
+                node.kill()
+        assert client.get("name") == b"value"
+        assert in_async(group, use, reader=True) == b"value"
+    names.looked_up.clear()
+    group.heal()
+    with connected(group, reader=True) as client:
+        assert client.get("name") == b"value"
+    assert names.looked_up == [group.reader_name]
+
+
 @pytest.mark.usefixtures("names")
 def test_a_wrong_password_is_told_at_once_and_not_shown(group: ManagedGroup) -> None:
     wrong = {**group.credentials, "password": "hunter2-wrong"}

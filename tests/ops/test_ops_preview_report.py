@@ -113,6 +113,13 @@ def test_an_update_in_place_is_dangerous_when_it_weakens(old: Any, new: Any, *, 
     assert exit_code(report) == (3 if dangerous else 0)
 
 
+def test_protection_is_not_said_to_stop_an_update() -> None:
+    old, new = {"multiAzEnabled": True}, {"multiAzEnabled": False}
+    text = as_markdown(judge(plan(step("update", GROUP, "cache", old, new, protect=True))), None)
+    assert "Weakened: what protects all keys." in text
+    assert "refuses" not in text
+
+
 def test_a_replacement_that_somebody_asked_for_has_no_property_and_is_told() -> None:
     """As the engine reports a raised replacement_trigger: no reasons at all."""
     asked = {**step("replace", DROPLET, "data-0", {}, {}), "detailedDiff": None}

@@ -8,6 +8,7 @@ from typing import Any
 from redis import exceptions
 from redis.connection import SSLConnection
 
+from redis_ha_client.budget import RETRIED_ERRORS
 from redis_ha_client.documents import PrimaryConnection
 from redis_ha_client.endpoint import Endpoint, check_greeting
 from redis_ha_client.errors import RefusedError, wrong_kind
@@ -33,6 +34,17 @@ class EndpointConnection(NodeConnection):
         if self.is_connected and (self.too_old or self.endpoint.has_moved_from(self._peer)):
             self.disconnect()
         super().connect()
+
+    def connect_check_health(self, check_health: bool = True, retry_socket_connect: bool = True) -> None:
+        """Dial the endpoint whose turn it is."""
+        if self.is_connected:
+            return
+        self.host, self.port = self.endpoint.name
+        try:
+            super().connect_check_health(check_health, retry_socket_connect)
+        except RETRIED_ERRORS:
+            self.endpoint.missed()
+            raise
 
     def greeted(self) -> None:
         """Refuse a node of the wrong mode or role: both are in the answer to HELLO."""
@@ -67,12 +79,12 @@ class EndpointPool(NodePool):
 
     def __init__(self, settings: Settings) -> None:
         connection = settings.of_kind(PrimaryConnection)
-        address = connection.reader if settings.reader and connection.reader else connection.primary
+        endpoint = Endpoint(connection.primary, connection.reader, writer=not settings.reader)
         super().__init__(
             settings,
             EndpointTLSConnection if connection.tls else EndpointConnection,
-            host=address[0],
-            port=address[1],
-            endpoint=Endpoint(writer=not settings.reader),
+            host=endpoint.name[0],
+            port=endpoint.name[1],
+            endpoint=endpoint,
             age_seconds=READER_AGE_SECONDS if settings.reader else IAM_AGE_SECONDS if settings.login else None,
         )
