@@ -9,13 +9,15 @@ import pulumi
 import pytest
 from pulumi import automation as auto
 
+from pulumi_emulator.aws import client as aws_client
+from pulumi_emulator.aws import running_endpoint
 from pulumi_emulator.command import EngineCommand
 from pulumi_emulator.engine import find_engine
 from pulumi_emulator.environment import engine_environment
 from pulumi_emulator.handlers import Cloud
 from pulumi_emulator.provider import Providers
 from redis_ha.network import PrivateNetwork, PrivateNetworkArgs
-from tests.emulator.emulated import Emulated, shared_home
+from tests.emulator.emulated import Emulated, shared_home, wait_until
 
 pytestmark = pytest.mark.engine
 COMPONENTS = Path(__file__).resolve().parents[2] / "components"
@@ -161,3 +163,79 @@ def test_the_guard_works_when_the_component_is_hosted(hosted: tuple[auto.Stack, 
             stack.preview()
     with pytest.raises(auto.CommandError, match="cluster_mode: disabled -> enabled in one step is impossible"):
         stack.up()
+
+
+NETWORK_ONLY = (
+    PROGRAM[: PROGRAM.index("args = ")]
+    + """
+pulumi.export("vpc", network.vpc_id)
+pulumi.export("subnets", network.subnet_ids)
+import pulumi_aws as aws
+aws.sns.Topic("first-use-of-aws", region="eu-central-1", tags={"a": "b"})
+"""
+)
+GROUP = {
+    "ReplicationGroupId": "legacy", "ReplicationGroupDescription": "by hand", "Engine": "valkey", "EngineVersion": "8.0",
+    "CacheNodeType": "cache.r7g.large", "NumCacheClusters": 2, "AutomaticFailoverEnabled": True, "MultiAZEnabled": True,
+    "CacheSubnetGroupName": "legacy-subnets", "CacheParameterGroupName": "legacy-parameters", "Port": 6379,
+    "TransitEncryptionEnabled": True, "AtRestEncryptionEnabled": True, "UserGroupIds": ["legacy-users"],
+    "SnapshotRetentionLimit": 7, "SnapshotWindow": "02:00-03:00", "PreferredMaintenanceWindow": "sun:04:30-sun:05:30",
+}  # fmt: skip
+PASSWORD = "password-of-the-legacy-group"
+
+
+def make_by_hand(endpoint: str, vpc: str, subnets: list[str]) -> dict[str, str]:
+    """What somebody made in the console years ago."""
+    cache = aws_client(endpoint, "elasticache", "eu-central-1")
+    ec2 = aws_client(endpoint, "ec2", "eu-central-1")
+    group = ec2.create_security_group(GroupName="legacy", Description="legacy cache", VpcId=vpc)["GroupId"]
+    topic = aws_client(endpoint, "sns", "eu-central-1").create_topic(Name="legacy-events")["TopicArn"]
+    cache.create_cache_subnet_group(
+        CacheSubnetGroupName="legacy-subnets", CacheSubnetGroupDescription="by hand", SubnetIds=subnets
+    )
+    cache.create_cache_parameter_group(
+        CacheParameterGroupName="legacy-parameters", CacheParameterGroupFamily="valkey8", Description="by hand"
+    )
+    for user, name in (("app", "application"), ("locked", "default"), ("mon", "monitoring")):
+        mode = {"Type": "password", "Passwords": [PASSWORD]}
+        cache.create_user(UserId=user, UserName=name, Engine="valkey", AccessString="on ~* +@all", AuthenticationMode=mode)
+    cache.create_user_group(UserGroupId="legacy-users", Engine="valkey", UserIds=["app", "locked", "mon"])
+    cache.create_replication_group(**GROUP, SecurityGroupIds=[group], NotificationTopicArn=topic)
+    wait_until(
+        lambda: cache.describe_replication_groups(ReplicationGroupId="legacy")["ReplicationGroups"][0]["Status"] == "available",
+        "the group made by hand",
+    )
+    return {"security_group": group, "notification_topic": topic}
+
+
+def test_a_group_made_by_hand_is_adopted_without_a_change_and_brought_into_line_later(tmp_path: Path) -> None:
+    stack = Emulated.create(tmp_path / "program", shared_home(tmp_path / "home"), NETWORK_ONLY, "adopted")
+    try:
+        stack.run("up")
+        outputs = stack.outputs()
+        endpoint = running_endpoint(stack.folder.path)
+        assert endpoint is not None
+        adopt: dict[str, Any] = make_by_hand(endpoint, outputs["vpc"], outputs["subnets"]) | {
+            "replication_group": "legacy", "subnet_group": "legacy-subnets", "parameter_group": "legacy-parameters",
+            "user_group": "legacy-users", "users": {"application": "app", "monitoring": "mon", "default": "locked"},
+        }  # fmt: skip
+        wanted: dict[str, Any] = {
+            "adopt": adopt,
+            "users": {"application": {"passwords": [PASSWORD]}},
+            "logs": {"slow_log": False, "engine_log": False},
+        }
+        stack.edit(NETWORK_ONLY + program(**wanted).replace(PROGRAM[: PROGRAM.index("args = ")], ""))
+        said = stack.run("preview").stdout
+        assert "9 import" in said
+        assert "update aws" not in said
+        assert "replace" not in said
+        stack.run("up")
+        stack.run("preview --expect-no-changes")
+        wanted["adopt"] = adopt | {"keep_as_found": False}
+        stack.edit(NETWORK_ONLY + program(**wanted).replace(PROGRAM[: PROGRAM.index("args = ")], ""))
+        said = stack.run("preview").stdout
+        assert "update aws.ReplicationGroup orders-group (applyImmediately, description, finalSnapshotIdentifier, tags" in said
+        assert "replace" not in said
+        assert PASSWORD not in said
+    finally:
+        stack.clean_up()

@@ -274,7 +274,7 @@ def test_adoption_imports_each_part_and_leaves_it_as_found() -> None:
         "users": {"application": "app-user", "default": "locked"}, "slow_log_group": "/legacy/slow",
         "notification_topic": "arn:aws:sns:eu-central-1:123456789012:legacy",
     }  # fmt: skip
-    monitor, _ = made(adopt=adopt)
+    monitor, _ = made(adopt=adopt, users={"application": {"passwords": ["the-password-it-has"]}})
     imported = {name: request.importId for name, request in monitor.requests.items() if request.importId}
     # The provider learns of the region by the id's end.
     assert {name: given.removesuffix("@eu-central-1") for name, given in imported.items() if "@" in given} == {

@@ -7,7 +7,7 @@ from typing import Any
 from redis_ha.arguments import Checks, InvalidArgumentsError
 
 from . import nodes, versions, windows
-from .access_rules import checked_auth, planned_users
+from .access_rules import APPLICATION, checked_auth, planned_users
 from .log_rules import log_retention, planned_logs
 from .plan import Plan
 from .settings import ElastiCacheAdopt
@@ -119,6 +119,7 @@ def make_plan(name: str, args: Mapping[str, Any], known: Sequence[str] = ()) -> 
         global_member=global_member,
     )
     _together(checks, plan)
+    _adopted_secrets(checks, plan)
     return plan, checks
 
 
@@ -375,3 +376,15 @@ def _together(checks: Checks, plan: Plan) -> None:
         checks.refuse("network_type", f"{plan.network_type!r} needs redis 6.2 or valkey, it is {plan.engine_version}")
     if checks.args.get("restore_snapshot_name") is not None and checks.args.get("restore_snapshot_arns") is not None:
         checks.refuse("restore_snapshot_arns", "cannot be used with restore_snapshot_name: data come from one place; drop one")
+
+
+def _adopted_secrets(checks: Checks, plan: Plan) -> None:
+    """Ask for what `credentials` has to hold and AWS does not tell of what is adopted."""
+    remedy = "give it, so that credentials hold it"
+    application = next((user for user in plan.users if user.key == APPLICATION), None)
+    if application is not None and APPLICATION in dict(plan.adopt_users):
+        if application.authentication == "password" and not application.given_passwords:
+            reason = f"is missing: AWS does not tell an adopted user's password; {remedy}"
+            checks.refuse(f"users.{APPLICATION}.passwords", reason)
+    elif plan.auth == "token" and plan.adopted("replication_group") and checks.args.get("auth_token") is None:
+        checks.refuse("auth_token", f"is missing: AWS does not tell an adopted group's token; {remedy}")
