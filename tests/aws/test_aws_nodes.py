@@ -85,6 +85,11 @@ class Stack(Remote):
         answers = self.ask(host, [["GET", f"key-{index}"] for index in range(KEYS)], cluster=cluster)
         return [index for index, answer in enumerate(answers) if answer != str(index)]
 
+    def available(self, group_id: str) -> dict[str, Any]:
+        found = super().available(group_id)
+        assert [group["failure"] for group in aws.groups(self.folder) if group["id"] == group_id] == [None]
+        return found
+
     def roles(self, group_id: str) -> dict[str, str]:
         (found,) = [group for group in aws.groups(self.folder) if group["id"] == group_id]
         return {node["id"]: node["role"] for node in found["nodes"]}
