@@ -426,7 +426,7 @@ def test_a_refused_change_changes_nothing(world: World) -> None:
 
 
 def test_no_secret_is_in_a_refusal(world: World) -> None:
-    for case in (CASES["token-form"], new_user(Passwords=["secret"])):
+    for case in (CASES["token-form"], new_user(Passwords=["secret"]), new_user(AccessString="on >secret")):
         with pytest.raises(ClientError) as refused:
             case(world)
         assert "secret" not in str(refused.value)

@@ -24,6 +24,7 @@ RULE: Final = re.compile(
     r"on|off|~\S*|%RW?~\S*|%W~\S*|&\S*|[+-]@?[a-zA-Z0-9|_-]+|allkeys|allchannels|allcommands|nocommands|"
     r"resetkeys|resetchannels|clearselectors|[()]|\(\S*|\S*\)"
 )
+PASSWORD_RULES: Final = "><#!"
 MINIMUM_VERSION: Final = {REDIS: "6.0", VALKEY: "7.2"}  # Clusters.RBAC.html: Redis OSS 6.0 onward, Valkey 7.2 onward
 
 
@@ -154,6 +155,8 @@ def check_access(text: str) -> str:
     if not rules:
         raise refuse("user-access", why="it is empty")
     for rule in rules:
+        if rule[0] in PASSWORD_RULES:
+            raise refuse("user-access", why="passwords are given apart")  # without the rule: it holds one
         if RULE.fullmatch(rule) is None:
             raise refuse("user-access", why=f"{rule!r} is no rule of keys, channels or commands")
     return " ".join(rules)
