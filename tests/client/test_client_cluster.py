@@ -404,6 +404,30 @@ def test_a_lost_shard_fails_its_own_keys_only(cluster: ManagedGroup) -> None:
     in_async(cluster, use, policy=replace(POLICY, total_seconds=1.5))
 
 
+@pytest.mark.usefixtures("names")
+def test_a_slot_that_nobody_serves_fails_its_own_keys_only(cluster: ManagedGroup) -> None:
+    owner = cluster.primary_of("a")
+    slot = str(cluster.command(owner, "CLUSTER", "KEYSLOT", "a"))
+    for node in cluster.nodes:
+        cluster.command(node, "CLUSTER", "DELSLOTS", slot)
+    policy = replace(POLICY, total_seconds=1)
+    try:
+        with connected(cluster, policy=policy) as client:
+            assert client.set("b", 1) is True
+            with pytest.raises(NotExecutedError, match="no node serves the slot") as caught:
+                client.get("a")
+            assert outcome_of(caught.value) == "failed"
+
+        async def use(async_client: Any) -> None:
+            assert await async_client.set("b", 1) is True
+            with pytest.raises(NotExecutedError, match="no node serves the slot"):
+                await async_client.get("a")
+
+        in_async(cluster, use, policy=policy)
+    finally:
+        cluster.command(owner, "CLUSTER", "ADDSLOTS", slot)
+
+
 # --- slots that move ---
 
 

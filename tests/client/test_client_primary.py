@@ -127,11 +127,16 @@ def test_a_demoted_primary_is_left_by_all_connections(group: ManagedGroup, names
         return
 
     async def use(client: Any) -> None:
-        await asyncio.gather(*(client.blpop(["nothing"], timeout=0.2) for _ in range(3)))
+        pool = client.connection_pool
+        for connection in [await pool.get_connection() for _ in range(3)]:
+            await pool.release(connection)
         assert connections_to(group, old, "test-demoted") == 3
         demote()
         assert await client.incr("counter") == 1
-        await asyncio.gather(*(client.blpop(["nothing"], timeout=0.2) for _ in range(3)))
+        taken = [await pool.get_connection() for _ in range(3)]
+        assert {connection._writer.get_extra_info("peername")[0] for connection in taken} == {new.host}
+        for connection in taken:
+            await pool.release(connection)
         wait_until(lambda: connections_to(group, old, "test-demoted") == 0, "the demoted node has no connection left")
 
     in_async(group, use, client_name="test-demoted", pool_size=3)

@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any, Self
 
 from redis import exceptions
-from redis.asyncio.cluster import ClusterPipeline, RedisCluster
+from redis.asyncio.cluster import ClusterNode, ClusterPipeline, RedisCluster
 from redis.asyncio.connection import SSLConnection
 from redis.cluster import LoadBalancingStrategy
 from redis.maint_notifications import MaintNotificationsConfig
@@ -56,6 +56,13 @@ class ClusterNodeConnection(NodeConnection):
 
 class ClusterNodeTLSConnection(ClusterNodeConnection, SSLConnection):
     """The TLS twin: system CAs unless tls_ca_file is given, certificates verified and compared with the host name."""
+
+
+class Slots(dict[int, list[ClusterNode]]):
+    """Which nodes serve a slot. redis-py's asyncio client lets the KeyError of a slot without any through to the caller."""
+
+    def __missing__(self, slot: int) -> list[ClusterNode]:
+        raise exceptions.SlotNotCoveredError(f"slot {slot}")
 
 
 class ClusterClient(RedisCluster):
@@ -111,6 +118,7 @@ class ClusterClient(RedisCluster):
         try:
             # redis-py's own initialize closes all connections when it fails, also those that serve other commands.
             await self.nodes_manager.initialize(*args, **kwargs)
+            self.nodes_manager.slots_cache = Slots(self.nodes_manager.slots_cache)
             if not self._knows_commands:  # a hundred kilobytes: once is enough
                 await self.commands_parser.initialize(self.nodes_manager.default_node)
                 self._knows_commands = True

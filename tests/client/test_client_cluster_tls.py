@@ -1,0 +1,65 @@
+"""The TLS twins of a cluster's client: host names are checked on every node that the slots name."""
+
+import asyncio
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from redis_ha_client import FailoverPolicy, aio, connect, outcome_of
+from redis_ha_client.errors import CertificateError
+from tests.support.certificates import issue
+from tests.support.managed_processes import ManagedGroup, Names
+
+POLICY = FailoverPolicy(connect_seconds=0.5, read_seconds=0.5)
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ManagedGroup]:
+    made = ManagedGroup(tmp_path_factory.mktemp("cluster-tls"), name="prod", cluster=True, shards=3, replicas=1)
+    made.tls_directory = issue(
+        made.directory / "tls", [*(node.host for node in made.nodes), "*.prod.abc123.euc1.cache.amazonaws.com"]
+    )
+    with made:
+        yield made
+
+
+def test_commands_survive_a_primaries_death_over_tls(cluster: ManagedGroup, monkeypatch: pytest.MonkeyPatch) -> None:
+    cluster.publish(Names(monkeypatch))
+    assert cluster.tls_directory is not None
+    arguments: dict[str, Any] = {"policy": POLICY, "tls_ca_file": cluster.tls_directory / "ca.crt"}
+    client: Any = connect(cluster.connection, cluster.credentials, **arguments)
+
+    async def use() -> list[int]:
+        async_client: Any = aio.connect(cluster.connection, cluster.credentials, **arguments)
+        async with async_client:
+            counted = [await async_client.incr("async")]
+            cluster.primary_of("async").kill()
+            return [*counted, await async_client.incr("async")]
+
+    assert asyncio.run(use()) == [1, 2]
+    cluster.heal()
+    assert client.incr("sync") == 1
+    cluster.primary_of("sync").kill()
+    assert client.incr("sync") == 2
+    client.close()
+    cluster.heal()
+
+
+@pytest.mark.timeout(30)  # far below the budget: this error is told at once
+def test_a_certificate_of_a_stranger_is_told_at_once(cluster: ManagedGroup, monkeypatch: pytest.MonkeyPatch) -> None:
+    cluster.publish(Names(monkeypatch))
+    stranger = issue(cluster.directory / "stranger", ["127.0.0.1"]) / "ca.crt"
+    arguments: dict[str, Any] = {"policy": replace(POLICY, total_seconds=120), "tls_ca_file": stranger}
+    told = r"certificate of clustercfg.* is not accepted"
+    with pytest.raises(CertificateError, match=told) as caught:
+        connect(cluster.connection, cluster.credentials, **arguments)
+    assert outcome_of(caught.value) == "failed"
+
+    async def use() -> None:
+        async with aio.connect(cluster.connection, cluster.credentials, **arguments) as async_client:
+            await async_client.get("a")
+
+    with pytest.raises(CertificateError, match=told):
+        asyncio.run(use())
