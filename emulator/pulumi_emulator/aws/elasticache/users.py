@@ -24,7 +24,7 @@ RULE: Final = re.compile(
     r"on|off|~\S*|%RW?~\S*|%W~\S*|&\S*|[+-]@?[a-zA-Z0-9|_-]+|allkeys|allchannels|allcommands|nocommands|"
     r"resetkeys|resetchannels|clearselectors|[()]|\(\S*|\S*\)"
 )
-PASSWORD_RULES: Final = "><#!"
+MARKS: Final = "><#!"  # what a rule that gives or takes a password begins with (valkey.io/topics/acl)
 MINIMUM_VERSION: Final = {REDIS: "6.0", VALKEY: "7.2"}  # Clusters.RBAC.html: Redis OSS 6.0 onward, Valkey 7.2 onward
 
 
@@ -155,7 +155,7 @@ def check_access(text: str) -> str:
     if not rules:
         raise refuse("user-access", why="it is empty")
     for rule in rules:
-        if rule[0] in PASSWORD_RULES:
+        if rule[0] in MARKS:
             raise refuse("user-access", why="passwords are given apart")  # without the rule: it holds one
         if RULE.fullmatch(rule) is None:
             raise refuse("user-access", why=f"{rule!r} is no rule of keys, channels or commands")
