@@ -26,7 +26,7 @@ PROJECT = "redis-ha"
 TOKEN_KEY = "digitalocean:token"  # noqa: S105  the key's name, not its value
 # Where the DigitalOcean provider looks for its token when the stack has none: pulumi-digitalocean's installation page.
 TOKEN_VARIABLES = ("DIGITALOCEAN_TOKEN", "DIGITALOCEAN_ACCESS_TOKEN")
-SECRET_SUFFIXES = ("_password", "_token")  # how secret arguments are named
+SECRET_NAMES = re.compile(r"(.*_)?(password|passwords|token)")  # how secret arguments are named, wherever they stand
 
 
 class SettingsError(pulumi.RunError):
@@ -66,7 +66,7 @@ def _problems(key: str, value: Any, schema: Mapping[str, Any]) -> Iterator[str]:
             known = list(error.schema.get("properties", {}))
             for name in sorted(set(error.instance) - set(known)):
                 yield f"{where}.{name}: unknown key; {nearest(name, known)}"
-        elif where.endswith(SECRET_SUFFIXES):
+        elif any(SECRET_NAMES.fullmatch(step) for step in where.split(".")):
             yield f"{where}: must be of type {error.validator_value}"
         elif error.validator == "required":
             yield f"{where}: {error.message}; add it to the stack file"
@@ -96,20 +96,36 @@ def parse(raw: Mapping[str, str], secret_keys: frozenset[str], schema: Mapping[s
             continue
         problems += _problems(key, value, known[key])
         values[key.removeprefix(f"{PROJECT}:")] = value
-        if isinstance(value, dict) and key not in secret_keys:
-            plain = sorted(name for name in value if name.endswith(SECRET_SUFFIXES))
+        if key not in secret_keys:
             problems += [
-                f"{key}.{name}: a secret in plain text; set it with `pulumi config set --secret --path '{key}.{name}'`"
-                for name in plain
+                f"{path}: a secret in plain text; set it with `pulumi config set --secret --path '{path}'`"
+                for path in sorted(_secrets(key, value))
             ]
     if problems:
         raise SettingsError("\n".join(problems))
     return values
 
 
-def _sealed(block: dict[str, Any]) -> dict[str, Any]:
+def _secrets(path: str, value: Any) -> Iterator[str]:
+    """Yield the path of every secret in a block."""
+    items = value.items() if isinstance(value, dict) else ()
+    for name, entry in items:
+        inner = f"{path}.{name}"
+        if not SECRET_NAMES.fullmatch(name):
+            yield from _secrets(inner, entry)
+        elif isinstance(entry, list):
+            yield from (f"{inner}[{index}]" for index in range(len(entry)))
+        else:
+            yield inner
+
+
+def _sealed(value: Any, *, secret: bool = False) -> Any:
     """Mark what is secret in a block at the input, so that nothing made from it is ever plain."""
-    return {name: pulumi.Output.secret(value) if name.endswith(SECRET_SUFFIXES) else value for name, value in block.items()}
+    if isinstance(value, dict):
+        return {name: _sealed(entry, secret=SECRET_NAMES.fullmatch(name) is not None) for name, entry in value.items()}
+    if secret and isinstance(value, list):
+        return [pulumi.Output.secret(entry) for entry in value]
+    return pulumi.Output.secret(value) if secret else value
 
 
 def _check_token(raw: Mapping[str, str], environment: Mapping[str, str]) -> None:

@@ -13,6 +13,8 @@ ROOT = Path(__file__).resolve().parents[2]
 SCHEMA = json.loads((ROOT / "settings.schema.json").read_text())
 GOOD = {"region": "ams3", "vpc_ip_range": "10.20.0.0/24", "client_sources": ["10.20.0.0/24"]}
 
+ELASTICACHE = {"region": "eu-central-1", "zones": ["eu-central-1a", "eu-central-1b"], "client_cidrs": ["10.60.0.0/20"]}
+
 
 def parse(block: object, secret: bool = False, **scalars: str) -> dict[str, object]:
     raw = {
@@ -59,6 +61,17 @@ def test_a_password_in_plain_text_is_refused_and_not_shown() -> None:
     assert "redis-ha:sentinel.application_password: a secret in plain text" in message
     assert "hunter2" not in message
     assert parse({**GOOD, "application_password": "hunter2hunter2"}, secret=True)
+
+
+def test_a_nested_secret_in_plain_text_is_refused_and_not_shown() -> None:
+    raw = {
+        "redis-ha:elasticache": json.dumps(ELASTICACHE | {"users": {"application": {"passwords": ["hunter2hunter2hunter2"]}}})
+    }
+    with pytest.raises(settings.SettingsError) as caught:
+        settings.parse(raw, frozenset(), SCHEMA)
+    assert "redis-ha:elasticache.users.application.passwords[0]: a secret in plain text" in str(caught.value)
+    assert "hunter2" not in str(caught.value)
+    assert settings.parse(raw, frozenset(raw), SCHEMA)
 
 
 def test_a_mistyped_password_is_not_shown() -> None:
