@@ -106,3 +106,10 @@ class AwsStack(OwnStack):
         lines = self.run("preview").stdout.splitlines()
         steps = [line.split() for line in lines if line.startswith("  ")]
         return {words[2]: words[0] for words in steps if len(words) > 2}
+
+    def refused_application(self, code: str) -> str:
+        """Run such a program that has to fail; return what it says."""
+        started = self.start_application(code)
+        output, _ = started.communicate(timeout=120)
+        assert started.returncode != 0, output
+        return output
