@@ -31,20 +31,22 @@ POLICY = {
         }
     ],
 }
-# Runs where the names resolve: host, user, cluster or not; the password and the commands come by standard input.
+# Runs where the names resolve: host, user, cluster or not, TLS or not; the password and the commands come by standard input.
 PROBE = """
 import json, os, sys, redis
-host, user, clustered = sys.argv[1:4]
+host, user, clustered, tls = sys.argv[1:5]
 password, commands = json.load(sys.stdin)
-options = {"host": host, "port": 6379, "ssl": True, "ssl_ca_certs": os.environ["SSL_CERT_FILE"], "decode_responses": True,
+options = {"host": host, "port": 6379, "decode_responses": True,
            "username": user or None, "password": password or None, "socket_timeout": 5}
+if tls == "yes":
+    options |= {"ssl": True, "ssl_ca_certs": os.environ["SSL_CERT_FILE"]}
 if clustered == "yes":
     options["cluster_error_retry_attempts"] = 20
 client = redis.RedisCluster(**options) if clustered == "yes" else redis.Redis(**options)
 def run(command):
     try:
         return client.execute_command(*command)
-    except redis.ResponseError as error:
+    except (redis.ResponseError, redis.AuthenticationError) as error:
         return f"{type(error).__name__}: {error}"
 print(json.dumps([run(command) for command in commands], default=str))
 client.close()
@@ -58,11 +60,20 @@ class Stack(Remote):
         self.folder = folder
         super().__init__(aws.ensure_endpoint(folder, emulator_home(), print))
 
-    def ask(self, host: str, commands: list[list[Any]], *, user: str = "", password: str = TOKEN, cluster: bool = False) -> Any:
+    def ask(
+        self,
+        host: str,
+        commands: list[list[Any]],
+        *,
+        user: str = "",
+        password: str = TOKEN,
+        cluster: bool = False,
+        tls: bool = True,
+    ) -> Any:
         """Run commands against a cache, where its names resolve; return the answers."""
-        argv = [sys.executable, "-c", PROBE, host, user, "yes" if cluster else "no"]
+        flags = ["yes" if flag else "no" for flag in (cluster, tls)]
         done = subprocess.run(
-            aws.command(self.folder, argv),
+            aws.command(self.folder, [sys.executable, "-c", PROBE, host, user, *flags]),
             input=json.dumps([password, commands]),
             capture_output=True,
             text=True,
@@ -266,6 +277,38 @@ def test_users_change_live(stack: Stack) -> None:
     read, refused = stack.ask(host, [["GET", "a"], ["SET", "a", "2"]], **as_app)
     assert read == "1"
     assert refused.startswith("NoPermissionError")
+
+
+def test_encryption_comes_in_two_steps_and_nobody_is_shut_out(stack: Stack) -> None:
+    group_id = stack.group(TransitEncryptionEnabled=False, CacheSubnetGroupName=stack.subnet_group())
+    plain = stack.describe(group_id)["NodeGroups"][0]["PrimaryEndpoint"]["Address"]
+    assert stack.ask(plain, [["SET", "a", "1"]], password="", tls=False) == [True]
+    found = stack.modify(group_id, TransitEncryptionEnabled=True, TransitEncryptionMode="preferred")
+    host = found["NodeGroups"][0]["PrimaryEndpoint"]["Address"]
+    assert stack.ask(plain, [["GET", "a"]], password="", tls=False) == ["1"]
+    assert stack.ask(host, [["GET", "a"]], password="") == ["1"]
+    stack.modify(group_id, TransitEncryptionMode="required")
+    assert stack.ask(host, [["GET", "a"]], password="") == ["1"]
+
+
+def test_a_token_is_rotated_while_clients_have_either(stack: Stack) -> None:
+    other = "another-token-of-24-char"
+    group_id = stack.group(AuthToken=TOKEN, CacheSubnetGroupName=stack.subnet_group())
+    host = stack.describe(group_id)["NodeGroups"][0]["PrimaryEndpoint"]["Address"]
+    stack.modify(group_id, AuthToken=other, AuthTokenUpdateStrategy="ROTATE")
+    assert [stack.ask(host, [["PING"]], password=token) for token in (TOKEN, other)] == [[True], [True]]
+    stack.modify(group_id, AuthToken=other, AuthTokenUpdateStrategy="SET")
+    assert stack.ask(host, [["PING"]], password=other) == [True]
+    (refused,) = stack.ask(host, [["PING"]])
+    assert refused.startswith("AuthenticationError")
+
+
+def test_redis_becomes_valkey_with_its_data(stack: Stack) -> None:
+    group_id = stack.group(Engine="redis", EngineVersion="7.1", AuthToken=TOKEN, CacheSubnetGroupName=stack.subnet_group())
+    host = stack.describe(group_id)["NodeGroups"][0]["PrimaryEndpoint"]["Address"]
+    stack.write(host)
+    assert stack.modify(group_id, Engine="valkey", EngineVersion="8.1")["Engine"] == "valkey"
+    assert stack.lost(host) == []
 
 
 def test_the_api_answers_where_the_names_resolve_too(stack: Stack) -> None:
