@@ -2,16 +2,17 @@
 
 import os
 import signal
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 
-from pulumi_emulator.caches import Access, GroupSpec
+from pulumi_emulator.caches import Access, GroupSpec, replication
 from pulumi_emulator.caches.names import node_name
 from pulumi_emulator.errors import EmulatorError
 from tests.support.cache_clients import ClientError
-from tests.support.cache_groups import TOKEN, ZONES, World, arguments, group_spec, wait_until
+from tests.support.cache_groups import SLOWEST_SECONDS, TOKEN, ZONES, World, arguments, group_spec, wait_until
 
 pytestmark = pytest.mark.machines
 Make = Callable[[GroupSpec], GroupSpec]
@@ -197,6 +198,21 @@ def test_a_zone_without_power_is_silent_and_its_nodes_return_as_replicas(world: 
     world.wait_whole(spec.group_id)
     assert world.host.roles(spec.group_id)[f"{spec.group_id}-001"] == "replica"
     assert world.clients.run("result = client(lost, **given).get('a')", lost=lost, **arguments(spec)) == "1"
+
+
+def test_clients_never_see_a_node_that_is_still_empty(world: World, made: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    spec = made(group_spec(world.new_id()))
+    at = arguments(spec) | {"lost": node_name(spec, f"{spec.group_id}-001", tls=True)}
+    world.clients.run("c = client(primary, **given)\nc.set('a', '1'); c.wait(1, 5000)", **at)
+    held, rejoin = threading.Event(), replication.rejoin
+    monkeypatch.setattr(replication, "rejoin", lambda *_: held.set())
+    world.host.test_failover(spec.group_id, "0001")
+    assert held.wait(SLOWEST_SECONDS)  # it runs, and has not been told yet whom to follow
+    with pytest.raises(ClientError, match="TimeoutError"):
+        world.clients.run("client(lost, **(given | {'socket_connect_timeout': 0.5})).get('a')", **at)
+    monkeypatch.setattr(replication, "rejoin", rejoin)
+    world.wait_whole(spec.group_id)
+    assert world.clients.run("result = client(lost, **given).get('a')", **at) == "1"
 
 
 def test_replicas_come_and_go_and_a_removed_primary_hands_over(world: World, made: Make) -> None:

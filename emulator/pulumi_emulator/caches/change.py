@@ -111,6 +111,7 @@ def _join(group: Group, nodes: Sequence[Node]) -> None:
     for node in nodes:
         node.serving = True
     sharding.wait_agreed(group)
+    sharding.wait_serving(group)  # a new primary takes no keys before
 
 
 def _take_away(group: Group, removed: Sequence[Node], spec: GroupSpec) -> None:

@@ -112,7 +112,22 @@ def _move(group: Group, source: Node, target: Node, slots: list[int]) -> None:
 def _move_keys(group: Group, leaving: Admin, target: Node, slot: int) -> None:
     while keys := leaving("CLUSTER", "GETKEYSINSLOT", slot, KEYS):
         login = ("AUTH2", ADMIN_USER, group.password)
-        leaving("MIGRATE", target.address, group.spec.node_port, "", 0, MIGRATE_TIMEOUT_MS, *login, "KEYS", *keys)
+        # What the target may have of an attempt that broke off is older than what the source has.
+        where = (target.address, group.spec.node_port, "", 0, MIGRATE_TIMEOUT_MS, "REPLACE")
+        command = ("MIGRATE", *where, *login, "KEYS", *keys)
+        what = f"{target.spec.node_id} takes the keys of slot {slot}"
+        wait_until(lambda command=command: _taken(leaving, command), SLOT_TIMEOUT, what)  # type: ignore[misc]
+
+
+def _taken(leaving: Admin, command: Sequence[object]) -> bool:
+    """Send keys; False when the target does not take any at the moment."""
+    try:
+        leaving(*command)
+    except ReplyError as error:
+        if "CLUSTERDOWN" in str(error) or str(error).startswith("IOERR"):
+            return False
+        raise
+    return True
 
 
 def _all(connection: Admin, commands: Sequence[Sequence[object]]) -> None:
