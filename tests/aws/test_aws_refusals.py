@@ -158,6 +158,11 @@ def user_group_of(names: list[str], *, engine: str = "valkey", user_engine: str 
     return case
 
 
+def default_user_of_a_group(world: World) -> None:
+    users = world.cache.describe_user_groups(UserGroupId=world.user_group())["UserGroups"][0]["UserIds"]
+    world.cache.delete_user(UserId=users[0])
+
+
 def user_group_in_use(world: World) -> None:
     users = world.user_group()
     world.group(UserGroupIds=[users])
@@ -361,6 +366,12 @@ CASES: dict[str, Case] = {
     "parameter-mode": create(CacheParameterGroupName="default.valkey8", ClusterMode="enabled"),
     "user-unknown": call("describe_users", UserId="none"),
     "user-exists": user_again,
+    "user-id": call("create_user", UserId="a.b", UserName="x", Engine="valkey", AccessString="on", Passwords=[PASSWORD]),
+    "default-in-group": default_user_of_a_group,
+    "parameter-group-name": call(
+        "create_cache_parameter_group", CacheParameterGroupName="a.b", CacheParameterGroupFamily="valkey8", Description="d"
+    ),
+    "serverless-name": serverless(ServerlessCacheName="two--hyphens"),
     "user-default-id": call(
         "create_user", UserId="default", UserName="default", Engine="redis", AccessString="on", NoPasswordRequired=True
     ),

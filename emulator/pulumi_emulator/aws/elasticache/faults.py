@@ -363,6 +363,11 @@ REFUSALS: Final = {
     "parameter-group-unknown": Refusal(
         "CacheParameterGroupNotFoundFault", "CacheParameterGroup {name} not found", "botocore CacheParameterGroupNotFoundFault"
     ),
+    "parameter-group-name": Refusal(
+        VALUE,
+        "CacheParameterGroupName {name!r}: letters, digits and single hyphens, a letter first, at most 255",
+        "docs.aws.amazon.com/AmazonElastiCache/latest/dg/ParameterGroups.Creating.html",
+    ),
     "parameter-group-exists": Refusal(
         "CacheParameterGroupAlreadyExistsFault",
         "Cache parameter group {name} already exists",
@@ -408,6 +413,14 @@ REFUSALS: Final = {
     # Users.
     "user-unknown": Refusal("UserNotFoundFault", "User {id} not found", "botocore UserNotFoundFault"),
     "user-exists": Refusal("UserAlreadyExistsFault", "User {id} already exists", "botocore UserAlreadyExistsFault"),
+    "user-id": Refusal(
+        VALUE, "UserId {id!r}: letters, digits and hyphens, a letter first", "botocore UserId: pattern [a-zA-Z][a-zA-Z0-9\\-]*"
+    ),
+    "default-in-group": Refusal(
+        "DefaultUserAssociatedToUserGroupFault",
+        "User {id} is the default user of user group {group}",
+        "botocore DeleteUser: DefaultUserAssociatedToUserGroupFault",
+    ),
     "user-default-id": Refusal(
         "UserAlreadyExistsFault",
         "User default already exists",
@@ -453,6 +466,11 @@ REFUSALS: Final = {
     # Serverless caches.
     "serverless-unknown": Refusal(
         "ServerlessCacheNotFoundFault", "Serverless cache {name} not found", "botocore ServerlessCacheNotFoundFault"
+    ),
+    "serverless-name": Refusal(
+        VALUE,
+        "ServerlessCacheName {name!r}: 1 to 40 letters, digits and single hyphens, a letter first",
+        "botocore CreateServerlessCache names no form; taken is that of ReplicationGroupId",
     ),
     "serverless-exists": Refusal(
         "ServerlessCacheAlreadyExistsFault",

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from pulumi_emulator.aws.elasticache.account import Region
 from pulumi_emulator.aws.elasticache.engines import FAMILIES
-from pulumi_emulator.aws.elasticache.faults import VALUE, Fault, refuse
+from pulumi_emulator.aws.elasticache.faults import refuse
 from pulumi_emulator.aws.elasticache.operations import operation
 from pulumi_emulator.aws.elasticache.parameter_table import Parameter, parameters_of
 
@@ -26,7 +26,7 @@ def create(region: Region, given: dict[str, Any]) -> dict[str, Any]:
     if family not in FAMILIES:
         raise refuse("family", family=family)
     if NAME.fullmatch(name) is None or len(name) > LONGEST_NAME:
-        raise Fault(VALUE, f"CacheParameterGroupName {name!r}: letters, digits and single hyphens, a letter first")
+        raise refuse("parameter-group-name", name=name)
     if name in region.parameter_groups:
         raise refuse("parameter-group-exists", name=name)
     record = {"name": name, "family": family, "description": given["Description"], "values": {}}

@@ -10,7 +10,7 @@ from pulumi_emulator.aws.elasticache import events, subnets, user_groups
 from pulumi_emulator.aws.elasticache.account import Region, now
 from pulumi_emulator.aws.elasticache.checks import MOST_RETENTION, check_key
 from pulumi_emulator.aws.elasticache.engines import VERSIONS, numbers
-from pulumi_emulator.aws.elasticache.faults import VALUE, Fault, refuse
+from pulumi_emulator.aws.elasticache.faults import refuse
 from pulumi_emulator.aws.elasticache.operations import operation
 from pulumi_emulator.caches.names import DOMAIN, short_region
 
@@ -36,7 +36,7 @@ def create(region: Region, given: dict[str, Any]) -> dict[str, Any]:
     """Make a serverless cache."""
     name = given["ServerlessCacheName"].lower()
     if NAME.fullmatch(name) is None:
-        raise Fault(VALUE, f"ServerlessCacheName {name!r}: 1 to 40 letters, digits and single hyphens, a letter first")
+        raise refuse("serverless-name", name=name)
     if name in region.serverless:
         raise refuse("serverless-exists", name=name)
     engine = given["Engine"].lower()

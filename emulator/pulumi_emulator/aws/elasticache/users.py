@@ -34,7 +34,7 @@ def create(region: Region, given: dict[str, Any]) -> dict[str, Any]:
     user_id = given["UserId"].lower()
     engine = check_engine(given["Engine"])
     if USER_ID.fullmatch(user_id) is None:
-        raise Fault(VALUE, f"UserId {user_id!r}: letters, digits and hyphens, a letter first")
+        raise refuse("user-id", id=user_id)
     if user_id == DEFAULT:
         raise refuse("user-default-id")
     if user_id in region.users:
@@ -98,7 +98,7 @@ def delete(region: Region, given: dict[str, Any]) -> dict[str, Any]:
         raise refuse("user-default-change")
     groups = [group for group in region.user_groups.values() if user["id"] in group["users"]]
     if groups and user["name"] == DEFAULT:
-        raise Fault("DefaultUserAssociatedToUserGroupFault", f"User {user['id']} is the default user of {groups[0]['id']}")
+        raise refuse("default-in-group", id=user["id"], group=groups[0]["id"])
     for group in groups:
         group["users"].remove(user["id"])
     del region.users[user["id"]]
