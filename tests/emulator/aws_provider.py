@@ -157,9 +157,9 @@ class EmulatedAccount:
         """Return a resource of a type, named as in the SDK: "elasticache.User"."""
         return Resource(self.provider, kind, context or self.context, name)
 
-    def made(self, kind: str, name: str = "it", **inputs: Any) -> Resource:
-        """Make a resource."""
-        resource = self.resource(kind, name=name)
+    def made(self, kind: str, called: str = "it", /, **inputs: Any) -> Resource:
+        """Make a resource; `called` is its name in the program."""
+        resource = self.resource(kind, name=called)
         resource.create(inputs)
         return resource
 

@@ -185,7 +185,7 @@ class AwsHandler(Handler):
         found = self.find(aws, resource_id) if cloud.aws_running() else None
         if found is None:
             # Nothing is left of it anywhere, so nothing has to be freed later.
-            cloud.world.delete(self.token, resource_id)
+            self._forget(cloud, resource_id, aws.region)
             return None
         properties = {"region": aws.region, **_with_tags(self.describe(aws, found, state), state)}
         return Seen(properties, properties)
@@ -211,10 +211,9 @@ class AwsHandler(Handler):
 
     @override
     def delete(self, cloud: Cloud, resource_id: str, state: Properties) -> None:
+        known = state or cloud.world.get(self.token, resource_id) or {}
+        aws = Aws(cloud, region_of(known))
         if cloud.aws_running():
-            record = cloud.world.get(self.token, resource_id) or {}
-            known = state or record
-            aws = Aws(cloud, region_of(known))
             try:
                 for request in self.removal(resource_id, self.prepared(aws, known)):
                     aws.send(request)
@@ -222,7 +221,13 @@ class AwsHandler(Handler):
             except ApiError as error:
                 if not error.missing:
                     raise
-        cloud.world.delete(self.token, resource_id)
+        self._forget(cloud, resource_id, aws.region)
+
+    def _forget(self, cloud: Cloud, resource_id: str, region: str) -> None:
+        """Take the resource out of the stack's records; what has the same id in another region stays in them."""
+        record = cloud.world.get(self.token, resource_id)
+        if record is not None and record.get("region", region) == region:
+            cloud.world.delete(self.token, resource_id)
 
 
 def region_of(properties: Properties) -> str:
