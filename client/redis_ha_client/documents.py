@@ -92,6 +92,7 @@ def read_connection(document: Document) -> Connection:
         return _sentinel_connection(data)
     failover = data["failover"]
     clocks = ManagedFailover(failover["automatic"], failover["multi_az"], int(failover["replicas"]))
+    _suits_its_name(kind, data)
     if kind == "primary":
         reader = None if data["reader"] is None else _address(data["reader"])
         return PrimaryConnection(_address(data["primary"]), reader, data["tls"], data["engine"], clocks)
@@ -129,6 +130,24 @@ def read_credentials(document: Document, kind: str = "sentinel") -> Credentials:
         **{key: data.get(key) for key in ("username", "password", "sentinel_username", "sentinel_password")},
         iam=None if login is None else IamLogin(login["region"], login["resource"], login["serverless"]),
     )
+
+
+# ElastiCache's own names say what they lead to: docs.aws.amazon.com/AmazonElastiCache/latest/dg/Endpoints.html.
+_SERVICE_NAME = ".cache.amazonaws.com"
+
+
+def _suits_its_name(kind: str, data: Mapping[str, Any]) -> None:
+    """Refuse ElastiCache's endpoint of one mode under the kind of the other, before anything is dialled."""
+    key = "primary" if kind == "primary" else "configuration"
+    host = str(data[key]["host"]).lower()
+    labels = host.split(".") if host.endswith((_SERVICE_NAME, f"{_SERVICE_NAME}.cn")) else []
+    if kind == "primary" and "clustercfg" in labels:
+        what, other = "the configuration endpoint of a group with cluster mode on", "cluster"
+    elif kind == "cluster" and (labels[:1] in (["master"], ["replica"]) or "ng" in labels):
+        what, other = "the primary or reader endpoint of a group with cluster mode off", "primary"
+    else:
+        return
+    raise DocumentError(f"connection.{key}.host is {host!r}, {what}: pass the stack's own `connection` output (kind {other!r})")
 
 
 def kind_of(connection: Connection) -> str:

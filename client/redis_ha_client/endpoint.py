@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from .documents import Address
-from .errors import NotTheMasterError, wrong_kind
+from .errors import NotTheMasterError
 
 # redis/redis src/networking.c helloCommand (Valkey: src/networking.c): "mode" is standalone, sentinel or cluster; "role" is
 # master or replica.
@@ -48,13 +48,24 @@ class Endpoint:
         return self.writer and address != self._address
 
 
-def check_greeting(greeting: Mapping[Any, Any] | None, address: str, kind: str, *, writer: bool) -> None:
-    """Compare a node's answer to HELLO with what `connection.kind` promised; a proxy may leave words out."""
-    mode, role = (_word(greeting, name) for name in ("mode", "role"))
-    if mode is not None and (mode == CLUSTER_MODE) != (kind == "cluster"):
-        raise wrong_kind(address, kind)
-    if writer and role is not None and role != MASTER_ROLE:
+def in_cluster_mode(greeting: Mapping[Any, Any] | None) -> bool | None:
+    """Read from a node's answer to HELLO whether it is in cluster mode; None where a proxy leaves the word out."""
+    mode = _word(greeting, "mode")
+    return None if mode is None else mode == CLUSTER_MODE
+
+
+def check_role(greeting: Mapping[Any, Any] | None, address: str) -> None:
+    """Refuse a node that is no primary."""
+    role = _word(greeting, "role")
+    if role is not None and role != MASTER_ROLE:
         raise NotTheMasterError(f"{address} leads to a node that says that it is a {role}: the name has not moved on yet")
+
+
+def shards_of(cluster_info: object) -> int:
+    """Read from CLUSTER INFO how many shards there are; 1 where it does not say."""
+    text = cluster_info.decode() if isinstance(cluster_info, bytes) else str(cluster_info)
+    rows = dict(line.split(":", 1) for line in text.splitlines() if ":" in line)
+    return int(rows.get("cluster_size", "1"))
 
 
 def _word(greeting: Mapping[Any, Any] | None, name: str) -> str | None:

@@ -19,8 +19,8 @@ from redis_ha_client.aio.nodes import BudgetRetry, NodeConnection
 from redis_ha_client.blocking import block_seconds
 from redis_ha_client.budget import RETRIED_ERRORS, command_budget, current_budget
 from redis_ha_client.documents import ClusterConnection
-from redis_ha_client.endpoint import check_greeting
-from redis_ha_client.errors import OutcomeUnknownError
+from redis_ha_client.endpoint import in_cluster_mode
+from redis_ha_client.errors import OutcomeUnknownError, wrong_kind
 from redis_ha_client.policy import IAM_AGE_SECONDS
 from redis_ha_client.routing import translated
 from redis_ha_client.wiring import Settings, command_name, full_pool, pipeline_name
@@ -35,7 +35,8 @@ class ClusterNodeConnection(NodeConnection):
 
     async def greeted(self) -> None:
         """Refuse a node without cluster mode."""
-        check_greeting(self.greeting, f"{self.host}:{self.port}", "cluster", writer=False)
+        if in_cluster_mode(self.greeting) is False:
+            raise wrong_kind(f"{self.host}:{self.port}", "cluster")
 
     async def read_response(self, *args: Any, **kwargs: Any) -> Any:
         """Read one reply; MOVED, ASK and TRYAGAIN mean that this node did not execute."""

@@ -25,8 +25,8 @@ from redis.connection import Connection, SSLConnection
 from redis_ha_client.blocking import block_seconds
 from redis_ha_client.budget import FINAL_ERRORS, RETRIED_ERRORS, Budget, command_budget, current_budget
 from redis_ha_client.documents import ClusterConnection
-from redis_ha_client.endpoint import check_greeting
-from redis_ha_client.errors import OutcomeUnknownError
+from redis_ha_client.endpoint import in_cluster_mode
+from redis_ha_client.errors import OutcomeUnknownError, wrong_kind
 from redis_ha_client.policy import IAM_AGE_SECONDS
 from redis_ha_client.routing import OWN_COMMANDS, UnreachableError, translated
 from redis_ha_client.sync.nodes import BudgetRetry, NodeConnection, NodePool
@@ -46,7 +46,8 @@ class ClusterNodeConnection(NodeConnection):
 
     def greeted(self) -> None:
         """Refuse a node without cluster mode."""
-        check_greeting(self.handshake_metadata, f"{self.host}:{self.port}", "cluster", writer=False)
+        if in_cluster_mode(self.handshake_metadata) is False:
+            raise wrong_kind(f"{self.host}:{self.port}", "cluster")
 
     def send_command(self, *args: Any, **kwargs: Any) -> None:
         """Send a command; redis-py's own are kept out of the story of the user's."""

@@ -10,7 +10,7 @@ from redis.connection import SSLConnection
 
 from redis_ha_client.budget import RETRIED_ERRORS
 from redis_ha_client.documents import PrimaryConnection
-from redis_ha_client.endpoint import Endpoint, check_greeting
+from redis_ha_client.endpoint import Endpoint, check_role, in_cluster_mode, shards_of
 from redis_ha_client.errors import RefusedError, wrong_kind
 from redis_ha_client.policy import IAM_AGE_SECONDS, READER_AGE_SECONDS
 from redis_ha_client.sync.nodes import NodeConnection, NodePool
@@ -47,10 +47,27 @@ class EndpointConnection(NodeConnection):
             raise
 
     def greeted(self) -> None:
-        """Refuse a node of the wrong mode or role: both are in the answer to HELLO."""
-        check_greeting(self.handshake_metadata, f"{self.host}:{self.port}", "primary", writer=self.endpoint.writer)
+        """Refuse a node of the wrong mode or role; both are in the answer to HELLO."""
+        address = f"{self.host}:{self.port}"
+        if in_cluster_mode(self.handshake_metadata):
+            self._fits_in_one_shard(address)
+        if self.endpoint.writer:
+            check_role(self.handshake_metadata, address)
         self._peer = self._sock.getpeername()[0] if self._sock else None
         self.endpoint.reached(self._peer)
+
+    def _fits_in_one_shard(self, address: str) -> None:
+        """Refuse a node in cluster mode unless it has all keys, as in ElastiCache's mode "compatible" while clients migrate."""
+        self.send_command("CLUSTER", "INFO", check_health=False)
+        try:
+            shards = shards_of(self.read_response())
+        except exceptions.NoPermissionError:
+            shards = 1  # MOVED will tell
+        if shards > 1:
+            raise wrong_kind(address, "primary")
+        if not self.endpoint.writer:  # else a replica in cluster mode sends every read to the primary
+            self.send_command("READONLY", check_health=False)
+            self.read_response()
 
     def refusal_of(self, error: exceptions.ResponseError) -> RefusedError | None:
         """Judge an error reply; a reader's write is the caller's mistake, no other replica would take it either."""
