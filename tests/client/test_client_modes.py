@@ -111,9 +111,7 @@ def test_a_proxy_that_does_not_say_its_mode_is_found_out_by_its_replies(
 
 
 @pytest.mark.timeout(60)
-def test_both_kinds_reach_a_group_that_migrates(
-    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_both_kinds_reach_a_group_that_migrates(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Cluster mode "compatible": cluster-enabled is yes, all keys are in one shard, and nobody's client may fail.
 
     docs.aws.amazon.com/AmazonElastiCache/latest/dg/modify-cluster-mode.html
