@@ -11,11 +11,12 @@ import difflib
 import functools
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib import resources
 from typing import Any, Final
 
+from pulumi_emulator.judges import JUDGES, VALUE
 from pulumi_emulator.values import UNKNOWN, Secret, has_unknown, is_secret, reveal
 
 PACKAGES: Final = ("aws", "digitalocean", "random", "tls")
@@ -126,7 +127,7 @@ def _failures(kind: ResourceType, inputs: Mapping[str, Any]) -> Iterator[tuple[s
 
 def _rule_failures(kind: ResourceType, given: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     for rule in kind.rules:
-        judge = _JUDGES.get(rule.kind)
+        judge = JUDGES.get(rule.kind)
         if judge is None:
             continue
         for path, value in _values_at(given, rule.property):
@@ -140,10 +141,6 @@ def _unknown_property(name: str, known: Mapping[str, Any]) -> str:
     near = difflib.get_close_matches(name, known, n=1)
     hint = f"; did you mean {near[0]!r}?" if near else f"; known: {', '.join(sorted(known))}"
     return f"unknown property {name!r}{hint}"
-
-
-# Stands for the wrong value in a reason; patterns in reasons may hold any other sign.
-VALUE: Final = "\0"
 
 
 def _with_value(reason: str, value: Any) -> str:
@@ -254,114 +251,6 @@ def _values_at(properties: Mapping[str, Any], path: str) -> Iterator[tuple[str, 
             yield from ((f"{here}.{deeper}", item) for deeper, item in _values_at(reveal(value), rest))
 
 
-Judge = Callable[[Rule, Any, Mapping[str, Any], ResourceType], str | None]
-
-
-def _enum(rule: Rule, value: Any, _given: Mapping[str, Any], _kind: ResourceType) -> str | None:
-    return None if value in rule.value else f"{VALUE} is not one of {', '.join(map(str, rule.value))}"
-
-
-def _enum_ignoring_case(rule: Rule, value: Any, _given: Mapping[str, Any], _kind: ResourceType) -> str | None:
-    allowed = {str(item).lower() for item in rule.value}
-    return None if str(value).lower() in allowed else f"{VALUE} is not one of {', '.join(map(str, rule.value))}"
-
-
-def _known(rule: Rule, value: Any, _given: Mapping[str, Any], kind: ResourceType) -> str | None:
-    allowed = kind.enums[rule.value]
-    return (
-        None if str(value).lower() in allowed else f"{VALUE} is not a known {rule.value.lower()}; known: {', '.join(allowed)}"
-    )
-
-
-def _between(number: int, bounds: list[int | None]) -> str | None:
-    low, high = bounds
-    if low is not None and number < low:
-        return f"at least {low}"
-    if high is not None and number > high:
-        return f"at most {high}"
-    return None
-
-
-def _range(rule: Rule, value: Any, _given: Mapping[str, Any], _kind: ResourceType) -> str | None:
-    try:
-        wanted = _between(int(value), rule.value)
-    except (TypeError, ValueError):
-        return None
-    return f"{VALUE} is out of range: must be {wanted}" if wanted else None
-
-
-def _length(rule: Rule, value: Any, _given: Mapping[str, Any], _kind: ResourceType) -> str | None:
-    wanted = _between(len(str(value)), rule.value)
-    return f"has {len(str(value))} characters: must have {wanted}" if wanted else None
-
-
-def _bytes(rule: Rule, value: Any, _given: Mapping[str, Any], _kind: ResourceType) -> str | None:
-    size = len(str(value).encode())
-    wanted = _between(size, rule.value)
-    return f"has {size} bytes: must have {wanted}" if wanted else None
-
-
-def _items(rule: Rule, value: Any, _given: Mapping[str, Any], _kind: ResourceType) -> str | None:
-    if not isinstance(value, list):
-        return None
-    wanted = _between(len(value), rule.value)
-    return f"has {len(value)} entries: must have {wanted}" if wanted else None
-
-
-def _pattern(rule: Rule, value: Any, _given: Mapping[str, Any], _kind: ResourceType) -> str | None:
-    return None if re.fullmatch(rule.value, str(value)) else f"{VALUE} does not match {rule.value}"
-
-
-def _requires(rule: Rule, _value: Any, given: Mapping[str, Any], _kind: ResourceType) -> str | None:
-    missing = [name for name in rule.value if given.get(name) is None]
-    return f"needs {', '.join(missing)} to be set too" if missing else None
-
-
-def _at_least(rule: Rule, value: Any, given: Mapping[str, Any], _kind: ResourceType) -> str | None:
-    other = given.get(rule.value)
-    if other is None or has_unknown(other):
-        return None
-    return f"{VALUE} is below {rule.value} ({other})" if int(value) < int(other) else None
-
-
-def _at_least_sum_of(rule: Rule, value: Any, given: Mapping[str, Any], _kind: ResourceType) -> str | None:
-    parts = [given.get(name) or 0 for name in rule.value]
-    if any(has_unknown(part) for part in parts):
-        return None
-    total = sum(int(part) for part in parts)
-    return f"{VALUE} is below the sum of {', '.join(rule.value)} ({total})" if int(value) < total else None
-
-
-def _same_as(rule: Rule, value: Any, given: Mapping[str, Any], _kind: ResourceType) -> str | None:
-    other = given.get(rule.value)
-    return f"contradicts {rule.value}" if other is not None and other is not UNKNOWN and other != value else None
-
-
-def _json(_rule: Rule, value: Any, _given: Mapping[str, Any], _kind: ResourceType) -> str | None:
-    if not isinstance(value, str):
-        return None
-    try:
-        json.loads(value)
-    except ValueError as error:
-        return f"is not valid JSON: {error}"
-    return None
-
-
-_JUDGES: Final[dict[str, Judge]] = {
-    "at_least": _at_least,
-    "at_least_sum_of": _at_least_sum_of,
-    "bytes": _bytes,
-    "enum": _enum,
-    "enum_ignoring_case": _enum_ignoring_case,
-    "items": _items,
-    "json": _json,
-    "known": _known,
-    "length": _length,
-    "pattern": _pattern,
-    "range": _range,
-    "requires": _requires,
-    "same_as": _same_as,
-}
 # Kinds that are applied elsewhere: `check_exclusive`, `with_defaults`, `changes`, the handlers' framework.
 OTHER_KINDS: Final = frozenset(
     {

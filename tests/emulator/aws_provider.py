@@ -136,7 +136,9 @@ class EmulatedAccount:
     def __init__(self, folder: Path, endpoint: str | None) -> None:
         self.endpoint = endpoint
         self.starts = 0
-        access = AwsAccess(self._ensure, lambda: self.endpoint, aws.client)
+        # What the endpoint's own place for it would say; here tests say it.
+        self.caches: list[dict[str, Any]] = []
+        access = AwsAccess(self._ensure, lambda: self.endpoint, aws.client, lambda: self.caches)
         self.cloud = Cloud(World(folder / "world.json"), _no_host, lambda _: None, access)
         self.provider = Provider("aws", self.cloud)
         self.context = Context()

@@ -53,8 +53,9 @@ user_ids = [locked.user_id, application.user_id]
 users = aws.elasticache.UserGroup("users", engine="valkey", user_group_id="users", user_ids=user_ids)
 cache = aws.elasticache.ReplicationGroup(
     "cache", replication_group_id="prod", description="orders", engine="valkey", engine_version="8.0",
-    node_type="cache.r7g.large", num_cache_clusters=NODES, automatic_failover_enabled=True, multi_az_enabled=True, transit_encryption_enabled=True,
-    subnet_group_name=placed.name, security_group_ids=[group.id], parameter_group_name=settings.name,
+    node_type="cache.r7g.large", num_cache_clusters=NODES, automatic_failover_enabled=True, multi_az_enabled=True,
+    transit_encryption_enabled=True, subnet_group_name=placed.name, security_group_ids=[group.id],
+    parameter_group_name=settings.name,
     user_group_ids=[users.user_group_id], notification_topic_arn=topic.arn, apply_immediately=True,
     opts=pulumi.ResourceOptions(protect=True),
 )

@@ -302,6 +302,14 @@ def test_the_last_snapshot_goes_with_the_deletion() -> None:
     assert request.parameters == {"ReplicationGroupId": "prod", "FinalSnapshotIdentifier": "last"}
 
 
+def test_nodes_that_cannot_follow_a_change_fail_it(account: EmulatedAccount) -> None:
+    group = {"replicationGroupId": "stuck", "description": "x", "engine": "valkey", "nodeType": "cache.r7g.large"}
+    cache = account.made("elasticache.ReplicationGroup", **group, numCacheClusters=1)
+    account.caches = [{"id": "stuck", "region": "eu-central-1", "failure": "modifying failed: no memory"}]
+    with pytest.raises(RefusedError, match="replication group stuck: modifying failed: no memory"):
+        cache.update({**group, "numCacheClusters": 2, "applyImmediately": True})
+
+
 def test_what_a_killed_command_made_is_removed(account: EmulatedAccount, tmp_path: Path) -> None:
     vpc = account.made("ec2.Vpc", cidrBlock="10.9.0.0/16")
     subnet = account.made("ec2.Subnet", vpcId=vpc.id, cidrBlock="10.9.0.0/24")

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from pulumi_emulator import rules
+from pulumi_emulator import judges, rules
 from pulumi_emulator.handlers import HANDLERS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -50,7 +50,7 @@ def test_every_rule_names_its_source(package: str) -> None:
 
 @pytest.mark.parametrize("package", rules.PACKAGES)
 def test_every_rule_speaks_about_a_known_property_and_is_of_a_known_kind(package: str) -> None:
-    kinds = {*rules._JUDGES, *rules.OTHER_KINDS}
+    kinds = {*judges.JUDGES, *rules.OTHER_KINDS}
     for row in table(package)["rules"]:
         kind = rules.load(package)[row["resource"]]
         name = row["property"].split(".")[0].removesuffix("[]")

@@ -36,11 +36,12 @@ class Seen:
 
 @dataclass(frozen=True)
 class AwsAccess:
-    """How to get at a stack's emulated AWS: start it, find it when it runs, make a client of it."""
+    """How to get at a stack's emulated AWS: start it, find it when it runs, make a client of it, look at its caches."""
 
     ensure: Callable[[], str]
     running: Callable[[], str | None]
     client: Callable[[str, str, str], Any]
+    caches: Callable[[], list[dict[str, Any]]]
 
 
 class Cloud:
@@ -102,6 +103,12 @@ class Cloud:
                 self._clients[service, region] = self._aws.client(endpoint, service, region)
             return self._clients[service, region]
 
+    def cache_failure(self, group_id: str, region: str) -> str | None:
+        """Say why a cache's nodes could not follow its last change, None when they could; AWS's API has no word for it."""
+        caches = self._aws.caches() if self._aws else []
+        found = (cache for cache in caches if (cache["id"], cache["region"]) == (group_id, region))
+        return next((str(cache["failure"]) for cache in found if cache.get("failure")), None)
+
     @classmethod
     def of_stack(cls, stack_dir: Path, home: Path, report: Callable[[str], None]) -> Cloud:
         """Return the cloud whose records and machines are kept in a stack's folder."""
@@ -128,7 +135,12 @@ class Cloud:
 
             return aws.client(endpoint, service, region)
 
-        return cls(World(stack_dir / "world.json"), make_host, report, AwsAccess(ensure, running, client))
+        def caches() -> list[dict[str, Any]]:
+            from pulumi_emulator import aws  # noqa: PLC0415 - as above
+
+            return aws.groups(stack_dir)
+
+        return cls(World(stack_dir / "world.json"), make_host, report, AwsAccess(ensure, running, client, caches))
 
 
 class Handler:

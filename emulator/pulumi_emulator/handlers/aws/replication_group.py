@@ -154,11 +154,16 @@ class ReplicationGroup(CacheThing):
     def settle(self, aws: Aws, resource_id: str) -> None:
         def ready() -> bool:
             found = self.find(aws, resource_id)
-            if found is None or found["Status"] == "create-failed":
-                raise EmulatorError(f"replication group {resource_id} could not be made: see its events")
-            return bool(found["Status"] == "available")
+            if found is None:
+                raise EmulatorError(f"replication group {resource_id} is gone while it was waited for")
+            return found["Status"] in ("available", "create-failed")
 
         aws.wait(f"replication group {resource_id} becoming available", ready)
+        failure = aws.cloud.cache_failure(resource_id, aws.region)
+        if failure is None and (self.find(aws, resource_id) or {}).get("Status") == "create-failed":
+            failure = "could not be made: its events say why"
+        if failure:
+            raise EmulatorError(f"replication group {resource_id}: {failure}")
 
     @override
     def describe(self, aws: Aws, found: dict[str, Any], state: Properties) -> dict[str, Any]:
