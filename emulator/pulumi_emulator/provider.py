@@ -132,7 +132,11 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
             return answer
 
     def _configuration(self, context: Any) -> dict[str, Any]:
-        return self.configured.get(context.peer(), {})
+        known = self.configured.get(context.peer())
+        if known is None and len(self.configured) == 1:
+            # The engine has dialled again: with one provider there is no doubt.
+            known = next(iter(self.configured.values()))
+        return known or {}
 
     @override
     def Call(self, request: Any, context: Any) -> Any:

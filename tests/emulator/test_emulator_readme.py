@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from pulumi_emulator import cli
+from pulumi_emulator import cli, kinds
 from pulumi_emulator.engine import ENGINE_MINIMUM
-from pulumi_emulator.handlers import HANDLERS
+from pulumi_emulator.handlers import FUNCTIONS, HANDLERS
 from pulumi_emulator.machines import IMAGES
 from pulumi_emulator.machines.images import REPOSITORY_PACKAGES
 
@@ -22,6 +22,23 @@ def test_every_type_is_in_the_table_and_nothing_else() -> None:
     rows = [row.split("|")[1] for row in section("What is emulated").splitlines() if row.startswith("| `")]
     named = {name.rsplit(".", 1)[-1] for row in rows for name in re.findall(r"`([\w.]+)`", row)}
     assert named == {token.rsplit(":", 1)[1] for token in HANDLERS}
+
+
+def test_what_emulates_the_aws_types() -> None:
+    rows = [[cell.strip() for cell in row.split("|")[1:4]] for row in section("AWS").splitlines() if row.startswith("| on ")]
+    named = {name: set(re.findall(r"`([\w.]+)`", types)) for name, _, types in rows}
+    found = {
+        name: {member.removeprefix("aws.") for member in members if member.startswith("aws.")}
+        for name, members in kinds.by_emulation().items()
+    }
+    assert named == {name: found[name] for name in (kinds.MOTO, kinds.OWN, kinds.RULES)}
+    assert {name: int(count) for name, count, _ in rows} == {name: len(members) for name, members in named.items()}
+
+
+def test_every_look_up() -> None:
+    functions = {token.rsplit(":", 1)[1] for token in FUNCTIONS}
+    snake = {re.sub(r"([A-Z])", lambda found: f"_{found[1].lower()}", name) for name in functions}
+    assert set(re.findall(r"`(?:aws\.)?(get_\w+)`", section("What is emulated"))) == snake
 
 
 def test_images_and_packages() -> None:
