@@ -176,6 +176,15 @@ def test_users() -> None:
     )
 
 
+def test_users_of_a_group_that_began_as_redis() -> None:
+    monitor, _ = made(user_engine="redis")
+    assert inputs(monitor)["engine"] == "valkey"
+    everybody = [*monitor.names("User"), *monitor.names("UserGroup")]
+    assert {inputs(monitor, name)["engine"] for name in everybody} == {"redis"}
+    # The change of the group's engine leaves its users alone.
+    assert all("engine" in monitor.requests[name].ignoreChanges for name in everybody)
+
+
 def test_passwords_are_secret_everywhere() -> None:
     given = ["a-new-password-of-it", "an-old-password-of-it"]
     monitor, found = made(users={"application": {"passwords": given}}, secrets_manager=True)

@@ -180,6 +180,8 @@ REFUSED: list[tuple[dict[str, Any], str, str]] = [
     ({"engine": "redis", "engine_version": "5.0.6"}, "auth", "'rbac' needs redis 6.0"),
     ({"auth": "none", "users": {}}, "users", "needs auth rbac, auth is none"),
     ({"auth": "token", "user_group_id": "x"}, "userGroupId", "needs auth rbac, auth is token"),
+    ({"engine": "redis", "user_engine": "valkey"}, "userEngine", "takes users of redis only"),
+    ({"user_engine": "memcached"}, "userEngine", "use one of valkey, redis"),
     ({"users": {}, "user_group_id": "x"}, "users", "cannot be used with user_group_id"),
     ({"users": {"default": {}}}, "users.default", "is the component's: every group has to have it, and it is locked"),
     ({"users": {"Reports": {"access": "on"}}}, "users", "'Reports' is no user name"),

@@ -42,8 +42,8 @@ class AccessPlan(Protocol):
         """Return the cache's own id, which is the prefix of the users'."""
 
     @property
-    def engine(self) -> str:
-        """Return `valkey` or `redis`."""
+    def user_engine(self) -> str:
+        """Return the users' and their group's engine: `valkey` or `redis`."""
 
     @property
     def auth(self) -> str:
@@ -84,7 +84,7 @@ def make_access(place: Place, plan: AccessPlan, args: Mapping[str, Any]) -> Acce
         access.user_group = aws.elasticache.UserGroup(
             f"{place.name}-user-group",
             user_group_id=adopted or f"{plan.group_id}-users",
-            engine=plan.engine,
+            engine=plan.user_engine,
             # Membership by this list alone: association resources fail side by side, and cannot hold `default`
             # (hashicorp/terraform-provider-aws issues 28688, 34784).
             user_ids=[access.users[user.key].user_id for user in plan.users],
@@ -112,7 +112,7 @@ def _make_user(place: Place, plan: AccessPlan, access: Access, user: User, given
         f"{place.name}-user-{user.key}",
         user_id=user.user_id,
         user_name=user.user_name,
-        engine=plan.engine,
+        engine=plan.user_engine,
         access_string=user.access,
         authentication_mode=mode,
         region=place.region,

@@ -46,6 +46,14 @@ def checked_auth(checks: Checks, engine: str, version: str, tls: str) -> str:
     return auth
 
 
+def checked_user_engine(checks: Checks, engine: str) -> str:
+    """Return the users' engine. Valkey takes user groups of either, redis only its own (docs: Role-Based Access Control)."""
+    found = checks.one_of("user_engine", engine, versions.ENGINES)
+    if found != engine and engine == "redis":
+        checks.refuse("user_engine", "'valkey' cannot be used with engine redis, which takes users of redis only; leave it out")
+    return found
+
+
 def planned_users(checks: Checks, group_id: str, auth: str, engine: str, version: str, tls: str) -> tuple[User, ...]:
     """Return the users to make: application and monitoring, those that were added, and the locked `default`."""
     if auth != "rbac" or checks.args.get("user_group_id") is not None:

@@ -7,7 +7,7 @@ from typing import Any
 from redis_ha.arguments import Checks, InvalidArgumentsError
 
 from . import nodes, versions, windows
-from .access_rules import APPLICATION, checked_auth, planned_users
+from .access_rules import APPLICATION, checked_auth, checked_user_engine, planned_users
 from .log_rules import log_retention, planned_logs
 from .plan import Plan
 from .settings import ElastiCacheAdopt
@@ -93,6 +93,7 @@ def make_plan(name: str, args: Mapping[str, Any], known: Sequence[str] = ()) -> 
         auth=auth,
         users=planned_users(checks, topology.group_id, auth, engine, engine_version, tls),
         makes_user_group=auth == "rbac" and args.get("user_group_id") is None,
+        user_engine=checked_user_engine(checks, engine),
         auth_token_update_strategy=_auth_token(checks, auth, tls),
         tls=tls,
         at_rest_encryption=checks.switch("at_rest_encryption", default=True),

@@ -100,6 +100,9 @@ class ElastiCacheHaGroupArgs(TypedDict):
     """`rbac` (default): users; `token`: one AUTH token; `none`: whoever reaches the port."""
     users: NotRequired[Mapping[str, ElastiCacheUser]]
     """More users by name, or changes of `application` (default: everything but administration) and `monitoring`."""
+    user_engine: NotRequired[str]
+    """Engine of the users: `valkey` or `redis`. Default: the group's. A group that began as redis keeps its users when it
+    becomes valkey; set this to `redis` then, so that users who join later fit in."""
     user_group_id: NotRequired[pulumi.Input[str]]
     """Id of an existing user group instead of made users. `credentials` then names nobody."""
     auth_token: NotRequired[pulumi.Input[str]]

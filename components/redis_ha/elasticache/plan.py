@@ -58,6 +58,7 @@ class Plan:
     auth: str
     users: tuple[User, ...]
     makes_user_group: bool
+    user_engine: str
     auth_token_update_strategy: str | None
     tls: str
     at_rest_encryption: bool

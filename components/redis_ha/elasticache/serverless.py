@@ -135,6 +135,11 @@ class ServerlessPlan:
         """Return the name under which users are filed."""
         return self.cache_name
 
+    @property
+    def user_engine(self) -> str:
+        """Return the users' engine: the cache's."""
+        return self.engine
+
     def adopted(self, part: str) -> str | None:  # noqa: ARG002  the same question as to a replication group
         """Return nothing: a serverless cache takes over no existing users."""
         return None
