@@ -68,9 +68,8 @@ def recover(group: Group, node: Node) -> bool:
             # Nodes may speak with it, clients not yet: they would see an empty primary.
             group.place.site.shut(node.address, group.spec.client_ports)
             group.place.site.lighten([node.address])
-        if group.primaries[node.spec.shard] == node_id:
-            way_of(group).restore(group, node)
-        elif not way_of(group).rejoin(group, node):
+        back = way_of(group).restore if group.primaries[node.spec.shard] == node_id else way_of(group).rejoin
+        if not back(group, node):
             return False
     except (OSError, EmulatorError):
         return False  # the next look tries again

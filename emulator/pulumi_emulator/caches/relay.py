@@ -6,6 +6,7 @@ What a client says first tells which it speaks; its bytes then go to the node's 
 from __future__ import annotations
 
 import asyncio
+import socket
 import threading
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
@@ -23,8 +24,7 @@ class Relay:
 
     def __init__(self, site: Site) -> None:
         self._loop = asyncio.new_event_loop()
-        self._servers: dict[str, asyncio.Server] = {}
-        self._running: dict[str, set[asyncio.Task[Any]]] = {}
+        self._running: dict[str, set[asyncio.Task[None]]] = {}
         self._thread = threading.Thread(target=self._run, args=(site,), daemon=True, name="cache relay")
         self._thread.start()
 
@@ -38,7 +38,7 @@ class Relay:
 
     def stop(self) -> None:
         """End."""
-        for address in list(self._servers):
+        for address in list(self._running):
             self.close(address)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(CALL_TIMEOUT)
@@ -53,55 +53,55 @@ class Relay:
 
     async def _open(self, address: str, port: int, plain_port: int, tls_port: int) -> None:
         await self._close(address)
+        listener = socket.create_server((address, port))
+        listener.setblocking(False)
         tasks = self._running[address] = set()
-
-        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            task = asyncio.current_task()
-            if task is not None:
-                tasks.add(task)
-                task.add_done_callback(tasks.discard)
-            # Only `_close` cancels, and asyncio's own streams cannot take a cancelled task.
-            with suppress(OSError, asyncio.CancelledError):
-                await _relay(reader, writer, address, plain_port, tls_port)
-
-        self._servers[address] = await asyncio.start_server(serve, address, port)
+        accepting = asyncio.create_task(_accept(listener, tasks, address, plain_port, tls_port))
+        accepting.add_done_callback(lambda _: listener.close())
+        tasks.add(accepting)
 
     async def _close(self, address: str) -> None:
-        server = self._servers.pop(address, None)
-        if server is not None:
-            server.close()
         tasks = self._running.pop(address, set())
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        while tasks:
+            several = list(tasks)
+            for task in several:
+                task.cancel()
+            await asyncio.gather(*several, return_exceptions=True)
+            tasks.difference_update(several)
 
 
-async def _relay(
-    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, address: str, plain_port: int, tls_port: int
+async def _accept(
+    listener: socket.socket, tasks: set[asyncio.Task[None]], address: str, plain_port: int, tls_port: int
 ) -> None:
-    try:
-        first = await reader.read(CHUNK)
+    while True:
+        client, _ = await asyncio.get_running_loop().sock_accept(listener)
+        task = asyncio.create_task(_relay(client, address, plain_port, tls_port))
+        tasks.add(task)
+        task.add_done_callback(tasks.discard)
+        # Not in the task: one that is cancelled before it begins closes nothing.
+        task.add_done_callback(lambda _, client=client: client.close())  # type: ignore[misc]
+
+
+async def _relay(client: socket.socket, address: str, plain_port: int, tls_port: int) -> None:
+    loop = asyncio.get_running_loop()
+    with suppress(OSError), socket.socket() as node:
+        first = await loop.sock_recv(client, CHUNK)
         if not first:
             return
-        port = tls_port if first[0] == TLS_HANDSHAKE else plain_port
-        # From the node's own address, as all its packets: they vanish together.
-        back, forth = await asyncio.open_connection(address, port, local_addr=(address, 0))
+        node.setblocking(False)
+        node.bind((address, 0))  # the node's own address, as all its packets have: they vanish together
+        await loop.sock_connect(node, (address, tls_port if first[0] == TLS_HANDSHAKE else plain_port))
+        await loop.sock_sendall(node, first)
+        ways = [asyncio.create_task(_copy(client, node)), asyncio.create_task(_copy(node, client))]
         try:
-            forth.write(first)
-            ways = [asyncio.create_task(_copy(reader, forth)), asyncio.create_task(_copy(back, writer))]
-            try:
-                await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
-            finally:
-                for way in ways:
-                    way.cancel()
-                await asyncio.gather(*ways, return_exceptions=True)
+            await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            forth.close()
-    finally:
-        writer.close()
+            for way in ways:
+                way.cancel()
+            await asyncio.gather(*ways, return_exceptions=True)
 
 
-async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    while data := await reader.read(CHUNK):
-        writer.write(data)
-        await writer.drain()
+async def _copy(source: socket.socket, target: socket.socket) -> None:
+    loop = asyncio.get_running_loop()
+    while data := await loop.sock_recv(source, CHUNK):
+        await loop.sock_sendall(target, data)

@@ -50,8 +50,8 @@ def rejoin(group: Group, node: Node) -> bool:
     return group.linked(node)
 
 
-def restore(group: Group, node: Node) -> None:
-    """Give a primary that came back empty its place again, with the data of its best replica when it has one.
+def restore(group: Group, node: Node) -> bool:
+    """Give a primary that came back empty its place again, with the data of its best replica when it has one; True.
 
     Without automatic failover ElastiCache keeps the primary and fills it from a replica (AutoFailover.html).
     """
@@ -62,6 +62,7 @@ def restore(group: Group, node: Node) -> None:
         wait_until(lambda: node.follows(source), SYNC_TIMEOUT, f"cache node {node.spec.node_id} has its replica's data")
         node.ask("REPLICAOF", "NO", "ONE")
     follow(group, group.replicas(node.spec.shard), node)
+    return True
 
 
 def hand_over(group: Group, shard: str, chosen: Node) -> None:

@@ -45,13 +45,14 @@ def learn_ids(group: Group, nodes: Iterable[Node]) -> None:
         group.cluster_ids[node.spec.node_id] = str(node.ask("CLUSTER", "MYID"))
 
 
-def take_slots(node: Node, slots: str) -> None:
-    """Let a node own slots that nobody owns; one that started with data owns those of its keys already."""
+def take_slots(node: Node, slots: str) -> bool:
+    """Let a node own slots that nobody owns; False when it has them. One that started with data owns those of its keys."""
     mine = str(node.ask("CLUSTER", "MYID"))
     own = next(row for row in rows_of(node) if row.node_id == mine)
     missing = sorted(slots_of(slots) - slots_of(own.slots))
     if missing:
         node.ask("CLUSTER", "ADDSLOTS", *missing)
+    return bool(missing)
 
 
 def meet(group: Group, one: Node, others: Iterable[Node]) -> None:
@@ -228,14 +229,19 @@ def forget(group: Group, cluster_id: str) -> None:
                 node.ask("CLUSTER", "FORGET", cluster_id)
 
 
-def restore(group: Group, node: Node) -> None:
-    """Give a primary that came back empty its slots again: no replica had its data."""
+def restore(group: Group, node: Node) -> bool:
+    """Give a primary that came back empty its slots again; True once all know it. Asked again until then.
+
+    No replica had its data.
+    """
     others = [other for other in group.nodes.values() if other is not node and other.alive]
     if others:
         introduce(group, node, others[0])
     learn_ids(group, [node])
-    take_slots(node, group.spec.slots[node.spec.shard])
-    node.ask("CLUSTER", "BUMPEPOCH")
+    tidied(group)  # nobody may hold the slots for the node that this one was
+    if take_slots(node, group.spec.slots[node.spec.shard]):
+        node.ask("CLUSTER", "BUMPEPOCH")
+    return "cluster_state:ok" in str(node.ask("CLUSTER", "INFO")) and (agreed(group) or tidied(group))
 
 
 def hand_over(group: Group, shard: str, chosen: Node) -> None:
