@@ -9,6 +9,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from pulumi_emulator.aws.fis import parse_duration
+from pulumi_emulator.errors import EmulatorError
 from tests.support.aws_world import World, until
 
 ACTION = "aws:elasticache:replicationgroup-interrupt-az-power"
@@ -82,6 +83,19 @@ def test_a_group_without_multi_az_fails(world: World) -> None:
     tagged(world, tag, MultiAZEnabled=False)
     experiment = start(world, template(world, tag))
     assert until(lambda: state(world, experiment)["status"], lambda found: found == "failed") == "failed"
+
+
+def test_an_experiment_that_the_nodes_cannot_follow_fails(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    tag = world.name("tag")
+    tagged(world, tag)
+
+    def fail(zone: str, groups: object) -> None:
+        raise EmulatorError(f"nothing can be done about {groups} in {zone}")
+
+    monkeypatch.setattr(world.plane, "zone_down", fail)
+    experiment = start(world, template(world, tag))
+    found = until(lambda: state(world, experiment), lambda seen: seen["status"] == "failed")
+    assert "nothing can be done about" in found["reason"]
 
 
 def test_another_action_is_not_run(world: World) -> None:

@@ -23,6 +23,7 @@ from moto.moto_api import state_manager
 from pulumi_emulator.aws.clients import ACCOUNT_ID
 from pulumi_emulator.aws.elasticache.account import Account, Region
 from pulumi_emulator.aws.elasticache.model import Group
+from pulumi_emulator.errors import EmulatorError
 
 ACTION: Final = "aws:elasticache:replicationgroup-interrupt-az-power"
 RESOURCE: Final = "aws:elasticache:replicationgroup"
@@ -124,8 +125,11 @@ def run(account: Account, region: Region, experiment: Experiment, stop: threadin
     try:
         account.plane.zone_down(zone, ids)
         stop.wait(duration.total_seconds())
-    finally:
         account.plane.zone_up(zone)
+    except EmulatorError as error:
+        account.log(f"experiment {experiment.id} failed: {error}")
+        finish(experiment, "failed", f"the emulator could not: {error}")
+        return
     finish(experiment, "stopped" if stop.is_set() else "completed", "")
 
 
