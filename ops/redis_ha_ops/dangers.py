@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 Operation = Literal["replace", "delete", "update"]
-# When an update of a property is dangerous: its new value is false, or is smaller than the old one; "" is always.
-When = Literal["", "false", "smaller"]
+# When an update of a property is dangerous: its new value is false, is zero, or is smaller than the old one; "" is always.
+When = Literal["", "false", "zero", "smaller"]
 
 GROUP = "aws:elasticache/replicationGroup:ReplicationGroup"
 SERVERLESS = "aws:elasticache/serverlessCache:ServerlessCache"
@@ -183,7 +183,7 @@ TABLE: tuple[Danger, ...] = (
         "at 0 automatic snapshots end, and those that are there are deleted",
         "keep at least 1",
         "docs.aws.amazon.com/AmazonElastiCache backups-automatic",
-        when="smaller",
+        when="zero",
     ),
     Danger(
         SERVERLESS,
@@ -314,6 +314,8 @@ REGION = Danger(
 )
 # A property of a stateful type that no row names.
 NO_ROW = Danger("", "", "replace", "the provider replaces it for this", f"{_PUT_BACK}, or read the provider's page first", "")
+# Replaced under another name, the new one stands beside the old until nothing uses that: how a new family is meant to come.
+STANDS_BESIDE = frozenset({PARAMETER_GROUP})
 # What is told by name only: it holds whatever the program's author put into it.
 HIDDEN = frozenset({"userData"})
 

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from .dangers import HIDDEN, LOST, NO_ROW, Danger, Operation, row_of
+from .dangers import HIDDEN, LOST, NO_ROW, STANDS_BESIDE, Danger, Operation, row_of
 from .emulator import emulator_command
 from .errors import OpsError
 
@@ -109,16 +109,17 @@ def run_preview(stack: str, program: Path, *, emulated: bool) -> Mapping[str, An
 def judge(plan: Mapping[str, Any]) -> Report:
     """Pick the stateful resources' planned changes out of a digest and say what each means."""
     found: dict[str, Change] = {}
+    refused = {said.get("urn") for said in plan.get("diagnostics") or [] if PROTECTED in str(said.get("message"))}
     for step in plan.get("steps") or []:
         operation = OPERATIONS.get(str(step.get("op")))
-        change = _change(step, operation) if operation else None
+        change = _change(step, operation, refused) if operation else None
         if change is not None and change.urn not in found:  # a replacement may be told in three steps
             found[change.urn] = change
     order = sorted(found.values(), key=lambda change: (not change.dangerous, change.operation, change.type, change.name))
     return Report(tuple(order), tuple(dict.fromkeys(_errors(plan))), dict(plan.get("changeSummary") or {}))
 
 
-def _change(step: Mapping[str, Any], operation: Operation) -> Change | None:
+def _change(step: Mapping[str, Any], operation: Operation, refused: set[Any]) -> Change | None:
     urn = str(step.get("urn"))
     parts = urn.split("::")
     if len(parts) < 4:
@@ -126,12 +127,16 @@ def _change(step: Mapping[str, Any], operation: Operation) -> Change | None:
     resource_type, name = parts[2].split("$")[-1], "::".join(parts[3:])
     if resource_type not in LOST:
         return None
-    old = step.get("oldState") or {}
     reasons = tuple(_reasons(step, resource_type, operation))
-    if operation == "update" and not reasons:
-        return Change(urn, resource_type, name, operation, bool(old.get("protect")), False, "")
-    dangerous = operation != "update" or bool(reasons)
-    return Change(urn, resource_type, name, operation, bool(old.get("protect")), dangerous, LOST[resource_type], reasons)
+    # Of a replacement the new state decides: the same `up` may take the protection away. No update is ever refused.
+    decides = step.get("oldState" if operation == "delete" else "newState") or {}
+    protected = operation != "update" and (urn in refused or bool(decides.get("protect")))
+    dangerous = bool(reasons) and not (resource_type in STANDS_BESIDE and _renamed(step, operation))
+    return Change(urn, resource_type, name, operation, protected, dangerous, LOST[resource_type] if reasons else "", reasons)
+
+
+def _renamed(step: Mapping[str, Any], operation: Operation) -> bool:
+    return operation == "replace" and "name" in _changed(step, operation)
 
 
 def _reasons(step: Mapping[str, Any], resource_type: str, operation: Operation) -> Iterator[Reason]:
@@ -170,6 +175,8 @@ def _covered(name: str, paths: list[str]) -> bool:
 def _applies(row: Danger, old: object, new: object) -> bool:
     if row.when == "false":
         return new is False or new is None
+    if row.when == "zero":
+        return new == 0
     if row.when == "smaller":
         numbers = [value for value in (old, new) if isinstance(value, int | float) and not isinstance(value, bool)]
         return len(numbers) == 2 and numbers[1] < numbers[0]
@@ -259,9 +266,10 @@ def as_markdown(report: Report, stack: str | None) -> str:
     lines = [f"## redis-ha: preview{where}", "", f"{head} among the resources that hold data or access.", ""]
     for change in report.dangerous:
         lines += _section(change)
-    calm = [change for change in report.changes if not change.dangerous]
-    if calm:
-        lines += ["Updated in place: " + ", ".join(f"`{change.name}` ({_short(change.type)})" for change in calm), ""]
+    for operation, words in (("update", "Updated in place"), ("replace", "Made anew under another name, beside the old one")):
+        calm = [change for change in report.changes if not change.dangerous and change.operation == operation]
+        if calm:
+            lines += [f"{words}: " + ", ".join(f"`{change.name}` ({_short(change.type)})" for change in calm), ""]
     if report.errors:
         lines += ["The engine said:", "", *(f"- {_escaped(error)}" for error in report.errors), ""]
     if planned:
@@ -270,8 +278,7 @@ def as_markdown(report: Report, stack: str | None) -> str:
 
 
 def _section(change: Change) -> list[str]:
-    # Protection stops replacements and deletions, no update.
-    guard = " Protected: `up` refuses this." if change.protected and change.operation != "update" else ""
+    guard = " Protected: `up` refuses this." if change.protected else ""
     loses = "Weakened" if change.operation == "update" else "Lost"
     lines = [f"### `{change.name}` ({_short(change.type)}) would be {VERBS[change.operation]}", ""]
     if change.operation == "update":

@@ -52,11 +52,16 @@ def plan(*steps: dict[str, Any], diagnostics: list[dict[str, Any]] | None = None
     return {"config": {}, "steps": [STACK, *steps], "diagnostics": diagnostics or [], "changeSummary": {"same": 1}}
 
 
+REFUSED = {
+    "urn": f"{URN}{GROUP}::cache",
+    "message": f'error: unable to replace resource "{URN}{GROUP}::cache"\nas it is currently marked for protection.',
+    "severity": "error",
+}
 MOVED = step("replace", GROUP, "cache", {"subnetGroupName": "one"}, {"subnetGroupName": "two"}, "update-replace", protect=True)
 
 
 def test_a_replacement_is_told_with_property_reason_right_way_and_source() -> None:
-    report = judge(plan(MOVED))
+    report = judge(plan(MOVED, diagnostics=[REFUSED]))
     (change,) = report.dangerous
     assert (change.name, change.operation, change.protected) == ("cache", "replace", True)
     (reason,) = change.reasons
@@ -103,6 +108,7 @@ def test_every_deletion_of_what_holds_something_is_dangerous(resource_type: str)
         ({"numCacheClusters": 3.0}, {"numCacheClusters": 2.0}, True),
         ({"numCacheClusters": 2}, {"numCacheClusters": preview_report.UNKNOWN}, False),
         ({"snapshotRetentionLimit": 7}, {"snapshotRetentionLimit": 0}, True),
+        ({"snapshotRetentionLimit": 7}, {"snapshotRetentionLimit": 1}, False),
         ({"transitEncryptionEnabled": True}, {"transitEncryptionEnabled": False}, True),
         ({"nodeType": "cache.r7g.large"}, {"nodeType": "cache.r7g.xlarge"}, False),
     ],
@@ -170,13 +176,26 @@ def test_the_path_of_a_nested_property_finds_its_row() -> None:
 
 
 def test_the_engines_refusal_is_told_in_one_line() -> None:
-    said = {
-        "urn": MOVED["urn"],
-        "message": f'error: unable to replace resource "{MOVED["urn"]}"\nas it is currently marked for protection.',
-        "severity": "error",
-    }
-    report = judge(plan(MOVED, diagnostics=[said, {"message": "error: preview failed\n", "severity": "error"}]))
+    report = judge(plan(MOVED, diagnostics=[REFUSED, {"message": "error: preview failed\n", "severity": "error"}]))
     assert report.errors == ("cache is protected: the engine refuses to replace or delete it",)
+
+
+def test_protection_that_the_same_change_takes_away_is_not_promised() -> None:
+    """The engine goes by the new state: it lets a replacement through in the `up` that says protect=False."""
+    assert not judge(plan(MOVED)).dangerous[0].protected
+    gone = step("delete", GROUP, "cache", {}, {}, protect=True)
+    del gone["newState"]
+    assert judge(plan(gone)).dangerous[0].protected
+
+
+@pytest.mark.parametrize(("renamed", "code"), [(True, 0), (False, 3)])
+def test_a_parameter_group_of_another_family_stands_beside_the_old_one(*, renamed: bool, code: int) -> None:
+    old, new = {"family": "valkey7", "name": "a-valkey7"}, {"family": "valkey8", "name": "a-valkey8"}
+    if not renamed:
+        del old["name"], new["name"]
+    report = judge(plan(step("replace", PARAMETER_GROUP, "parameters", old, new, "update-replace")))
+    assert exit_code(report) == code
+    assert ("Made anew under another name" in as_markdown(report, None)) is renamed
 
 
 @pytest.mark.parametrize(
