@@ -204,6 +204,7 @@ RENAMED = {("aws_cloudwatch_metric_alarm", "alarm_name"): "name", ("aws_sns_topi
 # What the provider of Pulumi's SDK (6.x) does otherwise than the version that the schema is of: those rows are written by hand.
 OUTDATED = {
     ("aws_elasticache_replication_group", "auth_token_update_strategy", "default"),
+    ("aws_elasticache_replication_group", "description", "computed"),
     ("aws_elasticache_replication_group", "engine", "default"),
     ("aws_elasticache_replication_group", "engine", "forceNew"),
     ("aws_elasticache_replication_group", "transit_encryption_enabled", "forceNew"),

@@ -33,6 +33,7 @@ METRIC = {"metricName": "m", "namespace": "n", "period": 60, "statistic": "Avera
 INGRESS = {"securityGroupId": "sg-1", "ipProtocol": "tcp", "fromPort": 1, "toPort": 1}
 RECORD = {"zoneId": "Z1", "name": "a.example", "type": "A"}
 USER = {"engine": "valkey", "userId": "app", "userName": "app", "accessString": "on ~* +@all"}
+BY_US = "Managed by Pulumi"
 RG, ALARM_TYPE = "elasticache.ReplicationGroup", "cloudwatch.MetricAlarm"
 
 
@@ -148,6 +149,23 @@ def account(tmp_path: Path) -> EmulatedAccount:
             GROUP | {"logDeliveryConfigurations": [LOG | {"logType": "x"}]},
             "logDeliveryConfigurations[0].logType",
             "slow-log, engine-log",
+        ),
+        (RG, GROUP | {"snapshotRetentionLimit": -1}, "snapshotRetentionLimit", "at least 0"),
+        (RG, GROUP | {"ipDiscovery": "dns"}, "ipDiscovery", "ipv4, ipv6"),
+        (RG, CLUSTER | {"durability": "much"}, "durability", "default, async, sync, disabled"),
+        (RG, GROUP | {"authToken": "has spaces in it, sixteen"}, "authToken", "does not match"),
+        (RG, GROUP | {"authTokenWo": "short", "authTokenWoVersion": 1}, "authTokenWo", "does not match"),
+        (
+            RG,
+            GROUP | {"logDeliveryConfigurations": [LOG | {"logFormat": "xml"}]},
+            "logDeliveryConfigurations[0].logFormat",
+            "text, json",
+        ),
+        (
+            RG,
+            GROUP | {"logDeliveryConfigurations": [LOG | {"destinationType": "s3"}]},
+            "logDeliveryConfigurations[0].destinationType",
+            "cloudwatch-logs, kinesis-firehose",
         ),
         (RG, GROUP | {"notificationTopicArn": "topic"}, "notificationTopicArn", "does not match"),
         (RG, GROUP | {"clusterMod": "enabled"}, "clusterMod", "did you mean 'clusterMode'"),
@@ -265,6 +283,35 @@ def test_what_the_provider_replaces_always() -> None:
         assert found == set(names.split()), kind
     for token, table in rules.load("aws").items():
         assert ("region" in table.inputs) == any(rule.property == "region" for rule in table.of_kind("replaces")), token
+
+
+def test_what_the_provider_fills_in_and_keeps() -> None:
+    # Optional and computed in replication_group.go: left out of the program they stay as they are.
+    kept = (
+        "applyImmediately atRestEncryptionEnabled autoMinorVersionUpgrade clusterMode dataTieringEnabled durability engine "
+        "engineVersion globalReplicationGroupId ipDiscovery maintenanceWindow networkType nodeGroupConfigurations nodeType "
+        "numCacheClusters numNodeGroups parameterGroupName replicasPerNodeGroup securityGroupIds securityGroupNames "
+        "snapshotWindow subnetGroupName transitEncryptionEnabled transitEncryptionMode"
+    )
+    table = rules.load("aws")[TOKENS[RG]]
+    assert table.kept == set(kept.split())
+    assert {rule.property: rule.value for rule in table.of_kind("default")} == {
+        "automaticFailoverEnabled": False,
+        "multiAzEnabled": False,
+    }
+    assert {rule.property for rule in table.of_kind("set")} == {
+        "logDeliveryConfigurations",
+        "nodeGroupConfigurations",
+        "securityGroupIds",
+        "securityGroupNames",
+        "snapshotArns",
+        "userGroupIds",
+    }
+    descriptions = {
+        token for token, kind in rules.load("aws").items() for rule in kind.of_kind("default") if rule.value == BY_US
+    }
+    described = ("elasticache.ParameterGroup", "elasticache.SubnetGroup", "ec2.SecurityGroup", "route53.Zone")
+    assert descriptions == {TOKENS[kind] for kind in described}
 
 
 @pytest.mark.parametrize(
