@@ -36,26 +36,6 @@ def writes(world: World) -> int:
     return int(world.clients.run("result = len(kept['w'].acknowledged)"))
 
 
-@pytest.mark.parametrize("engine", ["valkey", "redis"])
-def test_clients_find_all_shards_by_host_names(world: World, made: Make, engine: str) -> None:
-    tls = engine == "valkey"
-    spec = made(cluster_spec(world.new_id(), engine=engine, tls=tls))
-    at = arguments(spec)
-    world.clients.run(FILL, **at)
-    assert world.clients.run(COUNT, **at) == 300
-    seen = world.clients.run(
-        "result = sorted([n.host, n.port, n.server_type] for n in cluster(configuration, **given).get_nodes())", **at
-    )
-    assert seen == sorted(
-        [node_name(spec, node.node_id, tls=tls), 6379, "primary" if node.node_id.endswith("-001") else "replica"]
-        for node in spec.nodes
-    )
-    assert configuration_name(spec, tls=tls) in world.host.addresses(spec.group_id)
-    assert primary_name(spec, tls=tls) not in world.host.addresses(spec.group_id)
-    with pytest.raises(ClientError, match="NoPermission"):
-        world.clients.run("client(configuration, **given).execute_command('CLUSTER', 'FAILOVER')", **at)
-
-
 def test_a_shards_failover_keeps_what_was_acknowledged(world: World, made: Make) -> None:
     spec = made(cluster_spec(world.new_id()))
     at = arguments(spec)
@@ -114,13 +94,27 @@ def test_a_shard_that_lost_all_its_nodes_comes_back_empty_and_the_others_keep_th
 
 
 @pytest.mark.parametrize("engine", ["valkey", "redis"])
-def test_shards_and_replicas_come_and_go_while_clients_write(world: World, made: Make, engine: str) -> None:
-    spec = made(cluster_spec(world.new_id(), shards=2, engine=engine))
+def test_clients_find_all_shards_by_name_and_write_while_shards_and_replicas_come_and_go(
+    world: World, made: Make, engine: str
+) -> None:
+    tls = engine == "valkey"
+    spec = made(cluster_spec(world.new_id(), shards=2, engine=engine, tls=tls))
     at = arguments(spec)
+    seen = world.clients.run(
+        "result = sorted([n.host, n.port, n.server_type] for n in cluster(configuration, **given).get_nodes())", **at
+    )
+    assert seen == sorted(
+        [node_name(spec, node.node_id, tls=tls), 6379, "primary" if node.node_id.endswith("-001") else "replica"]
+        for node in spec.nodes
+    )
+    assert configuration_name(spec, tls=tls) in world.host.addresses(spec.group_id)
+    assert primary_name(spec, tls=tls) not in world.host.addresses(spec.group_id)
+    with pytest.raises(ClientError, match="NoPermission"):
+        world.clients.run("client(configuration, **given).execute_command('CLUSTER', 'FAILOVER')", **at)
     world.clients.run(FILL, **at)
     world.clients.run(START_WRITER, **at)
     wait_until(lambda: writes(world) > 50, "writes")
-    larger = cluster_spec(spec.group_id, shards=3, replicas=2, engine=engine)
+    larger = cluster_spec(spec.group_id, shards=3, replicas=2 if tls else 1, engine=engine, tls=tls)
     world.host.change(larger)
     assert sorted(world.host.roles(spec.group_id)) == sorted(node.node_id for node in larger.nodes)
     assert world.clients.run(COUNT, **at) == 300
