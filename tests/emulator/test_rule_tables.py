@@ -76,3 +76,42 @@ def test_rows_of_the_provider_schema_are_all_there() -> None:
         "userData",
         "vpcUuid",
     }
+
+
+def test_rows_are_made_of_the_real_providers_schema(generator: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    token = "aws:cloudwatch/metricAlarm:MetricAlarm"
+    monkeypatch.setattr(generator, "TERRAFORM_NAMES", {token: "aws_cloudwatch_metric_alarm"})
+    schema = {
+        "alarm_name": {"type": "TypeString", "forceNew": True},
+        "ok_actions": {"type": "TypeSet", "maxItems": 5},
+        "treat_missing_data": {"type": "TypeString", "default": "missing"},
+        "metric_query": {
+            "type": "TypeSet",
+            "conflictsWith": ["metric_name"],
+            "block": {"id": {"type": "TypeString", "required": True}, "metric": {"type": "TypeList", "block": {}}},
+        },
+        "evaluate_low_sample_count_percentiles": {"type": "TypeString", "computed": True},
+        "not_in_the_sdk": {"type": "TypeString", "forceNew": True},
+    }
+    dump = {
+        "source": "terraform-provider-aws 9.8.7-dev (a fork)",
+        "resources": {"aws_cloudwatch_metric_alarm": {"schema": schema}},
+    }
+    rows = generator.SchemaRows(dump, table("aws")["sdk"]).rows()
+    assert [(row["property"], row["rule"], row.get("value")) for row in rows] == [
+        ("name", "replaces", None),
+        ("okActions", "items", [None, 5]),
+        ("okActions", "set", None),
+        ("treatMissingData", "default", "missing"),
+        ("metricQueries", "conflicts_with", ["metricName"]),
+        ("metricQueries", "set", None),
+        ("evaluateLowSampleCountPercentiles", "kept", None),
+    ]
+    where = "(aws_cloudwatch_metric_alarm.alarm_name: forceNew)"
+    assert rows[0]["source"] == f"hashicorp/terraform-provider-aws 9.8.7 schema as the provider reports it {where}"
+
+
+def test_no_row_is_there_twice() -> None:
+    for package in rules.PACKAGES:
+        seen = [(row["resource"], row["property"], row["rule"], str(row.get("value"))) for row in table(package)["rules"]]
+        assert len(seen) == len(set(seen)), package

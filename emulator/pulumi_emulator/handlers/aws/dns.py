@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Final
 
 from typing_extensions import override
 
-from pulumi_emulator.handlers.aws.base import TAGS_ALL, Aws, AwsHandler, tags_of
+from pulumi_emulator.handlers.aws.base import EVERYWHERE, TAGS_ALL, Aws, AwsHandler, tags_of
 from pulumi_emulator.handlers.aws.names import PARTITION
 from pulumi_emulator.handlers.aws.tagging import ROUTE53
 from pulumi_emulator.handlers.aws.translation import Call, Request, Through, Within
@@ -33,7 +33,7 @@ class Zone(AwsHandler):
     )
     provider_only: ClassVar = {
         "forceDestroy": "whether the provider removes the records that are left before the zone",
-        "tags": "sent as tagsAll, together with the provider's default tags",
+        "tags": EVERYWHERE["tags"],
     }
 
     @override
