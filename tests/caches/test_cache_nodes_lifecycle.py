@@ -68,9 +68,11 @@ def test_an_owner_that_is_killed_takes_its_nodes_along_and_the_rest_is_found_by_
     finally:
         owner.kill()
         owner.communicate()
-    wait_until(lambda: not any(Path(f"/proc/{pid}/exe").exists() for pid in pids), "the nodes died with their owner")
-    assert leftovers(folder) != []
-    remove(folder)
+    try:
+        wait_until(lambda: not any(Path(f"/proc/{pid}/exe").exists() for pid in pids), "the nodes died with their owner")
+        assert leftovers(folder) != []
+    finally:
+        remove(folder)
     assert leftovers(folder) == []
 
 
