@@ -201,12 +201,15 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
     def Diff(self, request: Any, context: Any) -> Any:
         kind, handler = self._type_of(request.urn, context)
         with _answering(context):
-            olds = decode(request.old_inputs) or decode(request.olds)
-            found = rules.changes(kind, olds, decode(request.news))
+            state = decode(request.olds)
+            olds = decode(request.old_inputs) or state
+            # What the provider filled in is what the program's new value is compared with.
+            filled = {name: state[name] for name in kind.kept if name in state and name not in olds}
+            found = rules.changes(kind, {**filled, **olds}, decode(request.news))
             ignored = {path.split(".")[0].split("[")[0] for path in request.ignoreChanges}
             found = [change for change in found if change.property not in ignored]
-            found = handler.diff(_all_plain(decode(request.olds)), _all_plain(olds), _all_plain(decode(request.news)), found)
-            due = handler.must_replace({name: _plain(value) for name, value in decode(request.olds).items()})
+            found = handler.diff(_all_plain(state), _all_plain(olds), _all_plain(decode(request.news)), found)
+            due = handler.must_replace({name: _plain(value) for name, value in state.items()})
             if due:
                 found.append(Change(due, "update", replaces=True))
             return self._difference(found)

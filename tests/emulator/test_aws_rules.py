@@ -360,6 +360,10 @@ def test_what_the_provider_fills_in_and_keeps() -> None:
         ({"securityGroupIds": ["a", "b"]}, {"securityGroupIds": ["b", "a"]}, {}, {}),
         ({"engine": "valkey"}, {"engine": "redis"}, {"globalReplicationGroupId": "g"}, {}),
         ({"snapshotRetentionLimit": 0}, {}, {}, {}),
+        # Given for the first time as it is already: no change.
+        ({}, {"transitEncryptionEnabled": False}, {"transitEncryptionEnabled": False, "engineVersionActual": "6.2.6"}, {}),
+        ({}, {"numNodeGroups": 2}, {"numNodeGroups": 2}, {}),
+        ({}, {"numNodeGroups": 2}, {"numNodeGroups": 1}, {"numNodeGroups": False}),
         (
             {"nodeGroupConfigurations": [{"nodeGroupId": "0001", "slots": "0-99"}]},
             {"nodeGroupConfigurations": [{"nodeGroupId": "0001", "slots": "0-98"}]},
