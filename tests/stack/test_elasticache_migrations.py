@@ -29,11 +29,12 @@ def group_step(stack: AwsStack) -> str:
 def test_to_cluster_mode_step_by_step(stack: AwsStack) -> None:
     stack.run("up")
     stack.application('[client.set(f"key-{number}", number) for number in range(100)]')
-    for mode in ("compatible", "enabled"):
-        stack.configure(cluster_mode=mode)
+    for mode, shards in (("compatible", 1), ("enabled", 1), ("enabled", 2)):
+        stack.configure(cluster_mode=mode, shards=shards)
         assert group_step(stack) == "update"
         stack.run("up")
         assert stack.group()["ClusterMode"] == mode
+        assert len(stack.group()["NodeGroups"]) == shards
         assert stack.application('print(sum(client.get(f"key-{number}") is not None for number in range(100)))') == "100\n"
     stack.run("preview", "--expect-no-changes")
     kind: dict[str, Any] = stack.outputs()["elasticache_connection"]

@@ -89,9 +89,13 @@ class Group:
         return [node for node in self.nodes if node.shard == shard]
 
     def new_node_id(self, shard: str) -> str:
-        """Return an id that no node of the group ever had: <group>-00N, in cluster mode <group>-<shard>-00N."""
+        """Return an id that no node of the group ever had: <group>-00N, in cluster mode <group>-<shard>-00N.
+
+        The only shard of a group that was migrated to cluster mode keeps the short ids; those of shards that it gets
+        later name theirs.
+        """
         self.last_number[shard] = self.last_number.get(shard, 0) + 1
-        middle = f"{shard}-" if self.sharded_ids else ""
+        middle = f"{shard}-" if self.sharded_ids or shard != FIRST_SHARD else ""
         return f"{self.group_id}-{middle}{self.last_number[shard]:03d}"
 
 
