@@ -26,9 +26,9 @@ def connect(  # noqa: PLR0913 - each is a setting of its own
     tls_ca_file: str | Path | None = None,
     reader: bool = False,
 ) -> redis.Redis | RedisCluster:
-    """Return a redis.asyncio client that writes to a stack's master and rides over its failovers.
+    """Return a redis.asyncio client that writes to a stack's master or primaries and rides over failovers.
 
-    Arguments and errors as of `redis_ha_client.connect`. It is no coroutine: nothing is dialled before the first command. Make
+    Arguments and errors as of `redis_ha_client.connect`. It is no coroutine: nothing is dialled before the first command, of a cluster neither. Make
     one client an event loop and share it among tasks; `await client.aclose()` at the end closes the connections to the
     Sentinels too.
     """

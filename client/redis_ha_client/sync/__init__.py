@@ -26,18 +26,22 @@ def connect(  # noqa: PLR0913 - each is a setting of its own
     tls_ca_file: str | Path | None = None,
     reader: bool = False,
 ) -> redis.Redis | RedisCluster:
-    """Return a redis-py client that writes to a stack's master and rides over its failovers.
+    """Return a redis-py client that writes to a stack's master or primaries and rides over failovers.
 
-    Nothing is dialled before the first command. Make one client a process and share it among threads; `close()` it at the
-    end: that closes its connections to the Sentinels too.
+    A redis.Redis for connection.kind "sentinel" and "primary", a redis.RedisCluster for "cluster". Nothing is dialled before the
+    first command, except for a cluster: redis-py reads its slots here. Make one client a process and share it among threads;
+    `close()` it at the end: that closes the connections to Sentinels too.
 
     connection, credentials: the stack's outputs as they are, mappings or JSON text.
     policy: time-outs, the total time of a command, and whether an unanswered command is sent again; see FailoverPolicy.
-    pool_size: the most connections to the master; a command waits for a free one within its own budget.
-    database: number of the database, default 0. decode_responses: replies as str instead of bytes.
+    pool_size: the most connections (cluster: to each node); a command waits for a free one within its own budget.
+    database: number of the database, default 0, the only one of a cluster. decode_responses: replies as str instead of bytes.
     client_name: shown by CLIENT LIST on nodes and Sentinels.
     tls_ca_file: PEM file of the CA when connection.tls is true, default the system's; certificates are always verified.
-    Raises DocumentError for anything unusable, before anything is touched.
+    reader: reads that may be a little behind come from replicas: kind "primary" from the reader endpoint (writes are refused),
+        kind "cluster" from the shards' replicas (writes go to primaries); not for kind "sentinel".
+    Raises DocumentError for anything unusable, before anything is touched. A cluster's client may raise here what a command
+    raises, WrongKindError among it.
     """
     settings = read_settings(
         connection,
