@@ -28,9 +28,9 @@ def connect(  # noqa: PLR0913 - each is a setting of its own
 ) -> redis.Redis | RedisCluster:
     """Return a redis.asyncio client that writes to a stack's master or primaries and rides over failovers.
 
-    Arguments and errors as of `redis_ha_client.connect`. It is no coroutine: nothing is dialled before the first command, of a cluster neither. Make
-    one client an event loop and share it among tasks; `await client.aclose()` at the end closes the connections to the
-    Sentinels too.
+    Arguments and errors as of `redis_ha_client.connect`. It is no coroutine: nothing is dialled before the first command, of a
+    cluster neither. Make one client an event loop and share it among tasks; `await client.aclose()` at the end closes the
+    connections to Sentinels too.
     """
     settings = read_settings(
         connection,

@@ -28,9 +28,9 @@ def connect(  # noqa: PLR0913 - each is a setting of its own
 ) -> redis.Redis | RedisCluster:
     """Return a redis-py client that writes to a stack's master or primaries and rides over failovers.
 
-    A redis.Redis for connection.kind "sentinel" and "primary", a redis.RedisCluster for "cluster". Nothing is dialled before the
-    first command, except for a cluster: redis-py reads its slots here. Make one client a process and share it among threads;
-    `close()` it at the end: that closes the connections to Sentinels too.
+    A redis.Redis for connection.kind "sentinel" and "primary", a redis.RedisCluster for "cluster". Nothing is dialled before
+    the first command, except for a cluster: redis-py reads its slots here. Make one client a process and share it among
+    threads; `close()` it at the end: that closes the connections to Sentinels too.
 
     connection, credentials: the stack's outputs as they are, mappings or JSON text.
     policy: time-outs, the total time of a command, and whether an unanswered command is sent again; see FailoverPolicy.
