@@ -47,8 +47,9 @@ def constructed(provider: ComponentProvider, one: ArgumentSet) -> tuple[Monitor,
         try:
             provider.construct(f"set-{one.number}", TOKEN, received, pulumi.ResourceOptions())
         except server.ComponentInitError as error:
-            assert isinstance(error.inner, pulumi.InputPropertiesError)
-            return [problem["property_path"] for problem in error.inner.errors or []]
+            if isinstance(error.inner, pulumi.InputPropertiesError):
+                return [problem["property_path"] for problem in error.inner.errors or []]
+            raise
         return []
 
     return run(program, prepare=prepare)
