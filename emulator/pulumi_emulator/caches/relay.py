@@ -24,7 +24,7 @@ class Relay:
 
     def __init__(self, site: Site) -> None:
         self._loop = asyncio.new_event_loop()
-        self._running: dict[str, set[asyncio.Task[None]]] = {}
+        self._running: dict[str, tuple[socket.socket, set[asyncio.Task[None]]]] = {}
         self._thread = threading.Thread(target=self._run, args=(site,), daemon=True, name="cache relay")
         self._thread.start()
 
@@ -55,31 +55,34 @@ class Relay:
         await self._close(address)
         listener = socket.create_server((address, port))
         listener.setblocking(False)
-        tasks = self._running[address] = set()
-        accepting = asyncio.create_task(_accept(listener, tasks, address, plain_port, tls_port))
-        accepting.add_done_callback(lambda _: listener.close())
-        tasks.add(accepting)
+        tasks: set[asyncio.Task[None]] = set()
+        self._running[address] = listener, tasks
+        # Not loop.sock_accept: when that is cancelled while a connection comes in, the connection is lost, open.
+        self._loop.add_reader(listener, _accept, listener, tasks, address, plain_port, tls_port)
 
     async def _close(self, address: str) -> None:
-        tasks = self._running.pop(address, set())
-        while tasks:
-            several = list(tasks)
-            for task in several:
-                task.cancel()
-            await asyncio.gather(*several, return_exceptions=True)
-            tasks.difference_update(several)
+        if address not in self._running:
+            return
+        listener, tasks = self._running.pop(address)
+        self._loop.remove_reader(listener)
+        listener.close()
+        several = list(tasks)
+        for task in several:
+            task.cancel()
+        await asyncio.gather(*several, return_exceptions=True)
 
 
-async def _accept(
-    listener: socket.socket, tasks: set[asyncio.Task[None]], address: str, plain_port: int, tls_port: int
-) -> None:
-    while True:
-        client, _ = await asyncio.get_running_loop().sock_accept(listener)
-        task = asyncio.create_task(_relay(client, address, plain_port, tls_port))
-        tasks.add(task)
-        task.add_done_callback(tasks.discard)
-        # Not in the task: one that is cancelled before it begins closes nothing.
-        task.add_done_callback(lambda _, client=client: client.close())  # type: ignore[misc]
+def _accept(listener: socket.socket, tasks: set[asyncio.Task[None]], address: str, plain_port: int, tls_port: int) -> None:
+    try:
+        client, _ = listener.accept()
+    except OSError:  # whoever knocked has gone again
+        return
+    client.setblocking(False)
+    task = asyncio.get_running_loop().create_task(_relay(client, address, plain_port, tls_port))
+    tasks.add(task)
+    task.add_done_callback(tasks.discard)
+    # Not in the task: one that is cancelled before it begins closes nothing.
+    task.add_done_callback(lambda _: client.close())
 
 
 async def _relay(client: socket.socket, address: str, plain_port: int, tls_port: int) -> None:
