@@ -6,7 +6,6 @@ by itself. The endpoints' names are answered by `Names`, which takes getaddrinfo
 
 import contextlib
 import itertools
-import os
 import secrets
 import socket
 from collections.abc import Iterator
@@ -19,7 +18,7 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from tests.support.redis_processes import DATA_PORT, SLOWEST_HEAL_SECONDS, Node, wait_until
+from tests.support.redis_processes import DATA_PORT, SLOWEST_HEAL_SECONDS, Node, next_subnet, wait_until
 
 SLOTS = 16384
 NODE_TIMEOUT_MS = 1000  # cluster-node-timeout: how long a cluster waits before it calls a silent node failed
@@ -66,7 +65,7 @@ class ManagedGroup:
     nodes: list[Node] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        subnet = f"127.{20 + os.getpid() % 200}.{1 + secrets.randbelow(250)}"
+        subnet = next_subnet()
         for slot in range(self.shards * (1 + self.replicas)):
             directory = self.directory / f"{self.name}-{slot + 1:03}"
             directory.mkdir(parents=True, mode=0o700)

@@ -8,6 +8,7 @@ Processes are ended by their own handle only, and `stop` leaves none behind.
 # redis-py has no annotations on execute_command.
 
 import contextlib
+import itertools
 import os
 import secrets
 import shutil
@@ -28,6 +29,12 @@ SENTINEL_PORT = 26379
 USERS = ("application", "replication", "sentinel", "admin", "sentinel-peer")
 SLOWEST_START_SECONDS = 20  # bounds of waiting loops on a loaded machine, not expectations
 SLOWEST_HEAL_SECONDS = 40
+_SUBNETS = itertools.count(secrets.randbelow(250))
+
+
+def next_subnet() -> str:
+    """Return the first three numbers of addresses that nobody else in this test run has; another run has other ones."""
+    return f"127.{20 + os.getpid() % 200}.{1 + next(_SUBNETS) % 250}"
 
 
 def wait_until(true: Callable[[], bool], what: str, seconds: float = SLOWEST_START_SECONDS) -> None:
@@ -117,8 +124,8 @@ class RedisProcesses:
     _subnet: str = ""
 
     def __post_init__(self) -> None:
-        # Two test runs at once, or two clusters in one run, must not meet: addresses from the process id and a random byte.
-        self._subnet = f"127.{20 + os.getpid() % 200}.{1 + secrets.randbelow(250)}"
+        # Two test runs at once, or two clusters in one run, must not meet.
+        self._subnet = next_subnet()
         for kind, count, port, nodes, first in (
             ("data", 1 + self.replicas, DATA_PORT, self.data, 2),
             ("sentinel", self.sentinel_count, SENTINEL_PORT, self.sentinels, 100),
