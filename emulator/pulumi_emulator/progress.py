@@ -12,6 +12,8 @@ from pulumi.automation import EngineEvent
 from rich.console import Console
 from rich.markup import escape
 
+from pulumi_emulator.rules import PACKAGES
+
 # The engine's words for a step, and ours; steps that are not listed (same, read) are not shown.
 DONE: Final = {
     "create": "created",
@@ -141,7 +143,7 @@ def readable(text: str) -> list[str]:
     """Return the user's part of an engine's diagnostic; repetitions of what was said before are left out."""
     plugin = _NO_PLUGIN.search(text)
     if plugin:
-        return [f"package {plugin[1]!r} is not emulated: the emulator has digitalocean, random and tls"]
+        return [f"package {plugin[1]!r} is not emulated: the emulator has {', '.join(PACKAGES)}"]
     if text.startswith(_INLINE_ERROR):
         text = text.removeprefix(_INLINE_ERROR).split("\nTraceback (most recent call last)")[0]
     text = text.split("\nTraceback (most recent call last)")[0].strip()

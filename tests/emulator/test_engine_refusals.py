@@ -31,8 +31,8 @@ def test_types_and_packages_that_are_not_emulated(emulated: Make) -> None:
     said = refused(stack)
     assert "d: resource type digitalocean:index/domain:Domain is not emulated; emulated types of digitalocean: " in said
     assert "digitalocean:index/droplet:Droplet" in said
-    stack.edit("import pulumi\npulumi.CustomResource('aws:s3/bucket:Bucket', 'b', {})\n")
-    assert "package 'aws' is not emulated: the emulator has digitalocean, random and tls" in refused(stack)
+    stack.edit("import pulumi\npulumi.CustomResource('gcp:redis/instance:Instance', 'b', {})\n")
+    assert "package 'gcp' is not emulated: the emulator has aws, digitalocean, random, tls" in refused(stack)
     stack.edit("import pulumi_digitalocean as do\ndo.get_region(slug='ams3')\n")
     assert "function digitalocean:index/getRegion:getRegion is not emulated" in refused(stack)
 
