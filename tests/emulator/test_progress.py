@@ -78,7 +78,7 @@ def test_warnings_are_shown_once_and_as_they_are() -> None:
         ("update failed", []),
         (
             "no resource plugin 'pulumi-resource-aws' found in the workspace",
-            ["package 'aws' is not emulated: the emulator has digitalocean, random and tls"],
+            ["package 'aws' is not emulated: the emulator has aws, digitalocean, random, tls"],
         ),
         ("python inline source runtime error: bad\nTraceback (most recent call last):\n  x", ["bad"]),
         (
