@@ -110,8 +110,10 @@ class ScalingPolicy(AwsHandler):
     def find(self, aws: Aws, resource_id: str) -> dict[str, Any] | None:
         for namespace in ("elasticache", "ecs", "dynamodb"):
             answer = aws.find(SERVICE, "DescribeScalingPolicies", ServiceNamespace=namespace, PolicyNames=[resource_id])
-            if answer and answer["ScalingPolicies"]:
-                return dict(answer["ScalingPolicies"][0])
+            # moto 5.2.5 does not look at PolicyNames.
+            for policy in answer["ScalingPolicies"] if answer else ():
+                if policy["PolicyName"] == resource_id:
+                    return dict(policy)
         return None
 
     @override
