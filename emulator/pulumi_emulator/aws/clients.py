@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-import botocore.session
-from botocore.config import Config
-
 # What every emulated account is called: the number that AWS's own examples use, and moto's default.
 ACCOUNT_ID: Final = "123456789012"
 CREDENTIAL: Final = "emulated"  # stands for both halves of the key; no real account has it
@@ -22,6 +19,9 @@ def client(endpoint: str, service: str, region: str) -> Any:
     `endpoint` is what `ensure_endpoint` answers, `service` botocore's name ("elasticache"), `region` AWS's ("eu-central-1").
     Nothing of the caller's AWS configuration is read: the credentials are placeholders.
     """
+    import botocore.session  # noqa: PLC0415 - programs without AWS never load it
+    from botocore.config import Config  # noqa: PLC0415 - as above
+
     session = botocore.session.Session(profile=None, session_vars={"config_file": (None, None, "/dev/null", None)})
     session.set_credentials(CREDENTIAL, CREDENTIAL)
     config = Config(

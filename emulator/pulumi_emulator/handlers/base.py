@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from pulumi_emulator import aws
 from pulumi_emulator.errors import EmulatorError
 from pulumi_emulator.rules import Change, Failure
 from pulumi_emulator.world import World
@@ -118,29 +119,13 @@ class Cloud:
 
             return MachineHost(stack_dir / "host", home)
 
-        def ensure() -> str:
-            from pulumi_emulator import aws  # noqa: PLC0415 - programs without AWS never load botocore
-
-            return aws.ensure_endpoint(stack_dir, home, report)
-
-        def running() -> str | None:
-            if not (stack_dir / "aws").exists():
-                return None
-            from pulumi_emulator import aws  # noqa: PLC0415 - as above
-
-            return aws.running_endpoint(stack_dir)
-
-        def client(endpoint: str, service: str, region: str) -> Any:
-            from pulumi_emulator import aws  # noqa: PLC0415 - as above
-
-            return aws.client(endpoint, service, region)
-
-        def caches() -> list[dict[str, Any]]:
-            from pulumi_emulator import aws  # noqa: PLC0415 - as above
-
-            return aws.groups(stack_dir)
-
-        return cls(World(stack_dir / "world.json"), make_host, report, AwsAccess(ensure, running, client, caches))
+        access = AwsAccess(
+            ensure=lambda: aws.ensure_endpoint(stack_dir, home, report),
+            running=lambda: aws.running_endpoint(stack_dir),
+            client=aws.client,
+            caches=lambda: aws.groups(stack_dir),
+        )
+        return cls(World(stack_dir / "world.json"), make_host, report, access)
 
 
 class Handler:

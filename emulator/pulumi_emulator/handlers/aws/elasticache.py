@@ -19,10 +19,27 @@ AUTHENTICATION: Final = Within("AuthenticationMode", {"passwords": "Passwords", 
 
 
 class CacheThing(AwsHandler):
-    """Something of ElastiCache's: tags hang on its ARN."""
+    """Something of ElastiCache's: found and removed by its id alone; tags hang on its ARN."""
 
     emulated_by = "own"
     provider_only = EVERYWHERE
+    # What the API calls the thing in its calls and answers, and the member that holds its id.
+    noun: ClassVar[str]
+    id_member: ClassVar[str]
+
+    @override
+    def identify(self, answer: dict[str, Any], sent: Request, inputs: Properties) -> str:
+        # As AWS answers: it keeps some of these names in lower case.
+        return str(answer.get(self.noun, answer)[self.id_member])
+
+    @override
+    def find(self, aws: Aws, resource_id: str) -> dict[str, Any] | None:
+        answer = aws.find("elasticache", f"Describe{self.noun}s", **{self.id_member: resource_id}) or {}
+        return next(iter(answer.get(f"{self.noun}s") or ()), None)
+
+    @override
+    def removal(self, resource_id: str, state: Properties) -> list[Request]:
+        return [Request("elasticache", f"Delete{self.noun}", {self.id_member: resource_id})]
 
     @staticmethod
     def tags(aws: Aws, arn: str) -> dict[str, str]:
@@ -41,6 +58,8 @@ class SubnetGroup(CacheThing):
     """The subnets in which cache nodes may live."""
 
     token = "aws:elasticache/subnetGroup:SubnetGroup"  # noqa: S105 - a type token
+    noun = "CacheSubnetGroup"
+    id_member = "CacheSubnetGroupName"
     creation = Call(
         "elasticache",
         "CreateCacheSubnetGroup",
@@ -56,16 +75,6 @@ class SubnetGroup(CacheThing):
         "ModifyCacheSubnetGroup",
         {"description": "CacheSubnetGroupDescription", "subnetIds": "SubnetIds"},
     )
-
-    @override
-    def identify(self, answer: dict[str, Any], sent: Request, inputs: Properties) -> str:
-        # AWS keeps these names in lower case.
-        return str(answer["CacheSubnetGroup"]["CacheSubnetGroupName"])
-
-    @override
-    def find(self, aws: Aws, resource_id: str) -> dict[str, Any] | None:
-        answer = aws.find("elasticache", "DescribeCacheSubnetGroups", CacheSubnetGroupName=resource_id)
-        return answer["CacheSubnetGroups"][0] if answer and answer["CacheSubnetGroups"] else None
 
     @override
     def describe(self, aws: Aws, found: dict[str, Any], state: Properties) -> dict[str, Any]:
@@ -85,15 +94,13 @@ class SubnetGroup(CacheThing):
             requests.append(self.change.request(inputs, CacheSubnetGroupName=resource_id))
         return requests + self.tag_changes(state, inputs, changed)
 
-    @override
-    def removal(self, resource_id: str, state: Properties) -> list[Request]:
-        return [Request("elasticache", "DeleteCacheSubnetGroup", {"CacheSubnetGroupName": resource_id})]
-
 
 class ParameterGroup(CacheThing):
     """Settings of an engine."""
 
     token = "aws:elasticache/parameterGroup:ParameterGroup"  # noqa: S105 - a type token
+    noun = "CacheParameterGroup"
+    id_member = "CacheParameterGroupName"
     creation = Call(
         "elasticache",
         "CreateCacheParameterGroup",
@@ -123,15 +130,6 @@ class ParameterGroup(CacheThing):
         ]
 
     @override
-    def identify(self, answer: dict[str, Any], sent: Request, inputs: Properties) -> str:
-        return str(answer["CacheParameterGroup"]["CacheParameterGroupName"])
-
-    @override
-    def find(self, aws: Aws, resource_id: str) -> dict[str, Any] | None:
-        answer = aws.find("elasticache", "DescribeCacheParameterGroups", CacheParameterGroupName=resource_id)
-        return answer["CacheParameterGroups"][0] if answer and answer["CacheParameterGroups"] else None
-
-    @override
     def describe(self, aws: Aws, found: dict[str, Any], state: Properties) -> dict[str, Any]:
         name = found["CacheParameterGroupName"]
         # Only what a user set: the provider asks for the same.
@@ -159,15 +157,13 @@ class ParameterGroup(CacheThing):
             requests += self._in_parts(self.setting, resource_id, [item for item in new if item not in old])
         return requests + self.tag_changes(state, inputs, changed)
 
-    @override
-    def removal(self, resource_id: str, state: Properties) -> list[Request]:
-        return [Request("elasticache", "DeleteCacheParameterGroup", {"CacheParameterGroupName": resource_id})]
-
 
 class User(CacheThing):
     """A user of caches: a name, what it may do, how it proves itself."""
 
     token = "aws:elasticache/user:User"  # noqa: S105 - a type token
+    noun = "User"
+    id_member = "UserId"
     creation = Call(
         "elasticache",
         "CreateUser",
@@ -202,15 +198,6 @@ class User(CacheThing):
     }
 
     @override
-    def identify(self, answer: dict[str, Any], sent: Request, inputs: Properties) -> str:
-        return str(answer["UserId"])
-
-    @override
-    def find(self, aws: Aws, resource_id: str) -> dict[str, Any] | None:
-        answer = aws.find("elasticache", "DescribeUsers", UserId=resource_id)
-        return answer["Users"][0] if answer and answer["Users"] else None
-
-    @override
     def settle(self, aws: Aws, resource_id: str) -> None:
         aws.wait(f"user {resource_id} becoming active", lambda: (self.find(aws, resource_id) or {}).get("Status") == "active")
 
@@ -242,10 +229,6 @@ class User(CacheThing):
         return requests + self.tag_changes(state, inputs, changed)
 
     @override
-    def removal(self, resource_id: str, state: Properties) -> list[Request]:
-        return [Request("elasticache", "DeleteUser", {"UserId": resource_id})]
-
-    @override
     def gone(self, aws: Aws, resource_id: str) -> None:
         aws.wait(f"user {resource_id} being deleted", lambda: self.find(aws, resource_id) is None)
 
@@ -254,20 +237,13 @@ class UserGroup(CacheThing):
     """Users that a cache knows."""
 
     token = "aws:elasticache/userGroup:UserGroup"  # noqa: S105 - a type token
+    noun = "UserGroup"
+    id_member = "UserGroupId"
     creation = Call(
         "elasticache",
         "CreateUserGroup",
         {"engine": "Engine", "userGroupId": "UserGroupId", "userIds": "UserIds", TAGS_ALL: Pairs("Tags")},
     )
-
-    @override
-    def identify(self, answer: dict[str, Any], sent: Request, inputs: Properties) -> str:
-        return str(answer["UserGroupId"])
-
-    @override
-    def find(self, aws: Aws, resource_id: str) -> dict[str, Any] | None:
-        answer = aws.find("elasticache", "DescribeUserGroups", UserGroupId=resource_id)
-        return answer["UserGroups"][0] if answer and answer["UserGroups"] else None
 
     @override
     def settle(self, aws: Aws, resource_id: str) -> None:
@@ -296,10 +272,6 @@ class UserGroup(CacheThing):
             parameters = {"UserGroupId": resource_id, **{name: value for name, value in parts.items() if value}}
             requests.append(Request("elasticache", "ModifyUserGroup", parameters))
         return requests + self.tag_changes(state, inputs, changed)
-
-    @override
-    def removal(self, resource_id: str, state: Properties) -> list[Request]:
-        return [Request("elasticache", "DeleteUserGroup", {"UserGroupId": resource_id})]
 
     @override
     def gone(self, aws: Aws, resource_id: str) -> None:

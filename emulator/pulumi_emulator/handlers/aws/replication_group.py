@@ -77,6 +77,8 @@ class ReplicationGroup(CacheThing):
     """A cache of several nodes."""
 
     token = "aws:elasticache/replicationGroup:ReplicationGroup"  # noqa: S105 - a type token
+    noun = "ReplicationGroup"
+    id_member = "ReplicationGroupId"
     creation = Call(
         "elasticache",
         "CreateReplicationGroup",
@@ -141,13 +143,8 @@ class ReplicationGroup(CacheThing):
         return self.creation.request(wanted)
 
     @override
-    def identify(self, answer: dict[str, Any], sent: Request, inputs: Properties) -> str:
-        return str(answer["ReplicationGroup"]["ReplicationGroupId"])
-
-    @override
     def find(self, aws: Aws, resource_id: str) -> dict[str, Any] | None:
-        answer = aws.find("elasticache", "DescribeReplicationGroups", ReplicationGroupId=resource_id)
-        found = answer["ReplicationGroups"][0] if answer and answer["ReplicationGroups"] else None
+        found = super().find(aws, resource_id)
         return None if found is None or found["Status"] == "deleting" else found
 
     @override

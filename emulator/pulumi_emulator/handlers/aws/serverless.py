@@ -38,6 +38,8 @@ class ServerlessCache(CacheThing):
     """A serverless cache."""
 
     token = "aws:elasticache/serverlessCache:ServerlessCache"  # noqa: S105 - a type token
+    noun = "ServerlessCache"
+    id_member = "ServerlessCacheName"
     creation = Call(
         "elasticache",
         "CreateServerlessCache",
@@ -66,13 +68,8 @@ class ServerlessCache(CacheThing):
         return [replace(change, replaces=True) if change.property == "engine" and not forward else change for change in found]
 
     @override
-    def identify(self, answer: dict[str, Any], sent: Request, inputs: Properties) -> str:
-        return str(answer["ServerlessCache"]["ServerlessCacheName"])
-
-    @override
     def find(self, aws: Aws, resource_id: str) -> dict[str, Any] | None:
-        answer = aws.find("elasticache", "DescribeServerlessCaches", ServerlessCacheName=resource_id)
-        found = answer["ServerlessCaches"][0] if answer and answer["ServerlessCaches"] else None
+        found = super().find(aws, resource_id)
         return None if found is None or found["Status"] == "deleting" else found
 
     @override
