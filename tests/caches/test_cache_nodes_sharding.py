@@ -6,7 +6,9 @@ from dataclasses import replace
 import pytest
 
 from pulumi_emulator.caches import GroupSpec, NodeSpec
+from pulumi_emulator.caches.admin import ReplyError
 from pulumi_emulator.caches.names import configuration_name, node_name, primary_name
+from pulumi_emulator.caches.resharding import take
 from tests.support.cache_clients import ClientError
 from tests.support.cache_groups import ZONES, World, arguments, cluster_spec, group_spec, wait_until
 
@@ -124,6 +126,28 @@ def test_clients_find_all_shards_by_name_and_write_while_shards_and_replicas_com
     }
     assert world.clients.run(MISSING, **at) == []
     assert world.clients.run(COUNT, **at) == 300
+
+
+class Recorded:
+    """An admin connection that notes what is sent together, and answers as told."""
+
+    def __init__(self, *answers: object) -> None:
+        self.sent: list[list[tuple[object, ...]]] = []
+        self._answers = list(answers)
+
+    def all(self, commands: list[tuple[object, ...]]) -> list[object]:
+        self.sent.append(list(commands))
+        return self._answers
+
+
+def test_slots_are_taken_in_one_transaction_so_that_no_ping_of_their_old_owner_comes_between() -> None:
+    node = Recorded("OK", "QUEUED", "QUEUED", ["OK", "OK"])
+    take(node, [0, 9])  # type: ignore[arg-type]
+    expected = [("MULTI",), ("CLUSTER", "DELSLOTSRANGE", 0, 9), ("CLUSTER", "ADDSLOTSRANGE", 0, 9), ("EXEC",)]
+    assert node.sent == [expected]
+    busy = ReplyError("ERR Slot 3 is already busy")
+    with pytest.raises(ReplyError, match="Slot 3"):
+        take(Recorded("OK", "QUEUED", "QUEUED", ["OK", busy]), [0, 9])  # type: ignore[arg-type]
 
 
 def test_a_group_without_shards_becomes_a_cluster_with_its_data_and_both_kinds_of_names(world: World, made: Make) -> None:

@@ -69,13 +69,24 @@ def _move_empty(group: Group, source: Node, target: Node, slots: Sequence[int]) 
             empty = {slot for slot, count in zip(slots, counts, strict=True) if count == 0}
             if empty:
                 pairs = [edge for pair in as_ranges(sorted(empty)) for edge in pair]
-                coming("CLUSTER", "DELSLOTSRANGE", *pairs)
-                coming("CLUSTER", "ADDSLOTSRANGE", *pairs)
+                take(coming, pairs)
                 what = f"{source.spec.node_id} knows the slots of {target.spec.node_id}"
                 wait_until(lambda: empty <= _owned(group, target, source), GOSSIP_TIMEOUT, what, GOSSIP_POLL)
         finally:
             leaving("CLIENT", "UNPAUSE")
     return [slot for slot in slots if slot not in empty]
+
+
+def take(coming: Admin, pairs: Sequence[int]) -> None:
+    """Make a primary the owner of slots that it knows as another's, in one transaction.
+
+    Between the two commands a ping of the old owner would make the slots that one's again, and the second "already busy".
+    """
+    commands = (("CLUSTER", "DELSLOTSRANGE", *pairs), ("CLUSTER", "ADDSLOTSRANGE", *pairs))
+    replies = coming.all([("MULTI",), *commands, ("EXEC",)])
+    for reply in (*replies, *(replies[-1] if isinstance(replies[-1], list) else ())):
+        if isinstance(reply, ReplyError):
+            raise reply
 
 
 def _wait_known(group: Group, target: Node) -> None:
