@@ -35,7 +35,7 @@ lint: setup ## format, lint and types
 	$(BIN)/mypy components/__main__.py
 
 test: lint ## every tier: rules, real Redis processes, the real engine, real machines (root)
-	$(BIN)/pytest
+	$(BIN)/python tools/run_tests.py
 
 bench: setup ## ratios of one run on this machine: repeated drills, time to healthy
 	@$(BIN)/python bench/bench.py
