@@ -32,12 +32,14 @@ RESOURCES: dict[str, list[str]] = {
     "aws": [
         "appautoscaling.Policy",
         "appautoscaling.Target",
+        "autoscaling.Attachment",
         "cloudwatch.Dashboard",
         "cloudwatch.LogGroup",
         "cloudwatch.MetricAlarm",
         "ec2.SecurityGroup",
         "ec2.Subnet",
         "ec2.Vpc",
+        "elasticache.GlobalReplicationGroup",
         "elasticache.ParameterGroup",
         "elasticache.ReplicationGroup",
         "elasticache.ServerlessCache",
@@ -49,6 +51,12 @@ RESOURCES: dict[str, list[str]] = {
         "iam.RolePolicy",
         "kms.Alias",
         "kms.Key",
+        "lb.Listener",
+        "lb.ListenerRule",
+        "lb.LoadBalancer",
+        "lb.TargetGroup",
+        "lb.TargetGroupAttachment",
+        "route53.HealthCheck",
         "route53.Record",
         "route53.Zone",
         "secretsmanager.Secret",
@@ -174,12 +182,14 @@ def table_of(package: str) -> dict[str, Any]:
 TERRAFORM_NAMES = {
     "aws:appautoscaling/policy:Policy": "aws_appautoscaling_policy",
     "aws:appautoscaling/target:Target": "aws_appautoscaling_target",
+    "aws:autoscaling/attachment:Attachment": "aws_autoscaling_attachment",
     "aws:cloudwatch/dashboard:Dashboard": "aws_cloudwatch_dashboard",
     "aws:cloudwatch/logGroup:LogGroup": "aws_cloudwatch_log_group",
     "aws:cloudwatch/metricAlarm:MetricAlarm": "aws_cloudwatch_metric_alarm",
     "aws:ec2/securityGroup:SecurityGroup": "aws_security_group",
     "aws:ec2/subnet:Subnet": "aws_subnet",
     "aws:ec2/vpc:Vpc": "aws_vpc",
+    "aws:elasticache/globalReplicationGroup:GlobalReplicationGroup": "aws_elasticache_global_replication_group",
     "aws:elasticache/parameterGroup:ParameterGroup": "aws_elasticache_parameter_group",
     "aws:elasticache/replicationGroup:ReplicationGroup": "aws_elasticache_replication_group",
     "aws:elasticache/subnetGroup:SubnetGroup": "aws_elasticache_subnet_group",
@@ -190,6 +200,12 @@ TERRAFORM_NAMES = {
     "aws:iam/rolePolicy:RolePolicy": "aws_iam_role_policy",
     "aws:kms/alias:Alias": "aws_kms_alias",
     "aws:kms/key:Key": "aws_kms_key",
+    "aws:lb/listener:Listener": "aws_lb_listener",
+    "aws:lb/listenerRule:ListenerRule": "aws_lb_listener_rule",
+    "aws:lb/loadBalancer:LoadBalancer": "aws_lb",
+    "aws:lb/targetGroup:TargetGroup": "aws_lb_target_group",
+    "aws:lb/targetGroupAttachment:TargetGroupAttachment": "aws_lb_target_group_attachment",
+    "aws:route53/healthCheck:HealthCheck": "aws_route53_health_check",
     "aws:route53/record:Record": "aws_route53_record",
     "aws:route53/zone:Zone": "aws_route53_zone",
     "aws:secretsmanager/secret:Secret": "aws_secretsmanager_secret",
@@ -213,6 +229,7 @@ OUTDATED = {
     ("aws_elasticache_user", "engine", "forceNew"),
     ("aws_elasticache_user_group", "engine", "forceNew"),
     ("aws_fis_experiment_template", "tags", "forceNew"),
+    ("aws_ssm_parameter", "insecure_value", "exactlyOneOf"),
 }
 TERRAFORM_DESCRIPTION, PULUMI_DESCRIPTION = "Managed by Terraform", "Managed by Pulumi"
 SCHEMA_MARK = "schema as the provider reports it"
@@ -334,7 +351,10 @@ def main() -> None:
         sdk = table_of(package)
         if package == "aws" and arguments.schema:
             by_hand = [row for row in rules if SCHEMA_MARK not in row["source"]]
-            rules = SchemaRows(json.loads(arguments.schema.read_text("utf-8")), sdk).rows() + by_hand
+            # A row written by hand stands in the place of the schema's.
+            known = {(row["resource"], row["property"], row["rule"]) for row in by_hand}
+            found = SchemaRows(json.loads(arguments.schema.read_text("utf-8")), sdk).rows()
+            rules = [row for row in found if (row["resource"], row["property"], row["rule"]) not in known] + by_hand
         new: dict[str, Any] = {"package": package, "sdk": sdk, "rules": rules}
         path.write_text(render(new), "utf-8")
         print(f"{path.name}: {len(new['sdk']['resources'])} types, {len(new['rules'])} rules")
