@@ -128,7 +128,8 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
             arguments = {name: reveal(value) for name, value in decode(request.args).items()}
             answer = provider_pb2.InvokeResponse()
             # The field is named by a word that Python keeps for itself.
-            getattr(answer, "return").CopyFrom(encode(FUNCTIONS[request.tok](self._configuration(context), arguments)))
+            found = FUNCTIONS[request.tok](self.cloud, self._configuration(context), arguments)
+            getattr(answer, "return").CopyFrom(encode(found))
             return answer
 
     def _configuration(self, context: Any) -> dict[str, Any]:

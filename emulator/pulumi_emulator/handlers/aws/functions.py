@@ -1,16 +1,22 @@
-"""Look-ups of the aws package: constants of the emulated account, so they work in a preview too."""
+"""Look-ups of the aws package. Most are constants of the emulated account; all of them work in a preview too."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from pulumi_emulator.aws import ACCOUNT_ID
 from pulumi_emulator.errors import EmulatorError
+from pulumi_emulator.handlers.aws.lookups import LOOK_UPS
 from pulumi_emulator.handlers.aws.names import PARTITION
 
+if TYPE_CHECKING:
+    from pulumi_emulator.handlers.base import Cloud
+
 DNS_SUFFIX: Final = "amazonaws.com"
-Function = Callable[[Mapping[str, Any], Mapping[str, Any]], dict[str, Any]]
+Constant = Callable[[Mapping[str, Any], Mapping[str, Any]], dict[str, Any]]
+# The stack's cloud, the provider's configuration, the call's arguments.
+Function = Callable[["Cloud", Mapping[str, Any], Mapping[str, Any]], dict[str, Any]]
 
 
 def _region(configuration: Mapping[str, Any], arguments: Mapping[str, Any]) -> str:
@@ -67,9 +73,20 @@ def partition(configuration: Mapping[str, Any], arguments: Mapping[str, Any]) ->
     return {"id": PARTITION, "partition": PARTITION, "dnsSuffix": DNS_SUFFIX, "reverseDnsPrefix": "com.amazonaws"}
 
 
+def _constant(function: Constant) -> Function:
+    """Return a look-up that needs no cloud in the form of those that do."""
+
+    def look_up(cloud: Cloud, configuration: Mapping[str, Any], arguments: Mapping[str, Any]) -> dict[str, Any]:
+        del cloud
+        return function(configuration, arguments)
+
+    return look_up
+
+
 FUNCTIONS: Final[dict[str, Function]] = {
-    "aws:index/getCallerIdentity:getCallerIdentity": caller_identity,
-    "aws:index/getRegion:getRegion": region,
-    "aws:index/getAvailabilityZones:getAvailabilityZones": availability_zones,
-    "aws:index/getPartition:getPartition": partition,
+    "aws:index/getCallerIdentity:getCallerIdentity": _constant(caller_identity),
+    "aws:index/getRegion:getRegion": _constant(region),
+    "aws:index/getAvailabilityZones:getAvailabilityZones": _constant(availability_zones),
+    "aws:index/getPartition:getPartition": _constant(partition),
+    **LOOK_UPS,
 }
