@@ -33,6 +33,12 @@ class Access:
     user_group: aws.elasticache.UserGroup | None = None
     secrets: dict[str, pulumi.Output[str]] = field(default_factory=dict)
 
+    def group_arguments(self, args: Mapping[str, Any]) -> dict[str, Any]:
+        """Return what the replication group is told of its users or its token: what was made, else what the arguments bring."""
+        brought = args.get("user_group_id")
+        made = brought if self.user_group is None else self.user_group.user_group_id
+        return {"user_group_ids": None if made is None else [made], "auth_token": self.secrets.get("token")}
+
 
 class AccessPlan(Protocol):
     """What making users takes, of a replication group or of a serverless cache."""

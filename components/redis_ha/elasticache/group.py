@@ -5,7 +5,6 @@ from typing import Any, NotRequired, TypedDict
 
 import pulumi
 import pulumi_aws as aws
-import pulumi_random as random
 
 from redis_ha.inputs import as_input_errors, known_now
 
@@ -21,20 +20,18 @@ from .guard import guard
 from .known_later import MAY_BE_KNOWN_LATER, shape_of
 from .logs import make_log_groups
 from .monitored import GROUP_TAG, Place, Watched
-from .network import client_rules, make_rules, make_security_group, make_subnet_group
+from .network import Network, make_network
 from .notifications import NotificationSettings, check_notifications, make_notifications
 from .outputs import connection_document
 from .permissions import client_policy, operator_policy, read_policy
 from .plan import Plan, import_id
 from .records import RecordSettings, check_records, make_records
-from .replication import group_arguments, ignored_changes, replacing
+from .replication import group_arguments, ignored_changes
 from .settings import ElastiCacheAdopt, ElastiCacheLogs, ElastiCacheTimeouts, ElastiCacheUser
+from .snapshots import final_snapshot_name
 
 # What alarms and autoscaling depend on: when it is wrong itself, what follows from it is not told as well.
 DECIDES_MONITORING = ("cluster_mode", "engine", "engine_version", "node_type", "replicas", "shards")
-# A snapshot's name: at most 50 characters with those of the group and a random part (docs.aws.amazon.com, AmazonElastiCache
-# API reference, CreateSnapshot); a group's id alone may have 40.
-SNAPSHOT_PREFIX_LENGTH = 28
 
 
 class ElastiCacheHaGroupArgs(TypedDict):
@@ -210,7 +207,8 @@ class ElastiCacheHaGroup(pulumi.ComponentResource):
         tags = {**dict(plan.tags), GROUP_TAG: plan.group_id}
         self._place = Place(name, plan.region, tags, self._child)
         self._watched = watched(plan, args)
-        self._make_network(plan)
+        network = make_network(self._place, plan, args)
+        self.subnet_group, self.security_group, self.rules = network.subnet_group, network.security_group, network.rules
         self.parameter_group = self._make_parameter_group(plan)
         self.access = make_access(self._place, plan, args)
         self.secrets = make_secrets(self._place, plan, self.access) if plan.secrets_manager else {}
@@ -218,23 +216,12 @@ class ElastiCacheHaGroup(pulumi.ComponentResource):
         self.notifications = make_notifications(
             self._place, plan.topology, args.get("notifications"), plan.adopted("notification_topic")
         )
-        self.replication_group = self._make_group(plan)
+        self.replication_group = self._make_group(plan, network)
         self._make_monitoring(plan)
         self._make_outputs(plan)
 
     def _child(self, **options: Any) -> pulumi.ResourceOptions:
         return pulumi.ResourceOptions(parent=self, **options)
-
-    def _make_network(self, plan: Plan) -> None:
-        args = self._args
-        self.subnet_group = make_subnet_group(self._place, plan, args["subnet_ids"]) if plan.makes_subnet_group else None
-        self.security_group: aws.ec2.SecurityGroup | None = None
-        self.rules: dict[str, aws.vpc.SecurityGroupIngressRule | aws.vpc.SecurityGroupEgressRule] = {}
-        if plan.makes_security_group:
-            self.security_group = make_security_group(self._place, plan, args["vpc_id"])
-            groups, lists = args.get("client_security_group_ids") or (), args.get("client_prefix_list_ids") or ()
-            rules = client_rules(plan, groups, lists)
-            self.rules = make_rules(self._place, plan, self.security_group.id, rules)
 
     def _make_parameter_group(self, plan: Plan) -> aws.elasticache.ParameterGroup | None:
         """Make a group whose name says family and mode: the next one stands beside it until the cache has moved."""
@@ -258,21 +245,19 @@ class ElastiCacheHaGroup(pulumi.ComponentResource):
             ),
         )
 
-    def _make_group(self, plan: Plan) -> aws.elasticache.ReplicationGroup:
+    def _make_group(self, plan: Plan, network: Network) -> aws.elasticache.ReplicationGroup:
         args = self._args
         optional: dict[str, Any] = {
-            "subnet_group_name": args.get("subnet_group_name") if self.subnet_group is None else self.subnet_group.name,
-            "security_group_ids": args.get("security_group_ids") if self.security_group is None else [self.security_group.id],
+            **network.group_arguments(args),
+            **self.access.group_arguments(args),
             "parameter_group_name": (
                 args.get("parameter_group_name") if self.parameter_group is None else self.parameter_group.name
             ),
-            "user_group_ids": self._user_groups(),
-            "auth_token": self.access.secrets.get("token"),
             "kms_key_id": args.get("kms_key_id"),
             "snapshot_name": args.get("restore_snapshot_name"),
             "snapshot_arns": args.get("restore_snapshot_arns"),
             "notification_topic_arn": self.notifications.arn,
-            "final_snapshot_identifier": self._final_snapshot_name(plan),
+            "final_snapshot_identifier": final_snapshot_name(self._place, plan),
             "log_delivery_configurations": self.log_groups.deliveries or None,
         }
         timeouts = dict(plan.timeouts)
@@ -291,22 +276,6 @@ class ElastiCacheHaGroup(pulumi.ComponentResource):
                 hooks=guard(f"{self._place.name}-changes", refusals),
             ),
         )
-
-    def _user_groups(self) -> list[pulumi.Input[str]] | None:
-        if self.access.user_group is not None:
-            return [self.access.user_group.user_group_id]
-        brought = self._args.get("user_group_id")
-        return None if brought is None else [brought]
-
-    def _final_snapshot_name(self, plan: Plan) -> pulumi.Output[str] | None:
-        """Name the last snapshot: the same at every preview, another one for every group that ever was."""
-        if not plan.final_snapshot:
-            return None
-        suffix = random.RandomId(
-            f"{self._place.name}-final-snapshot", byte_length=4, keepers=dict(replacing(plan)), opts=self._child()
-        )
-        prefix = plan.group_id[:SNAPSHOT_PREFIX_LENGTH].rstrip("-")
-        return pulumi.Output.concat(prefix, "-final-", suffix.hex)
 
     def _make_monitoring(self, plan: Plan) -> None:
         args = self._args

@@ -20,12 +20,39 @@ SECURITY_GROUP_OF_OTHERS = ("name", "namePrefix", "description", "ingress", "egr
 
 
 @dataclass(frozen=True)
+class Network:
+    """What was made for a group's network: None or empty where it was brought."""
+
+    subnet_group: aws.elasticache.SubnetGroup | None
+    security_group: aws.ec2.SecurityGroup | None
+    rules: dict[str, aws.vpc.SecurityGroupIngressRule | aws.vpc.SecurityGroupEgressRule]
+
+    def group_arguments(self, args: Mapping[str, Any]) -> dict[str, Any]:
+        """Return what the replication group is told of its network: what was made, else what the arguments bring."""
+        made, rules = self.subnet_group, self.security_group
+        return {
+            "subnet_group_name": args.get("subnet_group_name") if made is None else made.name,
+            "security_group_ids": args.get("security_group_ids") if rules is None else [rules.id],
+        }
+
+
+@dataclass(frozen=True)
 class Rule:
     """One source that may reach the port: the rule's name and the argument that names the source."""
 
     name: str
     source: Mapping[str, Any]
     description: str
+
+
+def make_network(place: Place, plan: Plan, args: Mapping[str, Any]) -> Network:
+    """Make subnet group, security group and rules, as far as they are not brought."""
+    subnet_group = make_subnet_group(place, plan, args["subnet_ids"]) if plan.makes_subnet_group else None
+    if not plan.makes_security_group:
+        return Network(subnet_group, None, {})
+    security_group = make_security_group(place, plan, args["vpc_id"])
+    groups, lists = args.get("client_security_group_ids") or (), args.get("client_prefix_list_ids") or ()
+    return Network(subnet_group, security_group, make_rules(place, plan, security_group.id, client_rules(plan, groups, lists)))
 
 
 def make_subnet_group(
