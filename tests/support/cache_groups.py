@@ -4,7 +4,7 @@ import itertools
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pulumi_emulator.caches import Access, CacheHost, GroupSpec, NodeSpec
@@ -45,6 +45,12 @@ def cluster_spec(group_id: str, shards: int = 3, replicas: int = 1, **given: Any
     )
     fixed = {"nodes": members, "slots": split_slots(shards)}
     return GroupSpec(**({"engine": "valkey", "engine_version": "8.1"} | _common(group_id) | fixed | given), cluster=True)
+
+
+def in_region(spec: GroupSpec, region: str, **given: Any) -> GroupSpec:
+    """The same group elsewhere: zone a, b, c of that region instead of this one's."""
+    nodes = tuple(replace(node, zone=f"{region}{node.zone[-1]}") for node in given.pop("nodes", spec.nodes))
+    return replace(spec, region=region, nodes=nodes, **given)
 
 
 def _common(group_id: str) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from pulumi_emulator.caches.node import SYNC_TIMEOUT, Node, wait_until
 from pulumi_emulator.caches.relay import Relay
 from pulumi_emulator.caches.site import Site
 from pulumi_emulator.caches.software import SOFTWARE
-from pulumi_emulator.caches.spec import GroupSpec, NodeSpec
+from pulumi_emulator.caches.spec import GroupSpec, NodeSpec, slots_of
 
 # Group, source type and source id as DescribeEvents has them, message, and the SNS event's name without "ElastiCache:".
 Emit = Callable[[str, str, str, str, "str | None"], None]
@@ -53,6 +53,7 @@ class Group:
     lock: threading.RLock = field(default_factory=threading.RLock, repr=False)
     unanswered: dict[str, int] = field(default_factory=dict)
     recovering: set[str] = field(default_factory=set)
+    leader: Group | None = field(default=None, repr=False)  # of another region, whose data this group follows
     _certificate: tuple[str, str] | None = field(default=None, repr=False)
 
     def roles(self) -> dict[str, str]:
@@ -66,6 +67,20 @@ class Group:
     def primary(self, shard: str) -> Node:
         """Return a shard's primary, dead or alive."""
         return self.nodes[self.primaries[shard]]
+
+    def source(self, shard: str) -> Node | None:
+        """Return the leader's primary that this shard's primary follows: the one with the same slots, dead or alive.
+
+        None when the group follows nobody, or the leader has no such shard (it has got other ones, this group not yet).
+        """
+        if self.leader is None:
+            return None
+        spec = self.leader.spec
+        if not spec.cluster:
+            return self.leader.primary(spec.shards[0])
+        wanted = slots_of(self.spec.slots[shard])
+        same = [other for other in spec.shards if slots_of(spec.slots[other]) == wanted]
+        return self.leader.primary(same[0]) if same and same[0] in self.leader.primaries else None
 
     def replicas(self, shard: str) -> list[Node]:
         """Return a shard's live replicas that have its data."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from types import ModuleType
 
-from pulumi_emulator.caches import replication, sharding
+from pulumi_emulator.caches import following, replication, sharding
 from pulumi_emulator.caches.group import CACHE_NODE, Group
 from pulumi_emulator.caches.node import Node
 from pulumi_emulator.errors import EmulatorError
@@ -32,6 +32,7 @@ def look(group: Group, zones_down: Collection[str]) -> bool:
             whole = False
         elif not node.serving or node_id in dead:
             whole = recover(group, node) and whole
+    following.tend(group)
     return whole
 
 

@@ -8,11 +8,11 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
-from pulumi_emulator.caches import change, health, names, removal, software
+from pulumi_emulator.caches import change, following, health, names, removal, software
 from pulumi_emulator.caches.certificates import Authority
 from pulumi_emulator.caches.group import Emit, Group, Place
 from pulumi_emulator.caches.names import HostName
@@ -91,6 +91,11 @@ class CacheHost:
         """
         check(spec)
         group = self._group(spec.group_id)
+        pairs = [(spec, group.leader.spec)] if group.leader is not None else []
+        for one, leader in [*pairs, *((other.spec, spec) for other in self._followers(group))]:
+            reason = following.refusal(one, leader)
+            if reason is not None:
+                raise EmulatorError(f"cache group {one.group_id} could not follow {leader.group_id} any more: {reason}")
         deadline = time.monotonic() + WHOLE_TIMEOUT
         while not self.whole(spec.group_id):
             if time.monotonic() > deadline:
@@ -100,10 +105,62 @@ class CacheHost:
         with group.lock, _speaking_of(spec.group_id):
             change.change(group, spec, self._publish)
 
+    def follow(self, group_id: str, leader_id: str) -> None:
+        """Throw a group's data away and let it follow another: it serves reads with that one's data, and refuses writes.
+
+        Returns when the first copy is done. Its shards need the leader's slots; errors come before anything is touched.
+        """
+        group, leader = self._group(group_id), self._group(leader_id)
+        with group.lock, _speaking_of(group_id):
+            reason = following.refusal(group.spec, leader.spec)
+            if reason is None and leader.leader is not None:
+                reason = f"that group follows {leader.leader.spec.group_id} itself: follow that one"
+            if reason is None and self._followers(group):
+                reason = (
+                    f"{', '.join(other.spec.group_id for other in self._followers(group))} follow it: promote another first"
+                )
+            if reason is None and not following.same_shards(group.spec, leader.spec):
+                reason = "its shards have other slots: bring both to the same ones first"
+            if reason is not None:
+                raise EmulatorError(f"cache group {group_id} cannot follow {leader_id}: {reason}")
+            following.begin(group, leader)
+
+    def lead(self, group_id: str) -> None:
+        """Let a group follow nobody any more: it takes writes and keeps the data that had arrived."""
+        group = self._group(group_id)
+        with group.lock, _speaking_of(group_id):
+            if group.leader is not None:
+                following.end(group)
+
+    def promote(self, group_id: str, followers: Sequence[str]) -> None:
+        """Make a group the leader that all others follow, also the former leader, now or when its nodes are back.
+
+        While that one lives its writes wait, what it acknowledged arrives first, and they are refused then. Returns when the
+        group takes writes; `lag` of each follower tells when it follows.
+        """
+        group, others = self._group(group_id), [self._group(other) for other in followers if other != group_id]
+        old = [group.leader] if group.leader is not None else []
+        with _holding([group, *others, *old]), _speaking_of(group_id):
+            for other in others:
+                reason = following.refusal(other.spec, group.spec)
+                if reason is not None:
+                    raise EmulatorError(f"cache group {other.spec.group_id} cannot follow {group_id}: {reason}")
+            following.promote(group, others)
+
+    def lag(self, group_id: str) -> float | None:
+        """Return the seconds since a group's leader was last heard; None when the link is down or it follows nobody."""
+        return following.lag(self._group(group_id))
+
+    def leaders(self) -> dict[str, str]:
+        """Return group id -> the id of the group that it follows."""
+        return {group.spec.group_id: group.leader.spec.group_id for group in self._all() if group.leader is not None}
+
     def delete(self, group_id: str) -> None:
-        """End a group's nodes; its names are gone."""
+        """End a group's nodes; its names are gone. Groups that followed it lead themselves then."""
         group = self._group(group_id)
         self._ending.pop(group_id, threading.Event()).set()
+        for other in self._followers(group):
+            self.lead(other.spec.group_id)
         with group.lock:
             self._forget(group)
 
@@ -191,6 +248,9 @@ class CacheHost:
     def _all(self) -> list[Group]:
         return list(self._groups.values())
 
+    def _followers(self, leader: Group) -> list[Group]:
+        return [group for group in self._all() if group.leader is leader]
+
     def _root(self, engine: str) -> Path:
         return software.ensure_engine(self.home, engine, lambda _: None)
 
@@ -260,6 +320,15 @@ class CacheHost:
             if group.spec.group_id in self._groups:
                 with suppress(OSError, EmulatorError):  # a node died while it was asked: the group's own watch goes on
                     health.look(group, self._down_for(group))
+
+
+@contextmanager
+def _holding(groups: Sequence[Group]) -> Iterator[None]:
+    """Hold the locks of several groups. Always in one order: nobody then waits for whom waits for him."""
+    with ExitStack() as stack:
+        for group in sorted({id(group): group for group in groups}.values(), key=lambda group: group.spec.group_id):
+            stack.enter_context(group.lock)
+        yield
 
 
 @contextmanager
