@@ -113,7 +113,7 @@ class CacheHost:
         group, leader = self._group(group_id), self._group(leader_id)
         with group.lock, _speaking_of(group_id):
             reason = following.refusal(group.spec, leader.spec)
-            if reason is None and leader.leader is not None:
+            if leader.leader is not None:
                 reason = f"that group follows {leader.leader.spec.group_id} itself: follow that one"
             if reason is None and self._followers(group):
                 reason = (
