@@ -1,0 +1,86 @@
+"""The security group of the balancers: who may reach them, and what they may reach."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pulumi
+import pulumi_aws as aws
+
+from redis_ha.arguments import network
+from redis_ha.elasticache.monitored import Place
+
+from .alb_plan import AlbPlan
+
+Rules = dict[str, aws.vpc.SecurityGroupIngressRule | aws.vpc.SecurityGroupEgressRule]
+ANYWHERE = "0.0.0.0/0"
+
+
+def make_alb_security_group(place: Place, plan: AlbPlan, vpc_id: pulumi.Input[str]) -> aws.ec2.SecurityGroup:
+    """Make the security group, without rules: inline ones and rule resources undo each other."""
+    return aws.ec2.SecurityGroup(
+        f"{place.name}-security-group",
+        description=f"Clients of {plan.alb_name}",
+        vpc_id=vpc_id,
+        region=place.region,
+        tags={**place.tags, "Name": plan.alb_name},
+        opts=place.child(),
+    )
+
+
+def client_sources(
+    plan: AlbPlan, security_group_ids: Sequence[pulumi.Input[str]], prefix_list_ids: Sequence[pulumi.Input[str]]
+) -> dict[str, dict[str, Any]]:
+    """Return who may connect, by the rule's name. Ids may be known later, so their rules are named by their place."""
+    found: dict[str, dict[str, Any]] = {
+        f"group-{index}": {"referenced_security_group_id": group_id} for index, group_id in enumerate(security_group_ids)
+    }
+    found |= {f"prefix-list-{index}": {"prefix_list_id": list_id} for index, list_id in enumerate(prefix_list_ids)}
+    for cidr in plan.client_cidrs:
+        parsed = network(cidr)
+        version = 6 if parsed is not None and parsed.version == 6 else 4
+        found["cidr-" + cidr.replace("/", "-").replace(":", "-").replace(".", "-")] = {f"cidr_ipv{version}": cidr}
+    return found
+
+
+def target_ports(plan: AlbPlan) -> list[int]:
+    """Return the ports on which a balancer speaks to targets: traffic, and health checks where they have their own."""
+    check = plan.health_check["port"]
+    return sorted({plan.target_port} | (set() if check == "traffic-port" else {int(check)}))
+
+
+def make_alb_rules(place: Place, plan: AlbPlan, security_group_id: pulumi.Input[str], args: Mapping[str, Any]) -> Rules:
+    """Make a rule for each source of clients, and those to the targets: their groups, else anywhere on their ports."""
+    common: dict[str, Any] = {
+        "security_group_id": security_group_id,
+        "ip_protocol": "tcp",
+        "region": place.region,
+        "tags": place.tags,
+    }
+    sources = client_sources(plan, args.get("client_security_group_ids") or (), args.get("client_prefix_list_ids") or ())
+    made: Rules = {}
+    for name, source in sources.items():
+        made[f"from-{name}"] = aws.vpc.SecurityGroupIngressRule(
+            f"{place.name}-from-{name}",
+            description="clients",
+            from_port=plan.port,
+            to_port=plan.port,
+            **common,
+            **source,
+            opts=place.child(),
+        )
+    groups = args.get("target_security_group_ids") or ()
+    targets: dict[str, dict[str, Any]] = {
+        f"group-{index}": {"referenced_security_group_id": group_id} for index, group_id in enumerate(groups)
+    } or {"targets": {"cidr_ipv4": ANYWHERE}}
+    for name, target in targets.items():
+        for port in target_ports(plan):
+            made[f"to-{name}-{port}"] = aws.vpc.SecurityGroupEgressRule(
+                f"{place.name}-to-{name}-{port}",
+                description="targets",
+                from_port=port,
+                to_port=port,
+                **common,
+                **target,
+                opts=place.child(),
+            )
+    return made
