@@ -90,6 +90,24 @@ def test_the_name_server_says_what_there_is_and_what_there_is_not() -> None:
     assert answer(b"nonsense", lookup) is None
 
 
+def test_a_name_that_leads_to_another_is_answered_with_its_addresses() -> None:
+    known, others = {"known.test": ["198.18.0.9"]}, {"writer.test": ("next.test", 7), "next.test": ("known.test", 7)}
+
+    def ask(name: str, kind: str = "A") -> DNSRecord:
+        return DNSRecord.parse(answer(DNSRecord.question(name, kind).pack(), lambda one, _: known.get(one), others.get) or b"")
+
+    found = ask("Writer.Test")
+    assert [(str(row.rname), str(row.rdata)) for row in found.rr] == [
+        ("Writer.Test.", "next.test."),
+        ("next.test.", "known.test."),
+        ("known.test.", "198.18.0.9"),
+    ]
+    assert found.rr[0].ttl == 7
+    assert [str(row.rdata) for row in ask("writer.test", "CNAME").rr] == ["next.test."]
+    others["next.test"] = ("writer.test", 7)
+    assert RCODE[ask("writer.test").header.rcode] == "NXDOMAIN"
+
+
 def test_users_keep_the_administrator_and_lose_what_aws_restricts() -> None:
     lines = acl_file(Access(acl=("user app on >secret-word ~app:* +@all (~* +@all)",)), "admin-word").splitlines()
     app, default, admin = lines

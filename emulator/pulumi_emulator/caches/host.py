@@ -16,7 +16,7 @@ from pulumi_emulator.caches import change, following, health, names, removal, so
 from pulumi_emulator.caches.certificates import Authority
 from pulumi_emulator.caches.group import Emit, Group, Place
 from pulumi_emulator.caches.names import HostName
-from pulumi_emulator.caches.nameserver import NameServer
+from pulumi_emulator.caches.nameserver import Alias, NameServer, no_alias
 from pulumi_emulator.caches.relay import Relay
 from pulumi_emulator.caches.site import FIRST_NODE, Site
 from pulumi_emulator.caches.spec import GroupSpec, check
@@ -34,11 +34,12 @@ class CacheHost:
     """Runs groups of real cache nodes. Every method may be called from any thread; each returns when its work is done.
 
     `folder` is this object's own (what an earlier one left in it is removed first), `home` the emulator's cache folder;
-    `emit` is told what the nodes' supervision does: group id, source type, source id, message, name of the SNS event or None.
+    `emit` is told what the nodes' supervision does: group id, source type, source id, message, name of the SNS event or None;
+    `alias` says where names lead to that are none of the endpoints'.
     Errors are EmulatorError. Needs root on Linux.
     """
 
-    def __init__(self, folder: Path, home: Path, emit: Emit) -> None:
+    def __init__(self, folder: Path, home: Path, emit: Emit, alias: Alias = no_alias) -> None:
         self.folder = folder
         self.home = home
         preflight.check(home, COMMANDS)
@@ -59,7 +60,7 @@ class CacheHost:
         authority = Authority(folder)
         self._site.write_lookup(authority.pem)
         self._place = Place(folder, self._site, authority, self._root, self._spawn, self._take_address, emit, self._the_relay)
-        self._name_server = NameServer(self._site, self._lookup)
+        self._name_server = NameServer(self._site, self._lookup, alias)
 
     def ensure_software(self, report: Callable[[str], None]) -> None:
         """Build both engines' programs when they are not there."""

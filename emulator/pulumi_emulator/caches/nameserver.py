@@ -1,4 +1,4 @@
-"""The name server inside the namespace: the stack's endpoint names, and nothing else.
+"""The name server inside the namespace: the stack's endpoint names, and names that lead to them.
 
 Its sockets are made in the namespace and served from threads outside, so it ends with the process that made it.
 """
@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable
 from typing import Final
 
-from dnslib import QTYPE, RCODE, RR, SOA, A, DNSRecord  # type: ignore[import-untyped]
+from dnslib import CNAME, QTYPE, RCODE, RR, SOA, A, DNSRecord  # type: ignore[import-untyped]
 from dnslib.dns import DNSError  # type: ignore[import-untyped]
 
 from pulumi_emulator.caches.names import DOMAIN
@@ -25,16 +25,23 @@ POLL: Final = 0.1  # seconds until a server sees that it shall end
 # Addresses of a name, or None when there is no such name. The second argument says whether addresses were asked for: clients
 # ask for IPv6 beside, and a name that takes turns would then show every second address only.
 Lookup = Callable[[str, bool], "list[str] | None"]
+# Where another name leads to and for how many seconds, or None when it is no such name.
+Alias = Callable[[str], "tuple[str, int] | None"]
+LONGEST_CHAIN: Final = 8  # the emulator's choice: records that lead to each other end somewhere
+
+
+def no_alias(_: str) -> None:
+    """Know no other names."""
 
 
 class NameServer:
-    """Answers questions by `lookup` until `stop`."""
+    """Answers questions by `alias` and `lookup` until `stop`."""
 
-    def __init__(self, site: Site, lookup: Lookup) -> None:
+    def __init__(self, site: Site, lookup: Lookup, alias: Alias = no_alias) -> None:
         self._servers: list[_Udp | _Tcp] = []
         for kind in (_Udp, _Tcp):
             server = site.within(lambda kind=kind: kind((NAME_SERVER, PORT)))  # type: ignore[misc]
-            server.lookup = lookup
+            server.lookup, server.alias = lookup, alias
             self._servers.append(server)
             threading.Thread(target=server.serve_forever, args=(POLL,), daemon=True, name="cache names").start()
 
@@ -47,6 +54,7 @@ class NameServer:
 
 class _Udp(socketserver.UDPServer):
     lookup: Lookup
+    alias: Alias
 
     def __init__(self, address: tuple[str, int]) -> None:
         super().__init__(address, _UdpQuestion)
@@ -57,6 +65,7 @@ class _Tcp(socketserver.ThreadingTCPServer):
     daemon_threads = True
     block_on_close = False
     lookup: Lookup
+    alias: Alias
 
     def __init__(self, address: tuple[str, int]) -> None:
         super().__init__(address, _TcpQuestion)
@@ -67,7 +76,7 @@ class _UdpQuestion(socketserver.BaseRequestHandler):
 
     def handle(self) -> None:
         data, connection = self.request
-        reply = answer(data, self.server.lookup)
+        reply = answer(data, self.server.lookup, self.server.alias)
         if reply is not None:
             connection.sendto(reply, self.client_address)
 
@@ -80,7 +89,7 @@ class _TcpQuestion(socketserver.StreamRequestHandler):
         try:
             size = self.rfile.read(2)
             while len(size) == 2:
-                reply = answer(self.rfile.read(struct.unpack("!H", size)[0]), self.server.lookup)
+                reply = answer(self.rfile.read(struct.unpack("!H", size)[0]), self.server.lookup, self.server.alias)
                 if reply is None:
                     return
                 self.wfile.write(struct.pack("!H", len(reply)) + reply)
@@ -89,21 +98,30 @@ class _TcpQuestion(socketserver.StreamRequestHandler):
             return
 
 
-def answer(data: bytes, lookup: Lookup) -> bytes | None:
+def answer(data: bytes, lookup: Lookup, alias: Alias = no_alias) -> bytes | None:
     """Return the answer to one question; None to what is no question."""
     try:
         question = DNSRecord.parse(data)
         name = str(question.q.qname).rstrip(".").lower()
     except (DNSError, IndexError):
         return None
-    reply = question.reply()
+    reply, owner = question.reply(), question.q.qname
+    for _ in range(LONGEST_CHAIN):
+        other = alias(name)
+        if other is None:
+            break
+        reply.add_answer(RR(owner, QTYPE.CNAME, rdata=CNAME(other[0]), ttl=other[1]))
+        name = owner = other[0]
+        if question.q.qtype == QTYPE.CNAME:
+            break
     wanted = question.q.qtype in (QTYPE.A, QTYPE.ANY)
     addresses = lookup(name, wanted)
     if addresses is None:
+        # With a CNAME before it, it is that name which does not exist (RFC 6604).
         reply.header.rcode = RCODE.NXDOMAIN
     elif wanted:
         for address in addresses:
-            reply.add_answer(RR(question.q.qname, QTYPE.A, rdata=A(address), ttl=TTL))
+            reply.add_answer(RR(owner, QTYPE.A, rdata=A(address), ttl=TTL))
     if not reply.rr:
         # Names without an address of the asked kind: said with how long that may be believed (RFC 2308).
         reply.add_auth(RR(DOMAIN, QTYPE.SOA, rdata=SOA(f"ns.{DOMAIN}", f"nobody.{DOMAIN}", (1, TTL, TTL, TTL, TTL)), ttl=TTL))
