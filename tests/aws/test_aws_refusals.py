@@ -11,6 +11,7 @@ from botocore.exceptions import ClientError
 
 from pulumi_emulator.aws.elasticache import failover
 from pulumi_emulator.aws.elasticache.faults import REFUSALS
+from tests.support.aws_global import GLOBAL_CASES
 from tests.support.aws_world import PASSWORD, TOKEN, World
 
 Case = Callable[[World], Any]
@@ -193,15 +194,6 @@ def busy(world: World) -> None:
         world.available(group_id)
 
 
-def of_a_global_group(operation: str, **given: Any) -> Case:
-    def case(world: World) -> None:
-        group_id = world.group()
-        world.account.region("eu-central-1").group(group_id).global_id = "ldgnf-global"
-        getattr(world.cache, operation)(ReplicationGroupId=group_id, **given)
-
-    return case
-
-
 def sixteen_test_failovers(world: World) -> None:
     made = [world.shards(NumNodeGroups=8) for _ in range(2)]
     try:
@@ -334,7 +326,6 @@ CASES: dict[str, Case] = {
     "not-sharded": of_group("modify_replication_group_shard_configuration", NodeGroupCount=2, **NOW),
     "immediately-only": of_group("increase_replica_count", NewReplicaCount=2, ApplyImmediately=False),
     "shards-to-remove": of_group("modify_replication_group_shard_configuration", SHARDS, NodeGroupCount=1, **NOW),
-    "global-member": of_a_global_group("modify_replication_group", CacheNodeType="cache.r7g.large"),
     "test-failover-limit": sixteen_test_failovers,
     "test-failover-off": of_group("test_failover", {"MultiAZEnabled": False, **NO_FAILOVER}, NodeGroupId="0001"),
     "test-failover-alone": of_group(
@@ -399,6 +390,7 @@ CASES: dict[str, Case] = {
     "marker": call("describe_users", Marker="never-given"),
     "tag-count": too_many_tags,
     "id-elsewhere": group_elsewhere,
+    **GLOBAL_CASES,
 }
 
 

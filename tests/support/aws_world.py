@@ -29,6 +29,7 @@ class PaperPlane:
         self.primaries: dict[str, dict[str, str]] = {}
         self.dark: set[str] = set()
         self.cut: list[tuple[str, list[str]]] = []
+        self.leaders: dict[str, str] = {}
         self.hold = threading.Event()
         self.hold.set()
 
@@ -80,6 +81,21 @@ class PaperPlane:
     def zone_up(self, zone: str) -> None:
         self.dark.discard(zone)
 
+    def follow(self, group_id: str, leader_id: str) -> None:
+        self.hold.wait(WAIT_SECONDS)
+        self.leaders[group_id] = leader_id
+
+    def lead(self, group_id: str) -> None:
+        self.hold.wait(WAIT_SECONDS)
+        self.leaders.pop(group_id, None)
+
+    def promote(self, group_id: str, followers: Sequence[str]) -> None:
+        self.lead(group_id)
+        self.leaders |= dict.fromkeys(followers, group_id)
+
+    def lag(self, group_id: str) -> float | None:
+        return 0.5 if group_id in self.leaders else None
+
     def listen(self, port: int) -> socket.socket:
         raise AssertionError(f"paper has no network to listen in at {port}")
 
@@ -109,16 +125,17 @@ class Remote:
     def name(self, prefix: str = "t") -> str:
         return f"{prefix}{next(self._numbers)}"
 
-    def subnet_group(self, zones: tuple[str, ...] = ZONES) -> str:
+    def subnet_group(self, zones: tuple[str, ...] = ZONES, region: str = REGION) -> str:
         """Make a VPC, a subnet a zone and a subnet group."""
-        ec2 = self.client("ec2")
+        ec2 = self.client("ec2", region)
         vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
         subnets = [
             ec2.create_subnet(VpcId=vpc, CidrBlock=f"10.0.{index}.0/24", AvailabilityZone=zone)["Subnet"]["SubnetId"]
             for index, zone in enumerate(zones)
         ]
         name = self.name("net")
-        self.cache.create_cache_subnet_group(CacheSubnetGroupName=name, CacheSubnetGroupDescription="net", SubnetIds=subnets)
+        given = {"CacheSubnetGroupName": name, "CacheSubnetGroupDescription": "net", "SubnetIds": subnets}
+        self.client("elasticache", region).create_cache_subnet_group(**given)
         return name
 
     def arguments(self, **changes: Any) -> dict[str, Any]:

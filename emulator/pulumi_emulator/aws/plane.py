@@ -50,6 +50,19 @@ class Plane(Protocol):
     def zone_up(self, zone: str) -> None:
         """Give it back."""
 
+    def follow(self, group_id: str, leader_id: str) -> None:
+        """Replace a group's data by the leader's, and let it follow from then on; returns when the first copy is done."""
+
+    def lead(self, group_id: str) -> None:
+        """End following: the group takes writes, with the data that had arrived."""
+
+    def promote(self, group_id: str, followers: Sequence[str]) -> None:
+        """Let a group lead and the others follow it, also the one that led, when it is alive."""
+
+    def lag(self, group_id: str) -> float | None:
+        """Return the seconds since the last word of the leader; None when the link is down, or the group follows nobody."""
+        ...
+
     def listen(self, port: int) -> socket.socket:
         """Return a listening socket at 127.0.0.1:port where commands run for which the names resolve."""
         ...

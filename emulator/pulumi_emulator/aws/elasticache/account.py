@@ -17,7 +17,7 @@ from pulumi_emulator.aws.plane import Plane
 
 if TYPE_CHECKING:
     from pulumi_emulator.aws.elasticache.events import Event
-    from pulumi_emulator.aws.elasticache.model import Group
+    from pulumi_emulator.aws.elasticache.model import GlobalGroup, Group
 
 # Length of the part of a host name that tells accounts apart, as in AWS's examples (prod.abc123.ng.0001.use1...).
 HASH_LENGTH: Final = 6
@@ -33,6 +33,8 @@ class Account:
         # A fixed letter first: a label of a host name.
         self.hash = "".join(secrets.choice(string.ascii_lowercase + string.digits) for _ in range(HASH_LENGTH))
         self.regions: dict[str, Region] = {}
+        # Global Datastores by id: calls about them can be made in any Region (terraform-provider-aws replication_group.go).
+        self.globals: dict[str, GlobalGroup] = {}
         # Told of the data plane when it is there.
         self.on_plane: Callable[[Plane], None] = lambda _: None
         self._plane_of = plane
@@ -85,6 +87,17 @@ class Account:
                 if group_id in region.groups:
                     return region, region.groups[group_id]
         return None
+
+    def members(self, global_id: str) -> list[tuple[Region, Group]]:
+        """Return the members of a Global Datastore, the primary first."""
+        with self.lock:
+            found = [
+                (region, group)
+                for region in self.regions.values()
+                for group in region.groups.values()
+                if group.global_id == global_id
+            ]
+        return sorted(found, key=lambda member: (member[1].global_role or "", member[0].name))
 
 
 @dataclass

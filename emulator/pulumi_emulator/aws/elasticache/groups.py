@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, Final
 
-from pulumi_emulator.aws.elasticache import describe, engines, events, parameters, placement, snapshots, subnets, user_groups
+from pulumi_emulator.aws.elasticache import (
+    describe,
+    engines,
+    events,
+    global_members,
+    parameters,
+    placement,
+    snapshots,
+    subnets,
+    user_groups,
+)
 from pulumi_emulator.aws.elasticache.account import Region, now
 from pulumi_emulator.aws.elasticache.checks import (
     GROUP_ID,
@@ -15,9 +26,9 @@ from pulumi_emulator.aws.elasticache.checks import (
     check_topic,
     overlap,
 )
-from pulumi_emulator.aws.elasticache.faults import refuse
+from pulumi_emulator.aws.elasticache.faults import Fault, refuse
 from pulumi_emulator.aws.elasticache.jobs import AVAILABLE, CREATE_FAILED, CREATING, DELETING, run
-from pulumi_emulator.aws.elasticache.model import Group, Node
+from pulumi_emulator.aws.elasticache.model import GlobalGroup, Group, Node
 from pulumi_emulator.aws.elasticache.operations import operation
 from pulumi_emulator.aws.elasticache.specs import group_spec
 from pulumi_emulator.aws.elasticache.users import password_hash
@@ -36,7 +47,7 @@ DEFAULT_SNAPSHOTS: Final = ("03:00-04:00", "06:00-07:00", "21:00-22:00")
     "CacheParameterGroupName CacheSubnetGroupName SecurityGroupIds Tags SnapshotArns SnapshotName PreferredMaintenanceWindow "
     "Port NotificationTopicArn AutoMinorVersionUpgrade SnapshotRetentionLimit SnapshotWindow AuthToken "
     "TransitEncryptionEnabled AtRestEncryptionEnabled KmsKeyId UserGroupIds LogDeliveryConfigurations DataTieringEnabled "
-    "NetworkType IpDiscovery "
+    "NetworkType IpDiscovery GlobalReplicationGroupId "
     "TransitEncryptionMode ClusterMode Durability",
 )
 def create(region: Region, given: dict[str, Any]) -> dict[str, Any]:
@@ -49,17 +60,36 @@ def create(region: Region, given: dict[str, Any]) -> dict[str, Any]:
     elsewhere = region.account.group(group_id)
     if elsewhere is not None:
         raise refuse("id-elsewhere", id=group_id, region=elsewhere[0].name)
-    group = _described(region, group_id, given)
+    joined = global_members.joined(region, given)
+    group = _described(region, group_id, given) if joined is None else _secondary(region, group_id, given, joined)
     region.groups[group_id] = group
     region.put_tags(region.arn("replicationgroup", group_id), given.get("Tags"))
     tag_nodes(region, group)
     spec = group.applied = group_spec(region, group)
-    run(region, group, CREATING, lambda: region.account.plane.create(spec), lambda: _created(region, group))
+    if joined is None:
+        run(region, group, CREATING, lambda: region.account.plane.create(spec), lambda: _created(region, group))
+    else:
+        global_members.associate(region, group, joined, spec, lambda: _created(region, group))
     return {"ReplicationGroup": describe.replication_group(region, group)}
 
 
-def _described(region: Region, group_id: str, given: dict[str, Any]) -> Group:
-    """Return the group that an input describes, checked."""
+def _secondary(region: Region, group_id: str, given: dict[str, Any], joined: GlobalGroup) -> Group:
+    """Return a new secondary: what is asked for, and all else as the primary has it."""
+    primary_region, primary = region.account.members(joined.global_id)[0]
+    own = global_members.inherited(primary, given)
+    record = parameters.find(primary_region, primary.parameter_group)
+    copy = global_members.copy_parameters(record, region, joined)
+    try:
+        group = _described(region, group_id, {**own, "CacheParameterGroupName": copy}, like=primary)
+    except Fault:
+        global_members.drop_parameters(region, copy)
+        raise
+    group.auto_minor_version_upgrade = False
+    return group
+
+
+def _described(region: Region, group_id: str, given: dict[str, Any], like: Group | None = None) -> Group:
+    """Return the group that an input describes, checked; its shards are those of the group that it shall be `like`."""
     engine, version = engines.check_engine(given.get("Engine"), given.get("EngineVersion"))
     if "CacheNodeType" not in given:
         raise refuse("node-type-missing")
@@ -68,6 +98,8 @@ def _described(region: Region, group_id: str, given: dict[str, Any]) -> Group:
     subnet_group = given.get("CacheSubnetGroupName", "").lower() or subnets.default_name(region)
     zones = subnets.zones(region, subnet_group)
     shards = placement.plan(given, zones, clustered=mode != "disabled")
+    if like is not None:
+        shards = [replace(shard, shard=name, slots=like.slots[name]) for shard, name in zip(shards, like.shards, strict=True)]
     created = now()
     group = Group(
         group_id=group_id,

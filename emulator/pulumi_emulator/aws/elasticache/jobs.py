@@ -18,6 +18,8 @@ CREATING: Final = "creating"
 CREATE_FAILED: Final = "create-failed"
 DELETING: Final = "deleting"
 MODIFYING: Final = "modifying"
+# What a promotion may change while a change of the group is under way; an undone change leaves it.
+MEMBERSHIP: Final = frozenset({"global_id", "global_role", "global_status"})
 
 
 def run(
@@ -58,7 +60,7 @@ def run(
 
 def become(region: Region, group: Group, new: Group, done: Callable[[], None]) -> None:
     """Make a group what `new` is, and its nodes too where they notice; it stays as it was when they cannot."""
-    before = dict(vars(group))
+    before = {name: value for name, value in vars(group).items() if name not in MEMBERSHIP}
     vars(group).update(vars(new))
     if group.applied == group_spec(region, group):
         done()

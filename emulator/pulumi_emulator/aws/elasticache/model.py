@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
@@ -61,8 +62,10 @@ class Group:
     ip_discovery: str = "ipv4"
     data_tiering: bool = False
     durability: str | None = None
+    # Membership of a Global Datastore: its id, the role (PRIMARY or SECONDARY) and the status in it.
     global_id: str | None = None
     global_role: str | None = None
+    global_status: str | None = None
     # Whether node ids name the shard: those of a group that was made with cluster mode enabled do, and stay so.
     sharded_ids: bool = False
     # Members of a ModifyReplicationGroup that wait for the maintenance window.
@@ -97,6 +100,24 @@ class Group:
         self.last_number[shard] = self.last_number.get(shard, 0) + 1
         middle = f"{shard}-" if self.sharded_ids or shard != FIRST_SHARD else ""
         return f"{self.group_id}-{middle}{self.last_number[shard]:03d}"
+
+
+@dataclass
+class GlobalGroup:
+    """A Global Datastore. Its members know it by their `global_id`; what all have alike is the primary's."""
+
+    global_id: str
+    suffix: str
+    description: str
+    # Where it was made: its id's prefix and its ARN are of this Region.
+    region: str
+    # "creating" or "deleting" while it is; else the status follows from `changes` and from who is in it.
+    phase: str | None = None
+    # How many changes are under way.
+    changes: int = 0
+    failure: str | None = None
+    # One promotion after another: of several at a time one is the last.
+    promoting: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
 
 def even_slots(count: int) -> dict[str, str]:

@@ -28,7 +28,21 @@ WAITING: Final = frozenset(
     }
 )
 # What belongs to the global object once a group is a member of one (hashicorp/terraform-provider-aws#19929, #22528, #47644).
-GLOBAL: Final = frozenset({"CacheNodeType", "EngineVersion", "Engine", "AutomaticFailoverEnabled", "AutoMinorVersionUpgrade"})
+# Of the last four no answer of AWS was found; members have them alike (Redis-Global-Datastores-Getting-Started.html). Multi-AZ
+# is a member's own: AWS's sample of modify-replication-group --no-multi-az-enabled answers with a member.
+GLOBAL: Final = frozenset(
+    {
+        "CacheNodeType",
+        "EngineVersion",
+        "Engine",
+        "AutomaticFailoverEnabled",
+        "AutoMinorVersionUpgrade",
+        "CacheParameterGroupName",
+        "ClusterMode",
+        "TransitEncryptionEnabled",
+        "TransitEncryptionMode",
+    }
+)
 MODE_ORDER: Final = {("disabled", "compatible"), ("compatible", "enabled"), ("compatible", "disabled")}
 # What goes with ClusterMode in one request (docs.aws.amazon.com/AmazonElastiCache/latest/dg/modify-cluster-mode.html).
 WITH_MODE: Final = frozenset({"ReplicationGroupId", "ApplyImmediately", "ClusterMode", "CacheParameterGroupName"})
@@ -72,7 +86,7 @@ def modify(region: Region, given: dict[str, Any]) -> dict[str, Any]:
 
 def apply(region: Region, group: Group, given: dict[str, Any]) -> None:
     """Change a copy of a group as a request says; what one value alone can be wrong with is refused here."""
-    _apply_engine(group, given)
+    apply_engine(group, given)
     _apply_snapshotting(group, given)
     simple = {
         "ReplicationGroupDescription": "description",
@@ -107,7 +121,8 @@ def apply(region: Region, group: Group, given: dict[str, Any]) -> None:
     _apply_token(group, given)
 
 
-def _apply_engine(group: Group, given: dict[str, Any]) -> None:
+def apply_engine(group: Group, given: dict[str, Any]) -> None:
+    """Change the engine and its version; refused when it is a step back."""
     engine = given.get("Engine", group.engine).lower()
     if (group.engine, engine) == (engines.VALKEY, engines.REDIS):
         raise refuse("engine-back")

@@ -12,6 +12,8 @@ from pulumi_emulator.aws.elasticache.operations import operation
 from pulumi_emulator.aws.elasticache.parameter_table import Parameter, parameters_of
 
 DEFAULT: Final = "default."
+# What AWS calls the copies that members of a Global Datastore use (terraform-provider-aws replication_group.go knows it).
+GLOBAL: Final = "global-datastore-"
 CLUSTER_ON: Final = ".cluster.on"
 CLUSTER_ENABLED: Final = "cluster-enabled"
 # botocore CreateCacheParameterGroup CacheParameterGroupName: letters, digits and hyphens; a name is stored in lower case.
@@ -83,7 +85,8 @@ def modify(region: Region, given: dict[str, Any]) -> dict[str, Any]:
         if name == CLUSTER_ENABLED and users(region, record["name"]):
             raise refuse("parameter-cluster-enabled", name=record["name"])
         new[name] = value
-    record["values"].update(new)
+    for copy in _in_common(region, record):
+        copy["values"].update(new)
     return {"CacheParameterGroupName": record["name"]}
 
 
@@ -98,8 +101,9 @@ def reset(region: Region, given: dict[str, Any]) -> dict[str, Any]:
             raise refuse("parameter-unknown", name=name, family=record["family"])
         if name == CLUSTER_ENABLED and name in record["values"] and users(region, record["name"]):
             raise refuse("parameter-cluster-enabled", name=record["name"])
-    for name in names:
-        record["values"].pop(name, None)
+    for copy in _in_common(region, record):
+        for name in names:
+            copy["values"].pop(name, None)
     return {"CacheParameterGroupName": record["name"]}
 
 
@@ -143,6 +147,17 @@ def users(region: Region, name: str) -> list[str]:
     return [group.group_id for group in region.groups.values() if group.parameter_group == name]
 
 
+def _in_common(region: Region, record: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the group with those that are changed with it: the copies that members of a Global Datastore use.
+
+    docs.aws.amazon.com/AmazonElastiCache/latest/dg/Redis-Global-Datastores-Console.html: an edit of one applies to all members.
+    """
+    ids = {group.global_id for group in region.groups.values() if group.parameter_group == record["name"]} - {None}
+    members = [member for global_id in ids if global_id for member in region.account.members(global_id)]
+    copies = [find(place, group.parameter_group) for place, group in members]
+    return [record, *(copy for copy in copies if copy is not record)]
+
+
 def _default(name: str) -> dict[str, Any] | None:
     family = name.removeprefix(DEFAULT).removesuffix(CLUSTER_ON)
     if not name.startswith(DEFAULT) or family not in FAMILIES:
@@ -164,7 +179,7 @@ def _shape(region: Region, record: dict[str, Any]) -> dict[str, Any]:
         "CacheParameterGroupName": record["name"],
         "CacheParameterGroupFamily": record["family"],
         "Description": record["description"],
-        "IsGlobal": False,
+        "IsGlobal": record["name"].startswith(GLOBAL),
         "ARN": region.arn("parametergroup", record["name"]),
     }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Collection, Sequence
 from typing import Any, Final
 
 from pulumi_emulator.aws.elasticache import describe, events, subnets
@@ -82,29 +83,37 @@ def reshard(region: Region, given: dict[str, Any]) -> dict[str, Any]:
         raise refuse("nothing", id=group.group_id)
     new = copy.deepcopy(group)
     if count > len(group.slots):
-        _add_shards(region, new, count, replicas, given.get("ReshardingConfiguration", []))
+        add_shards(region, new, new_shards([group], count), replicas, given.get("ReshardingConfiguration", []))
     else:
-        kept = _kept_shards(group, given, count)
-        new.nodes = [node for node in group.nodes if node.shard in kept]
-        new.slots = {shard: group.slots[shard] for shard in kept}
+        keep_shards(new, _kept_shards(group, given, count))
     new.slots = rebalanced(new.slots, group.slots)
     return _take_over(region, group, new, ("", "ReplicationGroupScalingComplete"))
 
 
-def _add_shards(region: Region, new: Group, count: int, replicas: int, configuration: list[dict[str, Any]]) -> None:
+def new_shards(groups: Sequence[Group], count: int) -> list[str]:
+    """Return the ids of the shards that the groups lack of `count`: none that one of them ever had."""
+    number = max(int(shard) for group in groups for shard in [*group.slots, *group.last_number])
+    return [f"{number + index + 1:04d}" for index in range(count - len(groups[0].slots))]
+
+
+def add_shards(region: Region, new: Group, ids: list[str], replicas: int, configuration: list[dict[str, Any]]) -> None:
+    """Give a group more shards, without slots yet."""
     zones = subnets.zones(region, new.subnet_group)
     asked = {
         entry["NodeGroupId"].zfill(4): entry.get("PreferredAvailabilityZones", [])
         for entry in configuration
         if "NodeGroupId" in entry
     }
-    number = max(int(shard) for shard in [*new.slots, *new.last_number])
-    for index in range(len(new.slots), count):
-        number += 1
-        shard = f"{number:04d}"
+    for index, shard in enumerate(ids, start=len(new.slots)):
         named = asked.get(shard) or around(zones, index, replicas + 1)
         new.slots[shard] = ""
         new.nodes += [Node(new.new_node_id(shard), shard, zone, now()) for zone in named[: replicas + 1]]
+
+
+def keep_shards(new: Group, kept: Collection[str]) -> None:
+    """Take a group's other shards away; their slots are not given to others yet."""
+    new.nodes = [node for node in new.nodes if node.shard in kept]
+    new.slots = {shard: slots for shard, slots in new.slots.items() if shard in kept}
 
 
 def _kept_shards(group: Group, given: dict[str, Any], count: int) -> list[str]:

@@ -19,6 +19,8 @@ from pulumi_emulator.errors import EmulatorError
 MODULES: Final = (
     "engines",
     "failover",
+    "global_changes",
+    "global_groups",
     "groups",
     "modify",
     "events",
@@ -69,8 +71,10 @@ class ElastiCache(BaseResponse):
             region = self.account.region(self.region)
             answer = page(operation.run(region, given), given)
             if name in CHANGES_BESIDE:
-                for group in list(region.groups.values()):
-                    jobs.catch_up(region, group)
+                # Of all Regions: a member of a Global Datastore has its parameters in common with the others.
+                for place in list(self.account.regions.values()):
+                    for group in list(place.groups.values()):
+                        jobs.catch_up(place, group)
             return answer
 
     def parse_parameters(self, request: Any) -> None:
