@@ -241,8 +241,8 @@ def _of_node(row: Definition, node_id: str) -> dict[str, Any]:
             }
             for number, (metric, statistic) in enumerate(row.metrics, start=1)
         ]
-        what = {"metric_queries": [*queries, _math(row.expression, row.unit)]}
-    return _rings(row, f"{node_id}-{row.name}", row.comparison, row.threshold) | what
+        what = {"metric_queries": [*queries, math_query(row.expression, row.unit)]}
+    return rings(row, f"{node_id}-{row.name}", row.comparison, row.threshold) | what
 
 
 def _of_group(row: Definition, group_id: str) -> dict[str, Any]:
@@ -256,8 +256,8 @@ def _of_group(row: Definition, group_id: str) -> dict[str, Any]:
         "period": row.period,
         "return_data": query.expression is None,
     }
-    queries = [selected] if query.expression is None else [selected, _math(query.expression, row.unit)]
-    found = _rings(row, f"{group_id}-{row.name}", query.comparison or row.comparison, row.limit(by_query=True))
+    queries = [selected] if query.expression is None else [selected, math_query(query.expression, row.unit)]
+    found = rings(row, f"{group_id}-{row.name}", query.comparison or row.comparison, row.limit(by_query=True))
     if query.over != "shards":
         found["alarm_description"] += TAGS_NEEDED
     return found | {"metric_queries": queries}
@@ -276,11 +276,13 @@ def select(query: Query, group_id: str) -> str:
     return f"{select} GROUP BY {each} ORDER BY {query.function}() {worst_first}"
 
 
-def _math(expression: str, label: str) -> dict[str, Any]:
+def math_query(expression: str, label: str) -> dict[str, Any]:
+    """Return the query of an alarm's own math on its other queries."""
     return {"id": "e1", "expression": expression, "label": label, "return_data": True}
 
 
-def _rings(row: Definition, alarm_name: str, comparison: str, threshold: float) -> dict[str, Any]:
+def rings(row: Definition, alarm_name: str, comparison: str, threshold: float) -> dict[str, Any]:
+    """Return what every alarm has: its name, what it says, and when it rings."""
     return {
         "name": alarm_name,
         "alarm_description": f"{row.says} Threshold: {row.source}.",

@@ -6,6 +6,7 @@ from typing import Any, NotRequired, TypedDict
 import pulumi
 import pulumi_aws as aws
 
+from redis_ha.arguments import Checks
 from redis_ha.inputs import as_input_errors, known_now
 
 from .access import credentials, make_access, make_secrets
@@ -16,6 +17,7 @@ from .changes import parameter_refusals, refusals
 from .checks import make_plan, refuse_all
 from .dashboard import make_dashboard
 from .experiments import ExperimentSettings, check_experiments, make_experiments
+from .global_changes import member_parameter_refusals
 from .guard import guard
 from .known_later import MAY_BE_KNOWN_LATER, shape_of
 from .logs import make_log_groups
@@ -241,7 +243,10 @@ class ElastiCacheHaGroup(pulumi.ComponentResource):
             opts=self._child(
                 import_=import_id(adopted, plan.region),
                 ignore_changes=["description", "tags"] if adopted and plan.keep_as_found else ["description"],
-                hooks=guard(f"{self._place.name}-parameters", parameter_refusals),
+                hooks=guard(
+                    f"{self._place.name}-parameters",
+                    member_parameter_refusals if plan.global_member else parameter_refusals,
+                ),
             ),
         )
 
@@ -354,20 +359,26 @@ def checked_plan(name: str, args: Mapping[str, Any]) -> Plan:
     """Check the plain arguments. Raises pulumi.InputPropertiesError with all that is wrong with them."""
     with as_input_errors():
         known_now(f"ElastiCacheHaGroup {name!r}", shape_of(args), MAY_BE_KNOWN_LATER)
-        plan, checks = make_plan(name, args, known=tuple(ElastiCacheHaGroupArgs.__annotations__))
-        checks.problems += check_notifications(args.get("notifications"))
-        if not any(checks.refused(argument) for argument in DECIDES_MONITORING):
-            checks.problems += check_autoscaling(
-                args.get("autoscaling"),
-                plan.topology,
-                node_type=plan.node_type,
-                engine=plan.engine,
-                engine_version=plan.engine_version,
-                global_member=plan.global_member,
-            )
-            checks.problems += check_alarms(args.get("alarms"), watched(plan, args))
-            checks.problems += check_records(args.get("record"), plan.topology)
-            if not checks.refused("zones"):
-                checks.problems += check_experiments(args.get("experiment"), plan.topology, plan.zones)
+        plan, checks = plan_and_checks(name, args, known=tuple(ElastiCacheHaGroupArgs.__annotations__))
         refuse_all(name, checks)
     return plan
+
+
+def plan_and_checks(name: str, args: Mapping[str, Any], known: Sequence[str] = ()) -> tuple[Plan, Checks]:
+    """Check the plain arguments of a group and of all that belongs to it; return the plan and what is wrong."""
+    plan, checks = make_plan(name, args, known)
+    checks.problems += check_notifications(args.get("notifications"))
+    if not any(checks.refused(argument) for argument in DECIDES_MONITORING):
+        checks.problems += check_autoscaling(
+            args.get("autoscaling"),
+            plan.topology,
+            node_type=plan.node_type,
+            engine=plan.engine,
+            engine_version=plan.engine_version,
+            global_member=plan.global_member,
+        )
+        checks.problems += check_alarms(args.get("alarms"), watched(plan, args))
+        checks.problems += check_records(args.get("record"), plan.topology)
+        if not checks.refused("zones"):
+            checks.problems += check_experiments(args.get("experiment"), plan.topology, plan.zones)
+    return plan, checks

@@ -20,6 +20,8 @@ MAY_BE_KNOWN_LATER = frozenset(
         "vpc_id",
     }
 )
+# The same of a GlobalDatastore itself.
+GLOBAL_KNOWN_LATER = frozenset({"auth_token", "parameter_group_name", "primary_connection", "primary_replication_group_id"})
 # The same of nested arguments; `*` is any name.
 NESTED_KNOWN_LATER = {
     "users": (("*", "passwords"),),
@@ -38,6 +40,25 @@ def shape_of(args: Mapping[str, Any]) -> dict[str, Any]:
         for path in paths:
             found[argument] = _without(found.get(argument), path)
     return {argument: value for argument, value in found.items() if argument in args}
+
+
+def shape_of_global(args: Mapping[str, Any]) -> tuple[dict[str, Any], set[str]]:
+    """Return a GlobalDatastore's arguments, those of its groups one by one, and which of all of them may be known later."""
+    found = {argument: value for argument, value in args.items() if argument not in {"primary", "secondaries"}}
+    later = set(GLOBAL_KNOWN_LATER)
+    groups = {"primary": args.get("primary")}
+    secondaries = args.get("secondaries")
+    if isinstance(secondaries, Mapping):
+        groups |= {f"secondaries.{region}": group for region, group in secondaries.items()}
+    elif secondaries is not None:
+        found["secondaries"] = secondaries
+    for path, group in groups.items():
+        if isinstance(group, Mapping):
+            found |= {f"{path}.{argument}": value for argument, value in shape_of(group).items()}
+            later |= {f"{path}.{argument}" for argument in MAY_BE_KNOWN_LATER}
+        elif group is not None:
+            found[path] = group
+    return shape_of(found), later
 
 
 def _without(value: Any, path: Sequence[str]) -> Any:

@@ -66,6 +66,22 @@ def operator_document(group_arn: str) -> Document:
     return _document(*watching, _allow("Operate", [f"elasticache:{action}" for action in actions], [group_arn]))
 
 
+def promotion_document(global_arn: str, member_arns: Sequence[str]) -> Document:
+    """Return what promoting another region takes, and looking who is primary; not detaching or deleting anything."""
+    return _document(
+        _allow("Look", ["elasticache:DescribeGlobalReplicationGroups"], [global_arn]),
+        _allow("Members", ["elasticache:DescribeReplicationGroups"], list(member_arns)),
+        _allow("Promote", ["elasticache:FailoverGlobalReplicationGroup"], [global_arn, *member_arns]),
+        _allow("Metrics", ["cloudwatch:DescribeAlarms", "cloudwatch:GetMetricData", "cloudwatch:ListMetrics"], ["*"]),
+    )
+
+
+def member_arn(other_arn: str, region: str, group_id: str) -> str:
+    """Return the ARN of a replication group of the same account as another one (arn:partition:service:region:account:..)."""
+    parts = other_arn.split(":")
+    return ":".join([*parts[:3], region, parts[4], "replicationgroup", group_id])
+
+
 def client_policy(
     cache_arn: pulumi.Output[str],
     iam_user_arns: Sequence[pulumi.Input[str]] = (),

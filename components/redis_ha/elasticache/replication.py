@@ -20,6 +20,20 @@ GLOBAL = (
     "parameterGroupName",
     "autoMinorVersionUpgrade",
 )
+# What a secondary has of its own (the conflicts of global_replication_group_id in the same file leave these).
+LOCAL = (
+    "replication_group_id",
+    "description",
+    "port",
+    "num_cache_clusters",
+    "preferred_cache_cluster_azs",
+    "automatic_failover_enabled",
+    "multi_az_enabled",
+    "maintenance_window",
+    "snapshot_window",
+    "snapshot_retention_limit",
+    "apply_immediately",
+)
 # Legacy groups outside of a VPC have these; reading them back would replace the group (terraform-provider-aws issue 32835).
 NEVER_GIVEN = ("securityGroupNames",)
 # What AWS does not tell of an existing group, or what the component adds: left as found until it is brought into line.
@@ -76,6 +90,18 @@ def group_arguments(plan: Plan) -> dict[str, Any]:
         # A mode without TLS breaks every existing user (cloudposse/terraform-aws-elasticache-redis issue 240).
         arguments["transit_encryption_mode"] = plan.tls
     return {name: value for name, value in arguments.items() if value is not None}
+
+
+def secondary_arguments(plan: Plan) -> dict[str, Any]:
+    """Return the plain arguments of a secondary of a global datastore: what is local to its region, and nothing inherited.
+
+    Automatic failover is inherited too, and the provider never sends it for a member; but it takes no Multi-AZ without.
+    """
+    arguments = group_arguments(plan)
+    local = {name: arguments[name] for name in LOCAL if name in arguments}
+    if plan.topology.clustered:
+        return local | {"replicas_per_node_group": plan.topology.replicas}
+    return local
 
 
 def replacing(plan: Plan) -> Mapping[str, str]:
