@@ -14,7 +14,7 @@ from .errors import DocumentError
 from .policy import FailoverClocks, ManagedFailover
 
 VERSION = 1  # of both documents; raised with every change of a schema
-KINDS = ("sentinel", "primary", "cluster")
+KINDS = ("sentinel", "primary", "cluster", "global")
 
 Document = Mapping[str, Any] | str | bytes
 Address = tuple[str, int]
@@ -51,6 +51,31 @@ class ClusterConnection:
     clocks: ManagedFailover
 
 
+@dataclass(frozen=True)
+class RecordWriter:
+    """The writer is a DNS record: a CNAME of the endpoint in the region that takes writes."""
+
+    record: str
+
+
+@dataclass(frozen=True)
+class ParameterWriter:
+    """The writer is an SSM parameter that names the region that takes writes."""
+
+    name: str
+    region: str
+
+
+@dataclass(frozen=True)
+class GlobalConnection:
+    """A checked `connection` document of kind "global": a group in each region, one of which takes writes."""
+
+    primary_region: str
+    stale_seconds: float | None
+    writer: RecordWriter | ParameterWriter | None
+    regions: Mapping[str, PrimaryConnection | ClusterConnection]
+
+
 Connection = SentinelConnection | PrimaryConnection | ClusterConnection
 
 
@@ -74,7 +99,7 @@ class Credentials:
     iam: IamLogin | None = None
 
 
-def read_connection(document: Document) -> Connection:
+def read_connection(document: Document) -> Connection | GlobalConnection:
     """Check a stack's `connection` output (a mapping or its JSON text) and return it as plain data; else DocumentError."""
     data = _mapping("connection", document)
     _known("connection", data)
@@ -87,9 +112,15 @@ def read_connection(document: Document) -> Connection:
             f"connection {said}: this redis_ha_client knows {', '.join(KINDS)}. "
             "Pass the stack's `connection` output, or upgrade redis-ha-client"
         )
+    if kind == "global":
+        return _global_connection(data)
     _check("connection", kind, data, show_values=True)
     if kind == "sentinel":
         return _sentinel_connection(data)
+    return _managed_connection(kind, data)
+
+
+def _managed_connection(kind: str, data: Mapping[str, Any]) -> PrimaryConnection | ClusterConnection:
     failover = data["failover"]
     clocks = ManagedFailover(failover["automatic"], failover["multi_az"], int(failover["replicas"]))
     _suits_its_name(kind, data)
@@ -110,8 +141,16 @@ def read_sentinel_connection(document: Document) -> SentinelConnection:
 def read_managed_connection(document: Document) -> PrimaryConnection | ClusterConnection:
     """Check a `connection` document of kind "primary" or "cluster"; one of another kind is a DocumentError as well."""
     checked = read_connection(document)
-    if isinstance(checked, SentinelConnection):
-        raise DocumentError("connection has kind 'sentinel': this wants kind 'primary' or 'cluster'")
+    if isinstance(checked, SentinelConnection | GlobalConnection):
+        raise DocumentError(f"connection has kind {kind_of(checked)!r}: this wants kind 'primary' or 'cluster'")
+    return checked
+
+
+def read_global_connection(document: Document) -> GlobalConnection:
+    """Check a `connection` document of kind "global"; one of another kind is a DocumentError as well."""
+    checked = read_connection(document)
+    if not isinstance(checked, GlobalConnection):
+        raise DocumentError(f"connection has kind {kind_of(checked)!r}: this wants kind 'global'")
     return checked
 
 
@@ -150,9 +189,15 @@ def _suits_its_name(kind: str, data: Mapping[str, Any]) -> None:
     raise DocumentError(f"connection.{key}.host is {host!r}, {what}: pass the stack's own `connection` output (kind {other!r})")
 
 
-def kind_of(connection: Connection) -> str:
+def kind_of(connection: Connection | GlobalConnection) -> str:
     """Return the kind of a checked `connection`."""
-    return {SentinelConnection: "sentinel", PrimaryConnection: "primary", ClusterConnection: "cluster"}[type(connection)]
+    kinds: dict[type, str] = {
+        SentinelConnection: "sentinel",
+        PrimaryConnection: "primary",
+        ClusterConnection: "cluster",
+        GlobalConnection: "global",
+    }
+    return kinds[type(connection)]
 
 
 def _managed_form(data: Mapping[str, Any]) -> str:
@@ -165,6 +210,43 @@ def _managed_form(data: Mapping[str, Any]) -> str:
 
 def _address(data: Mapping[str, Any]) -> Address:
     return data["host"], int(data["port"])
+
+
+def _global_connection(data: Mapping[str, Any]) -> GlobalConnection:
+    regions = data.get("regions")
+    if isinstance(regions, Mapping):  # first, and one by one: the whole's problem would be "is none of the two forms"
+        for region, one in regions.items():
+            _check_member(f"connection.regions.{region}", one)
+    _check("connection", "global", data, show_values=True)
+    read = {str(region): _managed_connection(one["kind"], one) for region, one in data["regions"].items()}
+    primary_region = data["primary_region"]
+    if primary_region not in read:
+        raise DocumentError(
+            f"connection.primary_region is {primary_region!r}, which is not in connection.regions ({', '.join(read)}): "
+            "pass the stack's output as it is"
+        )
+    for what, values in (("kind", {kind_of(one) for one in read.values()}), ("tls", {one.tls for one in read.values()})):
+        if len(values) > 1:
+            raise DocumentError(
+                f"connection.regions differ in {what}: the members of a global datastore have it in common. "
+                "Pass the stack's output as it is"
+            )
+    return GlobalConnection(primary_region, data["stale_seconds"], _writer(data["writer"]), read)
+
+
+def _check_member(where: str, data: Any) -> None:
+    kind = data.get("kind") if isinstance(data, Mapping) else None
+    if kind not in ("primary", "cluster"):
+        raise DocumentError(f"{where} is no connection of kind 'primary' or 'cluster': pass the stack's output as it is")
+    _check(where, kind, data, show_values=True)
+
+
+def _writer(data: Mapping[str, Any] | None) -> RecordWriter | ParameterWriter | None:
+    if data is None:
+        return None
+    if "record" in data:
+        return RecordWriter(data["record"])
+    return ParameterWriter(data["parameter"]["name"], data["parameter"]["region"])
 
 
 def _sentinel_connection(data: Mapping[str, Any]) -> SentinelConnection:
@@ -226,7 +308,8 @@ def _known(name: str, data: Mapping[str, Any]) -> None:
 
 def _check(name: str, form: str, data: Mapping[str, Any], *, show_values: bool) -> None:
     problems = sorted(
-        _validator(name, form).iter_errors(_plain(data)), key=lambda problem: [str(step) for step in problem.absolute_path]
+        _validator(name.split(".", 1)[0], form).iter_errors(_plain(data)),
+        key=lambda problem: [str(step) for step in problem.absolute_path],
     )
     if problems:
         # jsonschema reports each missing key by itself; _told names them all.
@@ -259,11 +342,12 @@ def _told(name: str, problem: ValidationError, *, show_values: bool) -> str:
         "type": f"must be of type {wanted}",
         "const": f"must be {wanted!r}",
         "enum": f"must be one of {wanted}",
-        "oneOf": "must be null or an object with host and port",
+        "oneOf": f"must be {known.get('title')}",
         "minimum": f"must be at least {wanted}",
         "maximum": f"must be at most {wanted}",
         "minLength": "must not be empty",
         "minItems": "must not be empty",
+        "minProperties": "must not be empty",
         "pattern": f"must match {wanted}",
     }
     return f"{where}{shown}: {texts.get(rule, f'breaks the rule {rule}')}"

@@ -8,7 +8,7 @@ import redis.asyncio
 
 from .aio.cluster import ClusterClient as AsyncClusterClient
 from .aio.nodes import NodePool as AsyncNodePool
-from .documents import ClusterConnection, SentinelConnection, kind_of
+from .documents import Address, ClusterConnection, GlobalConnection, PrimaryConnection, SentinelConnection, kind_of
 from .errors import DocumentError
 from .policy import (
     HEALTH_CHECK_SECONDS,
@@ -22,6 +22,7 @@ from .policy import (
 from .sync.cluster import ClusterClient
 from .sync.nodes import NodePool
 from .wiring import Settings
+from .world import source_of
 
 Client = redis.Redis | redis.asyncio.Redis | redis.RedisCluster | redis.asyncio.RedisCluster
 
@@ -32,7 +33,8 @@ def describe(subject: Client | FailoverPolicy) -> dict[str, Any]:
     worst_case_seconds holds sums of time-outs: `command` is the budget, which cuts all others; `attempt` is one look-up, dial
     and answer if everything is as slow as allowed; with Sentinels, `one_failover` and `two_elections` are the servers' clocks;
     with ElastiCache, which publishes none, `one_failover` is the longest that was seen (null: nothing is promoted).
-    rides_over says whether the budget is as large as they. Raises DocumentError for a client that `connect` did not make.
+    rides_over says whether the budget is as large as they. Of a global datastore `region` is a reader's own, or the one that
+    takes writes as far as is known (null: not looked up yet). Raises DocumentError for a client that `connect` did not make.
     """
     if isinstance(subject, FailoverPolicy):
         return {"policy": asdict(subject), **_fixed()}
@@ -99,11 +101,6 @@ def _managed(settings: Settings) -> dict[str, Any]:
     if isinstance(connection, SentinelConnection):
         raise TypeError("a Sentinel topology is described by _sentinel")
     promotes = connection.clocks.promotes
-    endpoints = (
-        {"configuration": connection.configuration}
-        if isinstance(connection, ClusterConnection)
-        else {"primary": connection.primary, "reader": connection.reader}
-    )
     # One wait each: connect, HELLO, CLIENT SETNAME, SELECT, READONLY (a cluster's reader); TLS adds a handshake.
     extra = (settings.client_name is not None, connection.tls, bool(settings.database), settings.reader)
     dial = (2 + sum(extra)) * policy.connect_seconds
@@ -112,7 +109,7 @@ def _managed(settings: Settings) -> dict[str, Any]:
     budget = policy.budget_seconds
     return {
         "kind": kind_of(connection),
-        "endpoints": {name: f"{address[0]}:{address[1]}" if address else None for name, address in endpoints.items()},
+        "endpoints": _endpoints(connection),
         "reader": settings.reader,
         "engine": connection.engine,
         "tls": connection.tls,
@@ -127,8 +124,31 @@ def _managed(settings: Settings) -> dict[str, Any]:
             "one_failover": MANAGED_FAILOVER_SECONDS if promotes else None,
         },
         "rides_over": {"one_failover": promotes and budget >= MANAGED_FAILOVER_SECONDS},
+        **({} if settings.whole is None else _global(settings, settings.whole)),
         **_fixed(),
     }
+
+
+def _global(settings: Settings, whole: GlobalConnection) -> dict[str, Any]:
+    region = settings.region if settings.writer is None else settings.writer.region
+    return {
+        "kind": "global",
+        "regions_kind": kind_of(settings.connection),
+        "region": region,
+        "endpoints": None if region is None else _endpoints(whole.regions[region]),
+        "regions": {name: _endpoints(one) for name, one in whole.regions.items()},
+        "writer": source_of(whole),
+        "stale_seconds": whole.stale_seconds,
+    }
+
+
+def _endpoints(connection: PrimaryConnection | ClusterConnection) -> dict[str, str | None]:
+    known: dict[str, Address | None] = (
+        {"configuration": connection.configuration}
+        if isinstance(connection, ClusterConnection)
+        else {"primary": connection.primary, "reader": connection.reader}
+    )
+    return {name: f"{address[0]}:{address[1]}" if address else None for name, address in known.items()}
 
 
 def _login(settings: Settings) -> str:

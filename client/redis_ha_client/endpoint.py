@@ -3,13 +3,15 @@
 from collections.abc import Mapping
 from typing import Any
 
-from .documents import Address
+from .documents import Address, PrimaryConnection
 from .errors import NotTheMasterError
+from .world import NO_WRITER, Writer
 
 # redis/redis src/networking.c helloCommand (Valkey: src/networking.c): "mode" is standalone, sentinel or cluster; "role" is
 # master or replica.
 CLUSTER_MODE = "cluster"
 MASTER_ROLE = "master"
+NAME_NOT_MOVED = "the name has not moved on yet"
 
 
 class Endpoint:
@@ -30,6 +32,11 @@ class Endpoint:
         """The endpoint to dial now."""
         return self._names[self._next]
 
+    @property
+    def not_yet(self) -> str:
+        """Why a name may lead to a replica, for errors."""
+        return NAME_NOT_MOVED
+
     def reached(self, address: str | None) -> None:
         """Note that a connection to `address` was made, and that the primary is there if this is for writing."""
         self._next = 0
@@ -48,17 +55,67 @@ class Endpoint:
         return self.writer and address != self._address
 
 
+class WriterEndpoint(Endpoint):
+    """The primary endpoint of the region that takes writes now, in a global datastore."""
+
+    def __init__(self, writer: Writer) -> None:
+        self.world = writer
+        self._region = writer.region
+        super().__init__(self._primary_of(writer.region or writer.connection.primary_region), writer=True)
+
+    @property
+    def name(self) -> Address:
+        """The endpoint to dial now."""
+        return self._primary_of(self.world.known)
+
+    @property
+    def not_yet(self) -> str:
+        """Why the region's primary may be a replica, for errors."""
+        if self.world.connection.writer is None:
+            return f"region {self.world.region} does not take writes now; {NO_WRITER}"
+        return (
+            f"{self.world.source} names {self.world.region}; its endpoint has not moved on yet, or another region takes writes"
+        )
+
+    def reached(self, address: str | None) -> None:
+        """Note that the primary of the region was reached at `address`."""
+        super().reached(address)
+        self._region = self.world.region
+
+    def has_moved_from(self, address: str | None) -> bool:
+        """Tell whether a connection to `address` leads to a former primary, or to a region that takes writes no longer."""
+        if self._region != self.world.region:
+            self._region = self.world.region
+            super().doubted()
+        return super().has_moved_from(address)
+
+    def missed(self) -> None:
+        """Note that a dial failed: the region may be gone, or no longer the one that takes writes."""
+        self.world.doubted()
+
+    def doubted(self) -> None:
+        """Note that the node behind the name executes no writes: connections made before are not used again."""
+        super().doubted()
+        self.world.doubted(refused=True)
+
+    def _primary_of(self, region: str) -> Address:
+        connection = self.world.connection.regions[region]
+        if not isinstance(connection, PrimaryConnection):
+            raise TypeError(f"connection of {region} is {type(connection).__name__}, not PrimaryConnection")
+        return connection.primary
+
+
 def in_cluster_mode(greeting: Mapping[Any, Any] | None) -> bool | None:
     """Read from a node's answer to HELLO whether it is in cluster mode; None where a proxy leaves the word out."""
     mode = _word(greeting, "mode")
     return None if mode is None else mode == CLUSTER_MODE
 
 
-def check_role(greeting: Mapping[Any, Any] | None, address: str) -> None:
+def check_role(greeting: Mapping[Any, Any] | None, address: str, not_yet: str = NAME_NOT_MOVED) -> None:
     """Refuse a node that is no primary."""
     role = _word(greeting, "role")
     if role is not None and role != MASTER_ROLE:
-        raise NotTheMasterError(f"{address} leads to a node that says that it is a {role}: the name has not moved on yet")
+        raise NotTheMasterError(f"{address} leads to a node that says that it is a {role}: {not_yet}")
 
 
 def shards_of(cluster_info: object) -> int:

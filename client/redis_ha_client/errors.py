@@ -33,6 +33,14 @@ class NotTheMasterError(exceptions.ConnectionError):
     """The node that a Sentinel named says by ROLE that it is no master; raised inside the retry only."""
 
 
+class WriterUnknownError(exceptions.ConnectionError):
+    """Nobody says which region of a global datastore takes writes now; raised inside the retry only."""
+
+
+class WriterForbiddenError(exceptions.AuthorizationError):
+    """This process may not read which region takes writes; time does not heal it, so it is told at once. Nothing was sent."""
+
+
 class WrongKindError(exceptions.ConnectionError):
     """The node is of another kind than `connection.kind` says (cluster mode on or off); told at once, nothing was executed."""
 
@@ -49,6 +57,7 @@ _CERTAINLY_NOT_EXECUTED = (
     NotExecutedError,
     RefusedError,
     NotTheMasterError,
+    WriterUnknownError,
     WrongKindError,
     CertificateError,
     MasterNotFoundError,
@@ -89,6 +98,11 @@ def refusal_of(error: exceptions.ResponseError) -> RefusedError | None:
     elif error.status_code in REFUSALS:  # redis-py cuts the code off the text of the classes it knows
         return RefusedError(f"{error.status_code} {text}")
     return RefusedError(text) if text.split(" ", 1)[0] in REFUSALS else None
+
+
+def is_read_only(error: Exception) -> bool:
+    """Tell whether an error, or the refusal made of it, is a replica's READONLY."""
+    return isinstance(error, RefusedError) and str(error).startswith("READONLY")
 
 
 def login_refused(address: str, username: str | None, error: Exception) -> exceptions.AuthenticationError:

@@ -22,6 +22,25 @@ NO_CLUSTER = "This instance has cluster support disabled"
 OWN_COMMANDS = frozenset({"CLUSTER SLOTS", "COMMAND", "COMMAND GETKEYS", "ASKING", "READONLY"})
 
 
+# The same as an ACL calls them: what they lack, no other region has.
+_OWN_NAMES = frozenset(f"'{command.lower().replace(' ', '|')}'" for command in OWN_COMMANDS)
+
+
+class NotPermittedHereError(RefusedError):
+    """The user may not run the command in this region; raised inside the retry only, which asks for another region."""
+
+
+def not_permitted_here(error: Exception) -> NotPermittedHereError | None:
+    """Return what NOPERM may mean in a global datastore; None for any other error.
+
+    Servers in cluster mode follow no other cluster by themselves: a region may be kept from taking writes by its users' ACL.
+    """
+    told = str(error)
+    if not isinstance(error, exceptions.NoPermissionError) or any(name in told for name in _OWN_NAMES):
+        return None
+    return NotPermittedHereError(told)
+
+
 class UnreachableError(exceptions.ConnectionError):
     """The cluster's layout could not be read now; raised inside the retry only."""
 

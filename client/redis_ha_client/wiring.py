@@ -1,7 +1,7 @@
 """What the sync and the asyncio client tell redis-py alike: every setting that matters, none is left to a default."""
 
 import socket
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -9,9 +9,21 @@ import redis
 from redis import exceptions
 from redis.maint_notifications import MaintNotificationsConfig
 
-from .documents import Connection, Credentials, Document, PrimaryConnection, kind_of, read_connection, read_credentials
+from .documents import (
+    ClusterConnection,
+    Connection,
+    Credentials,
+    Document,
+    GlobalConnection,
+    PrimaryConnection,
+    SentinelConnection,
+    kind_of,
+    read_connection,
+    read_credentials,
+)
 from .errors import DocumentError
 from .iam import SignedLogin
+from .lookup import ask_of
 from .policy import (
     HEALTH_CHECK_SECONDS,
     KEEPALIVE_IDLE_SECONDS,
@@ -20,6 +32,7 @@ from .policy import (
     RESP_PROTOCOL,
     FailoverPolicy,
 )
+from .world import Writer
 
 DEFAULT_POOL_SIZE = 50  # redis-py's own default of a blocking pool; set it to the peak of concurrent commands
 
@@ -28,7 +41,11 @@ OneKind = TypeVar("OneKind")
 
 @dataclass(frozen=True)
 class Settings:
-    """Everything that `connect` was told, checked."""
+    """Everything that `connect` was told, checked.
+
+    Of a global datastore `connection` is one region's: the reader's own, or the one that takes writes as far as is known
+    (`region`); `whole` is the document, and `writer` follows the region that takes writes (None for a reader).
+    """
 
     connection: Connection
     credentials: Credentials
@@ -40,6 +57,20 @@ class Settings:
     tls_ca_file: str | None
     reader: bool = False
     login: redis.CredentialProvider | None = field(default=None, repr=False)
+    region: str | None = None
+    whole: GlobalConnection | None = None
+    writer: Writer | None = None
+
+    def at(self, region: str) -> "Settings":
+        """Return the settings for another region of a global datastore."""
+        if self.whole is None:
+            raise TypeError("only a global datastore has regions")
+        return replace(self, connection=self.whole.regions[region], region=region)
+
+    @property
+    def reads_only(self) -> bool:
+        """Whether a write is the caller's mistake: a reader of a global datastore stays in its region, whoever is primary."""
+        return self.reader and self.whole is not None
 
     def of_kind(self, kind: type[OneKind]) -> OneKind:
         """Return the connection, which is of this kind."""
@@ -99,23 +130,26 @@ def read_settings(  # noqa: PLR0913 - as connect
     client_name: str | None,
     tls_ca_file: str | Path | None,
     reader: bool,
+    region: str | None,
 ) -> Settings:
     """Check every argument of `connect` before anything is touched."""
-    checked = read_connection(connection)
-    kind = kind_of(checked)
-    logins = read_credentials(credentials, kind)
+    told = read_connection(connection)
+    logins = read_credentials(credentials, kind_of(told))
     _whole("pool_size", pool_size, 1)
     _whole("database", database, 0)
-    _suits(kind, checked, logins, database=database, reader=reader)
+    checked = _in_region(told, region, reader=reader)
+    whole = told if isinstance(told, GlobalConnection) else None
+    _suits(checked, logins, database=database, reader=reader, in_world=whole is not None)
     if tls_ca_file is not None:
         if not checked.tls:
             raise DocumentError("tls_ca_file is given, but connection.tls is false: leave it out")
         if not Path(tls_ca_file).is_file():
             raise DocumentError(f"tls_ca_file {str(tls_ca_file)!r} is no file: give the path of the CA certificate (PEM)")
+    completed = (policy or FailoverPolicy()).for_clocks(checked.clocks)
     return Settings(
         connection=checked,
         credentials=logins,
-        policy=(policy or FailoverPolicy()).for_clocks(checked.clocks),
+        policy=completed,
         pool_size=pool_size,
         database=database,
         decode_responses=decode_responses,
@@ -123,18 +157,45 @@ def read_settings(  # noqa: PLR0913 - as connect
         tls_ca_file=None if tls_ca_file is None else str(tls_ca_file),
         reader=reader,
         login=None if logins.iam is None or logins.username is None else SignedLogin(logins.username, logins.iam),
+        region=None if whole is None else region if reader else whole.primary_region,
+        whole=whole,
+        writer=None if whole is None or reader else Writer(whole, ask_of(whole, completed)),
     )
 
 
-def _suits(kind: str, connection: Connection, credentials: Credentials, *, database: int, reader: bool) -> None:
-    """Refuse what is right by itself and makes no sense together."""
+def _in_region(connection: Connection | GlobalConnection, region: str | None, *, reader: bool) -> Connection:
+    """Return the connection of the region where this client begins."""
     if not isinstance(reader, bool):
         raise DocumentError(f"reader is {reader!r}: must be True or False")
-    if reader and kind == "sentinel":
+    if not isinstance(connection, GlobalConnection):
+        if region is not None:
+            raise DocumentError(
+                f"region is {region!r}, but connection.kind is {kind_of(connection)!r}, which has one region: leave it out"
+            )
+        return connection
+    known = ", ".join(connection.regions)
+    if region is not None and region not in connection.regions:
+        raise DocumentError(f"region is {region!r}: the global datastore is in {known}; give the one where this process runs")
+    if not reader:
+        return connection.regions[connection.primary_region]
+    if region is None:
+        raise DocumentError(f"reader=True, but no region: local reads need region=, the one where this process runs ({known})")
+    return connection.regions[region]
+
+
+def _suits(connection: Connection, credentials: Credentials, *, database: int, reader: bool, in_world: bool) -> None:
+    """Refuse what is right by itself and makes no sense together."""
+    if reader and isinstance(connection, SentinelConnection):
         raise DocumentError("reader=True, but connection.kind is 'sentinel', which has no reader endpoint: leave it out")
-    if reader and isinstance(connection, PrimaryConnection) and connection.reader is None:
+    # A region without replicas reads from its primary node all the same: it is local.
+    if reader and isinstance(connection, PrimaryConnection) and connection.reader is None and not in_world:
         raise DocumentError("reader=True, but connection.reader is null (the group has no replica): leave it out")
-    if database and kind == "cluster":
+    if in_world and credentials.iam is not None:
+        raise DocumentError(
+            "credentials.iam is given, but a token is signed for one region's group, and this client goes where the writes go: "
+            "give a user with a password"
+        )
+    if database and isinstance(connection, ClusterConnection):
         raise DocumentError(f"database is {database}, but cluster mode has database 0 only: leave it out")
     if credentials.iam is not None and not connection.tls:
         raise DocumentError("credentials.iam is given, but connection.tls is false: AWS takes IAM logins over TLS only")

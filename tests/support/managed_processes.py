@@ -57,6 +57,7 @@ class ManagedGroup:
     shards: int = 1
     replicas: int = 1
     name: str = "group"
+    place: str = "euc1"  # the region, as host names have it
     tls_directory: Path | None = None  # holds ca.crt, node.crt, node.key
     token: str | None = None  # AUTH token in place of users
     passwords: dict[str, str] = field(
@@ -75,18 +76,18 @@ class ManagedGroup:
 
     @property
     def primary_name(self) -> str:
-        return f"master.{self.name}.abc123.euc1.cache.amazonaws.com"
+        return f"master.{self.name}.abc123.{self.place}.cache.amazonaws.com"
 
     @property
     def reader_name(self) -> str:
-        return f"replica.{self.name}.abc123.euc1.cache.amazonaws.com"
+        return f"replica.{self.name}.abc123.{self.place}.cache.amazonaws.com"
 
     @property
     def configuration_name(self) -> str:
-        return f"clustercfg.{self.name}.abc123.euc1.cache.amazonaws.com"
+        return f"clustercfg.{self.name}.abc123.{self.place}.cache.amazonaws.com"
 
     def node_name(self, node: Node) -> str:
-        return f"{node.name}.{self.name}.abc123.euc1.cache.amazonaws.com"
+        return f"{node.name}.{self.name}.abc123.{self.place}.cache.amazonaws.com"
 
     @property
     def connection(self) -> dict[str, Any]:

@@ -25,6 +25,7 @@ def connect(  # noqa: PLR0913 - each is a setting of its own
     client_name: str | None = None,
     tls_ca_file: str | Path | None = None,
     reader: bool = False,
+    region: str | None = None,
 ) -> redis.Redis | RedisCluster:
     """Return a redis.asyncio client that writes to a stack's master or primaries and rides over failovers.
 
@@ -42,6 +43,7 @@ def connect(  # noqa: PLR0913 - each is a setting of its own
         client_name=client_name,
         tls_ca_file=tls_ca_file,
         reader=reader,
+        region=region,
     )
     if isinstance(settings.connection, ClusterConnection):
         return ClusterClient(settings)

@@ -11,23 +11,35 @@ from typing import Any, Self
 from redis import exceptions
 from redis.asyncio.cluster import ClusterNode, ClusterPipeline, RedisCluster
 from redis.asyncio.connection import SSLConnection
-from redis.cluster import LoadBalancingStrategy
+from redis.cluster import PRIMARY, LoadBalancingStrategy
 from redis.maint_notifications import MaintNotificationsConfig
 
 from redis_ha_client.aio.cluster_pipelines import InOneTransaction, NodeByNode
 from redis_ha_client.aio.nodes import BudgetRetry, NodeConnection
+from redis_ha_client.aio.world import look_up
 from redis_ha_client.blocking import block_seconds
-from redis_ha_client.budget import RETRIED_ERRORS, command_budget, current_budget
+from redis_ha_client.budget import FINAL_ERRORS, RETRIED_ERRORS, command_budget, current_budget
 from redis_ha_client.documents import ClusterConnection
 from redis_ha_client.endpoint import in_cluster_mode
-from redis_ha_client.errors import OutcomeUnknownError, wrong_kind
+from redis_ha_client.errors import OutcomeUnknownError, RefusedError, is_read_only, wrong_kind
 from redis_ha_client.policy import IAM_AGE_SECONDS
-from redis_ha_client.routing import translated
+from redis_ha_client.routing import NotPermittedHereError, not_permitted_here, translated
 from redis_ha_client.wiring import Settings, command_name, full_pool, pipeline_name
 
 
 class ClusterNodeConnection(NodeConnection):
     """A connection to one node of the cluster."""
+
+    def __init__(self, *, reads_only: bool = False, follows: bool = False, **kwargs: Any) -> None:
+        self.reads_only = reads_only
+        self.follows = follows
+        super().__init__(**kwargs)
+
+    def refusal_of(self, error: exceptions.ResponseError) -> RefusedError | None:
+        """Judge an error reply; a write in a region that is read from is the caller's mistake."""
+        if self.reads_only and isinstance(error, exceptions.ReadOnlyError):
+            return None
+        return (not_permitted_here(error) if self.follows else None) or super().refusal_of(error)
 
     def should_reconnect(self) -> bool:
         """Tell whether to dial anew before the next use."""
@@ -95,6 +107,8 @@ class ClusterClient(RedisCluster):
         node_class = ClusterNodeTLSConnection if settings.connection.tls else ClusterNodeConnection
         extra = {
             "age_seconds": IAM_AGE_SECONDS if settings.login else None,
+            "reads_only": settings.reads_only,
+            "follows": settings.writer is not None,
             "maint_notifications_config": MaintNotificationsConfig(enabled=False),
         }
         self.nodes_manager.connection_kwargs.update(extra, connection_class=node_class)
@@ -154,19 +168,53 @@ class ClusterClient(RedisCluster):
             self._initialize = True
         return reply
 
-    async def _look_again(self, _: Exception) -> None:
+    async def _look_again(self, error: Exception) -> None:
         """Let the next attempt read the layout first."""
+        await self._look_elsewhere(error)
         self._initialize = True
 
-    async def look_again(self) -> None:
+    async def look_again(self, error: Exception | None = None) -> None:
         """Read the layout if that is possible now; if not, the next attempt fails and says why."""
+        if error is not None:
+            await self._look_elsewhere(error)
         self._initialize = True
         with contextlib.suppress(exceptions.RedisError, exceptions.RedisClusterException):
             await self._read_layout()
 
+    async def _look_elsewhere(self, error: Exception) -> None:
+        """Move on if another region of a global datastore takes writes by now; NOPERM is the caller's if none does."""
+        writer, here = self.settings.writer, self.settings.region
+        if writer is None or isinstance(error, FINAL_ERRORS):
+            return
+        writer.doubted(refused=is_read_only(error))
+        with contextlib.suppress(exceptions.RedisError):  # the next attempt says why
+            await self.follow_writer()
+        if isinstance(error, NotPermittedHereError) and error.__cause__ and self.settings.region == here:
+            raise error.__cause__
+
+    async def follow_writer(self) -> None:
+        """Move to the region of a global datastore that takes writes, if that is another one; its layout is read next."""
+        writer = self.settings.writer
+        if writer is None:
+            return
+        await look_up(writer)
+        if writer.known == self.settings.region:
+            return
+        self.settings = self.settings.at(writer.known)
+        host, port = self.settings.of_kind(ClusterConnection).configuration
+        manager = self.nodes_manager
+        left = list(manager.startup_nodes.values())
+        startup = ClusterNode(host, port, PRIMARY, **manager.connection_kwargs)
+        manager.startup_nodes = {startup.name: startup}
+        manager.slots_cache = Slots()  # should the new region not answer yet, nothing is asked of the old one
+        self._initialize = True
+        for node in left:
+            await node.disconnect()
+
     async def _translating(self, act: Callable[[], Awaitable[Any]]) -> Any:
         host, port = self.settings.of_kind(ClusterConnection).configuration
         try:
+            await self.follow_writer()
             return await act()
         except exceptions.MaxConnectionsError as error:
             # redis-py's nodes do not wait for a connection: the budget does.

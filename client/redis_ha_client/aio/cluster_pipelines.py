@@ -180,7 +180,7 @@ class InOneTransaction(TransactionStrategy):
                 self._transaction_node.release(connection)
         if lost_watch:
             raise exceptions.WatchError("the connection that watched the keys was lost: do the transaction again") from error
-        await self._pipe.client.look_again()
+        await self._pipe.client.look_again(error)
 
     def _annotate_exception(self, exception: Exception, number: int, command: Any) -> None:
         """Let redis-py add the command to error replies only: causes of retries are shown to people, arguments are not."""

@@ -9,9 +9,10 @@ from redis import exceptions
 from redis.asyncio.connection import SSLConnection
 
 from redis_ha_client.aio.nodes import NodeConnection, NodePool
+from redis_ha_client.aio.world import look_up
 from redis_ha_client.budget import RETRIED_ERRORS
 from redis_ha_client.documents import PrimaryConnection
-from redis_ha_client.endpoint import Endpoint, check_role, in_cluster_mode, shards_of
+from redis_ha_client.endpoint import Endpoint, WriterEndpoint, check_role, in_cluster_mode, shards_of
 from redis_ha_client.errors import RefusedError, wrong_kind
 from redis_ha_client.policy import IAM_AGE_SECONDS, READER_AGE_SECONDS
 from redis_ha_client.wiring import Settings
@@ -52,7 +53,7 @@ class EndpointConnection(NodeConnection):
         if in_cluster_mode(self.greeting):
             await self._fits_in_one_shard(address)
         if self.endpoint.writer:
-            check_role(self.greeting, address)
+            check_role(self.greeting, address, self.endpoint.not_yet)
         self._peer = self._writer.get_extra_info("peername")[0] if self._writer else None
         self.endpoint.reached(self._peer)
 
@@ -91,17 +92,43 @@ class EndpointTLSConnection(EndpointConnection, SSLConnection):
     """The TLS twin: system CAs unless tls_ca_file is given, certificates verified and compared with the host name."""
 
 
+class WriterConnection(EndpointConnection):
+    """A connection to the region of a global datastore that takes writes, looked up when it is due."""
+
+    endpoint: WriterEndpoint
+
+    async def connect(self) -> None:
+        """Connect if needed; one to a region that takes writes no longer is dropped first."""
+        await look_up(self.endpoint.world)
+        await super().connect()
+
+    async def connect_check_health(self, check_health: bool = True, retry_socket_connect: bool = True) -> None:
+        """Dial the region that takes writes."""
+        if self.is_connected:
+            return
+        await look_up(self.endpoint.world)
+        await super().connect_check_health(check_health, retry_socket_connect)
+
+
+class WriterTLSConnection(WriterConnection, SSLConnection):
+    """The TLS twin: the host name is the region's own endpoint, whatever the writer's record is called."""
+
+
 class EndpointPool(NodePool):
     """The pool of connections to the primary endpoint, or to the reader endpoint for a client made with reader=True."""
 
     def __init__(self, settings: Settings) -> None:
         connection = settings.of_kind(PrimaryConnection)
         endpoint = Endpoint(connection.primary, connection.reader, writer=not settings.reader)
+        plain: type[EndpointConnection] = EndpointConnection
+        secure: type[EndpointConnection] = EndpointTLSConnection
+        if settings.writer is not None:
+            endpoint, plain, secure = WriterEndpoint(settings.writer), WriterConnection, WriterTLSConnection
         super().__init__(
             settings,
-            EndpointTLSConnection if connection.tls else EndpointConnection,
-            host=endpoint.name[0],
-            port=endpoint.name[1],
+            secure if connection.tls else plain,
+            host=connection.primary[0],
+            port=connection.primary[1],
             endpoint=endpoint,
             age_seconds=READER_AGE_SECONDS if settings.reader else IAM_AGE_SECONDS if settings.login else None,
         )

@@ -25,12 +25,13 @@ def connect(  # noqa: PLR0913 - each is a setting of its own
     client_name: str | None = None,
     tls_ca_file: str | Path | None = None,
     reader: bool = False,
+    region: str | None = None,
 ) -> redis.Redis | RedisCluster:
     """Return a redis-py client that writes to a stack's master or primaries and rides over failovers.
 
-    A redis.Redis for connection.kind "sentinel" and "primary", a redis.RedisCluster for "cluster". Nothing is dialled before
-    the first command, except for a cluster: redis-py reads its slots here. Make one client a process and share it among
-    threads; `close()` it at the end: that closes the connections to Sentinels too.
+    A redis.Redis for connection.kind "sentinel" and "primary", a redis.RedisCluster for "cluster"; "global" is as its regions.
+    Nothing is dialled before the first command, except for a cluster: redis-py reads its slots here. Make one client a process
+    and share it among threads; `close()` it at the end: that closes the connections to Sentinels too.
 
     connection, credentials: the stack's outputs as they are, mappings or JSON text.
     policy: time-outs, the total time of a command, and whether an unanswered command is sent again; see FailoverPolicy.
@@ -39,7 +40,10 @@ def connect(  # noqa: PLR0913 - each is a setting of its own
     client_name: shown by CLIENT LIST on nodes and Sentinels.
     tls_ca_file: PEM file of the CA when connection.tls is true, default the system's; certificates are always verified.
     reader: reads that may be a little behind come from replicas: kind "primary" from the reader endpoint (writes are refused),
-        kind "cluster" from the shards' replicas (writes go to primaries); not for kind "sentinel".
+        kind "cluster" from the shards' replicas (writes go to primaries); not for kind "sentinel". Kind "global":
+        the same in the group of `region`, without leaving it; how far behind, connection.stale_seconds says.
+    region: where this process runs, for kind "global" only and with reader=True needed. Writes go to the region that the
+        connection's writer names at the time, wherever that is.
     Raises DocumentError for anything unusable, before anything is touched. A cluster's client may raise here what a command
     raises, WrongKindError among it.
     """
@@ -53,6 +57,7 @@ def connect(  # noqa: PLR0913 - each is a setting of its own
         client_name=client_name,
         tls_ca_file=tls_ca_file,
         reader=reader,
+        region=region,
     )
     if isinstance(settings.connection, ClusterConnection):
         return connect_cluster(settings)

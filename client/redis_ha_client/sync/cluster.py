@@ -8,12 +8,14 @@ a replica is promoted (redis-py 8.1.0 cluster.py). So it makes one attempt here,
 # redis-py has no annotations on most of the methods that are called here.
 
 import contextlib
+import threading
 from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 from redis import exceptions
 from redis.cluster import (
+    ClusterNode,
     ClusterPipeline,
     LoadBalancingStrategy,
     PipelineStrategy,
@@ -26,10 +28,11 @@ from redis_ha_client.blocking import block_seconds
 from redis_ha_client.budget import FINAL_ERRORS, RETRIED_ERRORS, Budget, command_budget, current_budget
 from redis_ha_client.documents import ClusterConnection
 from redis_ha_client.endpoint import in_cluster_mode
-from redis_ha_client.errors import OutcomeUnknownError, wrong_kind
+from redis_ha_client.errors import OutcomeUnknownError, RefusedError, is_read_only, wrong_kind
 from redis_ha_client.policy import IAM_AGE_SECONDS
-from redis_ha_client.routing import OWN_COMMANDS, UnreachableError, translated
+from redis_ha_client.routing import OWN_COMMANDS, NotPermittedHereError, UnreachableError, not_permitted_here, translated
 from redis_ha_client.sync.nodes import BudgetRetry, NodeConnection, NodePool
+from redis_ha_client.sync.world import look_up
 from redis_ha_client.wiring import PoolBusyError, Settings, command_name, pipeline_name
 
 
@@ -37,6 +40,17 @@ class ClusterNodeConnection(NodeConnection):
     """A connection to one node of the cluster."""
 
     _own = False  # the command under way is redis-py's, not the user's
+
+    def __init__(self, *, reads_only: bool = False, follows: bool = False, **kwargs: Any) -> None:
+        self.reads_only = reads_only
+        self.follows = follows
+        super().__init__(**kwargs)
+
+    def refusal_of(self, error: exceptions.ResponseError) -> RefusedError | None:
+        """Judge an error reply; a write in a region that is read from is the caller's mistake."""
+        if self.reads_only and isinstance(error, exceptions.ReadOnlyError):
+            return None
+        return (not_permitted_here(error) if self.follows else None) or super().refusal_of(error)
 
     def connect(self) -> None:
         """Connect if needed; called when the pool hands the connection out."""
@@ -96,6 +110,8 @@ class ClusterNodePool(NodePool):
             host=host,
             port=port,
             redis_connect_func=redis_connect_func,
+            reads_only=settings.reads_only,
+            follows=settings.writer is not None,
             age_seconds=IAM_AGE_SECONDS if settings.login else None,
         )
 
@@ -114,6 +130,7 @@ class ClusterClient(RedisCluster):
         host, port = settings.of_kind(ClusterConnection).configuration
         self.settings = settings
         self.policy = settings.policy
+        self._moving = threading.Lock()
         super().__init__(
             # The one way by which redis-py takes a pool class; TLS is the connection class's own.
             url=f"redis://[{host}]:{port}" if ":" in host else f"redis://{host}:{port}",
@@ -142,16 +159,56 @@ class ClusterClient(RedisCluster):
 
         def refresh(error: Exception) -> None:
             nonlocal epoch
+            self.look_elsewhere(error)
             if not isinstance(error, (UnreachableError, *FINAL_ERRORS)) and epoch == self.nodes_manager._get_epoch():  # noqa: SLF001
                 self.refresh()
             epoch = self.nodes_manager._get_epoch()  # noqa: SLF001
 
-        return self.retry.call_with_retry(partial(translating, self.settings, act), refresh)
+        def once() -> Any:
+            self.follow_writer()
+            return translating(self.settings, act)
+
+        return self.retry.call_with_retry(once, refresh)
 
     def refresh(self) -> None:
         """Read the cluster's layout if that is possible now; if not, the next attempt fails and says why."""
         with contextlib.suppress(exceptions.RedisError, exceptions.RedisClusterException):
             self.nodes_manager.initialize()
+
+    def look_elsewhere(self, error: Exception) -> None:
+        """Move on if another region of a global datastore takes writes by now; NOPERM is the caller's if none does."""
+        writer, here = self.settings.writer, self.settings.region
+        if writer is None or isinstance(error, FINAL_ERRORS):
+            return
+        writer.doubted(refused=is_read_only(error))
+        with contextlib.suppress(exceptions.RedisError, exceptions.RedisClusterException):  # the next attempt says why
+            self.follow_writer()
+        if isinstance(error, NotPermittedHereError) and error.__cause__ and self.settings.region == here:
+            raise error.__cause__
+
+    def follow_writer(self) -> None:
+        """Move to the region of a global datastore that takes writes, if that is another one by now."""
+        writer = self.settings.writer
+        if writer is None:
+            return
+        look_up(writer)
+        if writer.known == self.settings.region:
+            return
+        with self._moving:
+            if writer.known == self.settings.region:
+                return
+            self.settings = self.settings.at(writer.known)
+            host, port = self.settings.of_kind(ClusterConnection).configuration
+            manager = self.nodes_manager
+            with manager._lock:  # noqa: SLF001 - as redis-py does
+                left = [*manager.startup_nodes.values(), *manager.nodes_cache.values()]
+                startup = ClusterNode(host, port)
+                manager.startup_nodes = {startup.name: startup}
+                manager.slots_cache = {}  # should the new region not answer yet, nothing is asked of the old one
+            for node in left:
+                if node.redis_connection is not None:
+                    node.redis_connection.connection_pool.disconnect(inuse_connections=False)
+            translating(self.settings, manager.initialize)
 
     def pipeline(self, transaction: bool | None = None, shard_hint: Any = None) -> "BudgetPipeline":
         """Return a pipeline that executes within one budget; a transaction's keys must share a slot."""
@@ -162,11 +219,21 @@ class ClusterClient(RedisCluster):
 
 def connect_cluster(settings: Settings) -> ClusterClient:
     """Make a client; redis-py dials the configuration endpoint at once, which gets a command's budget."""
+
+    def make() -> ClusterClient:
+        here = settings
+        if settings.writer is not None:
+            look_up(settings.writer)
+            here = settings.at(settings.writer.known)
+        made: ClusterClient = translating(here, lambda: ClusterClient(here))
+        return made
+
+    def doubt(_: Exception) -> None:
+        if settings.writer is not None:
+            settings.writer.doubted()
+
     with command_budget(settings.policy, "connect"):
-        made = BudgetRetry(settings.policy).call_with_retry(
-            partial(translating, settings, lambda: ClusterClient(settings)), lambda _: None
-        )
-    client: ClusterClient = made
+        client: ClusterClient = BudgetRetry(settings.policy).call_with_retry(make, doubt)
     return client
 
 
@@ -282,6 +349,7 @@ class InOneTransaction(TransactionStrategy):
                 node.redis_connection.connection_pool.release(connection)
         if lost_watch:
             raise exceptions.WatchError("the connection that watched the keys was lost: do the transaction again") from error
+        self._pipe.client.look_elsewhere(error)
         self._pipe.client.refresh()
 
     def annotate_exception(self, exception: Exception, number: int, command: Any) -> None:
