@@ -14,7 +14,7 @@ from moto.backends import get_backend
 from moto.core.responses import BaseResponse
 from moto.core.utils import camelcase_to_underscores, get_service_model, method_names_from_class
 
-from pulumi_emulator.aws import autoscaling, fis
+from pulumi_emulator.aws import autoscaling, fis, route53
 from pulumi_emulator.aws.elasticache import service
 from pulumi_emulator.aws.elasticache.operations import OPERATIONS
 
@@ -23,6 +23,8 @@ SERVICES: Final = (
     "elasticache",
     "fis",
     "application-autoscaling",
+    "autoscaling",
+    "elbv2",
     "ec2",
     "cloudwatch",
     "logs",
@@ -41,7 +43,11 @@ SERVICES: Final = (
 # Where moto's package has another name than botocore's service.
 PACKAGES: Final = {"application-autoscaling": "applicationautoscaling"}
 # Handlers of our own in a service that is moto's otherwise.
-EXTENDED: Final[dict[str, type[BaseResponse]]] = {"fis": fis.FaultInjection, "application-autoscaling": autoscaling.AutoScaling}
+EXTENDED: Final[dict[str, type[BaseResponse]]] = {
+    "fis": fis.FaultInjection,
+    "application-autoscaling": autoscaling.AutoScaling,
+    "route53": route53.Route53,
+}
 
 
 @dataclass(frozen=True)

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any, ClassVar, Final
 
 from typing_extensions import override
 
-from pulumi_emulator.handlers.aws.base import EVERYWHERE, TAGS_ALL, Aws, AwsHandler, tags_of
+from pulumi_emulator.handlers.aws.base import EVERYWHERE, GLOBAL_REGION, TAGS_ALL, Aws, AwsHandler, tags_of
 from pulumi_emulator.handlers.aws.names import PARTITION
 from pulumi_emulator.handlers.aws.tagging import ROUTE53
 from pulumi_emulator.handlers.aws.translation import Call, Request, Through, Within
-from pulumi_emulator.handlers.base import Properties
+from pulumi_emulator.handlers.base import Cloud, Properties
 
 TAGGED: Final = {"ResourceType": "hostedzone"}
+NEXT: Final = ("RecordName", "RecordType", "RecordIdentifier")
+GEOLOCATION: Final = {"continent": "ContinentCode", "country": "CountryCode", "subdivision": "SubdivisionCode"}
+GEOPROXIMITY: Final = {"awsRegion": "AWSRegion", "bias": "Bias", "localZoneGroup": "LocalZoneGroup"}
+COORDINATES: Final = {"latitude": "Latitude", "longitude": "Longitude"}
+CIDR: Final = {"collectionId": "CollectionId", "locationName": "LocationName"}
 
 
 class Zone(AwsHandler):
@@ -109,6 +114,17 @@ class Zone(AwsHandler):
         return [Request("route53", "DeleteHostedZone", {"Id": resource_id})]
 
 
+def record_sets(aws: Aws, zone_id: str, **start: str) -> list[dict[str, Any]]:
+    """Return a zone's record sets, from a place in it on; Route 53 gives them in pages."""
+    page = aws.ask("route53", "ListResourceRecordSets", HostedZoneId=zone_id, **start)
+    found: list[dict[str, Any]] = list(page["ResourceRecordSets"])
+    while page.get("IsTruncated"):
+        start = {f"Start{name}": page[f"Next{name}"] for name in NEXT if page.get(f"Next{name}")}
+        page = aws.ask("route53", "ListResourceRecordSets", HostedZoneId=zone_id, **start)
+        found += page["ResourceRecordSets"]
+    return found
+
+
 def _values(records: list[str]) -> list[dict[str, str]]:
     return [{"Value": record} for record in records]
 
@@ -138,22 +154,11 @@ class Record(AwsHandler):
                 f"{PLACE}AliasTarget",
                 {"evaluateTargetHealth": "EvaluateTargetHealth", "name": "DNSName", "zoneId": "HostedZoneId"},
             ),
-            "cidrRoutingPolicy": Within(
-                f"{PLACE}CidrRoutingConfig", {"collectionId": "CollectionId", "locationName": "LocationName"}
-            ),
+            "cidrRoutingPolicy": Within(f"{PLACE}CidrRoutingConfig", CIDR),
             "failoverRoutingPolicies": Through(f"{PLACE}Failover", _only("type")),
-            "geolocationRoutingPolicies": Within(
-                f"{PLACE}GeoLocation",
-                {"continent": "ContinentCode", "country": "CountryCode", "subdivision": "SubdivisionCode"},
-            ),
+            "geolocationRoutingPolicies": Within(f"{PLACE}GeoLocation", GEOLOCATION),
             "geoproximityRoutingPolicy": Within(
-                f"{PLACE}GeoProximityLocation",
-                {
-                    "awsRegion": "AWSRegion",
-                    "bias": "Bias",
-                    "coordinates": Within("Coordinates", {"latitude": "Latitude", "longitude": "Longitude"}),
-                    "localZoneGroup": "LocalZoneGroup",
-                },
+                f"{PLACE}GeoProximityLocation", {**GEOPROXIMITY, "coordinates": Within("Coordinates", COORDINATES)}
             ),
             "healthCheckId": f"{PLACE}HealthCheckId",
             "latencyRoutingPolicies": Through(f"{PLACE}Region", _only("region")),
@@ -167,16 +172,21 @@ class Record(AwsHandler):
             "zoneId": "HostedZoneId",
         },
     )
-    needed_for_removal = ("aliases", "name", "records", "ttl", "type", "zoneId", "setIdentifier", "weightedRoutingPolicies")
 
-    def _request(self, action: str, inputs: Properties) -> Request:
-        request = self.creation.request({name: value for name, value in inputs.items() if value not in ("", [], {}, False)})
-        request.parameters["ChangeBatch"]["Changes"][0]["Action"] = action
-        return request
+    def _request(self, *changes: tuple[str, Properties]) -> Request:
+        """Return one call with one change for each pair of an action and the record's properties."""
+        requests = [(action, self.creation.request(_given(properties))) for action, properties in changes]
+        for action, request in requests:
+            request.parameters["ChangeBatch"]["Changes"][0]["Action"] = action
+        together = requests[0][1]
+        together.parameters["ChangeBatch"]["Changes"] = [
+            request.parameters["ChangeBatch"]["Changes"][0] for _, request in requests
+        ]
+        return together
 
     @override
     def first_request(self, inputs: Properties) -> Request:
-        return self._request("UPSERT" if inputs.get("allowOverwrite") else "CREATE", inputs)
+        return self._request(("UPSERT" if inputs.get("allowOverwrite") else "CREATE", inputs))
 
     @override
     def identify(self, answer: dict[str, Any], sent: Request, inputs: Properties) -> str:
@@ -196,8 +206,8 @@ class Record(AwsHandler):
         if zone is None:
             return None
         full = _absolute(name, str(zone["HostedZone"]["Name"]))
-        sets = aws.ask("route53", "ListResourceRecordSets", HostedZoneId=zone_id)["ResourceRecordSets"]
         wanted = (full, kind, rest[0] if rest else "")
+        sets = record_sets(aws, zone_id, StartRecordName=full, StartRecordType=kind)
         found = next(
             (item for item in sets if (_plain(item["Name"]), item["Type"], item.get("SetIdentifier", "")) == wanted), None
         )
@@ -220,6 +230,9 @@ class Record(AwsHandler):
             "weightedRoutingPolicies": None if weight is None else [{"weight": weight}],
             "failoverRoutingPolicies": [{"type": found["Failover"]}] if found.get("Failover") else None,
             "latencyRoutingPolicies": [{"region": found["Region"]}] if found.get("Region") else None,
+            "geolocationRoutingPolicies": [_renamed(found["GeoLocation"], GEOLOCATION)] if found.get("GeoLocation") else None,
+            "geoproximityRoutingPolicy": _geoproximity(found.get("GeoProximityLocation")),
+            "cidrRoutingPolicy": _renamed(found["CidrRoutingConfig"], CIDR) if found.get("CidrRoutingConfig") else None,
             "aliases": [
                 {
                     "evaluateTargetHealth": alias["EvaluateTargetHealth"],
@@ -237,13 +250,38 @@ class Record(AwsHandler):
         if not set(changed) - {"allowOverwrite"}:
             return []
         if {"type", "setIdentifier"} & set(changed):
-            # What tells records apart cannot be changed: the old one goes and the new one comes.
-            return [self._request("DELETE", {**state, "zoneId": inputs["zoneId"]}), self._request("CREATE", inputs)]
-        return [self._request("UPSERT", inputs)]
+            # What tells records apart cannot be changed: in one batch the old one goes and the new one comes.
+            old = {**state, "zoneId": inputs["zoneId"], "name": inputs["name"]}
+            return [self._request(("DELETE", old), ("CREATE", inputs))]
+        return [self._request(("UPSERT", inputs))]
 
     @override
     def removal(self, resource_id: str, state: Properties) -> list[Request]:
-        return [self._request("DELETE", state)]
+        return [self._request(("DELETE", state))]
+
+    @override
+    def delete(self, cloud: Cloud, resource_id: str, state: Properties) -> None:
+        # The provider removes the record as Route 53 has it now, for Route 53 takes nothing else.
+        found = self.find(Aws(cloud, GLOBAL_REGION), resource_id) if cloud.aws_running() else None
+        if found is None:
+            self._forget(cloud, resource_id, GLOBAL_REGION)
+            return
+        super().delete(cloud, resource_id, self.describe(Aws(cloud, GLOBAL_REGION), found, {}))
+
+
+def _given(properties: Properties) -> dict[str, Any]:
+    return {name: value for name, value in properties.items() if value not in ("", [], {}, False)}
+
+
+def _renamed(found: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
+    return {name: found[api] for name, api in names.items() if found.get(api) is not None}
+
+
+def _geoproximity(found: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    if found is None:
+        return None
+    place = found.get("Coordinates")
+    return _renamed(found, GEOPROXIMITY) | ({"coordinates": [_renamed(place, COORDINATES)]} if place else {})
 
 
 def _parts(resource_id: str) -> list[str]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pulumi_emulator.errors import EmulatorError
 from pulumi_emulator.handlers.aws.base import GLOBAL_REGION, ApiError, Aws, tags_of
+from pulumi_emulator.handlers.aws.dns import record_sets
 from pulumi_emulator.handlers.aws.names import PARTITION
 from pulumi_emulator.values import Secret
 
@@ -170,19 +171,6 @@ def records(cloud: Cloud, configuration: Given, arguments: Given) -> dict[str, A
         "nameRegex": arguments.get("nameRegex"),
         "resourceRecordSets": [_record_properties(item) for item in found if pattern.search(item["Name"])],
     }
-
-
-def record_sets(aws: Aws, zone_id: str) -> list[dict[str, Any]]:
-    """Return all record sets of a zone, which Route 53 gives in pages."""
-    page = aws.ask("route53", "ListResourceRecordSets", HostedZoneId=zone_id)
-    found = list(page["ResourceRecordSets"])
-    while page.get("IsTruncated"):
-        names = {"NextRecordName": "StartRecordName", "NextRecordType": "StartRecordType"}
-        names["NextRecordIdentifier"] = "StartRecordIdentifier"
-        start = {parameter: page[given] for given, parameter in names.items() if page.get(given)}
-        page = aws.ask("route53", "ListResourceRecordSets", HostedZoneId=zone_id, **start)
-        found += page["ResourceRecordSets"]
-    return found
 
 
 def _record_properties(found: Given) -> dict[str, Any]:
