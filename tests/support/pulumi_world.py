@@ -56,7 +56,30 @@ def of_aws(kind: str, name: str, inputs: dict[str, Any]) -> dict[str, Any]:
         host = f"{inputs['name']}-abc123.serverless.euc1.cache.amazonaws.com"
         endpoints: Any = ([{"address": host, "port": 6379}], [{"address": host, "port": 6380}])
         found["endpoints"], found["readerEndpoints"] = endpoints
+    if kind.startswith("aws:lb/"):
+        found |= of_load_balancing(kind, inputs)
     return found
+
+
+def of_load_balancing(kind: str, inputs: dict[str, Any]) -> dict[str, Any]:
+    """What Elastic Load Balancing adds: ARNs, the suffixes that metrics are published under, a balancer's name and zone."""
+    region = inputs.get("region")
+    prefix = f"arn:aws:elasticloadbalancing:{region}:123456789012:"
+    if kind == "aws:lb/loadBalancer:LoadBalancer":
+        suffix = f"app/{inputs['name']}/50dc6c495c0c9188"
+        return {
+            "arn": f"{prefix}loadbalancer/{suffix}",
+            "arnSuffix": suffix,
+            "dnsName": f"internal-{inputs['name']}-1234567890.{region}.elb.amazonaws.com",
+            "zoneId": "Z215JYRZR1TBD5",
+        }
+    if kind == "aws:lb/targetGroup:TargetGroup":
+        suffix = f"targetgroup/{inputs['name']}/73e2d6bc24d8a067"
+        return {"arn": prefix + suffix, "arnSuffix": suffix}
+    if kind == "aws:lb/listener:Listener":
+        balancer = str(inputs["loadBalancerArn"]).replace(":loadbalancer/", ":listener/")
+        return {"arn": f"{balancer}/f2f7dc8efc522ab2"}
+    return {}
 
 
 class Hooks:

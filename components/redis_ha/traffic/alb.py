@@ -253,12 +253,11 @@ class AlbBlueGreen(pulumi.ComponentResource):
         empty = pulumi.Output.from_input("")
         self.listener_arn = empty if listener is None else listener.arn
         self.security_group_id = empty if self.security_group is None else self.security_group.id
-        self.alarm_names = pulumi.Output.all(
-            **{
-                whose: pulumi.Output.all(*(alarm.name for alarm in found.values())).apply(sorted)
-                for whose, found in self.alarms.items()
-            }
-        )
+        names = {
+            whose: pulumi.Output.all(*(alarm.name for alarm in found.values())).apply(sorted)
+            for whose, found in self.alarms.items()
+        }
+        self.alarm_names = pulumi.Output.all(**names) if names else pulumi.Output.from_input({})
         weights = {} if plan.weights is None or plan.weights.keep_recorded else {c: plan.weights.value.of(c) for c in COLOURS}
         self.weights = pulumi.Output.from_input(weights)
         self.record_path = pulumi.Output.from_input("" if plan.weights is None else plan.record_path)
