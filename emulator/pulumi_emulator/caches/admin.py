@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -23,18 +24,8 @@ class Admin:
     """One connection. A context manager; OSError when the node does not answer, ReplyError when it refuses."""
 
     def __init__(self, folder: Path, password: str, timeout: float = ADMIN_TIMEOUT) -> None:
-        # A socket's path may have 108 bytes (unix(7)); the folder's may be longer, a descriptor's is not.
-        descriptor = os.open(folder, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-        self._socket = socket.socket(socket.AF_UNIX)
-        self._socket.settimeout(timeout)
-        try:
-            self._socket.connect(f"/proc/self/fd/{descriptor}/{ADMIN_SOCKET}")
-            self._reader = self._socket.makefile("rb")
-        except OSError:
-            self._socket.close()
-            raise
-        finally:
-            os.close(descriptor)
+        self._socket = connected(folder, timeout)
+        self._reader = self._socket.makefile("rb")
         self._given = password
 
     def __enter__(self) -> Self:
@@ -47,6 +38,11 @@ class Admin:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def interrupt(self) -> None:
+        """Let another thread's call end at once, with an OSError."""
+        with suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
         """Hang up."""
@@ -62,8 +58,12 @@ class Admin:
 
     def all(self, commands: Sequence[Sequence[object]]) -> list[Any]:
         """Run several commands in one go; a refusal stands in its place among the replies."""
-        self._socket.sendall(b"".join(_encoded(command) for command in commands))
-        return [self._reply() for _ in commands]
+        return self.run(b"".join(encoded(command) for command in commands), len(commands))
+
+    def run(self, commands: bytes, count: int) -> list[Any]:
+        """Run so many commands that are encoded already."""
+        self._socket.sendall(commands)
+        return [self._reply() for _ in range(count)]
 
     def _reply(self) -> Any:
         line = self._reader.readline()
@@ -87,11 +87,28 @@ class Admin:
         return [self._reply() for _ in range(size)]
 
 
+def connected(folder: Path, timeout: float) -> socket.socket:
+    """Return a connection to the node in a folder; OSError when it does not answer."""
+    # A socket's path may have 108 bytes (unix(7)); the folder's may be longer, a descriptor's is not.
+    descriptor = os.open(folder, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    connection = socket.socket(socket.AF_UNIX)
+    connection.settimeout(timeout)
+    try:
+        connection.connect(f"/proc/self/fd/{descriptor}/{ADMIN_SOCKET}")
+    except OSError:
+        connection.close()
+        raise
+    finally:
+        os.close(descriptor)
+    return connection
+
+
 def fields(info: str) -> dict[str, str]:
     """Return the lines of an INFO answer as a mapping."""
     return dict(line.split(":", 1) for line in info.splitlines() if ":" in line)
 
 
-def _encoded(command: Sequence[object]) -> bytes:
+def encoded(command: Sequence[object]) -> bytes:
+    """Return a command as it is sent (RESP)."""
     parts = [str(part).encode(errors="surrogateescape") for part in command]
     return b"*%d\r\n" % len(parts) + b"".join(b"$%d\r\n%s\r\n" % (len(part), part) for part in parts)

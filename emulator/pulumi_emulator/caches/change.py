@@ -63,7 +63,7 @@ def _set_live(group: Group, old: GroupSpec) -> None:
     if spec.parameters != old.parameters or spec.maxmemory_bytes != old.maxmemory_bytes:
         for node in group.nodes.values():
             if node.alive:
-                node.set_parameters(spec)
+                group.set_parameters(node)
 
 
 def _move(group: Group, spec: GroupSpec, publish: Callable[[Group], None]) -> None:

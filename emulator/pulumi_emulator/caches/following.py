@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import Final
 
 from pulumi_emulator.caches import replication
 from pulumi_emulator.caches.admin import ReplyError
-from pulumi_emulator.caches.group import Group
-from pulumi_emulator.caches.node import SYNC_TIMEOUT, Node, wait_until
+from pulumi_emulator.caches.group import PING_TIMEOUT, Group
+from pulumi_emulator.caches.link import Link
+from pulumi_emulator.caches.node import POLL, SYNC_TIMEOUT, Node, wait_until
 from pulumi_emulator.caches.spec import GroupSpec, slots_of
 from pulumi_emulator.errors import EmulatorError
 
@@ -44,8 +46,8 @@ def begin(group: Group, leader: Group) -> None:
     """Throw a group's data away and let it follow; returns when it has its leader's. Under the group's lock."""
     group.leader = leader
     try:
-        tend(group)
-        wait_until(lambda: copied(group), SYNC_TIMEOUT, f"{group.spec.group_id} has the data of {leader.spec.group_id}")
+        _take_role(group)
+        wait_copied(group, SYNC_TIMEOUT)
     except BaseException:
         end(group)
         raise
@@ -54,30 +56,95 @@ def begin(group: Group, leader: Group) -> None:
 def end(group: Group) -> None:
     """Let a group lead itself: it keeps what it has, and takes writes. Under its lock."""
     group.leader = None
-    for shard in group.primaries:
-        primary = group.primary(shard)
-        if primary.alive and primary.serving:
-            replication.take_place(group, primary)
+    _take_role(group)
+
+
+def _take_role(group: Group) -> None:
+    """Let a group's nodes be what they are to be now that its leader is another, or none."""
+    if group.spec.cluster:
+        stop_links(group)
+        for node in group.nodes.values():
+            with suppress(OSError, ReplyError):  # one that died returns with the files of now
+                node.write_users(group.acl())
+                if node.alive:
+                    group.set_parameters(node)
+    elif group.leader is None:
+        for shard in group.primaries:
+            primary = group.primary(shard)
+            if primary.alive and primary.serving:
+                replication.take_place(group, primary)
+    tend(group)
 
 
 def tend(group: Group) -> None:
     """Let every primary of a following group follow its leader's of now; both may have changed. Under the group's lock."""
     if group.leader is None:
         return
-    port = str(group.leader.spec.node_port)
     for shard in group.primaries:
         primary, source = group.primary(shard), group.source(shard)
-        if source is not None and primary.alive and primary.serving:
+        if group.spec.cluster:
+            if source is None:
+                _stop(group, shard)
+            elif primary.serving:
+                filled(group, shard)
+        elif source is not None and primary.alive and primary.serving:
             state = primary.info()
-            if (state.get("master_host"), state.get("master_port")) != (source.address, port):
+            if (state.get("master_host"), state.get("master_port")) != (source.address, str(group.leader.spec.node_port)):
                 replication.take_place(group, primary)
+
+
+def filled(group: Group, shard: str) -> bool:
+    """Let a shard's primary be a copy of its leader's, when it shall be one; True once it is, or need not be.
+
+    Cluster mode off has this in the server. Under the group's lock.
+    """
+    primary, source = group.primary(shard), group.source(shard)
+    if not group.copies or source is None:
+        return True
+    link = group.links.get(shard)
+    if link is not None and link.between(source, primary):
+        return link.up
+    if source.alive and primary.alive:
+        position = link.stop(primary) if link is not None else None
+        group.links[shard] = Link(source, primary, group.spec.node_port, position)
+    return False
+
+
+def stop_links(group: Group) -> None:
+    """End a group's links."""
+    for shard in list(group.links):
+        _stop(group, shard)
+
+
+def _stop(group: Group, shard: str) -> None:
+    link = group.links.pop(shard, None)
+    if link is not None:
+        link.stop(link.target)
+
+
+def wait_copied(group: Group, seconds: float) -> None:
+    """Wait until a following group has its leader's data in every node that serves. Under the group's lock."""
+    deadline = time.monotonic() + seconds
+    while not copied(group):
+        if time.monotonic() > deadline:
+            told = "; ".join(link.broken for link in group.links.values() if link.broken)
+            raise EmulatorError(
+                f"cache group {group.spec.group_id} has not its leader's data after {seconds:.0f} s{told and f' ({told})'}"
+            )
+        time.sleep(POLL)
+        tend(group)
 
 
 def copied(group: Group) -> bool:
     """Tell whether every node of a following group that serves has its leader's data and is sent what comes."""
     for shard in group.primaries:
         primary, source = group.primary(shard), group.source(shard)
-        if source is None or not primary.follows(source):
+        if source is None:
+            return False
+        link = group.links.get(shard)
+        if group.spec.cluster and not (link is not None and link.up and link.between(source, primary)):
+            return False
+        if not group.spec.cluster and not primary.follows(source):
             return False
         if not all(group.linked(node) for node in group.replicas(shard)):
             return False
@@ -89,15 +156,23 @@ def lag(group: Group) -> float | None:
     if group.leader is None:
         return None
     longest = 0.0
-    for shard in group.primaries:
-        try:
-            state = group.primary(shard).info()
-        except (OSError, ReplyError):
+    for shard in list(group.primaries):
+        seconds = _lag(group, shard)
+        if seconds is None:
             return None
-        if state.get("master_link_status") != "up":
-            return None
-        longest = max(longest, float(state["master_last_io_seconds_ago"]))
+        longest = max(longest, seconds)
     return longest
+
+
+def _lag(group: Group, shard: str) -> float | None:
+    if group.spec.cluster:
+        link = group.links.get(shard)
+        return link.lag if link is not None else None
+    try:
+        state = group.primary(shard).info(timeout=PING_TIMEOUT)
+    except (OSError, ReplyError):
+        return None
+    return float(state["master_last_io_seconds_ago"]) if state.get("master_link_status") == "up" else None
 
 
 def promote(group: Group, others: Sequence[Group]) -> None:
@@ -120,7 +195,7 @@ def promote(group: Group, others: Sequence[Group]) -> None:
         for other in others:
             other.leader = group
             with suppress(OSError, EmulatorError):  # its nodes died just now: the watch lets them follow when they are back
-                tend(other)
+                _take_role(other)
     finally:
         for node in paused:
             with suppress(OSError, ReplyError):
@@ -142,13 +217,22 @@ def _pause(leader: Group) -> list[Node]:
 def _catch_up(group: Group) -> None:
     """Wait until all has arrived that live primaries of the leader wrote, so long as a link stands."""
     for shard in group.spec.shards:
-        primary, source = group.primary(shard), group.source(shard)
+        source = group.source(shard)
         if source is None or not source.alive:
             continue
         with suppress(OSError, EmulatorError):  # it died, or is out of reach: what has arrived counts
             written = int(source.info()["master_repl_offset"])
             wait_until(
-                lambda primary=primary, written=written: int(primary.info()["slave_repl_offset"]) >= written,  # type: ignore[misc]
+                lambda shard=shard, written=written: _arrived(group, shard) >= written,  # type: ignore[misc]
                 CATCH_UP_TIMEOUT,
-                f"{primary.spec.node_id} has all of {source.spec.node_id}",
+                f"node group {shard} of {group.spec.group_id} has all of its leader's writes",
             )
+
+
+def _arrived(group: Group, shard: str) -> int:
+    """Return how far a shard came in its leader's history."""
+    if not group.spec.cluster:
+        return int(group.primary(shard).info()["slave_repl_offset"])
+    filled(group, shard)  # the link may have broken just now, and goes on
+    link = group.links.get(shard)
+    return link.offset if link is not None else -1

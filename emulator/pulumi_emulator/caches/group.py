@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
 from pulumi_emulator.caches import names, users
 from pulumi_emulator.caches.admin import ReplyError
 from pulumi_emulator.caches.certificates import Authority
+from pulumi_emulator.caches.link import Link
 from pulumi_emulator.caches.node import SYNC_TIMEOUT, Node, wait_until
 from pulumi_emulator.caches.relay import Relay
 from pulumi_emulator.caches.site import Site
@@ -54,6 +55,8 @@ class Group:
     unanswered: dict[str, int] = field(default_factory=dict)
     recovering: set[str] = field(default_factory=set)
     leader: Group | None = field(default=None, repr=False)  # of another region, whose data this group follows
+    links: dict[str, Link] = field(default_factory=dict, repr=False)  # to the leader, of each shard, cluster mode on
+    resharding: bool = False  # its slots move: nobody follows it now, and it follows nobody
     _certificate: tuple[str, str] | None = field(default=None, repr=False)
 
     def roles(self) -> dict[str, str]:
@@ -71,9 +74,9 @@ class Group:
     def source(self, shard: str) -> Node | None:
         """Return the leader's primary that this shard's primary follows: the one with the same slots, dead or alive.
 
-        None when the group follows nobody, or the leader has no such shard (it has got other ones, this group not yet).
+        None when the group follows nobody, or one of the two has got other shards and the other not yet.
         """
-        if self.leader is None:
+        if self.leader is None or self.resharding or self.leader.resharding:
             return None
         spec = self.leader.spec
         if not spec.cluster:
@@ -81,6 +84,11 @@ class Group:
         wanted = slots_of(self.spec.slots[shard])
         same = [other for other in spec.shards if slots_of(spec.slots[other]) == wanted]
         return self.leader.primary(same[0]) if same and same[0] in self.leader.primaries else None
+
+    @property
+    def copies(self) -> bool:
+        """Whether its primaries take their leader's writes as a client's: in cluster mode a server follows nobody by itself."""
+        return self.leader is not None and self.spec.cluster
 
     def replicas(self, shard: str) -> list[Node]:
         """Return a shard's live replicas that have its data."""
@@ -120,7 +128,7 @@ class Group:
 
     def acl(self) -> str:
         """Return the group's ACL file."""
-        return users.acl_file(self.spec.access, self.password)
+        return users.acl_file(self.spec.access, self.password, read_only=self.copies)
 
     def launch(self, node: Node, *, keep_data: bool = False) -> None:
         """Start a node's process, empty unless told otherwise."""
@@ -130,9 +138,13 @@ class Group:
     def started(self, node: Node) -> None:
         """Wait until a launched node runs as the group wants it."""
         node.wait_started()
-        node.set_parameters(self.spec)
+        self.set_parameters(node)
         if self.spec.plain_port and self.spec.tls_port:
             self.place.relay().open(node.address, self.spec.port, self.spec.plain_port, self.spec.tls_port)
+
+    def set_parameters(self, node: Node) -> None:
+        """Set the group's parameters on a running node. Replicas ignore `maxmemory`, so what copies a leader has no limit."""
+        node.set_parameters(replace(self.spec, maxmemory_bytes=None) if self.copies else self.spec)
 
     def close(self, node: Node) -> None:
         """Take no more connections for a node on the port that takes TLS and plain text."""

@@ -72,6 +72,8 @@ def recover(group: Group, node: Node) -> bool:
         back = way_of(group).restore if group.primaries[node.spec.shard] == node_id else way_of(group).rejoin
         if not back(group, node):
             return False
+        if group.primaries[node.spec.shard] == node_id and not following.filled(group, node.spec.shard):
+            return False
     except (OSError, EmulatorError):
         return False  # the next look tries again
     group.place.site.open(node.address, group.spec.client_ports)

@@ -103,8 +103,16 @@ class CacheHost:
                 gone = ", ".join(node_id for node_id, role in group.roles().items() if role == "gone")
                 raise EmulatorError(f"cache group {spec.group_id} cannot be changed while {gone} are gone")
             time.sleep(LOOK_SOON)
-        with group.lock, _speaking_of(spec.group_id):
-            change.change(group, spec, self._publish)
+        followers = self._followers(group)
+        try:
+            if spec.slots != group.spec.slots:
+                self._let_links_rest(group, followers)
+            with group.lock, _speaking_of(spec.group_id):
+                change.change(group, spec, self._publish)
+        finally:
+            group.resharding = False
+        for follower in [group, *followers]:
+            self._wait_copied(follower)
 
     def follow(self, group_id: str, leader_id: str) -> None:
         """Throw a group's data away and let it follow another: it serves reads with that one's data, and refuses writes.
@@ -252,6 +260,22 @@ class CacheHost:
     def _followers(self, leader: Group) -> list[Group]:
         return [group for group in self._all() if group.leader is leader]
 
+    @staticmethod
+    def _let_links_rest(group: Group, followers: Sequence[Group]) -> None:
+        """End all links of a group whose slots are about to move: keys on their way are no writes for other regions."""
+        group.resharding = True
+        for follower in [group, *followers]:
+            with follower.lock, suppress(OSError, EmulatorError):
+                following.tend(follower)
+
+    @staticmethod
+    def _wait_copied(group: Group) -> None:
+        """Wait a while until a group follows its leader again; its watch goes on when one of the two has no power."""
+        with group.lock, suppress(OSError, EmulatorError):
+            if group.leader is not None and following.same_shards(group.spec, group.leader.spec):
+                following.tend(group)
+                following.wait_copied(group, WHOLE_TIMEOUT)
+
     def _root(self, engine: str) -> Path:
         return software.ensure_engine(self.home, engine, lambda _: None)
 
@@ -283,6 +307,7 @@ class CacheHost:
         with self._lock:
             self._groups.pop(group.spec.group_id, None)
             self._names = {name: entry for name, entry in self._names.items() if entry[0] is not group}
+        following.stop_links(group)
         for node in list(group.nodes.values()):
             group.drop(node)
         removal.remove_files(self.folder / group.spec.group_id)

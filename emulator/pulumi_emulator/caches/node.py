@@ -236,6 +236,9 @@ class Node:
                 "cluster-allow-replica-migration no",
                 # ElastiCache's default (docs.aws.amazon.com, ParameterGroups.Engine.html).
                 "cluster-require-full-coverage no",
+                # For a link to another region (link.py), over the administrator's socket; users may run neither.
+                "enable-debug-command local",
+                "enable-protected-configs local",
             ]
             if spec.mixed:
                 lines += [f"cluster-announce-port {spec.port}", f"cluster-announce-tls-port {spec.port}"]

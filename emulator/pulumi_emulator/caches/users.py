@@ -49,24 +49,27 @@ RESTRICTED: Final = (
     "sync",
 )
 _DENIED: Final = " ".join(f"-{command}" for command in RESTRICTED)
-_EVERYTHING: Final = f"~* &* +@all {_DENIED}"
+# For users of a group that follows another with cluster mode on: NOPERM instead of the READONLY that only replicas say.
+_READ_ONLY: Final = "-@write"
 
 
-def acl_file(access: Access, admin_password: str) -> str:
-    """Return a node's ACL file: passwords only as their hashes."""
-    lines = [_restricted(line) for line in access.acl]
+def acl_file(access: Access, admin_password: str, *, read_only: bool = False) -> str:
+    """Return a node's ACL file: passwords only as their hashes. `read_only` keeps all users from writing."""
+    denied = f"{_DENIED} {_READ_ONLY}" if read_only else _DENIED
+    everything = f"~* &* +@all {denied}"
+    lines = [_restricted(line, denied) for line in access.acl]
     if not any(line.split()[1] == "default" for line in lines):
         if access.auth_token:
-            lines.append(f"user default on {_hashed(f'>{access.auth_token}')} {_EVERYTHING}")
+            lines.append(f"user default on {_hashed(f'>{access.auth_token}')} {everything}")
         elif lines:
             lines.append("user default off resetpass resetkeys resetchannels -@all")
         else:
-            lines.append(f"user default on nopass {_EVERYTHING}")
+            lines.append(f"user default on nopass {everything}")
     lines.append(f"user {ADMIN_USER} on {_hashed(f'>{admin_password}')} ~* &* +@all")
     return "\n".join(lines) + "\n"
 
 
-def _restricted(line: str) -> str:
+def _restricted(line: str, denied: str) -> str:
     """Return a user's line with the restrictions behind its own rules, also behind those of each selector."""
     words = line.split()
     if len(words) < 2 or words[0] != "user":
@@ -76,11 +79,11 @@ def _restricted(line: str) -> str:
     rules: list[str] = []
     for word in words[2:]:
         if word.endswith(")") and not word.startswith((">", "#", "<", "!")):
-            rules.append(f"{word[:-1]} {_DENIED})")
+            rules.append(f"{word[:-1]} {denied})")
         else:
             rules.append(_hashed(word))
     selectors = next((at for at, word in enumerate(rules) if word.startswith("(")), len(rules))
-    return " ".join([*words[:2], *rules[:selectors], _DENIED, *rules[selectors:]])
+    return " ".join([*words[:2], *rules[:selectors], denied, *rules[selectors:]])
 
 
 def _hashed(word: str) -> str:
