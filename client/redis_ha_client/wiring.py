@@ -68,6 +68,11 @@ class Settings:
         return replace(self, connection=self.whole.regions[region], region=region)
 
     @property
+    def follows_writer(self) -> bool:
+        """Whether another region may take writes, and somebody says which."""
+        return self.whole is not None and self.whole.writer is not None and not self.reader
+
+    @property
     def reads_only(self) -> bool:
         """Whether a write is the caller's mistake: a reader of a global datastore stays in its region, whoever is primary."""
         return self.reader and self.whole is not None

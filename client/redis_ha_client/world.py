@@ -43,7 +43,7 @@ class Writer:
         self.lock = threading.Lock()  # one look-up at a time, among threads
         self.turn = asyncio.Lock()  # ... and among tasks
         self._ask = ask
-        self._asked_at = float("-inf")
+        self.asked_at = float("-inf")
         self._due_at = float("-inf") if connection.writer is not None else float("inf")
 
     def __repr__(self) -> str:
@@ -68,12 +68,12 @@ class Writer:
 
     def look_up(self) -> None:
         """Ask, take note of the answer, and raise only when no region is known at all."""
-        self._asked_at = time.monotonic()
-        self._due_at = self._asked_at + _jittered(LOOK_UP_SECONDS)
+        self.asked_at = time.monotonic()
+        self._due_at = self.asked_at + _jittered(LOOK_UP_SECONDS)
         try:
             self.region = self._answer()
         except WriterUnknownError as error:
-            self._due_at = self._asked_at + self._pause
+            self._due_at = self.asked_at + self._pause
             _remember(str(error))
             if self.region is None:
                 raise
@@ -88,7 +88,7 @@ class Writer:
             if refused:
                 _remember(f"region {self.region} refuses writes: {NO_WRITER}")
             return
-        self._due_at = min(self._due_at, self._asked_at + self._pause)
+        self._due_at = min(self._due_at, self.asked_at + self._pause)
 
     @property
     def _pause(self) -> float:

@@ -153,4 +153,5 @@ class GlobalGroups:
         group = self.groups[region]
         for node in group.nodes:
             if node.running and not node.frozen:
-                group.command(node, "ACL", "SETUSER", APPLICATION, "+@write" if taken else "-@write")
+                rules = ["+@all", *([] if taken else ["-@write"]), "-@admin", "-@dangerous"]
+                group.command(node, "ACL", "SETUSER", APPLICATION, *rules)

@@ -108,7 +108,7 @@ class ClusterClient(RedisCluster):
         extra = {
             "age_seconds": IAM_AGE_SECONDS if settings.login else None,
             "reads_only": settings.reads_only,
-            "follows": settings.writer is not None,
+            "follows": settings.follows_writer,
             "maint_notifications_config": MaintNotificationsConfig(enabled=False),
         }
         self.nodes_manager.connection_kwargs.update(extra, connection_class=node_class)
@@ -182,14 +182,16 @@ class ClusterClient(RedisCluster):
             await self._read_layout()
 
     async def _look_elsewhere(self, error: Exception) -> None:
-        """Move on if another region of a global datastore takes writes by now; NOPERM is the caller's if none does."""
+        """Move on if another region of a global datastore takes writes by now; if none does, NOPERM is the caller's."""
         writer, here = self.settings.writer, self.settings.region
         if writer is None or isinstance(error, FINAL_ERRORS):
             return
         writer.doubted(refused=is_read_only(error))
+        asked_at = writer.asked_at
         with contextlib.suppress(exceptions.RedisError):  # the next attempt says why
             await self.follow_writer()
-        if isinstance(error, NotPermittedHereError) and error.__cause__ and self.settings.region == here:
+        confirmed = writer.asked_at != asked_at and self.settings.region == here
+        if isinstance(error, NotPermittedHereError) and error.__cause__ and confirmed:
             raise error.__cause__
 
     async def follow_writer(self) -> None:

@@ -111,7 +111,7 @@ class ClusterNodePool(NodePool):
             port=port,
             redis_connect_func=redis_connect_func,
             reads_only=settings.reads_only,
-            follows=settings.writer is not None,
+            follows=settings.follows_writer,
             age_seconds=IAM_AGE_SECONDS if settings.login else None,
         )
 
@@ -176,14 +176,16 @@ class ClusterClient(RedisCluster):
             self.nodes_manager.initialize()
 
     def look_elsewhere(self, error: Exception) -> None:
-        """Move on if another region of a global datastore takes writes by now; NOPERM is the caller's if none does."""
+        """Move on if another region of a global datastore takes writes by now; if none does, NOPERM is the caller's."""
         writer, here = self.settings.writer, self.settings.region
         if writer is None or isinstance(error, FINAL_ERRORS):
             return
         writer.doubted(refused=is_read_only(error))
+        asked_at = writer.asked_at
         with contextlib.suppress(exceptions.RedisError, exceptions.RedisClusterException):  # the next attempt says why
             self.follow_writer()
-        if isinstance(error, NotPermittedHereError) and error.__cause__ and self.settings.region == here:
+        confirmed = writer.asked_at != asked_at and self.settings.region == here
+        if isinstance(error, NotPermittedHereError) and error.__cause__ and confirmed:
             raise error.__cause__
 
     def follow_writer(self) -> None:

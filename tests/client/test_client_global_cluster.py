@@ -1,0 +1,207 @@
+"""Clients of a global datastore with cluster mode on: the whole layout moves with the region that takes writes."""
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from redis import exceptions
+
+from redis_ha_client import FailoverPolicy, NotExecutedError, aio, connect, describe, world
+from redis_ha_client.routing import not_permitted_here
+from tests.support.global_processes import AWAY, HOME, GlobalGroups, WorldNames
+
+POLICY = FailoverPolicy(connect_seconds=0.5, read_seconds=0.5)
+
+
+@pytest.fixture(scope="module")
+def regions(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GlobalGroups]:
+    with GlobalGroups(tmp_path_factory.mktemp("global-cluster"), cluster=True) as made:
+        yield made
+
+
+@pytest.fixture
+def names(regions: GlobalGroups, monkeypatch: pytest.MonkeyPatch) -> Iterator[WorldNames]:
+    monkeypatch.setattr(world, "RECORD_PAUSE_SECONDS", 0.05)
+    made = WorldNames(monkeypatch)
+    regions.publish(made)
+    yield made
+    regions.heal()
+
+
+@contextlib.contextmanager
+def connected(regions: GlobalGroups, **arguments: Any) -> Iterator[Any]:
+    client = connect(regions.connection, regions.credentials, **{"policy": POLICY, **arguments})
+    try:
+        yield client
+    finally:
+        client.close()
+
+
+def in_async(regions: GlobalGroups, use: Callable[[Any], Any], **arguments: Any) -> Any:
+    async def run() -> Any:
+        client: Any = aio.connect(regions.connection, regions.credentials, **{"policy": POLICY, **arguments})
+        async with client:
+            return await use(client)
+
+    return asyncio.run(run())
+
+
+def there(regions: GlobalGroups, region: str, key: str) -> Any:
+    """What the node that serves `key` in a region holds."""
+    group = regions.groups[region]
+    return group.command(group.primary_of(key), "GET", key)
+
+
+def move(regions: GlobalGroups, names: WorldNames) -> None:
+    regions.promote(AWAY)
+    regions.point(names)
+
+
+@pytest.mark.parametrize("twin", ["sync", "asyncio"])
+def test_a_promotion_is_followed(regions: GlobalGroups, names: WorldNames, twin: str) -> None:
+    if twin == "sync":
+        with connected(regions) as client:
+            assert client.set("sync", "home") is True
+            assert there(regions, HOME, "sync") == "home"
+            move(regions, names)
+            assert client.set("sync", "away") is True
+            assert client.get("sync") == b"away"
+            assert describe(client)["region"] == AWAY
+    else:
+
+        async def use(async_client: Any) -> None:
+            assert await async_client.set(twin, "home") is True
+            move(regions, names)
+            assert await async_client.set(twin, "away") is True
+            assert await async_client.get(twin) == b"away"
+            assert describe(async_client)["region"] == AWAY
+
+        in_async(regions, use)
+    assert there(regions, AWAY, twin) == "away"
+    assert there(regions, HOME, twin) == "home"
+
+
+@pytest.mark.parametrize("transaction", [False, True])
+@pytest.mark.parametrize("twin", ["sync", "asyncio"])
+def test_a_pipeline_follows_as_well(regions: GlobalGroups, names: WorldNames, twin: str, *, transaction: bool) -> None:
+    key = f"{twin}-{transaction}"
+    if twin == "sync":
+        with connected(regions) as client:
+            client.set(key, 0)
+            move(regions, names)
+            with client.pipeline(transaction=transaction) as pipeline:
+                pipeline.set(key, 1)
+                pipeline.incr(key)
+                assert pipeline.execute()[1] == 2
+    else:
+
+        async def use(async_client: Any) -> None:
+            await async_client.set(key, 0)
+            move(regions, names)
+            async with async_client.pipeline(transaction=transaction) as pipeline:
+                pipeline.set(key, 1)
+                pipeline.incr(key)
+                assert (await pipeline.execute())[1] == 2
+
+        in_async(regions, use)
+    assert there(regions, AWAY, key) == "2"
+
+
+@pytest.mark.parametrize("twin", ["sync", "asyncio"])
+def test_a_lost_region_is_left_when_the_record_moves(regions: GlobalGroups, names: WorldNames, twin: str) -> None:
+    def lose() -> None:
+        for node in regions.groups[HOME].nodes:
+            node.kill()
+        move(regions, names)
+
+    if twin == "sync":
+        with connected(regions) as client:
+            client.set("lost", "home")
+            lose()
+            assert client.set("lost", "away") is True
+        with connected(regions) as client:  # one that was not there before
+            assert client.get("lost") == b"away"
+        return
+
+    async def use(async_client: Any) -> None:
+        await async_client.set("lost", "home")
+        lose()
+        assert await async_client.set("lost", "away") is True
+
+    in_async(regions, use)
+
+
+def test_what_no_region_permits_is_the_callers_mistake(regions: GlobalGroups, names: WorldNames) -> None:
+    async def use(async_client: Any) -> None:
+        with pytest.raises(exceptions.NoPermissionError, match="flushall"):
+            await async_client.execute_command("FLUSHALL")
+
+    with connected(regions) as client:
+        with pytest.raises(exceptions.NoPermissionError, match="flushall"):
+            client.execute_command("FLUSHALL")
+        regions.promote(AWAY)  # and the record stays behind
+        with pytest.raises(exceptions.NoPermissionError, match="set"):
+            client.set("name", "value")
+        assert names.asked
+    in_async(regions, use)
+    alone = connect({**regions.connection, "writer": None}, regions.credentials, policy=POLICY)
+    with contextlib.closing(alone), pytest.raises(exceptions.NoPermissionError, match="set"):
+        alone.set("name", "value")
+
+
+def test_a_reader_stays_in_its_region(regions: GlobalGroups, names: WorldNames) -> None:
+    group = regions.groups[AWAY]
+    regions.promote(AWAY)
+    group.command(group.primary_of("local"), "SET", "local", "away")
+    group.command(group.primary_of("local"), "WAIT", "1", "5000")
+    regions.promote(HOME)
+    names.asked.clear()
+    with connected(regions, reader=True, region=AWAY) as reader:
+        assert reader.get("local") == b"away"
+        with pytest.raises(exceptions.NoPermissionError):
+            reader.set("local", "other")
+
+    async def use(async_reader: Any) -> Any:
+        return await async_reader.get("local")
+
+    assert in_async(regions, use, reader=True, region=AWAY) == b"away"
+    assert names.asked == []
+
+
+@pytest.mark.usefixtures("names")
+def test_a_readers_write_is_told_at_once(regions: GlobalGroups) -> None:
+    """READONLY of a region that is read from does not end by waiting."""
+    with connected(regions, reader=True, region=AWAY) as reader:
+        node = reader.nodes_manager.get_node_from_slot(reader.keyslot("x"), read_from_replicas=True)
+        connection = reader.get_redis_connection(node).connection_pool.get_connection()
+        assert connection.reads_only
+        error = exceptions.ReadOnlyError("READONLY You can't write against a read only replica.")
+        assert connection.refusal_of(error) is None
+        reader.get_redis_connection(node).connection_pool.release(connection)
+    with connected(regions) as writer:
+        node = writer.get_default_node()
+        connection = writer.get_redis_connection(node).connection_pool.get_connection()
+        assert connection.refusal_of(error) is not None
+        writer.get_redis_connection(node).connection_pool.release(connection)
+
+
+def test_nothing_answers_anywhere(regions: GlobalGroups, names: WorldNames) -> None:
+    names.aliases.clear()
+    short = replace(POLICY, total_seconds=1)
+    with pytest.raises(NotExecutedError, match="cannot be looked up"):
+        connect(regions.connection, regions.credentials, policy=short)
+
+
+@pytest.mark.parametrize(
+    ("error", "elsewhere"),
+    [
+        (exceptions.NoPermissionError("User application has no permissions to run the 'set' command"), True),
+        (exceptions.NoPermissionError("User application has no permissions to run the 'cluster|slots' command"), False),
+        (exceptions.ResponseError("WRONGTYPE Operation against a key"), False),
+    ],
+)
+def test_what_may_be_permitted_elsewhere(error: Exception, *, elsewhere: bool) -> None:
+    assert (not_permitted_here(error) is not None) is elsewhere
