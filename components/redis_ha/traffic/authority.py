@@ -18,8 +18,8 @@ DOCUMENT_VERSION = 1
 # botocore, route53 2013-04-01, ResourceRecordSetWeight.
 MIN_WEIGHT, MAX_WEIGHT = 0, 255
 # botocore, ssm 2014-11-06, PutParameterRequest.Name: letters, digits and .-_ between slashes, 15 levels with the parameter's
-# own, 1011 characters of which the ARN's beginning takes some, and neither /aws nor /ssm in front.
-RECORD_PATH = re.compile(r"(?=.{2,800}$)(?!/(?i:aws|ssm)[^/]*(/|$))(/[A-Za-z0-9_.-]+){1,14}")
+# own, 1011 characters of which the ARN's beginning takes some, and neither aws nor ssm in front.
+RECORD_PATH = re.compile(r"(?=.{2,800}$)(?!/(?i:aws|ssm))(/[A-Za-z0-9_.-]+){1,14}")
 WEIGHTS, LIVE, LEASE = "weights", "live", "lease"
 
 T = TypeVar("T")

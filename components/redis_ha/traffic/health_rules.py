@@ -59,7 +59,7 @@ def _check_one(
     inner = Checks(settings)
     inner.known(kinds)
     named = [kind for kind in kinds if settings.get(kind) is not None]
-    if len(named) != 1:
+    if len(named) != 1 and not inner.problems:
         listed = ", ".join(named) or "none"
         inner.refuse("", f"{listed} given; give exactly one of {', '.join(kinds)}")
     for kind in named:

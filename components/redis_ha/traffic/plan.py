@@ -192,7 +192,7 @@ def _weights(checks: Checks, argument: str, *, required: bool) -> Weights | None
             given.refuse(colour, f"is missing; use {MIN_WEIGHT} to {MAX_WEIGHT}")
         found.append(given.whole(colour, 1, MIN_WEIGHT, MAX_WEIGHT))
     checks.problems += [(f"{argument}.{colour}", reason) for colour, reason in given.problems]
-    return Weights(*found)
+    return None if given.problems else Weights(*found)
 
 
 def _decision(checks: Checks, authority: str, records: RuntimeRecords, record_path: str) -> Decision[Weights]:
