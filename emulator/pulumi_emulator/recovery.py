@@ -13,6 +13,7 @@ from pulumi_emulator import state
 from pulumi_emulator.environment import COMMAND_MARKER
 from pulumi_emulator.handlers import HANDLERS, Cloud
 from pulumi_emulator.handlers.aws import AWS_HANDLERS
+from pulumi_emulator.handlers.aws.global_group import TOKEN as GLOBAL_GROUP
 from pulumi_emulator.handlers.tokens import DROPLET, FIREWALL, PROJECT, PROJECT_RESOURCES, SSH_KEY, TAG, VPC
 from pulumi_emulator.stacks import StackFolder
 
@@ -82,7 +83,7 @@ def remove_forgotten(folder: StackFolder, cloud: Cloud) -> list[str]:
     known = state.known_ids(state.resources(folder))
     forgotten = [entry for entry in cloud.world.unconfirmed() if entry not in known]
     removed = []
-    for token, resource_id in sorted(forgotten, key=lambda entry: REMOVAL_ORDER.index(entry[0])):
+    for token, resource_id in sorted(forgotten, key=lambda entry: _rank(cloud, *entry)):
         record = cloud.world.get(token, resource_id) or {}
         if _serves_known(token, resource_id, record, cloud, known):
             continue
@@ -90,6 +91,12 @@ def remove_forgotten(folder: StackFolder, cloud: Cloud) -> list[str]:
         removed.append(f"{token.rsplit(':', 1)[1]} {record.get('name', resource_id)} ({resource_id})")
     cloud.world.confirm()
     return removed
+
+
+def _rank(cloud: Cloud, token: str, resource_id: str) -> int:
+    """Return when something goes: a secondary of a Global Datastore before that, which goes before its primary."""
+    secondary = bool((cloud.world.get(token, resource_id) or {}).get("globalReplicationGroupId"))
+    return 2 * REMOVAL_ORDER.index(GLOBAL_GROUP if secondary else token) - secondary
 
 
 def clear_lost(folder: StackFolder, cloud: Cloud) -> None:

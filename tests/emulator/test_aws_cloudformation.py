@@ -166,6 +166,14 @@ TYPES: dict[str, tuple[str, Names]] = {
             "authTokenUpdateStrategy": NONE,
         },
     ),
+    "elasticache.GlobalReplicationGroup": (
+        "AWS::ElastiCache::GlobalReplicationGroup",
+        {
+            "primaryReplicationGroupId": lambda name: {"Members": [{"ReplicationGroupId": name, "Role": "PRIMARY"}]},
+            "parameterGroupName": "CacheParameterGroupName",
+            "numNodeGroups": "GlobalNodeGroupCount",
+        },
+    ),
     "cloudwatch.MetricAlarm": (
         "AWS::CloudWatch::Alarm",
         {
@@ -338,6 +346,18 @@ ACCEPTED: list[tuple[str, dict[str, Any]]] = [
         },
     ),
     ("elasticache.UserGroup", {"engine": "valkey", "userGroupId": "users", "userIds": ["app", "off"]}),
+    (
+        "elasticache.GlobalReplicationGroup",
+        {
+            "globalReplicationGroupIdSuffix": "orders",
+            "globalReplicationGroupDescription": "orders everywhere",
+            "primaryReplicationGroupId": "prod",
+            "engine": "valkey",
+            "engineVersion": "8.0",
+            "cacheNodeType": "cache.r7g.large",
+            "numNodeGroups": 2,
+        },
+    ),
     (
         "elasticache.ServerlessCache",
         {

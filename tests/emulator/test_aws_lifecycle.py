@@ -172,6 +172,16 @@ CASES: dict[str, Callable[[Names], Case]] = {
         ),
         {"numCacheClusters": 3, "description": "other", "snapshotWindow": "03:00-04:00", "nodeType": "cache.r7g.xlarge"},
     ),
+    "elasticache.GlobalReplicationGroup": lambda n: (
+        {
+            "globalReplicationGroupIdSuffix": f"store-{n.tail}",
+            "primaryReplicationGroupId": n.account.made("elasticache.ReplicationGroup", **n.group()).id,
+            "engine": "valkey",
+            "engineVersion": "8.0",
+            "cacheNodeType": "cache.r7g.large",
+        },
+        {"engineVersion": "8.1", "cacheNodeType": "cache.r7g.xlarge", "globalReplicationGroupDescription": "ours"},
+    ),
     "elasticache.ServerlessCache": lambda n: (
         {
             "name": f"serverless-{n.tail}",

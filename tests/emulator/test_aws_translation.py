@@ -23,6 +23,7 @@ FITTING: dict[str, dict[str, tuple[Any, Any]]] = {
         "engine": ("valkey", "redis"),
         "authTokenUpdateStrategy": ("SET", "ROTATE"),
     },
+    "elasticache.GlobalReplicationGroup": {"engine": ("redis", "valkey"), "engineVersion": ("7.1", "8.0")},
     "secretsmanager.SecretVersion": {"secretBinary": ("YQ==", "Yg==")},
 }
 # Properties that exclude each other or hang on each other: what the test takes out, or puts in, when it looks at one of them.
@@ -222,6 +223,7 @@ UNSENT_CHANGES: Mapping[str, dict[str, str]] = {
         "preferredCacheClusterAzs": "the provider ignores it after the creation",
         "nodeGroupConfigurations": "what is meaningful of it replaces the group",
     },
+    "elasticache.GlobalReplicationGroup": {"parameterGroupName": "goes with a new major version of the engine"},
     "elasticache.ServerlessCache": {
         "timeouts": "how long the provider waits",
     },

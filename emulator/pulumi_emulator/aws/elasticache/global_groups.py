@@ -179,7 +179,7 @@ def work_on(
             found.changes -= 1
             found.failure = failure
             for _, group in busy:
-                group.status = AVAILABLE
+                group.status, group.failure = AVAILABLE, failure
             if failure is None:
                 done()
             else:

@@ -18,6 +18,7 @@ from pulumi_emulator.handlers.aws import (
 )
 from pulumi_emulator.handlers.aws.base import AwsHandler
 from pulumi_emulator.handlers.aws.functions import FUNCTIONS
+from pulumi_emulator.handlers.aws.global_group import GlobalReplicationGroup
 from pulumi_emulator.handlers.aws.replication_group import ReplicationGroup
 from pulumi_emulator.handlers.aws.serverless import ServerlessCache
 
@@ -46,6 +47,7 @@ AWS_HANDLERS: Final[tuple[AwsHandler, ...]] = (
     secrets.SecretVersion(),
     secrets.Parameter(),
     ReplicationGroup(),
+    GlobalReplicationGroup(),
     ServerlessCache(),
     dns.Zone(),
     dns.Record(),

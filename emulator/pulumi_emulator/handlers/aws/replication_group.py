@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 from typing_extensions import override
 
 from pulumi_emulator.errors import EmulatorError
 from pulumi_emulator.handlers.aws import replication_rules
-from pulumi_emulator.handlers.aws.base import EVERYWHERE, TAGS_ALL, Aws
+from pulumi_emulator.handlers.aws.base import EVERYWHERE, TAGS_ALL, ApiError, Aws, region_of
 from pulumi_emulator.handlers.aws.elasticache import CacheThing
+from pulumi_emulator.handlers.aws.global_group import SETTLED
 from pulumi_emulator.handlers.aws.translation import Call, Each, Pairs, Request, Target, Through
-from pulumi_emulator.handlers.base import Cloud, Properties
+from pulumi_emulator.handlers.base import Cloud, Made, Properties
 from pulumi_emulator.rules import Change, Failure
+
+# disassociateReplicationGroup: the fault that is waited for, and the words that are no error.
+CHANGING: Final = "InvalidGlobalReplicationGroupState"
+NOT_IN_IT: Final = "is not associated with Global Replication Group"
 
 
 def log_delivery(configurations: list[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -114,7 +119,7 @@ class ReplicationGroup(CacheThing):
         "authTokenWoVersion": "only says that authTokenWo is to be sent again",
         "finalSnapshotIdentifier": "goes with the deletion",
     }
-    needed_for_removal = ("finalSnapshotIdentifier",)
+    needed_for_removal = ("finalSnapshotIdentifier", "globalReplicationGroupId")
 
     @override
     def check(self, inputs: Properties) -> list[Failure]:
@@ -141,6 +146,21 @@ class ReplicationGroup(CacheThing):
         if not wanted.get("snapshotRetentionLimit"):
             wanted.pop("snapshotRetentionLimit", None)
         return self.creation.request(wanted)
+
+    @override
+    def create(self, cloud: Cloud, inputs: Properties) -> Made:
+        made = super().create(cloud, inputs)
+        joined = inputs.get("globalReplicationGroupId")
+        if joined:
+            aws = Aws(cloud, region_of(inputs))
+            asked = {"GlobalReplicationGroupId": joined}
+
+            def settled() -> bool:
+                (found,) = aws.ask("elasticache", "DescribeGlobalReplicationGroups", **asked)["GlobalReplicationGroups"]
+                return bool(found["Status"] in SETTLED)
+
+            aws.wait(f"global replication group {joined} becoming available", settled)
+        return made
 
     @override
     def find(self, aws: Aws, resource_id: str) -> dict[str, Any] | None:
@@ -234,8 +254,46 @@ class ReplicationGroup(CacheThing):
         return [Request("elasticache", "DeleteReplicationGroup", parameters)]
 
     @override
+    def delete(self, cloud: Cloud, resource_id: str, state: Properties) -> None:
+        """Delete the group; a member leaves its Global Datastore first, and its copy of the parameter group goes last."""
+        known = state or cloud.world.get(self.token, resource_id) or {}
+        joined = known.get("globalReplicationGroupId")
+        aws = Aws(cloud, region_of(known))
+        if joined and cloud.aws_running():
+            disassociate(aws, str(joined), resource_id)
+        super().delete(cloud, resource_id, state)
+        copy = str(known.get("parameterGroupName") or "")
+        if joined and copy and cloud.aws_running():
+            aws.find("elasticache", "DeleteCacheParameterGroup", CacheParameterGroupName=copy)
+
+    @override
     def gone(self, aws: Aws, resource_id: str) -> None:
         def deleted() -> bool:
             return aws.find("elasticache", "DescribeReplicationGroups", ReplicationGroupId=resource_id) is None
 
         aws.wait(f"replication group {resource_id} being deleted", deleted)
+
+
+def disassociate(aws: Aws, joined: str, group_id: str) -> None:
+    """Take a group out of its Global Datastore and wait; nothing happens when it is not in it.
+
+    While the datastore changes the provider asks again (disassociateReplicationGroup); a primary is refused by AWS.
+    """
+    given = {"GlobalReplicationGroupId": joined, "ReplicationGroupId": group_id, "ReplicationGroupRegion": aws.region}
+
+    def asked() -> bool:
+        try:
+            aws.find("elasticache", "DisassociateGlobalReplicationGroup", **given)
+        except ApiError as error:
+            if error.code != CHANGING and NOT_IN_IT not in error.message:
+                raise
+            return error.code != CHANGING
+        return True
+
+    def left() -> bool:
+        found = aws.find("elasticache", "DescribeGlobalReplicationGroups", GlobalReplicationGroupId=joined, ShowMemberInfo=True)
+        members = found["GlobalReplicationGroups"][0].get("Members") or [] if found else []
+        return group_id not in [member["ReplicationGroupId"] for member in members]
+
+    aws.wait(f"replication group {group_id} being taken out of {joined}", asked)
+    aws.wait(f"replication group {group_id} leaving {joined}", left)

@@ -21,6 +21,10 @@ FAILOVER_MIN_NODES: Final = 2
 # Below this, encryption in transit can only be decided when a group is made.
 TLS_IN_PLACE_SINCE: Final = (7, 0, 5)
 DEFAULT_PORT: Final = 6379
+# What is no difference at a member of a Global Datastore (pull request 42636; automatic_failover_enabled since 47647).
+OF_THE_DATASTORE: Final = frozenset({"engine", "engineVersion", "parameterGroupName", "automaticFailoverEnabled"})
+# Copies that members use: a group that is no longer a member keeps its copy too.
+GLOBAL_PARAMETERS: Final = "global-datastore-"
 REDIS_VERSION: Final = re.compile(r"[1-5](\.\d+){2}|6\.x|[6-9]\.\d+")
 VALKEY_VERSION: Final = re.compile(r"[7-9]\.\d+")
 
@@ -73,7 +77,9 @@ def diff(state: Properties, olds: Properties, news: Properties, found: list[Chan
     member = bool(state.get("globalReplicationGroupId"))
     kept = []
     for change in found:
-        if member and change.property in ("engine", "engineVersion", "parameterGroupName"):
+        if member and change.property in OF_THE_DATASTORE:
+            continue
+        if change.property == "parameterGroupName" and str(state.get("parameterGroupName")).startswith(GLOBAL_PARAMETERS):
             continue
         if change.property == "port" and change.kind == "delete" and int(state.get("port") or 0) == DEFAULT_PORT:
             continue
@@ -173,7 +179,9 @@ def from_group(found: Mapping[str, Any], state: Properties) -> dict[str, Any]:
         "clusterEnabled": bool(found.get("ClusterEnabled")),
         "clusterMode": found.get("ClusterMode"),
         "dataTieringEnabled": found.get("DataTiering") == "enabled",
-        "globalReplicationGroupId": (found.get("GlobalReplicationGroupInfo") or {}).get("GlobalReplicationGroupId", ""),
+        # Kept when the group is no longer a member: the provider sets it from what is there only.
+        "globalReplicationGroupId": (found.get("GlobalReplicationGroupInfo") or {}).get("GlobalReplicationGroupId")
+        or state.get("globalReplicationGroupId", ""),
         "ipDiscovery": found.get("IpDiscovery"),
         "networkType": found.get("NetworkType"),
         "kmsKeyId": found.get("KmsKeyId"),
@@ -218,7 +226,7 @@ def from_member(cluster: Mapping[str, Any], state: Properties) -> dict[str, Any]
     actual = str(cluster.get("EngineVersion") or "")
     properties = {
         "engine": cluster.get("Engine"),
-        "engineVersion": _shown_version(actual, str(state.get("engineVersion") or "")),
+        "engineVersion": shown_version(actual, str(state.get("engineVersion") or "")),
         "engineVersionActual": actual,
         "nodeType": cluster.get("CacheNodeType"),
         "maintenanceWindow": cluster.get("PreferredMaintenanceWindow"),
@@ -235,7 +243,8 @@ def from_member(cluster: Mapping[str, Any], state: Properties) -> dict[str, Any]
     return {name: value for name, value in properties.items() if value is not None}
 
 
-def _shown_version(actual: str, given: str) -> str:
+def shown_version(actual: str, given: str) -> str:
+    """Return the version as the provider keeps it: without the patch from 6 on, as "6.x" where the program says so."""
     parts = actual.split(".")
     if len(parts) < 2 or int(parts[0]) < 6:
         return actual
