@@ -135,7 +135,7 @@ def read_settings(  # noqa: PLR0913 - as connect
     client_name: str | None,
     tls_ca_file: str | Path | None,
     reader: bool,
-    region: str | None,
+    region: str | None = None,
 ) -> Settings:
     """Check every argument of `connect` before anything is touched."""
     told = read_connection(connection)

@@ -16,7 +16,7 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from . import drawing, managed, preview_report, status, tunnel
+from . import cloud, drawing, managed, preview_report, status, traffic, tunnel, world
 from .asking import Dial, directly
 from .drill import ledger, page, report, run
 from .drill.load import PROBE
@@ -26,6 +26,7 @@ from .inside import Outside, PowerOutside, run_inside
 from .power import DropletPower, EmulatedPower
 from .stack import Stack, is_emulated, read_outputs, stack_of
 
+BLOCKS = ("sentinel", "elasticache", "global", "traffic")  # what `status` shows of a stack
 USER_ERROR = 2  # also "could not look" and "did not start"
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -99,8 +100,8 @@ def cli(call: Call, inside: str | None) -> None:
 @click.option("--via", metavar="USER@HOST", help="Reach the private nodes through this machine, by ssh (Sentinel topology).")
 @click.option(
     "--block",
-    type=click.Choice(["sentinel", "elasticache"]),
-    help="Only this one of a stack that has both. Default: every one it has.",
+    type=click.Choice(BLOCKS),
+    help="Only this one of a stack that has several. Default: every one it has.",
 )
 @click.pass_obj
 def status_command(  # noqa: PLR0913, PLR0917 - click hands over every option
@@ -116,6 +117,8 @@ def status_command(  # noqa: PLR0913, PLR0917 - click hands over every option
 ) -> None:
     """Draw the topology as the Sentinels and the nodes see it, or an ElastiCache group as its endpoints show it.
 
+    A Global Datastore, and what blue and green get of the traffic, are drawn as AWS's API tells.
+
     Exit code 0: healthy. 1: degraded, or a disagreement. 2: could not look.
     """
     if via:
@@ -125,18 +128,19 @@ def status_command(  # noqa: PLR0913, PLR0917 - click hands over every option
     blocks = [block] if block else blocks_of(outputs)
     if as_json and len(blocks) > 1:
         raise OpsError(f"stack {stack} has {' and '.join(blocks)}, and --json shows one: say --block {blocks[0]}, for instance")
-    if via and blocks == ["elasticache"]:
+    if via and "sentinel" not in blocks:
         raise OpsError("--via reaches the nodes of a Sentinel topology; run this where the cache's endpoint names lead to it")
-    if on_this_machine and call.outside is None:
-        places = {"sentinel": "public" if via else "client", "elasticache": "aws"}
-        codes = [
-            run_inside([*call.arguments, "--block", one], stack=stack, program=program, on=places[one], outputs=outputs)
-            for one in blocks
-        ]
-        sys.exit(max(codes))
+    places = {"sentinel": "public" if via else "client", "elasticache": "aws"}
     codes = []
     for one in blocks:
-        if one == "elasticache":
+        if on_this_machine and call.outside is None and one in places:
+            arguments = [*call.arguments, "--block", one]
+            codes.append(run_inside(arguments, stack=stack, program=program, on=places[one], outputs=outputs))
+        elif one in {"global", "traffic"}:
+            ask = cloud.ask_of(stack, program, emulated=on_this_machine)
+            show = _global_status if one == "global" else _traffic_status
+            codes.append(show(stack, outputs, ask, emulated=on_this_machine, as_json=as_json, wait=wait))
+        elif one == "elasticache":
             codes.append(_managed_status(stack, outputs, emulated=on_this_machine, as_json=as_json, wait=wait))
         else:
             seen_stack = stack_of(stack, outputs, emulated=on_this_machine)
@@ -146,16 +150,42 @@ def status_command(  # noqa: PLR0913, PLR0917 - click hands over every option
 
 def blocks_of(outputs: Mapping[str, Any]) -> list[str]:
     """Return what a stack has, by the outputs it exports; a stack without any is told so by the Sentinel topology's check."""
-    found = [one for one in ("sentinel", "elasticache") if f"{one}_connection" in outputs]
+    found = [one for one in ("sentinel", "elasticache", "global") if f"{one}_connection" in outputs]
+    if traffic.WEIGHTED in outputs or traffic.LIVE in outputs or traffic.has_listener(outputs):
+        found.append("traffic")
     return found or ["sentinel"]
+
+
+def _global_status(
+    name: str, outputs: Mapping[str, Any], ask: cloud.Ask, *, emulated: bool, as_json: bool, wait: float | None
+) -> int:
+    made = world.world_of(name, outputs, emulated=emulated)
+    seen = _seen(lambda: world.look(made, ask), wait)
+    if as_json:
+        click.echo(json.dumps(world.as_json(made, seen), indent=2))
+    else:
+        world.draw(made, seen, Console())
+    return seen.exit_code
+
+
+def _traffic_status(
+    name: str, outputs: Mapping[str, Any], ask: cloud.Ask, *, emulated: bool, as_json: bool, wait: float | None
+) -> int:
+    seen = _seen(lambda: traffic.look(name, outputs, ask), wait)
+    if as_json:
+        click.echo(json.dumps(traffic.as_json(name, seen, emulated=emulated), indent=2))
+    else:
+        traffic.draw(name, seen, Console(), emulated=emulated)
+    return seen.exit_code
+
+
+def _seen(again: Callable[[], status.AnyLook], wait: float | None) -> status.AnyLook:
+    return again() if wait is None else status.wait_until_healthy(again, wait, Console(stderr=True))
 
 
 def _managed_status(name: str, outputs: Mapping[str, Any], *, emulated: bool, as_json: bool, wait: float | None) -> int:
     group = managed.managed_of(name, outputs, emulated=emulated)
-    if wait is None:
-        seen = managed.look(group)
-    else:
-        seen = status.wait_until_healthy(lambda: managed.look(group), wait, Console(stderr=True))
+    seen = _seen(lambda: managed.look(group), wait)
     if as_json:
         click.echo(json.dumps(managed.as_json(group, seen), indent=2))
     else:
@@ -165,10 +195,7 @@ def _managed_status(name: str, outputs: Mapping[str, Any], *, emulated: bool, as
 
 def _sentinel_status(stack: Stack, via: str | None, *, raw: bool, as_json: bool, wait: float | None) -> int:
     with dialling(stack, via) as dial:
-        if wait is None:
-            seen = status.look(stack, dial)
-        else:
-            seen = status.wait_until_healthy(lambda: status.look(stack, dial), wait, Console(stderr=True))
+        seen = _seen(lambda: status.look(stack, dial), wait)
     if as_json:
         click.echo(json.dumps(drawing.as_json(seen.topology, seen.findings, stack), indent=2))
     else:

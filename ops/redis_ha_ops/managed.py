@@ -37,6 +37,7 @@ class Managed:
     emulated: bool
     connection: PrimaryConnection | ClusterConnection
     documents: Mapping[str, Any] = field(repr=False)
+    in_world: bool = False  # a member of the stack's Global Datastore: another region may take the writes
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,10 @@ def managed_of(name: str, outputs: Mapping[str, Any], *, emulated: bool) -> Mana
         read_credentials(documents["credentials"] or {}, "primary")
     except DocumentError as error:
         raise OpsError(f"stack {name}: {BLOCK}: {error}") from None
-    return Managed(name, emulated, connection, documents)
+    world = outputs.get("global_connection")
+    members = world.get("regions") if isinstance(world, Mapping) else None
+    in_world = isinstance(members, Mapping) and documents["connection"] in members.values()
+    return Managed(name, emulated, connection, documents, in_world)
 
 
 def look(managed: Managed) -> ManagedLook:
@@ -153,7 +157,13 @@ def _no_failover(managed: Managed, _: tuple[ManagedNode, ...]) -> Iterator[Findi
         yield Finding("note", "one-zone", "group", "Multi-AZ is off: one zone's loss may take every node")
 
 
-RULES = (_no_primary, _coverage, _replica_count, _links, _no_failover)
+def _in_world(managed: Managed, nodes: tuple[ManagedNode, ...]) -> Iterator[Finding]:
+    if managed.in_world and not any(node.role == "primary" and node.link == "up" for node in nodes):
+        text = "a member of a Global Datastore: after a promotion another region takes the writes; see --block global"
+        yield Finding("note", "in-world", "group", text)
+
+
+RULES = (_no_primary, _coverage, _replica_count, _links, _no_failover, _in_world)
 
 
 # --- asking ---

@@ -120,6 +120,7 @@ class EndpointPool(NodePool):
     def __init__(self, settings: Settings) -> None:
         connection = settings.of_kind(PrimaryConnection)
         endpoint = Endpoint(connection.primary, connection.reader, writer=not settings.reader)
+        host, port = endpoint.name
         plain: type[EndpointConnection] = EndpointConnection
         secure: type[EndpointConnection] = EndpointTLSConnection
         if settings.writer is not None:
@@ -127,8 +128,8 @@ class EndpointPool(NodePool):
         super().__init__(
             settings,
             secure if connection.tls else plain,
-            host=connection.primary[0],
-            port=connection.primary[1],
+            host=host,
+            port=port,
             endpoint=endpoint,
             age_seconds=READER_AGE_SECONDS if settings.reader else IAM_AGE_SECONDS if settings.login else None,
         )
