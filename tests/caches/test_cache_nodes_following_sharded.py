@@ -1,5 +1,6 @@
 """Clusters of several regions that follow each other shard by shard: copies, streams, failovers, shards that come and go."""
 
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -7,11 +8,12 @@ from typing import Any
 import pytest
 
 from pulumi_emulator.caches import Access, GroupSpec
+from pulumi_emulator.caches.admin import ADMIN_USER
 from pulumi_emulator.caches.link import LinkError, command_at
 from pulumi_emulator.caches.node import Node
 from pulumi_emulator.errors import EmulatorError
 from tests.support.cache_clients import ClientError
-from tests.support.cache_groups import ZONES, World, arguments, cluster_spec, in_region, wait_until
+from tests.support.cache_groups import TOKEN, ZONES, World, arguments, cluster_spec, in_region, wait_until
 
 pytestmark = pytest.mark.machines
 Make = Callable[[GroupSpec], GroupSpec]
@@ -235,18 +237,91 @@ def test_shards_come_and_go_on_both_sides_while_clients_write_and_redis_becomes_
     refuse_writes(world, away)
 
 
-def test_a_follower_has_its_leaders_data_whatever_its_own_limit_of_memory_is(world: World, made: Make) -> None:
+def test_a_link_that_breaks_goes_on_where_it_was_and_a_filled_node_is_not_filled_again(world: World, made: Make) -> None:
+    leader, away = pair(world, made, shards=1, replicas=0)
+    group = world.host._group(away.group_id)
+    target, source = group.primary("0001"), world.host._group(leader.group_id).primary("0001")
+    filled = target.info()["master_replid"]  # a new one with every copy
+    for number in range(3):
+        link = group.links["0001"]
+        source.ask("CLIENT", "KILL", "TYPE", "replica")
+        put(world, leader, "meanwhile", str(number))
+        wait_until(lambda link=link: link.broken is not None and group.links["0001"].up, "another link stands")  # type: ignore[misc]
+        wait_same(world, leader, away)
+    assert target.info()["master_replid"] == filled
+    target.ask("SET", "own", "1")  # nobody's write: what is no copy of the leader any more, its next copy throws away
+    target.ask("CLIENT", "KILL", "USER", ADMIN_USER)
+    put(world, leader, "meanwhile", "4")
+    wait_same(world, leader, away)
+    assert target.info()["master_replid"] != filled
+
+
+def test_a_transaction_arrives_whole_and_a_write_that_the_copy_refuses_makes_a_new_copy(world: World, made: Make) -> None:
+    leader, away = pair(world, made, shards=1, replicas=0)
+    group = world.host._group(away.group_id)
+    target = group.primary("0001")
+    filled = target.info()["master_replid"]
+    target.ask("DEL", "list")
+    world.clients.run("cluster(configuration, **given).rpush('list', 1, 2, 3)", **arguments(leader))
+    wait_same(world, leader, away)
+    target.ask("SET", "list", "no list any more")
+    world.clients.run("cluster(configuration, **given).rpush('list', 4)", **arguments(leader))
+    wait_same(world, leader, away)
+    assert read_list(world, away) == ["1", "2", "3", "4"]
+    assert target.info()["master_replid"] != filled
+
+
+def read_list(world: World, spec: GroupSpec) -> object:
+    return world.clients.run("result = cluster(configuration, **given).lrange('list', 0, -1)", **arguments(spec))
+
+
+def test_a_copy_throws_nothing_away_by_itself_and_other_users_cannot_write_either(world: World, made: Make) -> None:
     leader = made(cluster_spec(world.new_id(), shards=1, replicas=0))
     small = replace(twin(world.new_id(), leader), maxmemory_bytes=3 * 1024**2, parameters={"maxmemory-policy": "allkeys-lru"})
     away = made(small)
     world.host.follow(away.group_id, leader.group_id)
-    world.clients.run(FILL, prefix="k", **arguments(leader))
-    world.clients.run(FILL, prefix="l", **arguments(leader))
+    source, target = (world.host._group(spec.group_id).primary("0001") for spec in (leader, away))
+    for prefix in ("k", "l"):
+        world.clients.run(FILL, prefix=prefix, **arguments(leader))
+    wait_until(lambda: all(source.ask("EXISTS", key) == 0 for key in ("k:gone", "l:gone")), "what was due before is gone")
+    source.ask("DEBUG", "SET-ACTIVE-EXPIRE", 0)
+    keys = source.ask("DBSIZE")
+    world.clients.run("cluster(configuration, **given).set('due', 1, px=1)", **arguments(leader))
+    wait_until(lambda: read(world, away, "due") is None, "it is due")  # to clients
+    world.clients.run("time.sleep(1)")  # a server looks ten times a second for what is due
+    assert target.ask("DBSIZE") == int(str(keys)) + 1
+    source.ask("DEBUG", "SET-ACTIVE-EXPIRE", 1)
+    wait_until(lambda: target.ask("DBSIZE") == keys, "the leader said so")
     wait_same(world, leader, away)
-    node = world.host._group(away.group_id).primary("0001")
-    assert node.ask("CONFIG", "GET", "maxmemory") == ["maxmemory", "0"]
+    lines = ("user default off -@all", f"user app on >{OTHER_TOKEN} ~* &* +@all", f"user wide on >{TOKEN} -@all (~* +@all)")
+    changed = replace(away, access=Access(acl=lines), parameters={})
+    world.host.change(changed)
+    for name, password in (("app", OTHER_TOKEN), ("wide", TOKEN)):
+        at = arguments(changed) | {"given": {"ssl": True, "username": name, "password": password}}
+        assert world.clients.run("result = cluster(configuration, **given).get('k:1')", **at) == "x"
+        with pytest.raises(ClientError, match="NoPermission"):
+            world.clients.run("cluster(configuration, **given).set('k:1', 1)", **at)
+    limits = [["maxmemory", "0"], ["import-mode", "yes"]]
+    assert [target.ask("CONFIG", "GET", name) for name, _ in limits] == limits
     world.host.lead(away.group_id)
-    assert node.ask("CONFIG", "GET", "maxmemory") == ["maxmemory", str(3 * 1024**2)]
+    own = [["maxmemory", str(3 * 1024**2)], ["import-mode", "no"]]
+    assert [target.ask("CONFIG", "GET", name) for name, _ in own] == own
+    assert world.clients.run("result = cluster(configuration, **given).delete('k:1') in (0, 1)", **at)
+
+
+def test_no_thread_or_socket_of_a_link_is_left_when_its_group_ends(world: World) -> None:
+    leader, away = (cluster_spec(world.new_id(), shards=1, replicas=0) for _ in range(2))
+    for spec in (leader, away):
+        world.host.create(spec)
+    try:
+        world.host.follow(away.group_id, leader.group_id)
+        name = f"cache link {away.group_id}-0001-001"
+        assert [thread.name for thread in threading.enumerate()].count(name) == 1
+    finally:
+        world.host.delete(away.group_id)
+        world.host.delete(leader.group_id)
+    assert name not in [thread.name for thread in threading.enumerate()]
+    assert world.host.leaders() == {}
 
 
 def test_commands_are_cut_out_of_a_stream_however_it_is_broken_into_parts() -> None:

@@ -193,6 +193,8 @@ def promote(group: Group, others: Sequence[Group]) -> None:
             _catch_up(group)
         end(group)
         for other in others:
+            if other.leader is group:
+                continue
             other.leader = group
             with suppress(OSError, EmulatorError):  # its nodes died just now: the watch lets them follow when they are back
                 _take_role(other)

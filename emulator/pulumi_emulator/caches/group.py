@@ -143,8 +143,15 @@ class Group:
             self.place.relay().open(node.address, self.spec.port, self.spec.plain_port, self.spec.tls_port)
 
     def set_parameters(self, node: Node) -> None:
-        """Set the group's parameters on a running node. Replicas ignore `maxmemory`, so what copies a leader has no limit."""
-        node.set_parameters(replace(self.spec, maxmemory_bytes=None) if self.copies else self.spec)
+        """Set the group's parameters on a running node.
+
+        What copies a leader throws nothing away by itself, as replicas do not: it has no limit of memory, and Valkey expires
+        nothing ("import-mode", valkey.conf; Redis does not know it, and expires a key a moment before its leader says so).
+        """
+        spec = self.spec
+        if self.copies:
+            spec = replace(spec, maxmemory_bytes=None, parameters={**spec.parameters, "import-mode": "yes"})
+        node.set_parameters(spec)
 
     def close(self, node: Node) -> None:
         """Take no more connections for a node on the port that takes TLS and plain text."""

@@ -96,6 +96,7 @@ class Link:
         try:
             with ExitStack() as stack:
                 self._into = into = stack.enter_context(self.target.admin(SYNC_TIMEOUT))
+                into.all([("CLIENT", "IMPORT-SOURCE", "ON")])  # keys that are due live until the leader says so; not in Redis
                 self._socket = stack.enter_context(connected(self.source.folder, SYNC_TIMEOUT))
                 self._follow(_Stream(self._socket), into)
         except (OSError, EmulatorError) as error:
