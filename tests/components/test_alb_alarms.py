@@ -144,7 +144,7 @@ def as_cloudformation(row: Any, dimensions: Any) -> dict[str, Any]:
         if isinstance(value, list):
             return [spelled(entry) for entry in value]
         if isinstance(value, dict):
-            found = {}
+            found: dict[str, Any] = {}
             for key, entry in value.items():
                 if key == "dimensions":
                     found["Dimensions"] = [{"Name": name, "Value": text} for name, text in entry.items()]
@@ -160,5 +160,5 @@ def as_cloudformation(row: Any, dimensions: Any) -> dict[str, Any]:
             return found
         return value
 
-    found: dict[str, Any] = spelled(alarm_arguments(row, f"shop-{row.name}", dimensions))
-    return found
+    whole: dict[str, Any] = spelled(alarm_arguments(row, f"shop-{row.name}", dimensions))
+    return whole
