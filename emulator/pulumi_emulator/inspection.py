@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import time
 from typing import Any
@@ -15,7 +16,7 @@ from rich.table import Table
 from pulumi_emulator import aws, state
 from pulumi_emulator.command import EngineCommand
 from pulumi_emulator.engine import find_engine
-from pulumi_emulator.environment import engine_environment
+from pulumi_emulator.environment import BLINDFOLD, PLACEHOLDER, engine_environment
 from pulumi_emulator.errors import EmulatorError
 from pulumi_emulator.machines import Host, Machine
 from pulumi_emulator.stacks import StackFolder
@@ -34,9 +35,22 @@ def run_in(folder: StackFolder, where: str | None, argv: list[str]) -> int:
         where = "client" if (folder.path / "host").exists() else "aws"
     if where != "aws":
         return host_of(folder).run_in(where, argv)
-    if aws.running_endpoint(folder.path) is None:
+    endpoint = aws.running_endpoint(folder.path)
+    if endpoint is None:
         raise EmulatorError(f"stack {folder.stack!r} has no machines, and no emulated AWS that runs")
-    return subprocess.run(aws.command(folder.path, argv), check=False).returncode
+    return subprocess.run(aws.command(folder.path, argv), check=False, env=_inside(folder, endpoint)).returncode
+
+
+def _inside(folder: StackFolder, endpoint: str) -> dict[str, str]:
+    """Return the environment of a command where the caches are: tools of AWS find the emulated account, and no other.
+
+    The endpoint listens there at the same address, the region is that of the stack's default provider.
+    """
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    regions = _regions(folder)
+    region = {"AWS_REGION": regions[0], "AWS_DEFAULT_REGION": regions[0]} if regions else {}
+    credentials = {"AWS_ACCESS_KEY_ID": PLACEHOLDER, "AWS_SECRET_ACCESS_KEY": PLACEHOLDER}
+    return {**kept, **BLINDFOLD, **credentials, **region, "AWS_ENDPOINT_URL": endpoint}
 
 
 def call_aws(folder: StackFolder, region: str | None, service: str, operation: str, parameters: Any) -> dict[str, Any]:
@@ -66,11 +80,18 @@ def call_aws(folder: StackFolder, region: str | None, service: str, operation: s
 
 
 def _only_region(folder: StackFolder) -> str:
-    providers = [item for item in state.resources(folder) if item["type"] == "pulumi:providers:aws"]
-    regions = sorted({str(item.get("inputs", {}).get("region")) for item in providers if item.get("inputs", {}).get("region")})
+    regions = _regions(folder)
     if len(regions) != 1:
         raise EmulatorError(f"stack {folder.stack!r} has {' and '.join(regions) or 'no region'}: give --region")
     return regions[0]
+
+
+def _regions(folder: StackFolder) -> list[str]:
+    """Return the regions of the stack's providers, that of the default one first."""
+    providers = [item for item in state.resources(folder) if item["type"] == "pulumi:providers:aws"]
+    providers.sort(key=lambda item: (not str(item["urn"]).rsplit("::", 1)[-1].startswith("default"), str(item["urn"])))
+    regions = [str(item["inputs"]["region"]) for item in providers if item.get("inputs", {}).get("region")]
+    return list(dict.fromkeys(regions))
 
 
 def _uptime_seconds(machine: Machine) -> int | None:
@@ -97,6 +118,7 @@ def describe_stack(folder: StackFolder) -> dict[str, Any]:
         "resources": len(found),
         "pending_operations": len(deployment.get("pending_operations") or []),
         "caches": aws.groups(folder.path) if (folder.path / "aws").exists() else [],
+        "global_datastores": aws.global_groups(folder.path) if (folder.path / "aws").exists() else [],
         "machines": [
             {
                 "name": machine.name,
@@ -124,6 +146,8 @@ def show(description: dict[str, Any], console: Console) -> None:
     console.print(title, highlight=False, markup=False)
     if description["caches"]:
         _show_caches(description["caches"], console)
+    if description["global_datastores"]:
+        _show_globals(description["global_datastores"], console)
     if description["machines"]:
         _show_machines(description["machines"], console)
 
@@ -139,6 +163,20 @@ def _show_caches(caches: list[dict[str, Any]], console: Console) -> None:
             shown = f"[{colours[role]}]{role}[/]" if role in colours else role
             about = (cache["id"], cache["region"], cache["engine"], cache["status"])
             table.add_row(*about, node["id"], node["shard"], node["zone"], shown)
+    console.print(table)
+
+
+def _show_globals(found: list[dict[str, Any]], console: Console) -> None:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for heading in ("global datastore", "status", "cache", "region", "role", "member", "lag"):
+        table.add_column(heading, no_wrap=True)
+    for entry in found:
+        for member in entry["members"]:
+            role = member["role"].lower()
+            shown = f"[green]{role}[/]" if role == "primary" else role
+            lag = "-" if role == "primary" else "[red]no link[/]" if member["lag"] is None else f"{member['lag']:.1f} s"
+            about = (entry["id"], entry["status"], member["id"], member["region"])
+            table.add_row(*about, shown, member["status"], lag)
     console.print(table)
 
 

@@ -6,6 +6,7 @@ from pulumi_emulator.aws.clients import ACCOUNT_ID, client
 from pulumi_emulator.aws.lifecycle import (
     command,
     ensure_endpoint,
+    global_groups,
     groups,
     leftovers,
     running_endpoint,
@@ -20,6 +21,7 @@ __all__ = [
     "command",
     "ensure_endpoint",
     "ensure_software",
+    "global_groups",
     "groups",
     "leftovers",
     "running_endpoint",

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from pulumi_emulator.aws.paths import GROUPS, HEALTH, ZONES
+from pulumi_emulator.aws.paths import GLOBALS, GROUPS, HEALTH, ZONES
 from pulumi_emulator.aws.plane import node_command, node_leftovers, remove_nodes
 from pulumi_emulator.errors import EmulatorError
 from pulumi_emulator.machines import processes
@@ -90,6 +90,16 @@ def groups(folder: Path) -> list[dict[str, Any]]:
     """
     address = running_endpoint(folder)
     return list(_call(address, GROUPS)["groups"]) if address else []
+
+
+def global_groups(folder: Path) -> list[dict[str, Any]]:
+    """Return the Global Datastores of a stack's emulated AWS: id, status, failure and members.
+
+    A member is its id, region, role ("PRIMARY", "SECONDARY"), status and lag: the seconds since the last word of the primary,
+    None for the primary itself and while the link is down. None are there when the endpoint does not run.
+    """
+    address = running_endpoint(folder)
+    return list(_call(address, GLOBALS)["globals"]) if address else []
 
 
 def zone_power(folder: Path, zone: str, *, on: bool) -> None:

@@ -4,4 +4,5 @@ from typing import Final
 
 HEALTH: Final = "/_emulator/health"
 GROUPS: Final = "/_emulator/groups"
+GLOBALS: Final = "/_emulator/globals"
 ZONES: Final = "/_emulator/zones"

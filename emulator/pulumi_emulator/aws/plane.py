@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from pulumi_emulator import caches
+from pulumi_emulator.aws import zone_names
 from pulumi_emulator.caches import CacheHost, GroupSpec, software
 from pulumi_emulator.caches.site import Site
 
@@ -70,7 +71,7 @@ class Plane(Protocol):
 
 def make_plane(folder: Path, home: Path, emit: Emit, log: Callable[[str], None]) -> Plane:
     """Return the data plane of a stack; its software is made when it is not there."""
-    host = CacheHost(folder / NODES, home, emit)
+    host = CacheHost(folder / NODES, home, emit, zone_names.alias)
     host.ensure_software(log)
     return host
 

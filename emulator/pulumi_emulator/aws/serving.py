@@ -19,7 +19,7 @@ from werkzeug.wrappers import Request
 from pulumi_emulator.aws import autoscaling, control, fis, route53, sns
 from pulumi_emulator.aws.elasticache import failover, service
 from pulumi_emulator.aws.elasticache.account import Account
-from pulumi_emulator.aws.paths import GROUPS, HEALTH, ZONES
+from pulumi_emulator.aws.paths import GLOBALS, GROUPS, HEALTH, ZONES
 from pulumi_emulator.aws.plane import Plane, make_plane
 from pulumi_emulator.errors import EmulatorError
 
@@ -109,6 +109,8 @@ class Application:
         try:
             if (request.method, request.path) == ("GET", GROUPS):
                 return _answer(start_response, 200, control.groups(self.account))
+            if (request.method, request.path) == ("GET", GLOBALS):
+                return _answer(start_response, 200, control.global_groups(self.account))
             # A browser sends this type to another origin only after asking, and nobody answers it yes.
             if (request.method, request.path, request.mimetype) == ("POST", ZONES, "application/json"):
                 given = request.get_json()

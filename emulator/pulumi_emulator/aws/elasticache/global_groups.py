@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
@@ -21,10 +22,14 @@ from pulumi_emulator.aws.elasticache.global_members import (
 from pulumi_emulator.aws.elasticache.jobs import AVAILABLE, MODIFYING, catch_up, check_available
 from pulumi_emulator.aws.elasticache.model import GlobalGroup, Group
 from pulumi_emulator.aws.elasticache.operations import operation
+from pulumi_emulator.aws.plane import Plane
 
 CREATING: Final = "creating"
 # What AWS keeps as the description when none is given (hashicorp/terraform-provider-aws global_replication_group.go).
 NO_DESCRIPTION: Final = " "
+# Seconds that a promotion waits for the other members' first copies, and between two looks at them.
+FOLLOW_SECONDS: Final = 60.0
+FOLLOW_PAUSE: Final = 0.2
 
 
 @operation(
@@ -143,12 +148,23 @@ def failover(region: Region, given: dict[str, Any]) -> dict[str, Any]:
                 for _, other in members:
                     other.global_role = SECONDARY
                 group.global_role = PRIMARY
+            _wait_following(account.plane, others)
 
     def done() -> None:
         _tell(place, group, f"is the primary of global datastore {found.global_id}")
 
     work_on(account, found, members, work, done)
     return {"GlobalReplicationGroup": shape(region, found, members=True)}
+
+
+def _wait_following(plane: Plane, groups: Sequence[str]) -> None:
+    """Wait until the other members follow the new primary: those that live; one that comes back later does it then."""
+    deadline = time.monotonic() + FOLLOW_SECONDS
+    waiting = list(groups)
+    while waiting and time.monotonic() < deadline:
+        waiting = [group_id for group_id in waiting if plane.whole(group_id) and plane.lag(group_id) is None]
+        if waiting:
+            time.sleep(FOLLOW_PAUSE)
 
 
 def work_on(
