@@ -44,13 +44,20 @@ def of_aws(kind: str, name: str, inputs: dict[str, Any]) -> dict[str, Any]:
         found["name"] = name
     if kind == "aws:elasticache/replicationGroup:ReplicationGroup":
         group = inputs["replicationGroupId"]
-        if inputs.get("clusterMode") == "enabled":
+        # A secondary of a global datastore is not told the mode; only the cluster's words for its replicas show it.
+        inherits_it = "globalReplicationGroupId" in inputs and "replicasPerNodeGroup" in inputs
+        if inputs.get("clusterMode") == "enabled" or inherits_it:
             found["configurationEndpointAddress"] = f"clustercfg.{group}.abc123.euc1.cache.amazonaws.com"
         else:
             found["primaryEndpointAddress"] = f"master.{group}.abc123.euc1.cache.amazonaws.com"
             found["readerEndpointAddress"] = f"replica.{group}.abc123.euc1.cache.amazonaws.com"
         members: Any = [f"{group}-002", f"{group}-001"]
         found["memberClusters"] = members
+    if kind == "aws:elasticache/globalReplicationGroup:GlobalReplicationGroup":
+        found["arn"] = (
+            f"arn:aws:elasticache::123456789012:globalreplicationgroup:iudkw-{inputs['globalReplicationGroupIdSuffix']}"
+        )
+        found["globalReplicationGroupId"] = f"iudkw-{inputs['globalReplicationGroupIdSuffix']}"
     if kind == "aws:elasticache/serverlessCache:ServerlessCache":
         found["arn"] = f"arn:aws:{service}:{inputs.get('region')}:123456789012:serverlesscache:{inputs['name']}"
         host = f"{inputs['name']}-abc123.serverless.euc1.cache.amazonaws.com"
