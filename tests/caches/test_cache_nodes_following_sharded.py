@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 
 from pulumi_emulator.caches import Access, GroupSpec
-from pulumi_emulator.caches.admin import ADMIN_USER
-from pulumi_emulator.caches.link import LinkError, command_at
+from pulumi_emulator.caches.admin import ADMIN_USER, Admin
+from pulumi_emulator.caches.link import Link
 from pulumi_emulator.caches.node import Node
 from pulumi_emulator.errors import EmulatorError
 from tests.support.cache_clients import ClientError
-from tests.support.cache_groups import TOKEN, ZONES, World, arguments, cluster_spec, in_region, wait_until
+from tests.support.cache_groups import SLOWEST_SECONDS, TOKEN, ZONES, World, arguments, cluster_spec, in_region, wait_until
 
 pytestmark = pytest.mark.machines
 Make = Callable[[GroupSpec], GroupSpec]
@@ -195,13 +195,29 @@ def test_a_cluster_leads_when_the_leaders_region_is_lost_and_that_one_follows_wh
     refuse_writes(world, leader)
 
 
-def test_a_shard_that_lost_all_its_nodes_is_filled_by_its_leader_before_it_serves(world: World, made: Make) -> None:
+def test_a_shard_that_lost_all_its_nodes_is_filled_by_its_leader_before_it_serves(
+    world: World, made: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
     leader, away = pair(world, made, replicas=0)
     world.clients.run(FILL, prefix="k", **arguments(leader))
     wait_same(world, leader, away)
     world.host.zone_down(AWAY_ZONES[0], [away.group_id])
     put(world, leader, "meanwhile", "1")
-    world.host.zone_up(AWAY_ZONES[0])
+    asked, may = threading.Event(), threading.Event()
+    load = Link._load
+
+    def held(into: Admin) -> None:
+        asked.set()
+        may.wait(SLOWEST_SECONDS)
+        load(into)
+
+    monkeypatch.setattr(Link, "_load", staticmethod(held))
+    try:
+        world.host.zone_up(AWAY_ZONES[0])
+        assert asked.wait(SLOWEST_SECONDS)
+        assert world.host.roles(away.group_id)[f"{away.group_id}-0001-001"] == "gone"
+    finally:
+        may.set()
     world.wait_whole(away.group_id)
     complete = "c = cluster(configuration, **given)\nresult = sum(c.get(f'k:{n}') == 'x' * n for n in range(200))"
     assert world.clients.run(complete, **arguments(away)) == 200  # at once: nobody sees it empty
@@ -275,6 +291,24 @@ def read_list(world: World, spec: GroupSpec) -> object:
     return world.clients.run("result = cluster(configuration, **given).lrange('list', 0, -1)", **arguments(spec))
 
 
+def test_what_is_due_lives_in_a_copy_until_its_leader_says_otherwise(world: World, made: Make) -> None:
+    leader, away = pair(world, made, shards=1, replicas=0)
+    target = world.host._group(away.group_id).primary("0001")
+    filled = target.info()["master_replid"]
+    target.ask("CLIENT", "PAUSE", 1000, "ALL")  # it comes to these writes when the key is due long since
+    together = """
+p = cluster(configuration, **given).pipeline(transaction=True)
+p.rpush("due", 1)
+p.pexpire("due", 100)
+p.lset("due", 0, 2)
+p.execute()
+"""
+    world.clients.run(together, **arguments(leader))
+    put(world, leader, "later", "1")
+    wait_same(world, leader, away)
+    assert target.info()["master_replid"] == filled  # it refused nothing
+
+
 def test_a_copy_throws_nothing_away_by_itself_and_other_users_cannot_write_either(world: World, made: Make) -> None:
     leader = made(cluster_spec(world.new_id(), shards=1, replicas=0))
     small = replace(twin(world.new_id(), leader), maxmemory_bytes=3 * 1024**2, parameters={"maxmemory-policy": "allkeys-lru"})
@@ -322,14 +356,3 @@ def test_no_thread_or_socket_of_a_link_is_left_when_its_group_ends(world: World)
         world.host.delete(leader.group_id)
     assert name not in [thread.name for thread in threading.enumerate()]
     assert world.host.leaders() == {}
-
-
-def test_commands_are_cut_out_of_a_stream_however_it_is_broken_into_parts() -> None:
-    first = b"*3\r\n$3\r\nset\r\n$1\r\nk\r\n$6\r\na\r\n*1\n\r\n"
-    second = b"*1\r\n$4\r\nPING\r\n"
-    for end in range(len(first)):
-        assert command_at(bytearray(first[:end]), 0) is None, end
-    assert command_at(bytearray(first + second), 0) == ([b"set", b"k"], len(first))
-    assert command_at(bytearray(first + second), len(first)) == ([b"PING"], len(first + second))
-    with pytest.raises(LinkError, match="no command"):
-        command_at(bytearray(b"+OK\r\n"), 0)
