@@ -1,15 +1,29 @@
 """The stack: settings -> components -> outputs, and nothing else."""
 
 import os
+from collections.abc import Mapping
+from typing import Any, cast
 
 import pulumi
+import pulumi_aws as aws
 import pulumi_digitalocean as digitalocean
 import pulumi_tls as tls
 
 import settings
-from redis_ha.elasticache import ElastiCacheHaGroup, ElastiCacheHaGroupArgs
-from redis_ha.network import PrivateNetwork, PrivateNetworkArgs
+from redis_ha.elasticache import ElastiCacheHaGroup, ElastiCacheHaGroupArgs, GlobalDatastore, GlobalDatastoreArgs
+from redis_ha.network import PrivateNetwork
 from redis_ha.sentinel import SentinelCluster, SentinelClusterArgs
+from redis_ha.traffic import (
+    AlbBlueGreen,
+    AlbBlueGreenArgs,
+    LiveColourRecord,
+    LiveColourRecordArgs,
+    WeightedBlueGreen,
+    WeightedBlueGreenArgs,
+)
+
+# What a global datastore has to know of a primary that the same stack makes.
+OF_THE_PRIMARY = ("auth", "cluster_mode", "engine", "engine_version", "node_type", "shards", "tls")
 
 
 def administrator_key(stack: str) -> digitalocean.SshKey:
@@ -33,22 +47,133 @@ def sentinel_cluster(args: SentinelClusterArgs, key: digitalocean.SshKey | None)
     pulumi.export("sentinel_addresses", cluster.addresses)
 
 
-def private_network(args: PrivateNetworkArgs) -> PrivateNetwork:
-    """Make the VPC of a stack that brings none."""
-    with settings.named("network"):
-        return PrivateNetwork(pulumi.get_stack(), args)
+def private_networks(wanted: settings.Settings) -> dict[str, PrivateNetwork]:
+    """Make the VPCs of a stack that brings none; return them by region."""
+    made: dict[str, PrivateNetwork] = {}
+    if wanted.network is not None:
+        with settings.named("network"):
+            made[wanted.network["region"]] = PrivateNetwork(pulumi.get_stack(), wanted.network)
+    for index, args in enumerate(wanted.secondary_networks):
+        with settings.named(f"secondary_networks[{index}]"):
+            made[args["region"]] = PrivateNetwork(f"{pulumi.get_stack()}-{args['region']}", args)
+    return made
 
 
-def elasticache_group(args: ElastiCacheHaGroupArgs, network: PrivateNetwork | None) -> None:
+def within(networks: Mapping[str, PrivateNetwork], region: str) -> dict[str, Any]:
+    """Return the arguments that put something into the stack's own network of a region."""
+    network = networks.get(region)
+    return {} if network is None else {"vpc_id": network.vpc_id, "subnet_ids": network.subnet_ids}
+
+
+def private_zone(name: str, networks: Mapping[str, PrivateNetwork]) -> aws.route53.Zone:
+    """Make a hosted zone that is seen in the stack's networks, whatever their region."""
+    vpcs = [aws.route53.ZoneVpcArgs(vpc_id=network.vpc_id, vpc_region=region) for region, network in networks.items()]
+    return aws.route53.Zone("private-zone", name=name, vpcs=vpcs, opts=pulumi.ResourceOptions(protect=True))
+
+
+def elasticache_group(args: ElastiCacheHaGroupArgs, networks: Mapping[str, PrivateNetwork]) -> ElastiCacheHaGroup:
     """Make the ElastiCache group, in the stack's own network unless it names another, and export how it is reached."""
-    if network is not None:
-        args = ElastiCacheHaGroupArgs(**{"vpc_id": network.vpc_id, "subnet_ids": network.subnet_ids, **args})
+    args = cast("ElastiCacheHaGroupArgs", {**within(networks, args["region"]), **args})
     with settings.named("elasticache"):
         group = ElastiCacheHaGroup(args.get("group_id", pulumi.get_stack()), args)
     pulumi.export("elasticache_connection", group.connection)
     pulumi.export("elasticache_credentials", group.credentials)
     pulumi.export("elasticache_arn", group.arn)
     pulumi.export("elasticache_alarm_names", group.alarm_names)
+    return group
+
+
+def of_group(group: ElastiCacheHaGroup, args: ElastiCacheHaGroupArgs) -> dict[str, Any]:
+    """Return the arguments by which the stack's group becomes the primary of a global datastore."""
+    found: dict[str, Any] = {name: args[name] for name in OF_THE_PRIMARY if name in args}  # type: ignore[literal-required]
+    if args.get("auth", "rbac") == "rbac":
+        found["users"] = {"application": {"passwords": [group.credentials["password"]]}}
+    return {
+        **found,
+        "primary_replication_group_id": group.group_id,
+        "primary_region": args["region"],
+        "primary_connection": group.connection,
+    }
+
+
+def global_datastore(args: Mapping[str, Any], networks: Mapping[str, PrivateNetwork]) -> GlobalDatastore:
+    """Make the secondaries in other regions, and export how all are reached."""
+    secondaries = {region: {**within(networks, region), **one} for region, one in args["secondaries"].items()}
+    with settings.named("global_datastore"):
+        made = GlobalDatastore(
+            args.get("name_suffix", pulumi.get_stack()), cast("GlobalDatastoreArgs", {**args, "secondaries": secondaries})
+        )
+    pulumi.export("global_id", made.global_id)
+    pulumi.export("global_connection", made.connection)
+    pulumi.export("global_credentials", made.credentials)
+    return made
+
+
+def alb_blue_green(args: AlbBlueGreenArgs, networks: Mapping[str, PrivateNetwork]) -> AlbBlueGreen:
+    """Make the load balancers of blue and green."""
+    with settings.named("alb_blue_green"):
+        made = AlbBlueGreen(pulumi.get_stack(), cast("AlbBlueGreenArgs", {**within(networks, args["region"]), **args}))
+    pulumi.export(
+        "alb_blue_green",
+        {
+            "dns_names": made.dns_names,
+            "listener_arn": made.listener_arn,
+            "record_path": made.record_path,
+            "target_group_arns": made.target_group_arns,
+            "weights": made.weights,
+        },
+    )
+    return made
+
+
+def weighted_blue_green(args: WeightedBlueGreenArgs, in_zone: Mapping[str, Any], balancers: AlbBlueGreen | None) -> None:
+    """Make the weighted records, of the stack's own balancers where they name no others."""
+    filled: dict[str, Any] = {}
+    if balancers is not None:
+        filled = {
+            colour: {"alias": {"name": balancers.dns_names[colour], "zone_id": balancers.zone_ids[colour]}}
+            for colour in ("blue", "green")
+        }
+    names = {name: {**filled, **one} for name, one in args["names"].items()}
+    with settings.named("weighted_blue_green"):
+        made = WeightedBlueGreen(pulumi.get_stack(), cast("WeightedBlueGreenArgs", {**in_zone, **args, "names": names}))
+    pulumi.export("weighted_blue_green", made.traffic)
+
+
+def live_colour_record(args: LiveColourRecordArgs, filled: Mapping[str, Any]) -> None:
+    """Make the writer's name."""
+    with settings.named("live_colour_record"):
+        made = LiveColourRecord(pulumi.get_stack(), cast("LiveColourRecordArgs", {**filled, **args}))
+    pulumi.export("live_colour_record", made.traffic)
+
+
+def regions_as_colours(args: Mapping[str, Any], made: GlobalDatastore) -> dict[str, Any]:
+    """Return the targets of a writer's name: blue is the region that writes at first, green the first secondary."""
+    primary = args["primary_region"] if "primary_region" in args else args["primary"]["region"]
+    colours = {"blue": primary, "green": next(iter(args["secondaries"]))}
+    return {"targets": {colour: made.endpoints[region] for colour, region in colours.items()}}
+
+
+def aws_half(wanted: settings.Settings) -> None:
+    """Build what the stack file asks for on AWS."""
+    networks = private_networks(wanted)
+    in_zone: dict[str, Any] = {}
+    if wanted.private_zone is not None:
+        in_zone = {"zone_id": private_zone(wanted.private_zone, networks).zone_id, "zone_name": wanted.private_zone}
+    group = elasticache_group(wanted.elasticache, networks) if wanted.elasticache is not None else None
+    targets: dict[str, Any] = {}
+    if wanted.global_datastore is not None:
+        args: dict[str, Any] = {**wanted.global_datastore}
+        if group is not None and wanted.elasticache is not None:
+            args = {**of_group(group, wanted.elasticache), **args}
+        if wanted.live_colour_record is not None:
+            args.setdefault("writer", {"record": wanted.live_colour_record["name"]})
+        targets = regions_as_colours(args, global_datastore(args, networks))
+    balancers = alb_blue_green(wanted.alb_blue_green, networks) if wanted.alb_blue_green is not None else None
+    if wanted.weighted_blue_green is not None:
+        weighted_blue_green(wanted.weighted_blue_green, {**in_zone, "private": bool(in_zone)}, balancers)
+    if wanted.live_colour_record is not None:
+        live_colour_record(wanted.live_colour_record, {**in_zone, **targets})
 
 
 def main() -> None:
@@ -57,9 +182,7 @@ def main() -> None:
     key = administrator_key(pulumi.get_stack()) if wanted.generate_ssh_key else None
     if wanted.sentinel is not None:
         sentinel_cluster(wanted.sentinel, key)
-    network = private_network(wanted.network) if wanted.network is not None else None
-    if wanted.elasticache is not None:
-        elasticache_group(wanted.elasticache, network)
+    aws_half(wanted)
 
 
 main()

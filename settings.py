@@ -7,19 +7,23 @@ One structured key a component (`redis-ha:sentinel`), scalar keys for the stack 
 import difflib
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import jsonschema
 import pulumi
+import pulumi_aws as aws
 from pulumi.runtime import config as runtime_config
 
-from redis_ha.elasticache import ElastiCacheHaGroupArgs
+from redis_ha.elasticache import ElastiCacheHaGroupArgs, GlobalDatastoreArgs
 from redis_ha.network import PrivateNetworkArgs
 from redis_ha.sentinel import SentinelClusterArgs
+from redis_ha.traffic import AlbBlueGreenArgs, LiveColourRecordArgs, WeightedBlueGreenArgs, authority
+from redis_ha.traffic.alb_checks import MAX_WEIGHT as MAX_LISTENER_WEIGHT
 
 SCHEMA_FILE = Path(__file__).with_name("settings.schema.json")
 PROJECT = "redis-ha"
@@ -33,17 +37,51 @@ class SettingsError(pulumi.RunError):
     """The configuration cannot be used; the message names stack, key, value (never a secret's) and remedy."""
 
 
+BLOCKS = (
+    "sentinel",
+    "elasticache",
+    "global_datastore",
+    "weighted_blue_green",
+    "live_colour_record",
+    "alb_blue_green",
+    "network",
+)
+
+
+@dataclass(frozen=True)
+class Shifted:
+    """What tools may shift of a block: the argument that says who has the say, the runtime record, the highest weight."""
+
+    argument: str
+    record: str
+    highest: int = authority.MAX_WEIGHT
+
+
+SHIFTED = {
+    "weighted_blue_green": Shifted("weight_authority", authority.WEIGHTS),
+    "live_colour_record": Shifted("live_authority", authority.LIVE),
+    "alb_blue_green": Shifted("weight_authority", authority.WEIGHTS, MAX_LISTENER_WEIGHT),
+}
+
+
 @dataclass(frozen=True)
 class Settings:
-    """What the stack is made of; a block that the stack file leaves out is None.
+    """What the stack is made of; a block that the stack file leaves out is None, and holds its component's arguments otherwise.
 
-    `sentinel`: the arguments of the SentinelCluster. `elasticache`: those of the ElastiCacheHaGroup. `network`: those of the
-    PrivateNetwork that it lives in when it names no other. `generate_ssh_key`: make an administrator's key pair in the stack.
+    `network`: the PrivateNetwork that everything of its region lives in when it names no other; `secondary_networks`: those of
+    other regions. `private_zone`: name of a hosted zone to make for these networks. `generate_ssh_key`: make an administrator's
+    key pair in the stack.
     """
 
     sentinel: SentinelClusterArgs | None
     elasticache: ElastiCacheHaGroupArgs | None
+    global_datastore: GlobalDatastoreArgs | None
+    weighted_blue_green: WeightedBlueGreenArgs | None
+    live_colour_record: LiveColourRecordArgs | None
+    alb_blue_green: AlbBlueGreenArgs | None
     network: PrivateNetworkArgs | None
+    secondary_networks: Sequence[PrivateNetworkArgs]
+    private_zone: str | None
     generate_ssh_key: bool
 
 
@@ -154,13 +192,73 @@ def load(environment: Mapping[str, str]) -> Settings:
             _check_token(raw, environment)
     except SettingsError as error:
         raise SettingsError("\n".join(f"stack {stack!r}: {line}" for line in str(error).splitlines())) from None
-    blocks: dict[str, Any] = {
-        block: None if values.get(block) is None else _sealed(values[block]) for block in ("sentinel", "elasticache", "network")
-    }
+    blocks: dict[str, Any] = {block: None if values.get(block) is None else _sealed(values[block]) for block in BLOCKS}
+    for block, what in SHIFTED.items():
+        args = blocks[block]
+        # In form dns the balancers have no weights: the records have.
+        if args is not None and (block != "alb_blue_green" or args.get("form") == "listener"):
+            blocks[block] = {**args, **_runtime_records(stack, block, what, args)}
     return Settings(
         **blocks,
+        secondary_networks=_sealed(values.get("secondary_networks", [])),
+        private_zone=values.get("private_zone"),
         generate_ssh_key=values.get("generate_ssh_key", False),
     )
+
+
+def _runtime_records(stack: str, block: str, what: Shifted, args: Mapping[str, Any]) -> dict[str, Any]:
+    """Look up what tools have shifted since, and what stands in the zone; return the arguments that say so.
+
+    Raises SettingsError, for an `up` only, while a shift is running, and where tools have the say and cannot be asked: it would
+    have to guess what is live.
+    """
+    key = f"stack {stack!r}: {PROJECT}:{block}"
+    path = args.get("record_path") or f"/{PROJECT}/{stack}/{block}"
+    try:
+        records = authority.read_records(path, _parameters(path, args["region"]), what.highest)
+    except authority.InvalidDocumentError as error:
+        raise SettingsError(f"{key}: {error}") from None
+    found: dict[str, Any] = {"record_path": path, "runtime_unknown": records.unknown}
+    if records.unknown and args.get(what.argument) == "runtime" and not pulumi.runtime.is_dry_run():
+        raise SettingsError(
+            f"{key}.{what.argument}: runtime, but the parameters below {path} could not be looked up, and without them `up` "
+            "could undo a shift; let the caller read them (ssm:GetParametersByPath)"
+        )
+    refusal = authority.lease_refusal(records.lease, datetime.now(UTC), path)
+    if refusal is not None:
+        if not pulumi.runtime.is_dry_run():
+            raise SettingsError(f"{key}: {refusal}")
+        pulumi.warn(f"{key}: {refusal}; `up` will be refused until then")
+    if what.record == authority.LIVE and records.live is not None:
+        found["runtime_live"] = records.live
+    if what.record == authority.WEIGHTS and records.weights is not None:
+        found["runtime_weights"] = {"blue": records.weights.blue, "green": records.weights.green}
+    if isinstance(args.get("zone_id"), str):
+        held = _records(args["zone_id"])
+        if held is not None:
+            found["known_records"] = held
+    return found
+
+
+def _parameters(path: str, region: str) -> dict[str, str] | None:
+    """Return the SSM parameters directly below a path, or None when nobody can be asked (no credentials, no permission)."""
+    try:
+        found = aws.ssm.get_parameters_by_path(path=path, region=region)
+    except Exception as error:  # noqa: BLE001  the engine gives no narrower one for a failed look-up
+        pulumi.warn(f"the parameters below {path} could not be looked up: {error}")
+        return None
+    return dict(zip(found.names, found.values, strict=True))
+
+
+def _records(zone_id: str) -> list[dict[str, str]] | None:
+    """Return what stands in a hosted zone, or None when nobody can be asked."""
+    try:
+        found = aws.route53.get_records(zone_id=zone_id)
+    except Exception as error:  # noqa: BLE001  the engine gives no narrower one for a failed look-up
+        pulumi.warn(f"the records of zone {zone_id} could not be looked up: {error}")
+        return None
+    rows = [{"name": row.name, "type": row.type, "set_identifier": row.set_identifier} for row in found.resource_record_sets]
+    return [{name: value for name, value in row.items() if value} for row in rows]
 
 
 @contextmanager

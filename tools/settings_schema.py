@@ -14,15 +14,31 @@ from settings import snake_case  # noqa: E402  the stack's modules lie beside th
 
 # One structured key a component: the key of the stack file -> the component's token.
 BLOCKS = {
+    "redis-ha:alb_blue_green": "redis-ha:index:AlbBlueGreen",
     "redis-ha:elasticache": "redis-ha:index:ElastiCacheHaGroup",
+    "redis-ha:global_datastore": "redis-ha:index:GlobalDatastore",
+    "redis-ha:live_colour_record": "redis-ha:index:LiveColourRecord",
     "redis-ha:network": "redis-ha:index:PrivateNetwork",
     "redis-ha:sentinel": "redis-ha:index:SentinelCluster",
+    "redis-ha:weighted_blue_green": "redis-ha:index:WeightedBlueGreen",
+}
+# Keys that hold a list of a component's arguments.
+LISTS = {"redis-ha:secondary_networks": "redis-ha:index:PrivateNetwork"}
+# Required by the component, and filled in by `__main__.py` from what else the stack makes when the stack file leaves it out;
+# `*` stands for every entry.
+FILLED = {
+    "redis-ha:alb_blue_green": ("vpc_id", "subnet_ids"),
+    "redis-ha:live_colour_record": ("zone_id", "zone_name", "targets"),
+    "redis-ha:weighted_blue_green": ("zone_id", "zone_name", "names.*.blue", "names.*.green"),
 }
 
 
 def value_schema(spec: dict[str, Any], package: dict[str, Any]) -> dict[str, Any]:
     """Translate one property of a Pulumi schema into JSON Schema."""
-    if "$ref" in spec:
+    schema: dict[str, Any]
+    if spec.get("$ref") == "pulumi.json#/Any":
+        schema = {}
+    elif "$ref" in spec:
         target = package["types"][spec["$ref"].removeprefix("#/types/")]
         schema = {"enum": [item["value"] for item in target["enum"]]} if "enum" in target else object_schema(target, package)
     elif spec["type"] == "array":
@@ -45,6 +61,14 @@ def object_schema(spec: dict[str, Any], package: dict[str, Any], properties: str
     }
 
 
+def make_optional(schema: dict[str, Any], path: str) -> None:
+    """Take an argument out of the required ones."""
+    *steps, last = path.split(".")
+    for step in steps:
+        schema = schema["additionalProperties"] if step == "*" else schema["properties"][step]
+    schema["required"].remove(last)
+
+
 def stack_file_schema(package: dict[str, Any], project: dict[str, Any]) -> dict[str, Any]:
     """Make the schema of a whole stack file: the project's scalar keys and one structured key a component."""
     scalars = {
@@ -52,6 +76,12 @@ def stack_file_schema(package: dict[str, Any], project: dict[str, Any]) -> dict[
         for key, one in project["config"].items()
     }
     blocks = {key: object_schema(package["resources"][token], package, "inputProperties") for key, token in BLOCKS.items()}
+    for key, token in LISTS.items():
+        items = object_schema(package["resources"][token], package, "inputProperties")
+        blocks[key] = {"type": "array", "items": items}
+    for key, paths in FILLED.items():
+        for path in paths:
+            make_optional(blocks[key], path)
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "A stack file of redis-ha",

@@ -17,7 +17,7 @@ ROOMS: dict[str, tuple[set[str], set[str]]] = {
     # The emulator speaks the engine's protocol; of the providers' SDKs it reads names only when its tables are made (tools/).
     "emulator": ({"pulumi_emulator"}, {"pulumi"}),
     "__main__.py": ({"redis_ha", "settings"}, PULUMI),
-    "settings.py": ({"redis_ha"}, {"pulumi"}),
+    "settings.py": ({"redis_ha"}, {"pulumi", "pulumi_aws"}),
 }
 
 

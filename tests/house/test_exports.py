@@ -13,6 +13,7 @@ import pytest
         "redis_ha.elasticache",
         "redis_ha.network",
         "redis_ha.sentinel",
+        "redis_ha.traffic",
         "redis_ha_client",
         "pulumi_emulator",
         "redis_ha_ops",

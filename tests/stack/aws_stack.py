@@ -14,6 +14,7 @@ import yaml
 from tests.stack.conftest import ROOT, OwnStack
 
 AWS_BLOCKS = ("aws:region", "redis-ha:network", "redis-ha:elasticache")
+OTHER_BLOCKS = ("redis-ha:generate_ssh_key", "redis-ha:sentinel")
 # Nothing is refused for want of a fresh connection: a client of a test outlives failovers.
 CLIENT = """
 import json, sys
@@ -27,17 +28,21 @@ print(json.dumps([shard["primary"][0] for shard in client.cluster_slots().values
 
 
 class AwsStack(OwnStack):
-    """A stack with the blocks `network` and `elasticache` of one of the stack files."""
+    """A stack with the AWS half of one of the stack files, or the blocks `network` and `elasticache` of it."""
 
     @classmethod
-    def of_stack_file(cls, folder: Path, home: Path, stack: str) -> AwsStack:
-        """Lay out the program with the AWS blocks of Pulumi.<stack>.yaml."""
+    def of_stack_file(cls, folder: Path, home: Path, stack: str, *, whole: bool = False) -> AwsStack:
+        """Lay out the program with the AWS blocks of Pulumi.<stack>.yaml: all, or a group that is on its own."""
         folder.mkdir()
         for name in ("Pulumi.yaml", "__main__.py", "settings.py", "settings.schema.json"):
             shutil.copy(ROOT / name, folder / name)
-        whole = yaml.safe_load((ROOT / f"Pulumi.{stack}.yaml").read_text())["config"]
+        config = yaml.safe_load((ROOT / f"Pulumi.{stack}.yaml").read_text())["config"]
         made = cls(folder, home, stack, "redis-ha")
-        made._write({key: whole[key] for key in AWS_BLOCKS})
+        if whole:
+            made._write({key: value for key, value in config.items() if key not in OTHER_BLOCKS})
+            return made
+        made._write({key: config[key] for key in AWS_BLOCKS})
+        made.configure(global_member=None)
         return made
 
     @property
@@ -48,11 +53,11 @@ class AwsStack(OwnStack):
     def _write(self, config: dict[str, Any]) -> None:
         self.stack_file.write_text(yaml.safe_dump({"config": config}))
 
-    def configure(self, **changes: Any) -> None:
-        """Change arguments of the ElastiCache block; None takes one away."""
+    def configure(self, block: str = "elasticache", **changes: Any) -> None:
+        """Change arguments of a block; None takes one away."""
         config = yaml.safe_load(self.stack_file.read_text())["config"]
-        block = config["redis-ha:elasticache"] | changes
-        config["redis-ha:elasticache"] = {key: value for key, value in block.items() if value is not None}
+        whole = config[f"redis-ha:{block}"] | changes
+        config[f"redis-ha:{block}"] = {key: value for key, value in whole.items() if value is not None}
         self._write(config)
 
     def api(self, service: str, operation: str, **parameters: Any) -> dict[str, Any]:

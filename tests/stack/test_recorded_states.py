@@ -25,14 +25,14 @@ def stack_of(state: Path) -> str:
     return state.name.removesuffix(".json.gz")
 
 
-def prepared(tmp_path: Path, state: Path) -> OwnStack:
-    """Lay out today's program with the recorded stack file, and the recorded state where the engine keeps states."""
+def prepared(tmp_path: Path, state: Path, stack_files: Path | None = None) -> OwnStack:
+    """Lay out today's program with the recorded stack file or another one, and the recorded state."""
     program = tmp_path / "program"
     program.mkdir()
     for name in ("Pulumi.yaml", "__main__.py", "settings.py", "settings.schema.json"):
         shutil.copy(ROOT / name, program / name)
     name = stack_of(state)
-    shutil.copy(state.with_name(f"Pulumi.{name}.yaml"), program)
+    shutil.copy((stack_files or state.parent) / f"Pulumi.{name}.yaml", program)
     stack = OwnStack(program, shared_home(tmp_path / "home"), name, PROJECT)
     stack.folder.create()
     write_private(stack.folder.path / "passphrase", PASSPHRASE)
@@ -56,6 +56,13 @@ def test_something_is_recorded() -> None:
 @pytest.mark.parametrize("state", STATES, ids=lambda state: f"{state.parent.name}-{stack_of(state)}")
 def test_nothing_of_a_recorded_stack_is_replaced_or_deleted(tmp_path: Path, state: Path) -> None:
     assert planned(prepared(tmp_path, state)) - HARMLESS - {"unchanged"} == set()
+
+
+@pytest.mark.parametrize("state", STATES, ids=lambda state: f"{state.parent.name}-{stack_of(state)}")
+def test_nothing_of_a_recorded_stack_is_replaced_or_deleted_by_what_its_stack_file_asks_for_today(
+    tmp_path: Path, state: Path
+) -> None:
+    assert planned(prepared(tmp_path, state, ROOT)) - HARMLESS - {"unchanged"} == set()
 
 
 def test_a_replacement_would_be_seen(tmp_path: Path) -> None:
