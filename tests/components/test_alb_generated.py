@@ -23,8 +23,8 @@ from tests.support.alb_sets import ArgumentSet, argument_sets
 from tests.support.pulumi_world import Monitor, run
 
 TOKEN = "redis-ha:index:AlbBlueGreen"
-SETS = 360
-CHUNK = 60
+SETS = 300
+CHUNK = 50
 
 
 @pytest.fixture(scope="module")

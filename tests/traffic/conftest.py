@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,9 +19,21 @@ def endpoint() -> Iterator[str]:
         yield url
 
 
-@pytest.fixture
-def zone(endpoint: str, tmp_path: Path) -> Iterator[EmulatedZone]:
-    """A new zone."""
+@pytest.fixture(scope="module")
+def account(endpoint: str, tmp_path_factory: pytest.TempPathFactory) -> EmulatedAccount:
+    """The emulated provider in front of it."""
+    return EmulatedAccount(tmp_path_factory.mktemp("account"), endpoint)
+
+
+@pytest.fixture(scope="module")
+def route53(endpoint: str) -> Iterator[Any]:
+    """A client of its API."""
     client = aws.client(endpoint, "route53", "us-east-1")
-    yield EmulatedZone(EmulatedAccount(tmp_path, endpoint), client, f"zone{next(REFERENCES)}.example.com")
+    yield client
     client.close()
+
+
+@pytest.fixture
+def zone(account: EmulatedAccount, route53: Any) -> EmulatedZone:
+    """A new zone."""
+    return EmulatedZone(account, route53, f"zone{next(REFERENCES)}.example.com")
