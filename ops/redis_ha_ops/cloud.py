@@ -141,8 +141,8 @@ def record_sets(ask: Ask, zone_id: str, name: str, region: str) -> list[Mapping[
         }
 
 
-def zone_of(ask: Ask, name: str, region: str) -> str | None:
-    """Return the id of the account's hosted zone that a name is in, None when it has none: the longest, a private one first."""
+def zones_of(ask: Ask, name: str, region: str) -> list[str]:
+    """Return the ids of the account's hosted zones that a name may be in: the longest first, then private ones."""
     wanted = plain_name(name)
     fitting: list[tuple[int, bool, str]] = []
     start: dict[str, Any] = {}
@@ -154,7 +154,7 @@ def zone_of(ask: Ask, name: str, region: str) -> str | None:
                 private = bool((zone.get("Config") or {}).get("PrivateZone"))
                 fitting.append((len(own), private, str(zone["Id"]).rpartition("/")[2]))
         if not answer.get("IsTruncated"):
-            return max(fitting)[2] if fitting else None
+            return [zone_id for _, _, zone_id in sorted(fitting, reverse=True)]
         start = {"Marker": answer["NextMarker"]}
 
 

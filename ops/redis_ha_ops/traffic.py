@@ -70,7 +70,7 @@ class TrafficLook:
     @property
     def exit_code(self) -> int:
         """0 healthy, 1 degraded, 2 when nothing could be read."""
-        if not any(value is not None for one in self.shifted for value in one.live.values()):
+        if not any(one.live for one in self.shifted):
             return COULD_NOT_LOOK
         return HEALTHY if self.healthy else UNHEALTHY
 

@@ -43,6 +43,7 @@ class World:
     emulated: bool
     global_id: str
     connection: GlobalConnection
+    zone_id: str | None = None  # of the writer's record, where the stack has it too
 
 
 @dataclass(frozen=True)
@@ -97,7 +98,15 @@ def world_of(name: str, outputs: Mapping[str, Any], *, emulated: bool) -> World:
         read_credentials(documents["credentials"] or {}, "global")
     except DocumentError as error:
         raise OpsError(f"stack {name}: {BLOCK}: {error}") from None
-    return World(name, emulated, str(global_id), connection)
+    return World(name, emulated, str(global_id), connection, _zone_of_writer(connection, outputs.get("live_colour_record")))
+
+
+def _zone_of_writer(connection: GlobalConnection, live: object) -> str | None:
+    """Return the zone of the writer's record from the stack's own LiveColourRecord, where it is that."""
+    if not isinstance(connection.writer, RecordWriter) or not isinstance(live, Mapping):
+        return None
+    names = [cloud.plain_name(str(row.get("name"))) for row in live.get("records") or []]
+    return str(live.get("zone_id")) if cloud.plain_name(connection.writer.record) in names else None
 
 
 def look(world: World, ask: Ask, now: datetime | None = None) -> WorldLook:
@@ -259,7 +268,7 @@ def _writer_region(world: World, ask: Ask, trouble: list[Finding]) -> str | None
     connection = world.connection
     try:
         if isinstance(connection.writer, RecordWriter):
-            return region_of_name(_led_to(connection.writer.record, ask, connection.primary_region), connection)
+            return region_of_name(_led_to(connection.writer.record, world.zone_id, ask, connection.primary_region), connection)
         if isinstance(connection.writer, ParameterWriter):
             text = cloud.parameter(ask, connection.writer.name, connection.writer.region)
             return region_of_parameter(text, connection)
@@ -268,15 +277,18 @@ def _writer_region(world: World, ask: Ask, trouble: list[Finding]) -> str | None
     return None
 
 
-def _led_to(record: str, ask: Ask, region: str) -> str:
+def _led_to(record: str, zone_id: str | None, ask: Ask, region: str) -> str:
     """Return a record's value: from the zone where this account has it, else as it resolves here."""
-    zone_id = cloud.zone_of(ask, record, region)
-    if zone_id is None:
-        return canonical_name(record)
-    for row in cloud.record_sets(ask, zone_id, record, region):
-        if row.get("Type") == "CNAME" and row.get("ResourceRecords"):
-            return str(row["ResourceRecords"][0]["Value"])
-    raise WriterUnknownError(f"record {record} is no CNAME in zone {zone_id}: make it one, of the writing region's endpoint")
+    zone_ids = [zone_id] if zone_id else cloud.zones_of(ask, record, region)
+    for one in zone_ids:
+        for row in cloud.record_sets(ask, one, record, region):
+            if row.get("Type") == "CNAME" and row.get("ResourceRecords"):
+                return str(row["ResourceRecords"][0]["Value"])
+    if zone_ids:
+        raise WriterUnknownError(
+            f"record {record} is no CNAME in zone {zone_ids[0]}: make it one, of the writing region's endpoint"
+        )
+    return canonical_name(record)
 
 
 # --- showing ---
