@@ -65,7 +65,7 @@ def known_records(checks: Checks) -> tuple[Held, ...] | None:
     for entry in value:
         record: Mapping[str, Any] = entry if isinstance(entry, Mapping) else {}
         name, kind = record.get("name"), record.get("type")
-        identifier = record.get("set_identifier", record.get("setIdentifier"))
+        identifier = record.get("set_identifier")
         if not isinstance(name, str) or not isinstance(kind, str) or not isinstance(identifier, str | None):
             checks.refuse("known_records", f"{entry!r} is no record; give name, type and, where there is one, set_identifier")
         else:
