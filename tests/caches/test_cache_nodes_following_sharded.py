@@ -264,6 +264,10 @@ def test_a_link_that_breaks_goes_on_where_it_was_and_a_filled_node_is_not_filled
         put(world, leader, "meanwhile", str(number))
         wait_until(lambda link=link: link.broken is not None and group.links["0001"].up, "another link stands")  # type: ignore[misc]
         wait_same(world, leader, away)
+    target.ask("CONFIG", "SET", "timeout", 1)
+    world.clients.run("time.sleep(3)")  # longer than it lets a client say nothing
+    put(world, leader, "meanwhile", "3")
+    wait_same(world, leader, away)
     assert target.info()["master_replid"] == filled
     target.ask("SET", "own", "1")  # nobody's write: what is no copy of the leader any more, its next copy throws away
     target.ask("CLIENT", "KILL", "USER", ADMIN_USER)

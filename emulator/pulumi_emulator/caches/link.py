@@ -130,6 +130,7 @@ class Link:
                 at = self._apply(into, batch, replace(at, offset=complete))
             if wanted or time.monotonic() > said + ACK_EVERY:
                 stream.acknowledge(at.offset)
+                into("PING")  # a target with the parameter `timeout` would hang up when nothing is written
                 said = time.monotonic()
 
     def _begin(self, stream: _Stream, into: Admin) -> Position:
