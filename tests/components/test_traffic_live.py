@@ -118,7 +118,7 @@ def test_who_switches_may_do_that_and_nothing_else() -> None:
 def test_what_a_tool_has_to_know() -> None:
     assert made()[1]["traffic"][0] == {
         "version": 1, "kind": "live", "zone_id": "Z0123456789ABC", "zone_name": "example.com",
-        "records": [{"name": "writer.example.com", "type": "CNAME"}], "ttl_seconds": 5, "targets": TARGETS,
+        "records": [{"name": "writer.example.com", "type": "CNAME"}], "ttl_seconds": 5, "targets": TARGETS, "live": "blue",
         "authority": "stack", "region": "eu-central-1", "record_path": "/redis-ha/redis",
     }  # fmt: skip
 

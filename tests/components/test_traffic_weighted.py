@@ -341,7 +341,8 @@ def test_what_a_tool_has_to_know() -> None:
             "health_check_ids": {
                 "blue": "shop-blue-check-id", "green": "shop-green-check-id", "standby": "shop-standby-check-id",
             },
-            "authority": "stack", "region": "eu-central-1", "record_path": "/shop/traffic",
+            "weights": {"blue": 100, "green": 0}, "authority": "stack", "region": "eu-central-1",
+            "record_path": "/shop/traffic",
         },
         True,
         False,

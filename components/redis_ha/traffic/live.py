@@ -108,7 +108,7 @@ class LiveColourRecord(pulumi.ComponentResource):
     record_path: pulumi.Output[str]
     """Path of the runtime records."""
     traffic: pulumi.Output[dict[str, Any]]
-    """What a tool has to know to switch: version, zone, record, targets, path. Not secret."""
+    """What a tool has to know to switch: version, zone, record, targets, the colour last set by the stack, path. Not secret."""
     shift_policy: pulumi.Output[str]
     """IAM policy (JSON) for who switches: changes this record in place, nothing else of the zone, and the runtime records."""
 
@@ -151,7 +151,7 @@ class LiveColourRecord(pulumi.ComponentResource):
         )
         self.record_path = pulumi.Output.from_input(plan.record_path)
         zone = pulumi.Output.from_input(zone_id)
-        self.traffic = pulumi.Output.all(zone=zone, targets=self.tls_host_names).apply(
+        self.traffic = pulumi.Output.all(zone=zone, targets=self.tls_host_names, live=self.live).apply(
             lambda known: {
                 "version": 1,
                 "kind": "live",
@@ -160,6 +160,7 @@ class LiveColourRecord(pulumi.ComponentResource):
                 "records": [{"name": record, "type": KIND}],
                 "ttl_seconds": plan.ttl,
                 "targets": known["targets"],
+                "live": known["live"],
                 "authority": plan.authority,
                 "region": plan.region,
                 "record_path": plan.record_path,

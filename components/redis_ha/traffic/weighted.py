@@ -83,7 +83,8 @@ class WeightedBlueGreen(pulumi.ComponentResource):
     health_check_ids: pulumi.Output[dict[str, str]]
     """Ids of the health checks: `blue` and `green` for a colour that gets traffic, `standby` for one that must not get any."""
     traffic: pulumi.Output[dict[str, Any]]
-    """What a tool has to know to shift traffic: version, zone, records, set identifiers, health checks, path. Not secret."""
+    """What a tool has to know to shift traffic: version, zone, records, set identifiers, health checks, the weights that the
+    stack last set, path. Not secret."""
     shift_policy: pulumi.Output[str]
     """IAM policy (JSON) for who shifts: changes these records in place, nothing else of the zone, and the runtime records."""
 
@@ -178,8 +179,8 @@ class WeightedBlueGreen(pulumi.ComponentResource):
         )
         self.record_path = pulumi.Output.from_input(plan.record_path)
         self.health_check_ids = pulumi.Output.all(**health) if health else pulumi.Output.from_input({})
-        self.traffic = pulumi.Output.all(zone=zone_id, health=self.health_check_ids).apply(
-            lambda known: traffic_document(plan, known["zone"], known["health"])
+        self.traffic = pulumi.Output.all(zone=zone_id, health=self.health_check_ids, weights=self.weights).apply(
+            lambda known: traffic_document(plan, known["zone"], known["health"], known["weights"])
         )
         self.shift_policy = zone_id.apply(
             lambda zone: json.dumps(shift_document(zone, plan.region, names, types, plan.record_path))
@@ -229,7 +230,7 @@ def weight_of(policies: Sequence[Any] | None) -> int:
     return int(first["weight"] if isinstance(first, Mapping) else first.weight)
 
 
-def traffic_document(plan: Plan, zone_id: str, health: Mapping[str, str]) -> dict[str, Any]:
+def traffic_document(plan: Plan, zone_id: str, health: Mapping[str, str], weights: Mapping[str, int]) -> dict[str, Any]:
     """Return what a tool has to know to shift: a colour that gets weight 0 takes the `standby` check where there is one."""
     return {
         "version": 1,
@@ -239,6 +240,7 @@ def traffic_document(plan: Plan, zone_id: str, health: Mapping[str, str]) -> dic
         "records": [{"name": one.name, "type": kind} for one in plan.names for kind in one.types],
         "set_identifiers": dict(plan.identifiers),
         "health_check_ids": dict(health),
+        "weights": dict(weights),
         "authority": plan.authority,
         "region": plan.region,
         "record_path": plan.record_path,
