@@ -142,7 +142,8 @@ def test_names_are_kept_in_lower_case_with_a_dot(zone: Zone) -> None:
 
 def test_records_come_in_pages(zone: Zone) -> None:
     zone.change(*(create(zone.coloured(f"c{number:02d}", 1)) for number in range(7)))
-    found, start = [], {}
+    found: list[dict[str, Any]] = []
+    start: dict[str, str] = {}
     while True:
         page = zone.client.list_resource_record_sets(HostedZoneId=zone.zone_id, MaxItems="2", **start)
         found += page["ResourceRecordSets"]
@@ -236,11 +237,10 @@ def test_all_that_is_wrong_is_said_at_once(zone: Zone) -> None:
 def test_a_record_set_may_be_deleted_only_as_it_is(zone: Zone) -> None:
     two = [{"Value": "192.0.2.1"}, {"Value": "192.0.2.2"}]
     zone.change(create(zone.record("x", "A", ResourceRecords=two)))
-    for wrong in ({"TTL": 31}, {"ResourceRecords": two[:1]}):
-        assert (
-            "do not match the current values"
-            in zone.refused(delete(zone.record("x", "A", **{"ResourceRecords": two, **wrong})))[1]
-        )
+    wrongs: list[dict[str, Any]] = [{"TTL": 31}, {"ResourceRecords": two[:1]}]
+    for wrong in wrongs:
+        other: dict[str, Any] = {"ResourceRecords": two, **wrong}
+        assert "do not match the current values" in zone.refused(delete(zone.record("x", "A", **other)))[1]
     zone.change(delete(zone.record("x", "A", ResourceRecords=two[::-1])))
     assert zone.own() == {}
 

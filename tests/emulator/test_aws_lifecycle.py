@@ -56,6 +56,34 @@ class Names:
             for number, zone in enumerate("ab")
         ]
 
+    def balancer(self) -> str:
+        made = self.account.made("lb.LoadBalancer", name=f"lb-{self.tail}", internal=True, subnets=self.subnets())
+        return made.id
+
+    def target_group(self, name: str = "") -> str:
+        wanted = {"name": f"tg{name}-{self.tail}", "port": 80, "protocol": "HTTP", "targetType": "ip"}
+        return self.account.made("lb.TargetGroup", **wanted, vpcId=self.vpc()).id
+
+    def forward(self, blue: int, green: int, groups: list[str]) -> dict[str, Any]:
+        """Return an action that parts requests between two groups."""
+        weighted = [{"arn": arn, "weight": weight} for arn, weight in zip(groups, (blue, green), strict=True)]
+        return {"type": "forward", "forward": {"targetGroups": weighted, "stickiness": {"duration": 60, "enabled": False}}}
+
+    def listener(self) -> str:
+        answer = {"type": "fixed-response", "fixedResponse": {"contentType": "text/plain", "statusCode": "404"}}
+        return self.account.made("lb.Listener", loadBalancerArn=self.balancer(), port=80, defaultActions=[answer]).id
+
+    def scaling_group(self) -> str:
+        """Make a group of EC2's Auto Scaling, which programs here only find."""
+        client = self.account.cloud.aws_client("autoscaling", "eu-central-1")
+        name, zones = f"asg-{self.tail}", ["eu-central-1a"]
+        client.create_launch_configuration(LaunchConfigurationName=name, ImageId="ami-12345678", InstanceType="t3.micro")
+        limits = {"MinSize": 0, "MaxSize": 0, "DesiredCapacity": 0}
+        client.create_auto_scaling_group(
+            AutoScalingGroupName=name, LaunchConfigurationName=name, AvailabilityZones=zones, **limits
+        )
+        return name
+
     def topic(self) -> str:
         return self.account.made("sns.Topic", name=f"topic-{self.tail}").id
 
@@ -102,6 +130,38 @@ class Names:
 
 
 Case = tuple[dict[str, Any], dict[str, Any]]
+
+
+def listener(n: Names) -> Case:
+    groups = [n.target_group("a"), n.target_group("b")]
+    inputs = {"loadBalancerArn": n.balancer(), "port": 80, "defaultActions": [n.forward(100, 0, groups)]}
+    return inputs, {"defaultActions": [n.forward(90, 10, groups)], "routingHttpResponseServerEnabled": False}
+
+
+def listener_rule(n: Names) -> Case:
+    groups = [n.target_group("a"), n.target_group("b")]
+    conditions = [{"pathPattern": {"values": ["/api/*"]}}, {"queryStrings": [{"key": "a", "value": "b"}]}]
+    inputs = {"listenerArn": n.listener(), "priority": 7, "actions": [n.forward(1, 1, groups)], "conditions": conditions}
+    return inputs, {"priority": 8, "actions": [n.forward(1, 0, groups)], "conditions": conditions[:1]}
+
+
+def balancer(n: Names) -> Case:
+    subnets = n.subnets()
+    group = n.account.made("ec2.SecurityGroup", name=f"lb{n.tail}").id
+    inputs = {"name": f"balancer-{n.tail}", "internal": True, "subnets": subnets, "securityGroups": [group]}
+    other = n.account.made("ec2.SecurityGroup", "other", name=f"other{n.tail}").id
+    return inputs, {"idleTimeout": 30, "securityGroups": [group, other], "dropInvalidHeaderFields": True}
+
+
+def target_group(n: Names) -> Case:
+    check = {"path": "/health", "matcher": "200-299", "interval": 10, "timeout": 5, "healthyThreshold": 2}
+    inputs = {"name": f"group-{n.tail}", "port": 8080, "protocol": "HTTP", "targetType": "ip", "vpcId": n.vpc()}
+    health = {"dnsFailover": {"minimumHealthyTargetsCount": "1"}, "unhealthyStateRouting": {"minimumHealthyTargetsCount": 2}}
+    sticky = {"type": "lb_cookie", "cookieDuration": 60, "enabled": True}
+    changed = {"healthCheck": {**check, "path": "/ready"}, "stickiness": sticky, "deregistrationDelay": 5}
+    return {**inputs, "healthCheck": check, "deregistrationDelay": 30, "targetGroupHealth": health}, changed
+
+
 # By type: what it is made with, and what of that is changed in place.
 CASES: dict[str, Callable[[Names], Case]] = {
     "ec2.Vpc": lambda _: ({"cidrBlock": "10.1.0.0/16", "enableDnsHostnames": True}, {"enableDnsHostnames": False}),
@@ -229,6 +289,28 @@ CASES: dict[str, Callable[[Names], Case]] = {
             "filterPolicy": json.dumps({"a": ["b"]}),
         },
         {"rawMessageDelivery": True},
+    ),
+    "lb.LoadBalancer": balancer,
+    "lb.TargetGroup": target_group,
+    "lb.Listener": listener,
+    "lb.ListenerRule": listener_rule,
+    "lb.TargetGroupAttachment": lambda n: ({"targetGroupArn": n.target_group(), "targetId": "10.0.0.9", "port": 8080}, {}),
+    "autoscaling.Attachment": lambda n: (
+        {"autoscalingGroupName": n.scaling_group(), "lbTargetGroupArn": n.target_group()},
+        {},
+    ),
+    "route53.HealthCheck": lambda n: (
+        {
+            "type": "HTTPS_STR_MATCH",
+            "fqdn": "a.example",
+            "port": 8443,
+            "resourcePath": "/health",
+            "searchString": "fine",
+            "requestInterval": 10,
+            "regions": ["us-east-1", "eu-west-1", "us-west-2"],
+            "referenceName": f"check-{n.tail}",
+        },
+        {"failureThreshold": 2, "resourcePath": "/ready", "invertHealthcheck": True},
     ),
     "route53.Zone": lambda n: ({"name": f"zone{n.tail}.example"}, {"comment": "other"}),
     "route53.Record": lambda n: (

@@ -25,6 +25,9 @@ FITTING: dict[str, dict[str, tuple[Any, Any]]] = {
     },
     "elasticache.GlobalReplicationGroup": {"engine": ("redis", "valkey"), "engineVersion": ("7.1", "8.0")},
     "secretsmanager.SecretVersion": {"secretBinary": ("YQ==", "Yg==")},
+    "lb.LoadBalancer": {"loadBalancerType": ("application", "network")},
+    "lb.TargetGroup": {"protocol": ("HTTP", "HTTPS"), "stickiness.type": ("app_cookie", "lb_cookie")},
+    "route53.HealthCheck": {"type": ("HTTP", "TCP")},
 }
 # Properties that exclude each other or hang on each other: what the test takes out, or puts in, when it looks at one of them.
 ALONE: dict[str, dict[str, dict[str, Any]]] = {
@@ -37,6 +40,24 @@ ALONE: dict[str, dict[str, dict[str, Any]]] = {
     "kms.Key": {"rotationPeriodInDays": {"enableKeyRotation": True}},
     "ssm.Parameter": {"insecureValue": {"value": None, "valueWo": None}, "value": {"valueWo": None, "insecureValue": None}},
     "secretsmanager.SecretVersion": {"secretString": {"secretStringWo": None}},
+    "autoscaling.Attachment": {"lbTargetGroupArn": {"elb": None}},
+    "lb.LoadBalancer": {
+        key: {"loadBalancerType": "network"}
+        for key in (
+            "dnsRecordClientRoutingPolicy",
+            "enableCrossZoneLoadBalancing",
+            "enforceSecurityGroupInboundRulesOnPrivateLinkTraffic",
+            "secondaryIpsAutoAssignedPerSubnet",
+        )
+    },
+    "route53.HealthCheck": {
+        "childHealthThreshold": {"type": "CALCULATED"},
+        "childHealthchecks": {"type": "CALCULATED"},
+        "cloudwatchAlarmName": {"type": "CLOUDWATCH_METRIC"},
+        "cloudwatchAlarmRegion": {"type": "CLOUDWATCH_METRIC"},
+        "insufficientDataHealthStatus": {"type": "CLOUDWATCH_METRIC"},
+        "routingControlArn": {"type": "RECOVERY_CONTROL"},
+    },
     "vpc.SecurityGroupIngressRule": {"ipProtocol": {}, "securityGroupId": {}},
     "vpc.SecurityGroupEgressRule": {},
 }

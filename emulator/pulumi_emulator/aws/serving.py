@@ -16,7 +16,7 @@ from werkzeug.exceptions import BadRequest
 from werkzeug.serving import BaseWSGIServer, make_server
 from werkzeug.wrappers import Request
 
-from pulumi_emulator.aws import autoscaling, control, fis, route53, sns
+from pulumi_emulator.aws import autoscaling, control, fis, load_balancing, route53, sns
 from pulumi_emulator.aws.elasticache import failover, service
 from pulumi_emulator.aws.elasticache.account import Account
 from pulumi_emulator.aws.paths import GLOBALS, GROUPS, HEALTH, ZONES
@@ -50,6 +50,7 @@ def make_endpoint(account: Account, address: str) -> BaseWSGIServer:
     service.install(account)
     fis.install(account)
     autoscaling.install(account)
+    load_balancing.install()
     route53.install()
     sns.install()
     dispatcher = DomainDispatcherApplication(create_backend_app)

@@ -135,6 +135,11 @@ class AwsHandler(Handler):
         """Return how the API describes the resource, None when it does not exist."""
         raise NotImplementedError
 
+    def seen(self, aws: Aws, resource_id: str, state: Properties) -> dict[str, Any] | None:
+        """Return how the API describes the resource; a type whose id does not say which it is looks by its state."""
+        del state
+        return self.find(aws, resource_id)
+
     def describe(self, aws: Aws, found: dict[str, Any], state: Properties) -> dict[str, Any]:
         """Return the properties, inputs and outputs, that the provider reads out of a description."""
         raise NotImplementedError
@@ -155,6 +160,11 @@ class AwsHandler(Handler):
 
     # What is the same for all
 
+    @classmethod
+    def properties(cls) -> Mapping[str, Any]:
+        """Return the inputs of the type and what each is, in the words of the rule tables."""
+        return rules.load("aws")[cls.token].inputs
+
     def creation_requests(self, inputs: Properties, resource_id: str) -> list[Request]:
         """Return all calls that making the resource takes."""
         return [self.first_request(inputs), *self.follow_ups(inputs, resource_id)]
@@ -174,7 +184,7 @@ class AwsHandler(Handler):
         return Made(resource_id, self._now(aws, resource_id, inputs))
 
     def _now(self, aws: Aws, resource_id: str, state: Properties) -> dict[str, Any]:
-        found = self.find(aws, resource_id)
+        found = self.seen(aws, resource_id, state)
         if found is None:
             raise EmulatorError(f"{self.token} {resource_id} is gone right after it was made or changed")
         return _with_tags(self.describe(aws, found, state), state)
@@ -182,7 +192,7 @@ class AwsHandler(Handler):
     @override
     def read(self, cloud: Cloud, resource_id: str, state: Properties) -> Seen | None:
         aws = Aws(cloud, region_of(state))
-        found = self.find(aws, resource_id) if cloud.aws_running() else None
+        found = self.seen(aws, resource_id, state) if cloud.aws_running() else None
         if found is None:
             # Nothing is left of it anywhere, so nothing has to be freed later.
             self._forget(cloud, resource_id, aws.region)
