@@ -76,7 +76,7 @@ def test_whatever_decides_the_shape_is_plain() -> None:
         for name, kind in whole["types"].items()
     }
     assert {name.rsplit(":", maxsplit=1)[1]: later for name, later in values.items() if later} == {
-        "AlarmCheck": {"name"}, "ColourHealth": {"healthCheckId"}, "EndpointCheck": {"host", "ipAddress"},
+        "AlarmCheck": {"name", "revision"}, "ColourHealth": {"healthCheckId"}, "EndpointCheck": {"host", "ipAddress"},
         "LiveTargets": {"blue", "green"}, "PartCheck": {"healthCheckId"}, "TrafficAlias": {"name", "zoneId"},
         "TrafficTarget": {"host", "address"},
     }  # fmt: skip

@@ -137,7 +137,7 @@ def test_adopting_takes_the_given_identifiers() -> None:
 def test_alarms_as_health_checks() -> None:
     health = {
         "blue": {"alarm": {"name": "blue-sick", "insufficient_data": "unhealthy"}},
-        "green": {"alarm": {"name": "green-sick", "region": "eu-west-1"}},
+        "green": {"alarm": {"name": "green-sick", "region": "eu-west-1", "revision": "threshold 5"}},
     }
     monitor, found = made(health=health, standby_receives_on_failure=True, private=True, tags={"team": "red"})
     assert inputs(monitor, "shop-blue-check") == {
@@ -145,6 +145,7 @@ def test_alarms_as_health_checks() -> None:
         "insufficientDataHealthStatus": "Unhealthy", "tags": {"Name": "shop-blue-check", "team": "red"},
     }  # fmt: skip
     green = inputs(monitor, "shop-green-check")
+    assert green["triggers"] == {"alarm": "threshold 5"}
     assert (green["cloudwatchAlarmRegion"], green["insufficientDataHealthStatus"]) == ("eu-west-1", "LastKnownStatus")
     assert [record(monitor, colour)["healthCheckId"] for colour in ("blue", "green")] == [
         "shop-blue-check-id",

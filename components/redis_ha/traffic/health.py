@@ -101,9 +101,13 @@ def endpoint_arguments(settings: Mapping[str, Any], names: Collection[str], wher
 
 def alarm_arguments(settings: Mapping[str, Any], region: str) -> dict[str, Any]:
     """Return the arguments of a check that follows an alarm."""
+    # Changed triggers make the provider send the alarm anew (pulumi-aws, HealthCheck `triggers`), which AWS asks for after a
+    # change of it (docs.aws.amazon.com, Route53/latest/DeveloperGuide, health-checks-update-delete-tasks).
+    revision = settings.get("revision")
     return {
         "type": "CLOUDWATCH_METRIC",
         "cloudwatch_alarm_name": settings["name"],
         "cloudwatch_alarm_region": settings.get("region") or region,
         "insufficient_data_health_status": INSUFFICIENT_DATA[settings.get("insufficient_data") or "last_known"],
+        **({} if revision is None else {"triggers": {"alarm": revision}}),
     }

@@ -35,7 +35,7 @@ MAY_BE_KNOWN_LATER = frozenset({"zone_id"})
 # Within these arguments, so may entries of these names.
 NESTED_KNOWN_LATER = {
     "names": frozenset({"name", "zone_id", "host", "address"}),
-    "health": frozenset({"host", "ip_address", "name", "health_check_id"}),
+    "health": frozenset({"host", "ip_address", "name", "revision", "health_check_id"}),
 }
 
 

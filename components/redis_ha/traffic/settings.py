@@ -88,9 +88,11 @@ class AlarmCheck(TypedDict):
     """The state of a CloudWatch alarm: what there is for private targets."""
 
     name: pulumi.Input[str]
-    """Name of the alarm. Route 53 copies its metric and threshold: a changed alarm needs a changed check."""
+    """Name of the alarm. Route 53 watches its metric itself, with the threshold that the alarm had when the check was made."""
     region: NotRequired[str]
     """Region of the alarm. Default: the component's."""
+    revision: NotRequired[pulumi.Input[str]]
+    """Any text that changes whenever the alarm's metric or threshold does: the check is then submitted again."""
     insufficient_data: NotRequired[str]
     """What the check says while the alarm has too little data: `healthy`, `unhealthy` or `last_known` (default)."""
 
