@@ -3,34 +3,42 @@
 One table for every report. A row's source is where the provider, or the service, says so.
 """
 
-from dataclasses import dataclass
-from typing import Literal
-
-Operation = Literal["replace", "delete", "update"]
-# When an update of a property is dangerous: its new value is false, is zero, or is smaller than the old one; "" is always.
-When = Literal["", "false", "zero", "smaller"]
-
-GROUP = "aws:elasticache/replicationGroup:ReplicationGroup"
-SERVERLESS = "aws:elasticache/serverlessCache:ServerlessCache"
-SUBNET_GROUP = "aws:elasticache/subnetGroup:SubnetGroup"
-PARAMETER_GROUP = "aws:elasticache/parameterGroup:ParameterGroup"
-USER = "aws:elasticache/user:User"
-USER_GROUP = "aws:elasticache/userGroup:UserGroup"
-VPC = "aws:ec2/vpc:Vpc"
-SUBNET = "aws:ec2/subnet:Subnet"
-SECURITY_GROUP = "aws:ec2/securityGroup:SecurityGroup"
-KEY = "aws:kms/key:Key"
-SECRET = "aws:secretsmanager/secret:Secret"  # noqa: S105 - a type's name
-TOPIC = "aws:sns/topic:Topic"
-ZONE = "aws:route53/zone:Zone"
-DROPLET = "digitalocean:index/droplet:Droplet"
-DROPLET_VPC = "digitalocean:index/vpc:Vpc"
-PASSWORD = "random:index/randomPassword:RandomPassword"  # noqa: S105 - a type's name
-PRIVATE_KEY = "tls:index/privateKey:PrivateKey"
+from .danger import (
+    AT_CREATION,
+    BALANCER,
+    DROPLET,
+    DROPLET_VPC,
+    GLOBAL,
+    GROUP,
+    HEALTH_CHECK,
+    KEY,
+    LISTENER,
+    PARAMETER_GROUP,
+    PASSWORD,
+    PRIVATE_KEY,
+    PROVIDER,
+    PUT_BACK,
+    RECORD,
+    SECRET,
+    SECURITY_GROUP,
+    SERVERLESS,
+    SUBNET,
+    SUBNET_GROUP,
+    TARGET_GROUP,
+    TOPIC,
+    USER,
+    USER_GROUP,
+    VPC,
+    ZONE,
+    Danger,
+    Operation,
+)
+from .danger_traffic import TRAFFIC_ROWS
 
 # A resource of these types holds something that a new one of the same name does not have.
 LOST: dict[str, str] = {
     GROUP: "all keys; the endpoints' names change",
+    GLOBAL: "replication between the regions: every secondary is emptied when it joins again",
     SERVERLESS: "all keys; the endpoint's name changes",
     SUBNET_GROUP: "every group in it is replaced with it: all their keys",
     PARAMETER_GROUP: "groups that use it keep it in use: a new one of the same name cannot be made",
@@ -43,51 +51,49 @@ LOST: dict[str, str] = {
     SECRET: "readers of the old one; its name is taken until the recovery window is over",
     TOPIC: "its subscriptions; the cache tells nobody of a failover until it has the new one",
     ZONE: "its records; the delegation leads to name servers that no longer answer",
+    RECORD: "the name: whoever looks it up gets no answer, or the other colour alone",
+    HEALTH_CHECK: "what keeps clients away from a sick colour, until its records have the new one",
+    BALANCER: "its name and addresses: clients that still have them are cut off",
+    TARGET_GROUP: "its targets: the colour's share meets nobody until the new one's are healthy",
+    LISTENER: "the port: nothing answers there",
     DROPLET: "the machine's data and addresses; a replica takes over only if the others are healthy",
     DROPLET_VPC: "everything in it is replaced with it",
     PASSWORD: "whoever has the old password cannot log in",
     PRIVATE_KEY: "whoever trusts the old key",
 }
 
-_PROVIDER = "hashicorp/terraform-provider-aws internal/service"
-_GROUP_SOURCE = f"{_PROVIDER}/elasticache/replication_group.go"
+_GROUP_SOURCE = f"{PROVIDER}/elasticache/replication_group.go"
 _DROPLET_SOURCE = "pulumi-digitalocean schema v4.76.0, willReplaceOnChanges"
 _NEW_GROUP = "make a second group beside it, copy the keys, move the clients, then delete the old one in its own change"
-_PUT_BACK = "put the old value back"
-_AT_CREATION = "it is chosen when it is made"
-
-
-@dataclass(frozen=True)
-class Danger:
-    """One row: a change of `property` (of any, if empty) makes the provider replace, delete or weaken a resource of `type`."""
-
-    type: str
-    property: str
-    operation: Operation
-    why: str
-    instead: str
-    source: str
-    when: When = ""
 
 
 def _group(names: tuple[str, ...], why: str, instead: str) -> tuple[Danger, ...]:
     return tuple(Danger(GROUP, name, "replace", why, instead, _GROUP_SOURCE) for name in names)
 
 
+# A member of a Global Datastore that is no longer in the program.
+SECONDARY = Danger(
+    GROUP,
+    "",
+    "delete",
+    "a member leaves its Global Datastore and is deleted; AWS lets no primary leave",
+    "see first who is primary (`redis-ha status --block global`): if it is this one, promote another; put it back otherwise",
+    f"{_GROUP_SOURCE} (disassociate, wait, delete); API DisassociateGlobalReplicationGroup",
+)
+SECONDARY_LOST = "a region's copy: its local reads, and the region to promote"
+
 TABLE: tuple[Danger, ...] = (
     *_group(
         ("replicationGroupId",),
         "the id is the group's identity",
-        f"keep the id ({_PUT_BACK}; a renamed component needs group_id, or an alias)",
+        f"keep the id ({PUT_BACK}; a renamed component needs group_id, or an alias)",
     ),
     *_group(
         ("atRestEncryptionEnabled", "kmsKeyId"),
         "encryption at rest is chosen when a group is made",
-        f"take a snapshot and restore it into a second group with the wanted key; otherwise {_PUT_BACK}",
+        f"take a snapshot and restore it into a second group with the wanted key; otherwise {PUT_BACK}",
     ),
-    *_group(
-        ("dataTieringEnabled", "networkType", "port"), "it is chosen when a group is made", f"{_PUT_BACK}, or {_NEW_GROUP}"
-    ),
+    *_group(("dataTieringEnabled", "networkType", "port"), "it is chosen when a group is made", f"{PUT_BACK}, or {_NEW_GROUP}"),
     *_group(
         ("subnetGroupName",),
         "a group cannot move to other subnets",
@@ -112,9 +118,9 @@ TABLE: tuple[Danger, ...] = (
     *_group(
         ("engineVersion",),
         "an engine is never downgraded in place",
-        f"{_PUT_BACK}, or {_NEW_GROUP}",
+        f"{PUT_BACK}, or {_NEW_GROUP}",
     ),
-    *_group(("engine",), "Valkey does not go back to Redis OSS in place", f"{_PUT_BACK}, or {_NEW_GROUP}"),
+    *_group(("engine",), "Valkey does not go back to Redis OSS in place", f"{PUT_BACK}, or {_NEW_GROUP}"),
     *_group(
         ("nodeGroupConfigurations",),
         "slots and zones laid out by hand are chosen when a group is made",
@@ -133,7 +139,7 @@ TABLE: tuple[Danger, ...] = (
         "automaticFailoverEnabled",
         "update",
         "no replica takes over when the primary is lost",
-        f"{_PUT_BACK}; for a single node on purpose, with apply_immediately, in a change of its own",
+        f"{PUT_BACK}; for a single node on purpose, with apply_immediately, in a change of its own",
         "docs.aws.amazon.com/AmazonElastiCache AutoFailover",
         when="false",
     ),
@@ -142,7 +148,7 @@ TABLE: tuple[Danger, ...] = (
         "multiAzEnabled",
         "update",
         "the loss of one zone may take every node",
-        _PUT_BACK,
+        PUT_BACK,
         "docs.aws.amazon.com/AmazonElastiCache AutoFailover",
         when="false",
     ),
@@ -151,7 +157,7 @@ TABLE: tuple[Danger, ...] = (
         "transitEncryptionEnabled",
         "update",
         "tokens and keys go over the network in plain text",
-        f"{_PUT_BACK}; migrate by tls 'preferred' first",
+        f"{PUT_BACK}; migrate by tls 'preferred' first",
         _GROUP_SOURCE,
         when="false",
     ),
@@ -186,20 +192,63 @@ TABLE: tuple[Danger, ...] = (
         when="zero",
     ),
     Danger(
+        GLOBAL,
+        "primaryReplicationGroupId",
+        "replace",
+        "the provider reads who is primary: after a promotion outside the program it would make the datastore anew",
+        "ignore it after creation, as GlobalDatastore does (ignore_changes); who is primary is no matter of the program",
+        f"{PROVIDER}/elasticache/global_replication_group.go; hashicorp/terraform-provider-aws#46121",
+    ),
+    Danger(
+        GLOBAL,
+        "globalReplicationGroupIdSuffix",
+        "replace",
+        "the suffix is part of the datastore's id",
+        f"{PUT_BACK} (name_suffix; a renamed component needs an alias)",
+        f"{PROVIDER}/elasticache/global_replication_group.go",
+    ),
+    Danger(
+        GLOBAL,
+        "",
+        "delete",
+        "the program no longer has it",
+        "put it back; to end it on purpose: the secondaries in one change, the datastore in the next; the primary group stays",
+        "docs.aws.amazon.com/AmazonElastiCache API DeleteGlobalReplicationGroup: only one without secondaries",
+    ),
+    Danger(
+        GLOBAL,
+        "automaticFailoverEnabled",
+        "update",
+        "in every region no replica takes over when a primary is lost",
+        PUT_BACK,
+        "docs.aws.amazon.com/AmazonElastiCache API ModifyGlobalReplicationGroup",
+        when="false",
+    ),
+    Danger(
+        GLOBAL,
+        "numNodeGroups",
+        "update",
+        "in every region the remaining shards must hold the keys of those that go",
+        "check memory and engine CPU per shard in each region first; one shard at a time, outside the busy hours",
+        "docs.aws.amazon.com/AmazonElastiCache API DecreaseNodeGroupsInGlobalReplicationGroup",
+        when="smaller",
+    ),
+    *TRAFFIC_ROWS,
+    Danger(
         SERVERLESS,
         "name",
         "replace",
         "the name is the cache's identity",
-        _PUT_BACK,
-        f"{_PROVIDER}/elasticache/serverless_cache.go",
+        PUT_BACK,
+        f"{PROVIDER}/elasticache/serverless_cache.go",
     ),
     Danger(
         SUBNET_GROUP,
         "name",
         "replace",
         "the name is the subnet group's identity",
-        f"{_PUT_BACK}; subnets change in place",
-        f"{_PROVIDER}/elasticache/subnet_group.go",
+        f"{PUT_BACK}; subnets change in place",
+        f"{PROVIDER}/elasticache/subnet_group.go",
     ),
     *(
         Danger(
@@ -208,7 +257,7 @@ TABLE: tuple[Danger, ...] = (
             "replace",
             "name, family and description are chosen when it is made",
             "make a second one (a name with its family in it), let the group use it, then delete the first",
-            f"{_PROVIDER}/elasticache/parameter_group.go",
+            f"{PROVIDER}/elasticache/parameter_group.go",
         )
         for name in ("name", "family", "description")
     ),
@@ -219,7 +268,7 @@ TABLE: tuple[Danger, ...] = (
             "replace",
             "id and name are the user's identity",
             "add a second user, move the clients, remove the first",
-            f"{_PROVIDER}/elasticache/user.go",
+            f"{PROVIDER}/elasticache/user.go",
         )
         for name in ("userId", "userName")
     ),
@@ -229,8 +278,8 @@ TABLE: tuple[Danger, ...] = (
             name,
             "replace",
             "a VPC's first range is its identity",
-            f"{_PUT_BACK}; add a second range",
-            f"{_PROVIDER}/ec2/vpc_.go",
+            f"{PUT_BACK}; add a second range",
+            f"{PROVIDER}/ec2/vpc_.go",
         )
         for name in ("cidrBlock", "ipv4IpamPoolId", "ipv4NetmaskLength")
     ),
@@ -241,7 +290,7 @@ TABLE: tuple[Danger, ...] = (
             "replace",
             "a subnet stays in its VPC, zone and range",
             "add a subnet with another range, add it to the subnet group, remove the old one when nothing is in it",
-            f"{_PROVIDER}/ec2/vpc_subnet.go",
+            f"{PROVIDER}/ec2/vpc_subnet.go",
         )
         for name in ("cidrBlock", "availabilityZone", "availabilityZoneId", "vpcId", "ipv6Native", "outpostArn")
     ),
@@ -251,8 +300,8 @@ TABLE: tuple[Danger, ...] = (
             name,
             "replace",
             "name, description and VPC are chosen when it is made",
-            f"{_PUT_BACK}; rules are resources of their own and change in place",
-            f"{_PROVIDER}/ec2/vpc_security_group.go",
+            f"{PUT_BACK}; rules are resources of their own and change in place",
+            f"{PROVIDER}/ec2/vpc_security_group.go",
         )
         for name in ("name", "namePrefix", "description", "vpcId")
     ),
@@ -270,7 +319,7 @@ TABLE: tuple[Danger, ...] = (
             ("vpcUuid", "a droplet stays in its VPC", "make a second cluster there and move"),
             ("monitoring", "the agent is installed at the first boot only", "install it on the live machine"),
             ("dropletAgent", "the agent is installed at the first boot only", "install it on the live machine"),
-            ("publicNetworking", _AT_CREATION, _PUT_BACK),
+            ("publicNetworking", AT_CREATION, PUT_BACK),
         )
     ),
     Danger(
@@ -282,7 +331,7 @@ TABLE: tuple[Danger, ...] = (
         "pulumi resource option replacementTrigger",
     ),
     *(
-        Danger(DROPLET_VPC, name, "replace", "a VPC keeps its range and region", _PUT_BACK, _DROPLET_SOURCE)
+        Danger(DROPLET_VPC, name, "replace", "a VPC keeps its range and region", PUT_BACK, _DROPLET_SOURCE)
         for name in ("ipRange", "region")
     ),
     Danger(
@@ -290,8 +339,8 @@ TABLE: tuple[Danger, ...] = (
         "userGroupId",
         "replace",
         "the id is the user group's identity",
-        f"{_PUT_BACK}; users in it change in place",
-        f"{_PROVIDER}/elasticache/user_group.go",
+        f"{PUT_BACK}; users in it change in place",
+        f"{PROVIDER}/elasticache/user_group.go",
     ),
     Danger(
         PASSWORD,
@@ -309,11 +358,11 @@ REGION = Danger(
     "region",
     "replace",
     "a resource stays in its region",
-    f"{_PUT_BACK}; for another region make a second stack beside it",
+    f"{PUT_BACK}; for another region make a second stack beside it",
     "hashicorp/terraform-provider-aws website/docs/guides/enhanced-region-support.html.markdown",
 )
 # A property of a stateful type that no row names.
-NO_ROW = Danger("", "", "replace", "the provider replaces it for this", f"{_PUT_BACK}, or read the provider's page first", "")
+NO_ROW = Danger("", "", "replace", "the provider replaces it for this", f"{PUT_BACK}, or read the provider's page first", "")
 # Replaced under another name, the new one stands beside the old until nothing uses that: how a new family is meant to come.
 STANDS_BESIDE = frozenset({PARAMETER_GROUP})
 # What is told by name only: it holds whatever the program's author put into it.

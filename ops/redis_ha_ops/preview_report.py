@@ -10,7 +10,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from .dangers import HIDDEN, LOST, NO_ROW, STANDS_BESIDE, Danger, Operation, row_of
+from .danger import GROUP, LISTENER, RECORD, Danger, Operation
+from .dangers import HIDDEN, LOST, NO_ROW, SECONDARY, SECONDARY_LOST, STANDS_BESIDE, row_of
 from .emulator import emulator_command
 from .errors import OpsError
 
@@ -132,7 +133,14 @@ def _change(step: Mapping[str, Any], operation: Operation, refused: set[Any]) ->
     decides = step.get("oldState" if operation == "delete" else "newState") or {}
     protected = operation != "update" and (urn in refused or bool(decides.get("protect")))
     dangerous = bool(reasons) and not (resource_type in STANDS_BESIDE and _renamed(step, operation))
-    return Change(urn, resource_type, name, operation, protected, dangerous, LOST[resource_type] if reasons else "", reasons)
+    lost = SECONDARY_LOST if _secondary(step, resource_type, operation) else LOST[resource_type]
+    return Change(urn, resource_type, name, operation, protected, dangerous, lost if reasons else "", reasons)
+
+
+def _secondary(step: Mapping[str, Any], resource_type: str, operation: Operation) -> bool:
+    """Tell whether a secondary of a Global Datastore is deleted: the keys stay in the other regions."""
+    old = (step.get("oldState") or {}).get("inputs") or {}
+    return (resource_type, operation) == (GROUP, "delete") and bool(old.get("globalReplicationGroupId"))
 
 
 def _renamed(step: Mapping[str, Any], operation: Operation) -> bool:
@@ -142,7 +150,7 @@ def _renamed(step: Mapping[str, Any], operation: Operation) -> bool:
 def _reasons(step: Mapping[str, Any], resource_type: str, operation: Operation) -> Iterator[Reason]:
     old, new = ((step.get(key) or {}).get("inputs") or {} for key in ("oldState", "newState"))
     if operation == "delete":
-        row = row_of(resource_type, "", operation)
+        row = SECONDARY if _secondary(step, resource_type, operation) else row_of(resource_type, "", operation)
         yield _reason("", row or _deleted(resource_type), "", "")
         return
     for name in _changed(step, operation):
@@ -175,11 +183,13 @@ def _covered(name: str, paths: list[str]) -> bool:
 def _applies(row: Danger, old: object, new: object) -> bool:
     if row.when == "false":
         return new is False or new is None
+    if row.when == "true":
+        return new is True
     if row.when == "zero":
         return new == 0
-    if row.when == "smaller":
+    if row.when in {"smaller", "larger"}:
         numbers = [value for value in (old, new) if isinstance(value, int | float) and not isinstance(value, bool)]
-        return len(numbers) == 2 and numbers[1] < numbers[0]
+        return len(numbers) == 2 and (numbers[1] < numbers[0] if row.when == "smaller" else numbers[1] > numbers[0])
     return True
 
 
@@ -195,6 +205,9 @@ def _shown(value: object) -> str:
         return str(value).lower()
     if isinstance(value, int | float):
         return f"{value:g}"
+    if isinstance(value, list) and len(value) == 1:  # a record's one value, a set's one weight
+        (value,) = value
+        return _shown(value.get("weight") if isinstance(value, Mapping) else value)
     return value if isinstance(value, str) and SECRET not in value and len(value) <= 80 else ""
 
 
@@ -281,7 +294,9 @@ def _section(change: Change) -> list[str]:
     guard = " Protected: `up` refuses this." if change.protected else ""
     loses = "Weakened" if change.operation == "update" else "Lost"
     lines = [f"### `{change.name}` ({_short(change.type)}) would be {VERBS[change.operation]}", ""]
-    if change.operation == "update":
+    if change.operation == "update" and change.type in {RECORD, LISTENER}:
+        lines += ["At stake: where live traffic goes.", ""]
+    elif change.operation == "update":
         lines += [f"{loses}: what protects {change.lost.split(';')[0]}.", ""]
     else:
         lines += [f"{loses}: {change.lost}.{guard}", ""]

@@ -12,21 +12,25 @@ from click.testing import CliRunner
 from pulumi_emulator.rules import load
 from redis_ha_ops import preview_report
 from redis_ha_ops.cli import Call, cli
-from redis_ha_ops.dangers import (
+from redis_ha_ops.danger import (
+    BALANCER,
     DROPLET,
     DROPLET_VPC,
+    GLOBAL,
     GROUP,
-    LOST,
+    HEALTH_CHECK,
+    LISTENER,
     PARAMETER_GROUP,
+    RECORD,
     SECURITY_GROUP,
     SUBNET,
     SUBNET_GROUP,
-    TABLE,
+    TARGET_GROUP,
     USER,
     USER_GROUP,
     VPC,
-    row_of,
 )
+from redis_ha_ops.dangers import LOST, SECONDARY_LOST, TABLE, row_of
 from redis_ha_ops.errors import OpsError
 from redis_ha_ops.preview_report import as_json, as_markdown, exit_code, judge, read_plan
 
@@ -117,6 +121,66 @@ def test_an_update_in_place_is_dangerous_when_it_weakens(old: Any, new: Any, *, 
     report = judge(plan(step("update", GROUP, "cache", old, new)))
     assert bool(report.dangerous) is dangerous
     assert exit_code(report) == (3 if dangerous else 0)
+
+
+@pytest.mark.parametrize(
+    ("kind", "old", "new", "dangerous"),
+    [
+        (RECORD, {"weightedRoutingPolicies": [{"weight": 90}]}, {"weightedRoutingPolicies": [{"weight": 10}]}, True),
+        (RECORD, {"records": ["a.example"]}, {"records": ["b.example"]}, True),
+        (RECORD, {"aliases": [{"name": "a"}]}, {"aliases": [{"name": "b"}]}, True),
+        (RECORD, {"ttl": 30}, {"ttl": 300}, True),
+        (RECORD, {"ttl": 300}, {"ttl": 30}, False),
+        (RECORD, {"type": "A"}, {"type": "CNAME"}, True),
+        (RECORD, {"setIdentifier": "blue"}, {"setIdentifier": "green"}, True),
+        (RECORD, {"healthCheckId": "a"}, {"healthCheckId": None}, True),
+        (RECORD, {"healthCheckId": "a"}, {"healthCheckId": "b"}, False),
+        (HEALTH_CHECK, {"disabled": False}, {"disabled": True}, True),
+        (HEALTH_CHECK, {"disabled": True}, {"disabled": False}, False),
+        (LISTENER, {"defaultActions": [{"order": 1}]}, {"defaultActions": [{"order": 2}]}, True),
+        (LISTENER, {"port": 80}, {"port": 443}, True),
+        (BALANCER, {"enableDeletionProtection": True}, {"enableDeletionProtection": False}, True),
+        (BALANCER, {"idleTimeout": 60}, {"idleTimeout": 30}, False),
+        (GLOBAL, {"automaticFailoverEnabled": True}, {"automaticFailoverEnabled": False}, True),
+        (GLOBAL, {"numNodeGroups": 3}, {"numNodeGroups": 2}, True),
+        (GLOBAL, {"engineVersion": "8.0"}, {"engineVersion": "8.1"}, False),
+    ],
+)
+def test_what_moves_traffic_or_weakens_a_datastore_is_dangerous(kind: str, old: Any, new: Any, *, dangerous: bool) -> None:
+    report = judge(plan(step("update", kind, "thing", old, new)))
+    assert bool(report.dangerous) is dangerous
+
+
+def test_weights_and_a_live_colour_are_shown() -> None:
+    weights = step(
+        "update", RECORD, "a", {"weightedRoutingPolicies": [{"weight": 90}]}, {"weightedRoutingPolicies": [{"weight": 0}]}
+    )
+    weights["detailedDiff"] = {"weightedRoutingPolicies[0].weight": {"kind": "update", "inputDiff": True}}
+    weights["diffReasons"] = ["weightedRoutingPolicies"]
+    switch = step("update", RECORD, "b", {"records": ["blue.example"]}, {"records": ["green.example"]})
+    text = as_markdown(judge(plan(weights, switch)), None)
+    assert "| 90 | 0 | live traffic moves within a TTL" in text
+    assert "| records | blue.example | green.example | the name leads elsewhere" in text
+    assert "every writer" in text
+    assert "At stake: where live traffic goes." in text
+
+
+def test_a_promotion_that_a_program_follows_is_told_with_its_way_out() -> None:
+    old, new = {"primaryReplicationGroupId": "home"}, {"primaryReplicationGroupId": "away"}
+    (reason,) = judge(plan(step("replace", GLOBAL, "store", old, new, "update-replace"))).dangerous[0].reasons
+    assert "after a promotion outside the program" in reason.why
+    assert "46121" in reason.source
+
+
+def test_a_secondarys_deletion_is_told_apart_from_a_groups() -> None:
+    gone = step("delete", GROUP, "away", {"globalReplicationGroupId": "ldgnf-prod"}, {})
+    del gone["newState"]
+    (change,) = judge(plan(gone)).dangerous
+    assert change.lost == SECONDARY_LOST
+    assert "AWS lets no primary leave" in change.reasons[0].why
+    del gone["oldState"]["inputs"]["globalReplicationGroupId"]
+    (change,) = judge(plan(gone)).dangerous
+    assert change.lost == LOST[GROUP]
 
 
 def test_protection_is_not_said_to_stop_an_update() -> None:
@@ -229,7 +293,9 @@ SOMETIMES = {"transitEncryptionEnabled", "engineVersion", "engine", "nodeGroupCo
 
 def test_the_table_and_the_providers_rules_agree() -> None:
     """A property that the provider always replaces for has a row, and a row that says so is right."""
-    for kind in (GROUP, SUBNET_GROUP, PARAMETER_GROUP, USER, USER_GROUP, VPC, SUBNET, SECURITY_GROUP, DROPLET, DROPLET_VPC):
+    caches = (GROUP, GLOBAL, SUBNET_GROUP, PARAMETER_GROUP, USER, USER_GROUP)
+    traffic = (RECORD, HEALTH_CHECK, BALANCER, TARGET_GROUP, LISTENER)
+    for kind in (*caches, *traffic, VPC, SUBNET, SECURITY_GROUP, DROPLET, DROPLET_VPC):
         rules = load(kind.partition(":")[0])[kind].of_kind("replaces")
         always = {rule.property for rule in rules if rule.value is None} - {"region"}
         told = {row.property for row in TABLE if (row.type, row.operation) == (kind, "replace")} - {"region", ""}
