@@ -6,14 +6,9 @@ import itertools
 from collections.abc import Callable
 from typing import Any
 
-from pulumi.runtime import rpc
+from tests.emulator.aws_provider import EmulatedAccount
+from tests.support.emulated_program import EmulatedProgram
 
-from tests.emulator.aws_provider import TOKENS, EmulatedAccount
-from tests.support.pulumi_world import run
-
-KINDS = {token: kind for kind, token in TOKENS.items()}
-# Checks before the records that name them, children before those that count them.
-ORDER = ("route53.HealthCheck", "route53.Record")
 REFERENCES = itertools.count(1)
 
 
@@ -37,15 +32,8 @@ class EmulatedZone:
         return str(made["HealthCheck"]["Id"])
 
     def deploy(self, program: Callable[[], Any]) -> None:
-        """Register what a program makes, and make it here through the emulated provider, as an `up` would."""
-        monitor, _ = run(program)
-        ids: dict[str, str] = {}
-        wanted = [name for kind in ORDER for name in monitor.order if KINDS.get(monitor.requests[name].type) == kind]
-        for name in sorted(wanted, key=lambda name: (monitor.requests[name].type, "CALCULATED" in str(monitor.requests[name]))):
-            request = monitor.requests[name]
-            inputs = rpc.deserialize_properties(request.object)
-            made = self.account.made(KINDS[request.type], name, **_with_ids(inputs, ids))
-            ids[f"{name}-id"] = made.id
+        """Make what a program registers."""
+        EmulatedProgram(self.account).up(program)
 
     def records(self) -> list[dict[str, Any]]:
         """Return the zone's record sets as its API lists them."""
@@ -61,12 +49,3 @@ class EmulatedZone:
         """Return the account's health checks as the API lists them, by id."""
         pages = self.client.get_paginator("list_health_checks").paginate()
         return {check["Id"]: check["HealthCheckConfig"] for page in pages for check in page["HealthChecks"]}
-
-
-def _with_ids(value: Any, ids: dict[str, str]) -> Any:
-    """Replace the ids that the mocks gave by those that the emulated Route 53 gave."""
-    if isinstance(value, dict):
-        return {key: _with_ids(entry, ids) for key, entry in value.items()}
-    if isinstance(value, list):
-        return [_with_ids(entry, ids) for entry in value]
-    return ids.get(value, value) if isinstance(value, str) else value
