@@ -149,6 +149,13 @@ def test_a_transaction_counts_once_it_is_complete(server: Make) -> None:
     assert link.broken == "stopped"
 
 
+def test_a_target_hears_of_a_link_also_when_nothing_is_written(server: Make) -> None:
+    _, target, link = linked(server)
+    wait_until(lambda: target.ran(PING) > 1, "it says something: with the parameter `timeout` the target would hang up")
+    assert link.up
+    link.stop(target.node)
+
+
 @pytest.mark.parametrize("answer", [b"-MOVED 1 there\r\n", b"*2\r\n+OK\r\n-WRONGTYPE of the key\r\n"])
 def test_after_a_write_that_the_target_refuses_it_needs_everything(server: Make, answer: bytes) -> None:
     source, target, link = linked(server, target={b"SET": answer})

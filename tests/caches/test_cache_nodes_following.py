@@ -168,6 +168,21 @@ def test_a_lost_zone_and_a_lost_region_of_the_follower_are_filled_again(world: W
     refuse_writes(world, away)
 
 
+def test_a_follower_that_comes_back_empty_without_its_leader_serves_nobody(world: World, made: Make) -> None:
+    leader, away = pair(world, made, nodes=1)
+    world.host.zone_down(ZONES[0], [leader.group_id])
+    world.host.zone_down(AWAY_ZONES[0], [away.group_id])
+    try:
+        world.host.zone_up(AWAY_ZONES[0])
+        assert world.host.roles(away.group_id) == {f"{away.group_id}-001": "gone"}
+    finally:
+        world.host.zone_up(ZONES[0])
+    world.wait_whole(leader.group_id)
+    world.wait_whole(away.group_id)
+    put(world, leader, "a", "1")
+    wait_read(world, away, "a", "1")
+
+
 def test_nodes_come_and_go_and_redis_becomes_valkey_the_follower_first(world: World, made: Make) -> None:
     leader, away = pair(world, made, engine="redis")
     put(world, leader, "a", "1")
