@@ -95,6 +95,75 @@ def fis_actions(given: Any) -> dict[str, Any]:
     }
 
 
+def lb_actions(name: str) -> Callable[[Any], dict[str, Any]]:
+    def action(given: dict[str, Any]) -> dict[str, Any]:
+        made = {"Type": given["type"]}
+        forward = given.get("forward")
+        if forward:
+            groups = [{"TargetGroupArn": group["arn"], "Weight": group["weight"]} for group in forward["targetGroups"]]
+            sticky = {"DurationSeconds": forward["stickiness"]["duration"], "Enabled": forward["stickiness"]["enabled"]}
+            made["ForwardConfig"] = {"TargetGroups": groups, "TargetGroupStickinessConfig": sticky}
+        for block in ("redirect", "fixedResponse"):
+            if block in given:
+                made[f"{block[0].upper()}{block[1:]}Config"] = capital(given[block])
+        return made
+
+    return lambda given: {name: [action(item) for item in given]}
+
+
+def lb_conditions(given: Any) -> dict[str, Any]:
+    fields = {"pathPattern": ("path-pattern", "PathPatternConfig"), "hostHeader": ("host-header", "HostHeaderConfig")}
+    return {
+        "Conditions": [
+            {"Field": fields[name][0], fields[name][1]: {"Values": block["values"]}}
+            for condition in given
+            for name, block in condition.items()
+        ]
+    }
+
+
+def lb_attribute(list_name: str, key: str) -> Callable[[Any], dict[str, Any]]:
+    return lambda value: {list_name: [{"Key": key, "Value": str(value).lower()}]}
+
+
+def lb_health_check(given: Any) -> dict[str, Any]:
+    names = {
+        "interval": "HealthCheckIntervalSeconds",
+        "timeout": "HealthCheckTimeoutSeconds",
+        "path": "HealthCheckPath",
+        "port": "HealthCheckPort",
+        "protocol": "HealthCheckProtocol",
+        "healthyThreshold": "HealthyThresholdCount",
+        "unhealthyThreshold": "UnhealthyThresholdCount",
+    }
+    found = {names[name]: value for name, value in given.items() if name != "matcher"}
+    return {**found, **({"Matcher": {"HttpCode": given["matcher"]}} if "matcher" in given else {})}
+
+
+def checked(*path: str) -> Callable[[Any], dict[str, Any]]:
+    """Return what puts a value into the configuration of a health check."""
+
+    def put(value: Any) -> dict[str, Any]:
+        made = value
+        for word in reversed(path):
+            made = {word: made}
+        return {"HealthCheckConfig": made}
+
+    return put
+
+
+def together(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
+    """Return two mappings as one, mappings in them as well, lists one after the other."""
+    made = dict(one)
+    for name, value in other.items():
+        old = made.get(name)
+        if isinstance(old, dict) and isinstance(value, dict):
+            made[name] = together(old, value)
+        else:
+            made[name] = old + value if isinstance(old, list) else value
+    return made
+
+
 NONE: Callable[[Any], dict[str, Any]] = lambda _: {}  # noqa: E731 - what CloudFormation has no word for
 Names = dict[str, str | Callable[[Any], dict[str, Any]]]
 # CloudFormation's type, and its names where they are not ours with a capital.
@@ -194,9 +263,84 @@ TYPES: dict[str, tuple[str, Names]] = {
         "AWS::SNS::Subscription",
         {"topic": "TopicArn", "filterPolicy": document("FilterPolicy")},
     ),
+    "lb.LoadBalancer": (
+        "AWS::ElasticLoadBalancingV2::LoadBalancer",
+        {
+            "internal": lambda internal: {"Scheme": "internal" if internal else "internet-facing"},
+            "loadBalancerType": "Type",
+            "idleTimeout": lb_attribute("LoadBalancerAttributes", "idle_timeout.timeout_seconds"),
+            "enableDeletionProtection": lb_attribute("LoadBalancerAttributes", "deletion_protection.enabled"),
+        },
+    ),
+    "lb.TargetGroup": (
+        "AWS::ElasticLoadBalancingV2::TargetGroup",
+        {
+            "healthCheck": lb_health_check,
+            "deregistrationDelay": lb_attribute("TargetGroupAttributes", "deregistration_delay.timeout_seconds"),
+        },
+    ),
+    "lb.Listener": (
+        "AWS::ElasticLoadBalancingV2::Listener",
+        {
+            "certificateArn": lambda arn: {"Certificates": [{"CertificateArn": arn}]},
+            "defaultActions": lb_actions("DefaultActions"),
+            "tags": NONE,
+        },
+    ),
+    "lb.ListenerRule": (
+        "AWS::ElasticLoadBalancingV2::ListenerRule",
+        {"actions": lb_actions("Actions"), "conditions": lb_conditions, "tags": NONE},
+    ),
+    # Neither attachment is a type there: what is attached is a property of the group.
+    "lb.TargetGroupAttachment": (
+        "AWS::ElasticLoadBalancingV2::TargetGroup",
+        {
+            "targetGroupArn": NONE,
+            "targetId": lambda target: {"Targets": [{"Id": target}], "TargetType": "ip"},
+            "port": lambda port: {"Port": port, "Protocol": "HTTP", "VpcId": "vpc-0123456789abcdef0"},
+        },
+    ),
+    "autoscaling.Attachment": (
+        "AWS::AutoScaling::AutoScalingGroup",
+        {
+            "autoscalingGroupName": lambda name: {
+                "AutoScalingGroupName": name,
+                "MinSize": "0",
+                "MaxSize": "1",
+                "LaunchConfigurationName": "there",
+                "AvailabilityZones": ["eu-central-1a"],
+            },
+            "lbTargetGroupArn": lambda arn: {"TargetGroupARNs": [arn]},
+        },
+    ),
+    "route53.HealthCheck": (
+        "AWS::Route53::HealthCheck",
+        {
+            "type": checked("Type"),
+            "fqdn": checked("FullyQualifiedDomainName"),
+            "port": checked("Port"),
+            "resourcePath": checked("ResourcePath"),
+            "searchString": checked("SearchString"),
+            "requestInterval": checked("RequestInterval"),
+            "failureThreshold": checked("FailureThreshold"),
+            "regions": checked("Regions"),
+            "disabled": NONE,
+            "invertHealthcheck": checked("Inverted"),
+            "childHealthchecks": checked("ChildHealthChecks"),
+            "childHealthThreshold": checked("HealthThreshold"),
+            "cloudwatchAlarmName": checked("AlarmIdentifier", "Name"),
+            "cloudwatchAlarmRegion": checked("AlarmIdentifier", "Region"),
+            "insufficientDataHealthStatus": checked("InsufficientDataHealthStatus"),
+            "tags": pairs("HealthCheckTags"),
+        },
+    ),
     "route53.Zone": (
         "AWS::Route53::HostedZone",
-        {"comment": lambda text: {"HostedZoneConfig": {"Comment": text}}, "tags": pairs("HostedZoneTags")},
+        {
+            "comment": lambda text: {"HostedZoneConfig": {"Comment": text}},
+            "tags": pairs("HostedZoneTags"),
+            "vpcs": lambda given: {"VPCs": [{"VPCId": vpc["vpcId"], "VPCRegion": vpc["vpcRegion"]} for vpc in given]},
+        },
     ),
     "route53.Record": (
         "AWS::Route53::RecordSet",
@@ -205,6 +349,7 @@ TYPES: dict[str, tuple[str, Names]] = {
             "ttl": lambda value: {"TTL": str(value)},
             "records": "ResourceRecords",
             "weightedRoutingPolicies": lambda given: {"Weight": given[0]["weight"]},
+            "failoverRoutingPolicies": lambda given: {"Failover": given[0]["type"]},
             "aliases": lambda given: {
                 "AliasTarget": {
                     "DNSName": given[0]["name"],
@@ -292,6 +437,65 @@ QUERY = {
         }
     ],
 }
+LB = "arn:aws:elasticloadbalancing:eu-central-1:123456789012:"
+BALANCER_ARN = f"{LB}loadbalancer/app/web/50dc6c495c0c9188"
+BLUE, GREEN = (f"{LB}targetgroup/{colour}/20cfe21448b66314" for colour in ("blue", "green"))
+CHECK_ID = "01234567-89ab-cdef-0123-456789abcdef"
+BALANCER = {
+    "name": "web",
+    "internal": True,
+    "loadBalancerType": "application",
+    "ipAddressType": "ipv4",
+    "subnets": ["subnet-0123456789abcdef0", "subnet-0123456789abcdef1"],
+    "securityGroups": ["sg-0123456789abcdef0"],
+    "idleTimeout": 30,
+    "enableDeletionProtection": True,
+    "tags": {"team": "a"},
+}
+TARGETS = {
+    "name": "blue",
+    "port": 8080,
+    "protocol": "HTTP",
+    "targetType": "ip",
+    "vpcId": "vpc-0123456789abcdef0",
+    "deregistrationDelay": 30,
+    "healthCheck": {"path": "/health", "interval": 10, "timeout": 5, "healthyThreshold": 2, "matcher": "200-299"},
+}
+FORWARD = {
+    "type": "forward",
+    "forward": {
+        "targetGroups": [{"arn": BLUE, "weight": 100}, {"arn": GREEN, "weight": 0}],
+        "stickiness": {"duration": 60, "enabled": False},
+    },
+}
+LISTENER = {
+    "loadBalancerArn": BALANCER_ARN,
+    "port": 443,
+    "protocol": "HTTPS",
+    "sslPolicy": "ELBSecurityPolicy-TLS13-1-2-2021-06",
+    "certificateArn": "arn:aws:acm:eu-central-1:123456789012:certificate/01234567-89ab-cdef-0123-456789abcdef",
+    "defaultActions": [FORWARD],
+}
+RULE = {
+    "listenerArn": f"{LB}listener/app/web/50dc6c495c0c9188/9ab28ade35828f96",
+    "priority": 7,
+    "actions": [FORWARD],
+    "conditions": [{"pathPattern": {"values": ["/api/*"]}}],
+}
+CHECK = {
+    "type": "HTTPS_STR_MATCH",
+    "fqdn": "a.example.com",
+    "port": 8443,
+    "resourcePath": "/health",
+    "searchString": "fine",
+    "requestInterval": 10,
+    "failureThreshold": 2,
+    "regions": ["us-east-1", "eu-west-1", "us-west-2"],
+    "tags": {"team": "a"},
+}
+RECORD = {"zoneId": "Z0123456789ABCDEFGHIJ", "type": "CNAME"}
+WEIGHTED = {"setIdentifier": "blue", "weightedRoutingPolicies": [{"weight": 0}]}
+ALIAS = {"name": "web-1.eu-central-1.elb.amazonaws.com", "zoneId": "Z215JYRZR1TBD5", "evaluateTargetHealth": True}
 ACCEPTED: list[tuple[str, dict[str, Any]]] = [
     ("ec2.Vpc", {"cidrBlock": "10.0.0.0/16", "enableDnsHostnames": True, "tags": {"Name": "net"}}),
     ("ec2.Subnet", {"vpcId": "vpc-0123456789abcdef0", "cidrBlock": "10.0.0.0/24", "availabilityZone": "eu-central-1a"}),
@@ -432,7 +636,42 @@ ACCEPTED: list[tuple[str, dict[str, Any]]] = [
             "filterPolicyScope": "MessageBody",
         },
     ),
+    ("lb.LoadBalancer", BALANCER),
+    ("lb.TargetGroup", TARGETS),
+    ("lb.Listener", LISTENER),
+    (
+        "lb.Listener",
+        {
+            "loadBalancerArn": BALANCER_ARN,
+            "port": 80,
+            "protocol": "HTTP",
+            "defaultActions": [
+                {"type": "redirect", "redirect": {"port": "443", "protocol": "HTTPS", "statusCode": "HTTP_301"}}
+            ],
+        },
+    ),
+    ("lb.ListenerRule", RULE),
+    ("lb.TargetGroupAttachment", {"targetGroupArn": BLUE, "targetId": "10.0.0.9", "port": 8080}),
+    ("autoscaling.Attachment", {"autoscalingGroupName": "web", "lbTargetGroupArn": BLUE}),
+    ("route53.HealthCheck", CHECK),
+    (
+        "route53.HealthCheck",
+        {"type": "TCP", "fqdn": "standby.invalid", "port": 80, "disabled": True, "invertHealthcheck": True},
+    ),
+    ("route53.HealthCheck", {"type": "CALCULATED", "childHealthchecks": [CHECK_ID], "childHealthThreshold": 1}),
+    (
+        "route53.HealthCheck",
+        {
+            "type": "CLOUDWATCH_METRIC",
+            "cloudwatchAlarmName": "sick",
+            "cloudwatchAlarmRegion": "eu-central-1",
+            "insufficientDataHealthStatus": "LastKnownStatus",
+        },
+    ),
     ("route53.Zone", {"name": "example.com", "comment": "ours"}),
+    ("route53.Zone", {"name": "inside.example", "vpcs": [{"vpcId": "vpc-0123456789abcdef0", "vpcRegion": "eu-central-1"}]}),
+    ("route53.Record", {**RECORD, "name": "www.example.com", **WEIGHTED, "ttl": 60, "records": ["blue.example.com"]}),
+    ("route53.Record", {**RECORD, "name": "lb.example.com", **WEIGHTED, "type": "A", "aliases": [ALIAS]}),
     (
         "route53.Record",
         {
@@ -489,7 +728,7 @@ def resource(kind: str, inputs: dict[str, Any]) -> dict[str, Any]:
     properties: dict[str, Any] = {}
     for name, value in inputs.items():
         target = names.get(name, pairs("Tags") if name == "tags" else name[0].upper() + name[1:])
-        properties |= {target: capital(value)} if isinstance(target, str) else target(value)
+        properties = together(properties, {target: capital(value)} if isinstance(target, str) else target(value))
     return {"Type": cloudformation, "Properties": properties}
 
 
@@ -545,6 +784,32 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
         "description",
     ),
     ("elasticache.ServerlessCache", {"name": "serverless", "engine": "valkey", "networkType": "ipx"}, "networkType"),
+    ("lb.LoadBalancer", {**BALANCER, "loadBalancerType": "classic"}, "loadBalancerType"),
+    ("lb.LoadBalancer", {**BALANCER, "ipAddressType": "ipv6"}, "ipAddressType"),
+    ("lb.TargetGroup", {**TARGETS, "protocol": "SCTP"}, "protocol"),
+    ("lb.TargetGroup", {**TARGETS, "targetType": "pod"}, "targetType"),
+    ("lb.TargetGroup", {**TARGETS, "port": 65536}, "port"),
+    ("lb.Listener", {**LISTENER, "protocol": "GOPHER"}, "protocol"),
+    ("lb.Listener", {**LISTENER, "port": 0}, "port"),
+    ("lb.Listener", {**LISTENER, "defaultActions": [{"type": "drop"}]}, "defaultActions[0].type"),
+    ("lb.ListenerRule", {**RULE, "actions": [{"type": "drop"}]}, "actions[0].type"),
+    ("route53.HealthCheck", {**CHECK, "type": "ICMP"}, "type"),
+    ("route53.HealthCheck", {**CHECK, "failureThreshold": 11}, "failureThreshold"),
+    ("route53.HealthCheck", {**CHECK, "requestInterval": 60}, "requestInterval"),
+    ("route53.HealthCheck", {**CHECK, "port": 65536}, "port"),
+    ("route53.HealthCheck", {**CHECK, "regions": ["us-east-1"]}, "regions"),
+    (
+        "route53.Record",
+        {
+            **RECORD,
+            "name": "f.example.com",
+            "setIdentifier": "one",
+            "failoverRoutingPolicies": [{"type": "THIRD"}],
+            "ttl": 5,
+            "records": ["a.example.com"],
+        },
+        "failoverRoutingPolicies[0].type",
+    ),
 ]
 
 

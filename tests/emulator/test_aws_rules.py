@@ -34,6 +34,27 @@ INGRESS = {"securityGroupId": "sg-1", "ipProtocol": "tcp", "fromPort": 1, "toPor
 RECORD = {"zoneId": "Z1", "name": "a.example", "type": "A"}
 USER = {"engine": "valkey", "userId": "app", "userName": "app", "accessString": "on ~* +@all"}
 BY_US = "Managed by Pulumi"
+ALIAS = {"name": "lb.example.com", "zoneId": "Z2", "evaluateTargetHealth": False}
+LB, TG, LISTENER, RULE = "lb.LoadBalancer", "lb.TargetGroup", "lb.Listener", "lb.ListenerRule"
+TARGETS = {"port": 80, "protocol": "HTTP", "vpcId": "vpc-1"}
+ARN = "arn:aws:elasticloadbalancing:eu-central-1:123456789012:targetgroup/"
+WEIGHT, GROUPS = "defaultActions[0].forward.targetGroups[0].weight", "defaultActions[0].forward.targetGroups"
+
+
+def weighted(*weights: int) -> dict[str, Any]:
+    """Return an action that parts requests between as many groups."""
+    groups = [{"arn": f"{ARN}{number}", "weight": weight} for number, weight in enumerate(weights)]
+    return {"type": "forward", "forward": {"targetGroups": groups}}
+
+
+FORWARD = weighted(1)
+LISTENS = {"loadBalancerArn": ARN.replace("targetgroup", "loadbalancer"), "port": 80, "defaultActions": [FORWARD]}
+RULED = {
+    "listenerArn": ARN.replace("targetgroup", "listener"),
+    "actions": [FORWARD],
+    "conditions": [{"pathPattern": {"values": ["/"]}}],
+}
+GLOBAL = {"globalReplicationGroupIdSuffix": "orders", "primaryReplicationGroupId": "prod"}
 RG, ALARM_TYPE = "elasticache.ReplicationGroup", "cloudwatch.MetricAlarm"
 
 
@@ -190,6 +211,69 @@ def account(tmp_path: Path) -> EmulatedAccount:
             "breaching, notBreaching, ignore, missing",
         ),
         ("kms.Alias", {"name": "x", "targetKeyId": "k"}, "name", "does not match alias/"),
+        # Records, health checks, load balancers
+        (
+            "route53.Record",
+            RECORD | {"records": ["x"], "ttl": 5, "setIdentifier": "a", "weightedRoutingPolicies": [{"weight": 256}]},
+            "weightedRoutingPolicies[0].weight",
+            "at most 255",
+        ),
+        ("route53.Record", RECORD | {"aliases": [ALIAS], "ttl": 5}, "aliases", "conflicts with ttl"),
+        ("route53.HealthCheck", {"type": "ICMP"}, "type", "HTTP, HTTPS, HTTP_STR_MATCH"),
+        ("route53.HealthCheck", {"type": "TCP", "failureThreshold": 0}, "failureThreshold", "at least 1"),
+        ("route53.HealthCheck", {"type": "TCP", "requestInterval": 20}, "requestInterval", "10, 30"),
+        ("route53.HealthCheck", {"type": "TCP", "regions": ["us-east-1", "eu-west-1"]}, "regions", "at least 3"),
+        ("route53.HealthCheck", {"type": "TCP", "regions": ["eu-central-1"] * 3}, "regions[0]", "us-east-1, us-west-1"),
+        ("route53.HealthCheck", {"type": "TCP", "ipAddress": "host"}, "ipAddress", "does not match"),
+        ("route53.HealthCheck", {"type": "TCP", "referenceName": "x" * 28}, "referenceName", "at most 27"),
+        ("route53.HealthCheck", {"type": "CALCULATED", "childHealthThreshold": 257}, "childHealthThreshold", "at most 256"),
+        (
+            "route53.HealthCheck",
+            {"type": "CLOUDWATCH_METRIC", "insufficientDataHealthStatus": "Fine"},
+            "insufficientDataHealthStatus",
+            "Healthy, Unhealthy, LastKnownStatus",
+        ),
+        (LB, {}, "subnetMappings", "exactly one of subnetMappings, subnets"),
+        (LB, {"subnets": ["a"], "name": "internal-x"}, "name", "does not match"),
+        (LB, {"subnets": ["a"], "name": "x" * 33}, "name", "at most 32"),
+        (LB, {"subnets": ["a"], "name": "x-"}, "name", "does not match"),
+        (LB, {"subnets": ["a"], "namePrefix": "seven-7"}, "namePrefix", "at most 6"),
+        (LB, {"subnets": ["a"], "loadBalancerType": "classic"}, "loadBalancerType", "application, network, gateway"),
+        (LB, {"subnets": ["a"], "idleTimeout": 4001}, "idleTimeout", "at most 4000"),
+        (TG, {"name": "x"}, "port", "must be set when targetType is 'instance'"),
+        (TG, {"port": 80, "protocol": "HTTP"}, "vpcId", "must be set when targetType is 'instance'"),
+        (TG, TARGETS | {"deregistrationDelay": 3601}, "deregistrationDelay", "at most 3600"),
+        (TG, TARGETS | {"healthCheck": {"interval": 4}}, "healthCheck.interval", "at least 5"),
+        (TG, TARGETS | {"healthCheck": {"healthyThreshold": 11}}, "healthCheck.healthyThreshold", "at most 10"),
+        (TG, TARGETS | {"healthCheck": {"path": "health"}}, "healthCheck.path", "does not match"),
+        (TG, TARGETS | {"healthCheck": {"protocol": "TCP", "path": "/"}}, "healthCheck.path", "protocol is TCP"),
+        (TG, TARGETS | {"healthCheck": {"protocol": "UDP"}}, "healthCheck.protocol", "HTTP, HTTPS, TCP"),
+        (TG, TARGETS | {"slowStart": 29}, "slowStart", "does not match"),
+        (TG, TARGETS | {"stickiness": {"type": "ip"}}, "stickiness.type", "lb_cookie, app_cookie"),
+        (LISTENER, LISTENS | {"defaultActions": []}, "defaultActions", "at least 1"),
+        (LISTENER, LISTENS | {"defaultActions": [{"type": "forward"}]}, "defaultActions[0]", "targetGroupArn or forward"),
+        (
+            LISTENER,
+            LISTENS | {"defaultActions": [{"type": "redirect"}]},
+            "defaultActions[0].redirect",
+            "must be given when its type is 'redirect'",
+        ),
+        (
+            LISTENER,
+            LISTENS | {"defaultActions": [FORWARD | {"targetGroupArn": f"{ARN}other"}]},
+            "defaultActions[0].targetGroupArn",
+            "exclude each other",
+        ),
+        (LISTENER, LISTENS | {"defaultActions": [weighted(1000)]}, WEIGHT, "at most 999"),
+        (LISTENER, LISTENS | {"defaultActions": [weighted(*range(6))]}, GROUPS, "at most 5"),
+        (LISTENER, LISTENS | {"protocol": "FTP"}, "protocol", "HTTP, HTTPS, TCP"),
+        (LISTENER, LISTENS | {"loadBalancerArn": "web"}, "loadBalancerArn", "does not match arn"),
+        (RULE, RULED | {"priority": 50_001}, "priority", "at most 50000"),
+        (RULE, RULED | {"conditions": [{}]}, "conditions[0]", "exactly one of hostHeader, httpHeader"),
+        ("autoscaling.Attachment", {"autoscalingGroupName": "a"}, "elb", "exactly one of elb, lbTargetGroupArn"),
+        ("elasticache.GlobalReplicationGroup", GLOBAL | {"numNodeGroups": 0}, "numNodeGroups", "at least 1"),
+        ("elasticache.GlobalReplicationGroup", GLOBAL | {"engine": "memcached"}, "engine", "redis, valkey"),
+        ("elasticache.GlobalReplicationGroup", GLOBAL | {"parameterGroupName": "p"}, "parameterGroupName", "engineVersion"),
         ("ec2.Vpc", {"cidrBlock": "10.0.0.0/8"}, "cidrBlock", "does not match"),
     ],
 )
@@ -273,6 +357,14 @@ def test_what_the_provider_replaces_always() -> None:
         "sns.Topic": "name namePrefix fifoTopic",
         "sns.TopicSubscription": "endpoint protocol topic",
         "route53.Record": "name zoneId",
+        "route53.HealthCheck": "measureLatency referenceName requestInterval routingControlArn type",
+        "lb.LoadBalancer": "customerOwnedIpv4Pool internal loadBalancerType name namePrefix",
+        "lb.TargetGroup": "ipAddressType name namePrefix port protocol protocolVersion targetControlPort targetType vpcId",
+        "lb.Listener": "loadBalancerArn",
+        "lb.ListenerRule": "listenerArn",
+        "lb.TargetGroupAttachment": "availabilityZone port quicServerId targetGroupArn targetId",
+        "autoscaling.Attachment": "autoscalingGroupName elb lbTargetGroupArn",
+        "elasticache.GlobalReplicationGroup": "globalReplicationGroupIdSuffix primaryReplicationGroupId",
         "appautoscaling.Target": "resourceId scalableDimension serviceNamespace",
         "secretsmanager.SecretVersion": "secretBinary secretId secretString secretStringWoVersion",
         "kms.Key": "customKeyStoreId customerMasterKeySpec keyUsage multiRegion xksKeyId",
