@@ -102,7 +102,7 @@ def endpoint_arguments(settings: Mapping[str, Any], names: Collection[str], wher
 def alarm_arguments(settings: Mapping[str, Any], region: str) -> dict[str, Any]:
     """Return the arguments of a check that follows an alarm."""
     # Changed triggers make the provider send the alarm anew (pulumi-aws, HealthCheck `triggers`), which AWS asks for after a
-    # change of it (docs.aws.amazon.com, Route53/latest/DeveloperGuide, health-checks-update-delete-tasks).
+    # change of it (docs.aws.amazon.com, Route53/latest/DeveloperGuide, health-checks-creating-deleting).
     revision = settings.get("revision")
     return {
         "type": "CLOUDWATCH_METRIC",

@@ -1,0 +1,274 @@
+"""Blue and green records through the real engine: renames keep them, refusals come in preview, live weights stay."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pulumi_emulator.aws import client as aws_client
+from pulumi_emulator.aws import running_endpoint
+from tests.emulator.emulated import Emulated, shared_home
+
+pytestmark = pytest.mark.engine
+PROGRAM = """
+import pulumi
+import pulumi_aws as aws
+from redis_ha.traffic import LiveColourRecord, WeightedBlueGreen
+
+zone = aws.route53.Zone("zone", name="example.com", force_destroy=True)
+pulumi.export("zone", zone.zone_id)
+where = {"region": "eu-central-1", "zone_id": ZONE or zone.zone_id, "zone_name": "example.com"}
+if "names" in WEIGHTED:
+    weighted = WeightedBlueGreen(NAMES[0], {**where, **WEIGHTED}, pulumi.ResourceOptions(aliases=ALIASES[0]))
+    pulumi.export("weights", weighted.weights)
+    pulumi.export("traffic", weighted.traffic)
+if "name" in LIVE:
+    live = LiveColourRecord(NAMES[1], {**where, **LIVE}, pulumi.ResourceOptions(aliases=ALIASES[1]))
+    pulumi.export("live", live.live)
+"""
+HOSTS: dict[str, Any] = {"blue": {"host": "blue.example.net"}, "green": {"host": "green.example.net"}}
+WEIGHTED: dict[str, Any] = {
+    "names": {"api.example.com": HOSTS, "www.example.com": HOSTS},
+    "weights": {"blue": 100, "green": 0},
+    "health": {"blue": {"alarm": {"name": "blue-sick"}}},
+    "standby_receives_on_failure": False,
+}
+LIVE: dict[str, Any] = {
+    "name": "writer.example.com",
+    "targets": {"blue": "blue.example.net", "green": "green.example.net"},
+    "live": "blue",
+}
+
+
+def program(
+    weighted: dict[str, Any] | None = None,
+    live: dict[str, Any] | None = None,
+    *,
+    names: tuple[str, str] = ("shop", "writer"),
+    renamed: bool = False,
+    zone: str | None = None,
+) -> str:
+    was = "[pulumi.Alias(name='shop')], [pulumi.Alias(name='writer')]" if renamed else "[], []"
+    values = {
+        "WEIGHTED": {**WEIGHTED, **(weighted or {})},
+        "LIVE": {**LIVE, **(live or {})},
+        "NAMES": names,
+        "ZONE": zone,
+    }
+    given = "\n".join(f"{name} = {value!r}" for name, value in values.items())
+    return f"import pulumi\n{given}\nALIASES = {was}\n{PROGRAM}"
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulated]:
+    """A stack that is up."""
+    folder = tmp_path_factory.mktemp("traffic")
+    made = Emulated.create(folder / "program", shared_home(folder / "home"), program())
+    try:
+        made.run("up")
+        yield made
+    finally:
+        made.clean_up()
+
+
+def route53(stack: Emulated) -> Any:
+    endpoint = running_endpoint(stack.folder.path)
+    assert endpoint is not None
+    return aws_client(endpoint, "route53", "us-east-1")
+
+
+def records(stack: Emulated, zone: str) -> dict[tuple[str, str | None], dict[str, Any]]:
+    """What the zone holds besides SOA and NS, by name and set identifier."""
+    found = route53(stack).list_resource_record_sets(HostedZoneId=zone)["ResourceRecordSets"]
+    return {(one["Name"], one.get("SetIdentifier")): one for one in found if one["Type"] not in {"SOA", "NS"}}
+
+
+def shift(stack: Emulated, zone: str, name: str, blue: int, green: int) -> None:
+    """What a tool does: both weights in one batch."""
+    held = records(stack, zone)
+    changes = [
+        {"Action": "UPSERT", "ResourceRecordSet": {**held[f"{name}.", colour], "Weight": weight}}
+        for colour, weight in (("blue", blue), ("green", green))
+    ]
+    route53(stack).change_resource_record_sets(HostedZoneId=zone, ChangeBatch={"Changes": changes})
+
+
+def test_the_zone_holds_what_was_asked_for(stack: Emulated) -> None:
+    outputs = stack.outputs()
+    held = records(stack, outputs["zone"])
+    assert set(held) == {
+        ("api.example.com.", "blue"), ("api.example.com.", "green"), ("www.example.com.", "blue"),
+        ("www.example.com.", "green"), ("writer.example.com.", None),
+    }  # fmt: skip
+    blue, green = held["api.example.com.", "blue"], held["api.example.com.", "green"]
+    assert (blue["Weight"], green["Weight"], blue["TTL"]) == (100, 0, 60)
+    ids = outputs["traffic"]["health_check_ids"]
+    assert (blue["HealthCheckId"], green["HealthCheckId"]) == (ids["blue"], ids["standby"])
+    never = route53(stack).get_health_check(HealthCheckId=ids["standby"])["HealthCheck"]["HealthCheckConfig"]
+    assert (never["Disabled"], never["Inverted"]) == (True, True)
+    assert (outputs["weights"], outputs["live"]) == ({"blue": 100, "green": 0}, "blue")
+    stack.run("preview --expect-no-changes")
+
+
+def test_what_is_renamed_keeps_its_records(stack: Emulated) -> None:
+    stack.edit(program(names=("store", "redis"), renamed=True))
+    said = stack.run("preview").stdout
+    assert not {"create", "replace", "delete"} & {line.split()[0] for line in said.splitlines() if " aws." in line}
+    spelled = {"API.example.com.": HOSTS, "www.example.com": HOSTS}
+    stack.edit(program({"names": spelled}, {"name": "Writer.example.com."}))
+    stack.run("preview --expect-no-changes")
+    stack.edit(program())
+
+
+def test_a_component_renamed_without_an_alias_makes_nothing_over_what_is_there(stack: Emulated) -> None:
+    before = records(stack, stack.outputs()["zone"])
+    known: list[dict[str, Any]] = [
+        {"name": name, "type": "CNAME", **({"set_identifier": colour} if colour else {})} for name, colour in before
+    ]
+    stack.edit(program({"known_records": known}, {"known_records": known}, names=("store", "writer")))
+    said = stack.fails("preview")
+    assert "the creation of store-api.example.com-cname-blue is refused: the zone has a record api.example.com CNAME" in said
+    stack.edit(program({"known_records": known}, {"known_records": known}))
+    stack.run("preview --expect-no-changes")
+    stack.edit(program())
+
+
+@pytest.mark.parametrize(
+    ("weighted", "live", "says"),
+    [
+        (
+            {
+                "ttl_seconds": 30,
+                "set_identifiers": {"blue": "azure"},
+                "weight_authority": "runtime",
+                "weights": {"blue": 99, "green": 0},
+            },
+            {},
+            [
+                "ttl_seconds: 60 -> 30: Route 53 wants one value in the set",
+                "set_identifiers: 'blue' -> 'azure': tools find the live records by them",
+                "weights: 100 -> 99: weight_authority is runtime and no plan of record is there yet",
+            ],
+        ),
+        (
+            {},
+            {"live_authority": "runtime", "live": "green"},
+            ["live: blue.example.net -> green.example.net: live_authority is runtime and no runtime record is there yet"],
+        ),
+    ],
+)
+def test_refused_in_preview(stack: Emulated, weighted: dict[str, Any], live: dict[str, Any], says: list[str]) -> None:
+    stack.edit(program(weighted, live))
+    said = stack.fails("preview")
+    assert [reason for reason in says if reason not in said] == []
+    stack.edit(program())
+
+
+def test_whoever_has_the_say_handing_it_over_is_no_change(stack: Emulated) -> None:
+    recorded: dict[str, Any] = {"runtime_weights": {"blue": 100, "green": 0}}
+    for who in ("stack", "runtime"):
+        stack.edit(program(recorded | {"weight_authority": who}, {"live_authority": who, "runtime_live": "blue"}))
+        stack.run("preview --expect-no-changes")
+    stack.edit(program({"weight_authority": "runtime"}, {"live_authority": "runtime"}))
+    stack.run("preview --expect-no-changes")
+    stack.edit(program())
+
+
+def test_up_never_reverts_a_live_shift(stack: Emulated) -> None:
+    zone = stack.outputs()["zone"]
+    for name in ("api.example.com", "www.example.com"):
+        shift(stack, zone, name, 30, 70)
+    other = {"blue": {"alarm": {"name": "blue-very-sick"}}}  # something else changes too
+    unknown: dict[str, Any] = {"weight_authority": "runtime", "runtime_unknown": True}
+    stack.edit(program(unknown))
+    said = stack.run("preview --expect-no-changes")
+    assert "/redis-ha/shop/weights could not be looked up: weights stay as the state has them" in said.stdout + said.stderr
+    stack.edit(program({"weight_authority": "runtime", "runtime_weights": {"blue": 30, "green": 70}, "health": other}))
+    stack.run("up")
+    held = records(stack, zone)
+    assert {key: held[key]["Weight"] for key in held if key[1]} == {
+        ("api.example.com.", "blue"): 30, ("api.example.com.", "green"): 70,
+        ("www.example.com.", "blue"): 30, ("www.example.com.", "green"): 70,
+    }  # fmt: skip
+    outputs = stack.outputs()
+    assert outputs["weights"] == {"blue": 30, "green": 70}
+    assert "HealthCheckId" not in held["api.example.com.", "green"]  # it is no standby any more, and has no check of its own
+    stack.edit(program({"weight_authority": "stack", "runtime_weights": {"blue": 30, "green": 70}, "health": other}))
+    assert "blue 100, green 0, but /redis-ha/shop/weights says blue 30, green 70" in stack.fails("preview")
+    stack.edit(program({"weights": {"blue": 0, "green": 100}}, {"live": "green"}))
+    stack.run("up")
+    held = records(stack, zone)
+    assert (held["api.example.com.", "blue"]["Weight"], held["api.example.com.", "green"]["Weight"]) == (0, 100)
+    assert held["writer.example.com.", None]["ResourceRecords"] == [{"Value": "green.example.net"}]
+    stack.edit(program())
+    stack.run("up")
+
+
+def test_another_name_is_made_before_the_old_one_goes(stack: Emulated) -> None:
+    zone = stack.outputs()["zone"]
+    names = {"shop.example.com": HOSTS, "www.example.com": HOSTS}
+    stack.edit(program({"names": names}))
+    assert "protect" in stack.fails("up")
+    assert {name for name, _ in records(stack, zone)} >= {"api.example.com.", "www.example.com."}
+    stack.edit(program({"protect": False}))
+    stack.run("up")
+    stack.edit(program({"names": names, "protect": False}))
+    said = stack.run("preview").stdout
+    assert "replace" not in said
+    stack.run("up")
+    assert {name for name, colour in records(stack, zone) if colour} == {"shop.example.com.", "www.example.com."}
+
+
+BY_HAND = {"TTL": 30, "Type": "CNAME"}
+
+
+def test_records_made_by_hand_are_adopted_without_a_change(tmp_path: Path) -> None:
+    nothing: dict[str, Any] = {}
+    empty = program().replace(f"WEIGHTED = {WEIGHTED!r}", "WEIGHTED = {}").replace(f"LIVE = {LIVE!r}", "LIVE = {}")
+    stack = Emulated.create(tmp_path / "program", shared_home(tmp_path / "home"), empty, "adopted")
+    try:
+        stack.run("up")
+        zone = stack.outputs()["zone"]
+        made: list[dict[str, Any]] = [
+            {
+                "Name": "api.example.com",
+                "SetIdentifier": "old",
+                "Weight": 100,
+                "ResourceRecords": [{"Value": "blue.example.net"}],
+            },
+            {
+                "Name": "api.example.com",
+                "SetIdentifier": "new",
+                "Weight": 0,
+                "ResourceRecords": [{"Value": "green.example.net"}],
+            },
+            {"Name": "writer.example.com", "ResourceRecords": [{"Value": "blue.example.net"}]},
+        ]
+        changes = [{"Action": "CREATE", "ResourceRecordSet": {**BY_HAND, **one}} for one in made]
+        route53(stack).change_resource_record_sets(HostedZoneId=zone, ChangeBatch={"Changes": changes})
+        before = records(stack, zone)
+        known: list[dict[str, Any]] = [
+            {"name": name, "type": "CNAME", **({"set_identifier": identifier} if identifier else {})}
+            for name, identifier in before
+        ]
+        weighted: dict[str, Any] = {
+            "names": {"api.example.com": {**HOSTS, "ttl_seconds": 30, "adopt": True}},
+            "set_identifiers": {"blue": "old", "green": "new"},
+            "known_records": known,
+            "health": nothing,
+        }
+        live: dict[str, Any] = {"ttl_seconds": 30, "adopt": True, "known_records": known}
+        foreign = {**weighted, "names": {"api.example.com": {**HOSTS, "ttl_seconds": 30}}}
+        stack.edit(program(foreign, live, zone=zone))
+        assert "this stack did not make; if it is meant to become this stack's, set adopt of its name" in stack.fails("preview")
+        stack.edit(program(weighted, live, zone=zone))
+        said = stack.run("preview").stdout
+        assert "3 import" in said, said
+        stack.run("up")
+        assert records(stack, zone) == before
+        stack.run("preview --expect-no-changes")
+        assert json.dumps(stack.outputs()["traffic"]["set_identifiers"]) == '{"blue": "old", "green": "new"}'
+    finally:
+        stack.clean_up()
