@@ -1,12 +1,14 @@
 """AlbBlueGreen: what both forms make, who owns the weights, and what comes out."""
 
 import json
+from types import SimpleNamespace
 from typing import Any
 
 import pulumi
 import pytest
 from pulumi.runtime import rpc
 
+from redis_ha.elasticache.guard import RefusedChangeError
 from redis_ha.traffic.alb import AlbBlueGreen
 from tests.support.cloudformation import lint
 from tests.support.pulumi_world import Monitor, run
@@ -28,6 +30,7 @@ OUTPUTS = (
     "alarm_names",
     "weights",
     "record_path",
+    "traffic",
     "shift_policy",
 )
 
@@ -78,7 +81,8 @@ def test_the_form_for_records_has_a_balancer_each_colour() -> None:
         "green": "internal-shop-green-1234567890.eu-central-1.elb.amazonaws.com",
     }
     assert found["zone_ids"][0] == {"blue": "Z215JYRZR1TBD5", "green": "Z215JYRZR1TBD5"}
-    assert [found[name][0] for name in ("listener_arn", "weights", "record_path", "shift_policy")] == ["", {}, "", ""]
+    nothing = {"listener_arn": "", "weights": {}, "record_path": "", "traffic": {}, "shift_policy": ""}
+    assert {name: found[name][0] for name in nothing} == nothing
 
 
 def test_the_form_with_a_listener_forwards_by_weight() -> None:
@@ -127,9 +131,8 @@ def test_handing_the_authority_over_moves_nothing() -> None:
 
 
 def test_where_nobody_could_look_the_recorded_action_stays() -> None:
-    monitor, found = made(**LISTENER, weight_authority="runtime", runtime_unknown=True)
+    monitor, _ = made(**LISTENER, weight_authority="runtime", runtime_unknown=True)
     assert list(monitor.requests["shop-both-listener"].ignoreChanges) == ["defaultActions"]
-    assert found["weights"][0] == {}
     monitor, _ = made(**LISTENER, runtime_unknown=True)
     assert list(monitor.requests["shop-both-listener"].ignoreChanges) == []
 
@@ -280,6 +283,53 @@ def test_tools_may_shift_this_listener_and_nothing_else() -> None:
     assert statements["Record"]["Resource"] == [path, f"{path}/*"]
 
 
+def judged(old: dict[str, Any], **changes: Any) -> list[tuple[str, str]]:
+    """What the listener's hook says of an update from old arguments to changed ones, in a real run."""
+    before = rpc.deserialize_properties(made(**old)[0].requests["shop-both-listener"].object)
+    monitor, _ = made(**old | changes)
+    after = rpc.deserialize_properties(monitor.requests["shop-both-listener"].object)
+    (hook,) = monitor.requests["shop-both-listener"].hooks.before_update
+    assert hook == "shop-weights"
+    update: Any = SimpleNamespace(name="shop-both-listener", old_inputs=before, new_inputs=after)
+    try:
+        monitor.hooks.by_name[hook].callback(update)
+    except RefusedChangeError as error:
+        return error.problems
+    return []
+
+
+def test_without_a_plan_of_record_living_weights_are_the_tools() -> None:
+    other = {"weights": {"blue": 50, "green": 50}}
+    ((argument, reason),) = judged(LISTENER, weight_authority="runtime", **other)
+    assert (argument, reason.split(":")[0]) == ("weights", "90 -> 50, 10 -> 50")
+    assert "no plan of record is there yet" in reason
+    assert judged(LISTENER, weight_authority="runtime") == []
+    assert judged(LISTENER, weight_authority="runtime", runtime_weights={"blue": 1, "green": 99}) == []
+    assert judged(LISTENER, **other) == []
+
+
+def test_the_stack_changes_no_living_weight_unless_somebody_could_look() -> None:
+    other = {"weights": {"blue": 50, "green": 50}}
+    ((argument, reason),) = judged(LISTENER, runtime_unknown=True, **other)
+    assert (argument, "could not be looked up" in reason) == ("weights", True)
+    assert judged(LISTENER, runtime_unknown=True) == []
+    assert judged(LISTENER, runtime_unknown=True, stickiness={"enabled": True}) == []
+
+
+def test_what_tools_find() -> None:
+    _, found = made(**LISTENER, weight_authority="runtime", runtime_weights={"blue": 25, "green": 75})
+    assert found["traffic"][0] == {
+        "version": 1,
+        "kind": "listener",
+        "listener_arn": found["listener_arn"][0],
+        "target_group_arns": found["target_group_arns"][0],
+        "weights": {"blue": 25, "green": 75},
+        "authority": "runtime",
+        "region": "eu-central-1",
+        "record_path": "/redis-ha/shop",
+    }
+
+
 def test_preview_with_nothing_known() -> None:
     monitor, found = made(
         known=False,
@@ -296,7 +346,7 @@ def test_preview_with_nothing_known() -> None:
     assert {"shop-both", "shop-both-listener", "shop-blue-0", "shop-green-group", "shop-from-group-0"} <= set(monitor.order)
     assert not found["dns_names"][1]
     assert not found["shift_policy"][1]
-    assert found["weights"][:2] == ({"blue": 90, "green": 10}, True)
+    assert not found["weights"][1]
 
 
 def test_amazon_takes_it() -> None:

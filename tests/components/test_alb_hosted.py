@@ -93,7 +93,7 @@ def test_numbers_at_every_depth() -> None:
     assert state["weights"][0] == {"blue": 90, "green": 10}
     assert set(state) == {
         "dnsNames", "zoneIds", "loadBalancerArns", "targetGroupArns", "listenerArn", "securityGroupId", "alarmNames", "weights",
-        "recordPath", "shiftPolicy",
+        "recordPath", "traffic", "shiftPolicy",
     }  # fmt: skip
 
 

@@ -8,6 +8,7 @@ import pulumi
 import pulumi_aws as aws
 
 from redis_ha.arguments import InvalidArgumentsError
+from redis_ha.elasticache.guard import guard
 from redis_ha.elasticache.monitored import Place
 from redis_ha.inputs import as_input_errors, known_now
 
@@ -18,6 +19,7 @@ from .alb_network import Rules, make_alb_rules, make_alb_security_group
 from .alb_permissions import shift_document
 from .alb_plan import BOTH, AlbPlan
 from .alb_settings import AlbAccessLogs, AlbAlarms, AlbColours, AlbHealthCheck, AlbStickiness, AlbWeights
+from .alb_weights import weight_judge, weights_by_colour
 from .authority import COLOURS
 
 
@@ -116,9 +118,11 @@ class AlbBlueGreen(pulumi.ComponentResource):
     alarm_names: pulumi.Output[dict[str, list[str]]]
     """Names of the alarms of `blue` and `green`, and of `both` where a balancer's own errors belong to neither."""
     weights: pulumi.Output[dict[str, int]]
-    """Weights of `blue` and `green` that are in force; empty in form dns, and where the recorded ones stay unread."""
+    """Weights of `blue` and `green` that are in force; empty in form dns."""
     record_path: pulumi.Output[str]
     """Path of the plan of record; empty in form dns."""
+    traffic: pulumi.Output[dict[str, Any]]
+    """What a tool has to know to shift: version, kind, listener, target groups, weights, authority, path; empty in form dns."""
     shift_policy: pulumi.Output[str]
     """IAM policy (JSON) for tools that shift weights: this listener and this path, nothing else; empty in form dns."""
 
@@ -198,7 +202,10 @@ class AlbBlueGreen(pulumi.ComponentResource):
             default_actions=[self._action(plan, key)],
             region=self._place.region,
             tags=self._place.tags,
-            opts=self._child(ignore_changes=["defaultActions"] if recorded else None),
+            opts=self._child(
+                ignore_changes=["defaultActions"] if recorded else None,
+                hooks=guard(f"{self._place.name}-weights", weight_judge(plan)) if plan.weights is not None else None,
+            ),
         )
 
     def _action(self, plan: AlbPlan, key: str) -> Any:
@@ -258,9 +265,18 @@ class AlbBlueGreen(pulumi.ComponentResource):
             for whose, found in self.alarms.items()
         }
         self.alarm_names = pulumi.Output.all(**names) if names else pulumi.Output.from_input({})
-        weights = {} if plan.weights is None or plan.weights.keep_recorded else {c: plan.weights.value.of(c) for c in COLOURS}
-        self.weights = pulumi.Output.from_input(weights)
+        # What is ignored is known by the listener alone.
+        self.weights = pulumi.Output.from_input({})
+        if listener is not None:
+            self.weights = pulumi.Output.all(actions=listener.default_actions, arns=self.target_group_arns).apply(
+                lambda known: weights_by_colour(known["actions"], known["arns"])
+            )
         self.record_path = pulumi.Output.from_input("" if plan.weights is None else plan.record_path)
+        self.traffic = pulumi.Output.from_input({})
+        if listener is not None:
+            self.traffic = pulumi.Output.all(arn=listener.arn, groups=self.target_group_arns, weights=self.weights).apply(
+                lambda known: traffic_document(plan, known["arn"], known["groups"], known["weights"])
+            )
         self.shift_policy = (
             empty
             if listener is None
@@ -277,9 +293,26 @@ class AlbBlueGreen(pulumi.ComponentResource):
                 "alarmNames": self.alarm_names,
                 "weights": self.weights,
                 "recordPath": self.record_path,
+                "traffic": self.traffic,
                 "shiftPolicy": self.shift_policy,
             }
         )
+
+
+def traffic_document(
+    plan: AlbPlan, listener_arn: str, target_group_arns: Mapping[str, str], weights: Mapping[str, int]
+) -> dict[str, Any]:
+    """Return what a tool has to know to shift the weights of a listener."""
+    return {
+        "version": 1,
+        "kind": "listener",
+        "listener_arn": listener_arn,
+        "target_group_arns": dict(target_group_arns),
+        "weights": dict(weights),
+        "authority": plan.authority,
+        "region": plan.region,
+        "record_path": plan.record_path,
+    }
 
 
 def checked_alb_plan(name: str, args: Mapping[str, Any]) -> AlbPlan:

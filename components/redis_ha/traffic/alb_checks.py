@@ -101,6 +101,8 @@ def make_alb_plan(name: str, args: Mapping[str, Any], known: Sequence[str] = ())
             "deregistration_delay_seconds", DEFAULT_DEREGISTRATION_SECONDS, 0, MAX_DEREGISTRATION_SECONDS
         ),
         weights=_weights(checks, form, record_path),
+        authority="runtime" if args.get("weight_authority") == "runtime" else "stack",
+        plan_of_record=args.get("runtime_weights") is not None,
         record_path=record_path,
         sticky=sticky,
         stickiness_seconds=stickiness_seconds,

@@ -40,6 +40,8 @@ class AlbPlan:
     health_check: Mapping[str, Any]
     deregistration_delay: int
     weights: Decision[Weights] | None
+    authority: str
+    plan_of_record: bool
     record_path: str
     sticky: bool
     stickiness_seconds: int
