@@ -135,6 +135,12 @@ def wait_copied(group: Group, seconds: float) -> None:
         tend(group)
 
 
+def reachable(group: Group) -> bool:
+    """Tell whether every shard of a group has a live one of its leader to follow."""
+    sources = [group.source(shard) for shard in group.primaries]
+    return all(source is not None and source.alive for source in sources)
+
+
 def copied(group: Group) -> bool:
     """Tell whether every node of a following group that serves has its leader's data and is sent what comes."""
     for shard in group.primaries:

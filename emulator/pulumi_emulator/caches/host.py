@@ -270,9 +270,9 @@ class CacheHost:
 
     @staticmethod
     def _wait_copied(group: Group) -> None:
-        """Wait a while until a group follows its leader again; its watch goes on when one of the two has no power."""
+        """Wait a while until a group follows its leader again; its watch goes on when that does not come."""
         with group.lock, suppress(OSError, EmulatorError):
-            if group.leader is not None and following.same_shards(group.spec, group.leader.spec):
+            if group.leader is not None and following.reachable(group):
                 following.tend(group)
                 following.wait_copied(group, WHOLE_TIMEOUT)
 
