@@ -200,7 +200,7 @@ def test_members_ignore_what_lives_on_the_global_object() -> None:
 
 
 def test_users_are_made_in_every_region_with_the_same_passwords() -> None:
-    users = {
+    users: dict[str, Any] = {
         "application": {"passwords": ["a-new-password-of-it", "an-old-password-of-it"]},
         "reports": {"access": "on +@read"},
     }
@@ -391,8 +391,9 @@ def test_wrong_arguments_are_told_together_before_anything_is_registered() -> No
 
 @pytest.mark.parametrize("argument", ["node_type", "engine_version", "shards", "automatic_failover", "secondaries"])
 def test_what_decides_the_shape_has_to_be_known(argument: str) -> None:
+    later: dict[str, Any] = {argument: lambda: pulumi.Output.from_input("x")}
     with pytest.raises(pulumi.InputPropertiesError, match=f"{argument}: is an Output"):
-        made(**{argument: lambda: pulumi.Output.from_input("x")})
+        made(**later)
 
 
 def test_nested_arguments_too() -> None:

@@ -136,6 +136,7 @@ def of_primary(args: Arguments, **changes: Any) -> Arguments:
 def brought(args: Arguments, **changes: Any) -> Arguments:
     """Return arguments with a primary that exists, whatever it was before, with others in place."""
     rest = {name: value for name, value in args.items() if name not in {"primary", "tls", "users", "auth_token", "shards"}}
+    rest |= {"node_type": rest.get("node_type", "cache.r7g.large")}
     rest |= {"engine": "valkey", "engine_version": "8.0", "cluster_mode": "disabled", "auth": "none"}
     rest |= {"primary_replication_group_id": "there", "primary_region": "eu-central-1", "primary_connection": connection(rest)}
     return changed(rest, **changes)

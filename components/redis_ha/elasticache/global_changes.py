@@ -14,7 +14,7 @@ from .versions import family, numbers
 
 def global_refusals(old: Mapping[str, Any], new: Mapping[str, Any]) -> Refusals:
     """Return (argument, reason with the values and the way that works) for each change that must not be made like this."""
-    return [*_engine(old, new), *_parameter_group(old, new), *_failover(old, new)]
+    return [*(_engine(old, new) or _parameter_group(old, new)), *_failover(old, new)]
 
 
 def member_parameter_refusals(old: Mapping[str, Any], new: Mapping[str, Any]) -> Refusals:
