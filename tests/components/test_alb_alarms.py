@@ -1,5 +1,6 @@
 """The alarms of an AlbBlueGreen: which there are, what each watches, and what their settings may say."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -127,6 +128,15 @@ def test_wrong_settings_are_refused(settings: Any, where: str, says: str) -> Non
     problems = check_alb_alarms(settings)
     assert [argument for argument, _ in problems] == [where]
     assert says in problems[0][1]
+
+
+def test_the_documentation_names_the_alarms_as_they_are() -> None:
+    lines = (Path(__file__).resolve().parents[2] / "docs/alb-blue-green.md").read_text().splitlines()
+    for row in TABLE:
+        (line,) = [line for line in lines if line.startswith(f"| `{row.name}` |")]
+        if row.name not in {"unhealthy_hosts", "no_healthy_hosts"}:  # "any", "no target"
+            assert f"more than {row.threshold:g} " in line
+        assert ("cloudposse" in line) == (row.source.startswith("cloudposse"))
 
 
 def test_amazon_takes_every_alarm() -> None:
