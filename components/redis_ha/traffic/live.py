@@ -265,9 +265,9 @@ def judges(plan: Plan) -> list[Judge]:
             "or set live_authority to stack for this update"
         )
         return [lambda old, new: value_changes(old, new, reason)]
-    if plan.authority == "stack" and plan.decision.warning is not None:
+    if plan.authority == "stack" and plan.decision.warning is not None and not pulumi.runtime.is_dry_run():
         warning = plan.decision.warning
-        return [lambda old, new: [] if pulumi.runtime.is_dry_run() else value_changes(old, new, warning)]
+        return [lambda old, new: value_changes(old, new, warning)]
     return []
 
 

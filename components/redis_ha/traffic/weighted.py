@@ -218,9 +218,9 @@ def judges(plan: Plan) -> list[Judge]:
             "or set weight_authority to stack for this update"
         )
         found.append(lambda old, new: weight_changes(old, new, reason))
-    if plan.authority == "stack" and plan.decision.warning is not None:
+    if plan.authority == "stack" and plan.decision.warning is not None and not pulumi.runtime.is_dry_run():
         warning = plan.decision.warning
-        found.append(lambda old, new: [] if pulumi.runtime.is_dry_run() else weight_changes(old, new, warning))
+        found.append(lambda old, new: weight_changes(old, new, warning))
     return found
 
 
