@@ -18,8 +18,20 @@ def global_connection(plan: GlobalPlan, regions: Mapping[str, Mapping[str, Any]]
         "primary_region": plan.primary_region,
         "stale_seconds": None if plan.lag is None else plan.lag.threshold_seconds,
         "writer": None if plan.writer is None else dict(plan.writer),
-        "regions": {region: dict(connection) for region, connection in regions.items()},
+        "regions": {region: as_made(connection) for region, connection in regions.items()},
     }
+
+
+def as_made(connection: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a group's `connection` as it was made: on the way to a hosted component nulls are lost, and numbers are floats."""
+    found: dict[str, Any] = _whole_numbers(connection)
+    return {"reader": None, **found} if found.get("kind") == "primary" else found
+
+
+def _whole_numbers(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _whole_numbers(entry) for key, entry in value.items()}
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def writing_endpoint(connection: Mapping[str, Any]) -> str:
