@@ -201,7 +201,7 @@ def load(environment: Mapping[str, str]) -> Settings:
     return Settings(
         **blocks,
         secondary_networks=_sealed(values.get("secondary_networks", [])),
-        private_zone=values.get("private_zone"),
+        private_zone=values.get("private_zone") or None,
         generate_ssh_key=values.get("generate_ssh_key", False),
     )
 

@@ -38,6 +38,9 @@ REPLICATION_GROUP: Final = "aws:elasticache/replicationGroup:ReplicationGroup"
 # Machines are made by these types; only they need root, images and a host.
 NEEDS_HOST: Final = frozenset({DROPLET, VPC})
 
+# Types whose service refuses a removal unless it is told otherwise before.
+PROTECTED: Final = {handler.token: handler for handler in AWS_HANDLERS if handler.deletion_protection is not None}
+
 
 class Session:
     """One command's work on one stack: the lock is held, providers are served, the engine is ready."""
@@ -288,6 +291,9 @@ def destroy(folder: StackFolder, console: Console) -> None:
             progress = Progress(console)
             if any(resource.get("protect") for resource in state.resources(folder)):
                 work.run("destroy", progress, lambda: recovery.change_state(work.stack, _without_protection))
+            for resource in state.resources(folder):
+                if resource["type"] in PROTECTED:
+                    PROTECTED[resource["type"]].unprotect(work.cloud, resource["id"], resource.get("outputs") or {})
             work.run("destroy", progress, lambda: work.stack.destroy(on_event=progress.on_event, show_secrets=False))
             _remove(folder)
             console.print(f"[bold]{_summary(progress)}[/bold] in {time.monotonic() - started:.1f} s", highlight=False)

@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import yaml
 
@@ -30,8 +30,10 @@ print(json.dumps([shard["primary"][0] for shard in client.cluster_slots().values
 class AwsStack(OwnStack):
     """A stack with the AWS half of one of the stack files, or the blocks `network` and `elasticache` of it."""
 
+    client = CLIENT  # what a program of an application begins with
+
     @classmethod
-    def of_stack_file(cls, folder: Path, home: Path, stack: str, *, whole: bool = False) -> AwsStack:
+    def of_stack_file(cls, folder: Path, home: Path, stack: str, *, whole: bool = False) -> Self:
         """Lay out the program with the AWS blocks of Pulumi.<stack>.yaml: all, or a group that is on its own."""
         folder.mkdir()
         for name in ("Pulumi.yaml", "__main__.py", "settings.py", "settings.schema.json"):
@@ -84,7 +86,7 @@ class AwsStack(OwnStack):
 
     def start_application(self, code: str) -> subprocess.Popen[str]:
         """Start a program that connects with the stack's documents, where the endpoint names resolve."""
-        argv = [*self._argv("exec"), "--on", "aws", "--", sys.executable, "-c", CLIENT + code]
+        argv = [*self._argv("exec"), "--on", "aws", "--", sys.executable, "-c", self.client + code]
         started = subprocess.Popen(
             argv,
             env=self._environment(),

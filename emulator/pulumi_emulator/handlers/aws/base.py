@@ -110,6 +110,8 @@ class AwsHandler(Handler):
     provider_only: ClassVar[Mapping[str, str]] = {}
     # Inputs besides the id that its removal needs: kept in the stack's records for a resource that the state does not know.
     needed_for_removal: ClassVar[tuple[str, ...]] = ()
+    # The property by which the service itself refuses its removal.
+    deletion_protection: ClassVar[str | None] = None
 
     # What a subclass decides
 
@@ -232,6 +234,18 @@ class AwsHandler(Handler):
                 if not error.missing:
                     raise
         self._forget(cloud, resource_id, aws.region)
+
+    def unprotect(self, cloud: Cloud, resource_id: str, state: Properties) -> None:
+        """Let the service take the removal that it would refuse: of emulated things only, when a whole stack is destroyed."""
+        name = self.deletion_protection
+        if name is not None and state.get(name) and cloud.aws_running():
+            aws = Aws(cloud, region_of(state))
+            for request in self.changes(resource_id, state, {**state, name: False}, [name]):
+                try:
+                    aws.send(request)
+                except ApiError as error:
+                    if not error.missing:
+                        raise
 
     def _forget(self, cloud: Cloud, resource_id: str, region: str) -> None:
         """Take the resource out of the stack's records; what has the same id in another region stays in them."""

@@ -96,6 +96,7 @@ class LoadBalancer(AwsHandler):
     """A load balancer of any type."""
 
     token = "aws:lb/loadBalancer:LoadBalancer"  # noqa: S105 - a type token
+    deletion_protection = "enableDeletionProtection"
     creation = Call(
         SERVICE,
         "CreateLoadBalancer",

@@ -204,6 +204,7 @@ class LogGroup(AwsHandler):
     """Where logs go."""
 
     token = "aws:cloudwatch/logGroup:LogGroup"  # noqa: S105 - a type token
+    deletion_protection = "deletionProtectionEnabled"
     creation = Call(
         "logs",
         "CreateLogGroup",
