@@ -101,6 +101,10 @@ def test_up_switches_only_when_it_is_known_that_no_tool_did() -> None:
     with pytest.raises(RefusedChangeError, match="could not be looked up"):
         judge(made(runtime_unknown=True)[0], LIVING, SWITCHED)
     judge(made(runtime_unknown=True, known=False)[0], LIVING, SWITCHED)
+    unknown: dict[str, Any] = {"live_authority": "runtime", "runtime_unknown": True}
+    with pytest.raises(RefusedChangeError, match="live stay as the state has them, and an update would write that over"):
+        judge(made(**unknown)[0], LIVING, {**LIVING, "ttl": 10})
+    judge(made(**unknown, known=False)[0], LIVING, {**LIVING, "ttl": 10})
 
 
 def test_a_name_that_is_there_already_is_not_made_again() -> None:

@@ -312,6 +312,14 @@ def test_a_record_that_is_there_already_is_not_made_again() -> None:
     judge(monitor, {}, LIVING, "shop-records-creation")
 
 
+def test_up_writes_no_record_whose_live_weights_it_could_not_see() -> None:
+    unknown: dict[str, Any] = {"weight_authority": "runtime", "runtime_unknown": True}
+    elsewhere = {**LIVING, "records": ["other.example.net"]}
+    with pytest.raises(RefusedChangeError, match="weights stay as the state has them, and an update would write that over"):
+        judge(made(**unknown)[0], LIVING, elsewhere)
+    judge(made(known=False, **unknown)[0], LIVING, elsewhere)
+
+
 # Outputs.
 
 

@@ -26,7 +26,7 @@ from .authority import (
 )
 from .names import HOST_NAME, MAX_TTL_SECONDS, Held, record_import_id
 from .permissions import shift_document
-from .refusals import record_guard, value_changes
+from .refusals import any_change, record_guard, value_changes
 from .settings import KnownRecord, LiveTargets
 from .targets import distinct, same_thing
 
@@ -259,16 +259,19 @@ def _decision(checks: Checks, authority: str, records: RuntimeRecords, record_pa
 
 def judges(plan: Plan) -> list[Judge]:
     """Return what judges an update of the living record."""
+    found: list[Judge] = []
     if plan.authority == "runtime" and not plan.recorded and not plan.decision.keep_recorded:
         reason = (
             "live_authority is runtime and no runtime record is there yet, so what the stack has is live; switch with a tool, "
             "or set live_authority to stack for this update"
         )
-        return [lambda old, new: value_changes(old, new, reason)]
-    if plan.authority == "stack" and plan.decision.warning is not None and not pulumi.runtime.is_dry_run():
-        warning = plan.decision.warning
-        return [lambda old, new: value_changes(old, new, warning)]
-    return []
+        found.append(lambda old, new: value_changes(old, new, reason))
+    warning = plan.decision.warning
+    if warning is None or pulumi.runtime.is_dry_run():
+        return found
+    if plan.decision.keep_recorded:
+        return [*found, any_change("live", warning)]
+    return [*found, lambda old, new: value_changes(old, new, warning)]
 
 
 def colour_of(records: Sequence[str] | None, targets: Mapping[str, str], decided: str) -> str:

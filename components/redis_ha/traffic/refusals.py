@@ -52,6 +52,12 @@ def weight_changes(old: Inputs, new: Inputs, reason: str) -> Refusals:
     return [("weights", f"{before} -> {after}: {reason}")]
 
 
+def any_change(argument: str, warning: str) -> Judge:
+    """Return what refuses every update: the provider writes whole records, with what the state has instead of what is live."""
+    way = "make the look-up possible, or run up without a change of these records"
+    return lambda _old, _new: [(argument, f"{warning}, and an update would write that over what may be live; {way}")]
+
+
 def value_changes(old: Inputs, new: Inputs, reason: str) -> Refusals:
     """Refuse that a name leads elsewhere, with the reason."""
     before, after = _known(old, "records"), _known(new, "records")

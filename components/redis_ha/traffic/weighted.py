@@ -16,7 +16,7 @@ from .health import Maker
 from .names import record_import_id
 from .permissions import shift_document
 from .plan import MAY_BE_KNOWN_LATER, Plan, make_plan, shape_of
-from .refusals import identity_changes, record_guard, weight_changes
+from .refusals import any_change, identity_changes, record_guard, weight_changes
 from .settings import ColourIdentifiers, ColourWeights, KnownRecord, TrafficHealth, WeightedName
 from .targets import NamePlan, distinct, identity
 
@@ -218,10 +218,12 @@ def judges(plan: Plan) -> list[Judge]:
             "or set weight_authority to stack for this update"
         )
         found.append(lambda old, new: weight_changes(old, new, reason))
-    if plan.authority == "stack" and plan.decision.warning is not None and not pulumi.runtime.is_dry_run():
-        warning = plan.decision.warning
-        found.append(lambda old, new: weight_changes(old, new, warning))
-    return found
+    warning = plan.decision.warning
+    if warning is None or pulumi.runtime.is_dry_run():
+        return found
+    if plan.decision.keep_recorded:
+        return [*found, any_change("weights", warning)]
+    return [*found, lambda old, new: weight_changes(old, new, warning)]
 
 
 def weight_of(policies: Sequence[Any] | None) -> int:
