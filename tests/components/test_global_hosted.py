@@ -104,7 +104,9 @@ def test_a_brought_primary_with_outputs() -> None:
     assert state["credentials"][0] == {"version": 1, "username": "application", "password": GIVEN}
     assert state["credentials"][2]
     document = state["connection"][0]
+    # As its component made it: whole numbers, and the null that the wire loses.
     assert document["regions"]["eu-central-1"] == CONNECTION
+    assert isinstance(document["regions"]["eu-central-1"]["primary"]["port"], int)
     assert (document["stale_seconds"], document["writer"]) == (
         2, {"parameter": {"name": "/redis-ha/writer", "region": "eu-west-3"}},
     )  # fmt: skip
