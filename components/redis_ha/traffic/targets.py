@@ -1,6 +1,7 @@
 """Where a colour's record leads to: which record that makes, and whether both colours differ. No Pulumi resources."""
 
 import ipaddress
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -14,7 +15,7 @@ from .names import HOST_NAME, MAX_TTL_SECONDS, normal
 from .settings import TrafficAlias, TrafficTarget, WeightedName
 
 KINDS = ("alias", "host", "address")
-ALIAS_TYPES = ("A", "AAAA")
+ALIAS_TYPE = re.compile("A|AAAA")
 # An alias of a load balancer is answered with the balancer's 60 seconds; beside one, any other time to live skews the weights,
 # and health-checked records should not live longer (botocore, route53 2013-04-01, ResourceRecordSet.TTL).
 ALIAS_TTL_SECONDS = 60
@@ -149,10 +150,9 @@ def _is_ipv4(value: object) -> bool:
 
 
 def _types(given: Checks, kinds: Mapping[str, str | None]) -> tuple[str, ...]:
-    types = tuple(dict.fromkeys(given.args.get("types") or ())) if not isinstance(given.args.get("types"), str) else ()
-    if given.args.get("types") is not None and (not types or not set(types) <= set(ALIAS_TYPES)):
-        given.refuse("types", f"{given.args['types']!r} is no list of A and AAAA")
-        types = ()
+    types = given.texts("types", ALIAS_TYPE, "a type of an alias of a load balancer: A or AAAA")
+    if given.args.get("types") is not None and not types and not given.refused("types"):
+        given.refuse("types", "is empty; give A, AAAA or both, or leave it out")
     named = set(kinds.values())
     if "host" in named:
         if len(named - {None}) > 1:
