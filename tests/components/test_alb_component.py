@@ -330,6 +330,46 @@ def test_what_tools_find() -> None:
     }
 
 
+ARN = "arn:aws:elasticloadbalancing:eu-central-1:123456789012:"
+THEIRS: dict[str, Any] = {
+    "load_balancers": {"both": f"{ARN}loadbalancer/app/old-web/50dc6c495c0c9188"},
+    "target_groups": {"blue": f"{ARN}targetgroup/old-blue/73e2d6bc24d8a067"},
+    "listeners": {"both": f"{ARN}listener/app/old-web/50dc6c495c0c9188/f2f7dc8efc522ab2"},
+    "security_group": "sg-old",
+}
+
+
+def test_what_exists_is_taken_over() -> None:
+    monitor, _ = made(**LISTENER, adopt=THEIRS)
+    wanted = {
+        "shop-both": THEIRS["load_balancers"]["both"],
+        "shop-blue-targets": THEIRS["target_groups"]["blue"],
+        "shop-green-targets": None,
+        "shop-both-listener": THEIRS["listeners"]["both"],
+        "shop-security-group": "sg-old",
+    }
+    for name, theirs in wanted.items():
+        assert monitor.requests[name].importId == (f"{theirs}@eu-central-1" if theirs else ""), name
+    assert inputs(monitor, "LoadBalancer", "shop-both")["name"] == "old-web"
+    assert inputs(monitor, "TargetGroup", "shop-blue-targets")["name"] == "old-blue"
+    ignored = {name: set(monitor.requests[name].ignoreChanges) for name in wanted}
+    assert ignored["shop-both"] == {"tags", "dropInvalidHeaderFields", "enableDeletionProtection", "accessLogs"}
+    assert ignored["shop-blue-targets"] == {"tags", "healthCheck", "deregistrationDelay"}
+    assert ignored["shop-green-targets"] == set()
+    assert ignored["shop-both-listener"] == {"tags", "sslPolicy"}
+    assert {"name", "description", "ingress", "tags"} <= ignored["shop-security-group"]
+
+
+def test_what_was_taken_over_is_brought_into_line_when_told() -> None:
+    monitor, _ = made(**LISTENER, adopt=THEIRS | {"keep_as_found": False})
+    for name in ("shop-both", "shop-blue-targets", "shop-both-listener"):
+        assert list(monitor.requests[name].ignoreChanges) == [], name
+    ignored = set(monitor.requests["shop-security-group"].ignoreChanges)
+    assert ("description" in ignored, "tags" in ignored) == (True, False)
+    monitor, _ = made(**LISTENER, adopt=THEIRS, weight_authority="runtime", runtime_unknown=True)
+    assert set(monitor.requests["shop-both-listener"].ignoreChanges) == {"defaultActions", "tags", "sslPolicy"}
+
+
 def test_preview_with_nothing_known() -> None:
     monitor, found = made(
         known=False,

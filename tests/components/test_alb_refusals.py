@@ -16,6 +16,7 @@ GOOD: dict[str, Any] = {
     "subnet_ids": ["subnet-1", "subnet-2"],
     "targets": {"blue": {"instance_ids": ["i-1", "i-2"]}, "green": {"instance_ids": ["i-3"]}},
 }
+ARN = "arn:aws:elasticloadbalancing:eu-central-1:123456789012:"
 LISTENER: dict[str, Any] = {"form": "listener", "weights": {"blue": 90, "green": 10}}
 
 
@@ -113,6 +114,18 @@ REFUSED: list[tuple[dict[str, Any], str, str]] = [
     ({"protect": "no"}, "protect", "neither true nor false"),
     ({"internal": "no"}, "internal", "neither true nor false"),
     ({"deletion_protection": 1}, "deletion_protection", "neither true nor false"),
+    ({"adopt": {"load_balancers": {"both": "arn"}}}, "adopt.load_balancers.both", "with form dns there are blue and green"),
+    (LISTENER | {"adopt": {"listeners": {"blue": "arn"}}}, "adopt.listeners.blue", "with form listener there are both"),
+    ({"adopt": {"load_balancers": {"blue": "web"}}}, "adopt.load_balancers.blue", "no ARN of an Application Load Balancer"),
+    (
+        {"adopt": {"target_groups": {"blue": f"{ARN}listener/app/a/1/2"}}},
+        "adopt.target_groups.blue",
+        "no ARN of a target group",
+    ),
+    ({"adopt": {"listeners": {"blue": f"{ARN}loadbalancer/app/a/1"}}}, "adopt.listeners.blue", "no ARN of a listener"),
+    ({"adopt": {"security_group": "sg-1"}, "security_group_ids": ["sg-1"]}, "adopt.security_group", "cannot be used with"),
+    ({"adopt": {"listener": {}}}, "adopt.listener", "did you mean listeners?"),
+    ({"adopt": {"keep_as_found": 1}}, "adopt.keep_as_found", "neither true nor false"),
     ({"weight": {}}, "weight", "did you mean weights?"),
     ({"form": lambda: pulumi.Output.from_input("dns")}, "form", "has to be known"),
     ({"client_cidrs": lambda: [pulumi.Output.from_input("10.0.0.0/24")]}, "client_cidrs", "has to be known"),

@@ -10,6 +10,7 @@ import pulumi_aws as aws
 from redis_ha.arguments import InvalidArgumentsError
 from redis_ha.elasticache.guard import guard
 from redis_ha.elasticache.monitored import Place
+from redis_ha.elasticache.plan import import_id
 from redis_ha.inputs import as_input_errors, known_now
 
 from .alb_alarms import check_alb_alarms, make_alb_alarms
@@ -18,7 +19,7 @@ from .alb_known_later import MAY_BE_KNOWN_LATER, shape_of
 from .alb_network import Rules, make_alb_rules, make_alb_security_group
 from .alb_permissions import shift_document
 from .alb_plan import BOTH, AlbPlan
-from .alb_settings import AlbAccessLogs, AlbAlarms, AlbColours, AlbHealthCheck, AlbStickiness, AlbWeights
+from .alb_settings import AlbAccessLogs, AlbAdopt, AlbAlarms, AlbColours, AlbHealthCheck, AlbStickiness, AlbWeights
 from .alb_weights import weight_judge, weights_by_colour
 from .authority import COLOURS
 
@@ -94,6 +95,8 @@ class AlbBlueGreenArgs(TypedDict):
     """Whether Pulumi refuses to delete or replace the balancers, whose host names would change. Default true."""
     tags: NotRequired[Mapping[str, str]]
     """More tags of everything."""
+    adopt: NotRequired[AlbAdopt]
+    """Existing balancers, target groups, listeners to take over without a change."""
 
 
 class AlbBlueGreen(pulumi.ComponentResource):
@@ -168,7 +171,11 @@ class AlbBlueGreen(pulumi.ComponentResource):
             **optional,
             region=self._place.region,
             tags=self._place.tags,
-            opts=self._child(protect=plan.protect),
+            opts=self._child(
+                protect=plan.protect,
+                import_=import_id(plan.adopted("load_balancers", key), plan.region),
+                ignore_changes=plan.as_found("load_balancers", key),
+            ),
         )
 
     def _make_target_group(self, plan: AlbPlan, colour: str) -> aws.lb.TargetGroup:
@@ -184,7 +191,10 @@ class AlbBlueGreen(pulumi.ComponentResource):
             deregistration_delay=plan.deregistration_delay,
             region=self._place.region,
             tags=self._place.tags,
-            opts=self._child(),
+            opts=self._child(
+                import_=import_id(plan.adopted("target_groups", colour), plan.region),
+                ignore_changes=plan.as_found("target_groups", colour),
+            ),
         )
 
     def _make_listener(self, plan: AlbPlan, key: str) -> aws.lb.Listener:
@@ -192,7 +202,8 @@ class AlbBlueGreen(pulumi.ComponentResource):
         if plan.protocol == "HTTPS":
             secure = {"certificate_arn": self._args["certificate_arn"], "ssl_policy": plan.ssl_policy}
         # Weights of a set of two have no order in the state, so single ones cannot be ignored: the recorded action stays whole.
-        recorded = plan.weights is not None and plan.weights.keep_recorded
+        recorded = ["defaultActions"] if plan.weights is not None and plan.weights.keep_recorded else []
+        ignored = [*recorded, *(plan.as_found("listeners", key) or ())]
         return aws.lb.Listener(
             f"{self._place.name}-{key}-listener",
             load_balancer_arn=self.load_balancers[key].arn,
@@ -203,7 +214,8 @@ class AlbBlueGreen(pulumi.ComponentResource):
             region=self._place.region,
             tags=self._place.tags,
             opts=self._child(
-                ignore_changes=["defaultActions"] if recorded else None,
+                import_=import_id(plan.adopted("listeners", key), plan.region),
+                ignore_changes=ignored or None,
                 hooks=guard(f"{self._place.name}-weights", weight_judge(plan)) if plan.weights is not None else None,
             ),
         )

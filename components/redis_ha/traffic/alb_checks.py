@@ -7,8 +7,8 @@ from typing import Any
 from redis_ha.arguments import Checks, network
 from redis_ha.elasticache.checks import MAX_RULES, REGION, checked_tags
 
-from .alb_plan import AlbPlan, Targets
-from .alb_settings import AlbAccessLogs, AlbColours, AlbHealthCheck, AlbStickiness, AlbTargets, AlbWeights
+from .alb_plan import BOTH, AlbPlan, Targets
+from .alb_settings import AlbAccessLogs, AlbAdopt, AlbColours, AlbHealthCheck, AlbStickiness, AlbTargets, AlbWeights
 from .authority import (
     AUTHORITIES,
     COLOURS,
@@ -36,7 +36,8 @@ ALB_NAME = re.compile(rf"(?!internal-)(?=.{{1,{MAX_ALB_NAME}}}$)[a-zA-Z0-9]+(-+[
 MIN_SUBNETS = 2
 # botocore, elbv2 2015-12-01, TargetGroupTuple.Weight. Not Route 53's 255 (route53 2013-04-01, ResourceRecordSet.Weight).
 MAX_WEIGHT = 999
-# botocore, elbv2 2015-12-01, TargetGroupStickinessConfig.DurationSeconds.
+# botocore, elbv2 2015-12-01, TargetGroupStickinessConfig.DurationSeconds. Where nothing is said AWS answers "not enabled" and
+# 3600 (pulumi/pulumi-aws issues 4079 and 5771): saying that is no difference later.
 MAX_STICKINESS_SECONDS = 604_800
 DEFAULT_STICKINESS_SECONDS = 3_600
 # botocore, elbv2 2015-12-01, TargetGroupAttribute, deregistration_delay.timeout_seconds; AWS's default.
@@ -60,6 +61,19 @@ SSL_POLICY = re.compile(r"ELBSecurityPolicy-[\w.-]+")
 # docs.aws.amazon.com, elasticloadbalancing/latest/application, load-balancer-target-groups: where addresses of targets may
 # lie. Public ones are refused by AWS.
 TARGET_NETWORKS = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10")
+
+# docs.aws.amazon.com, service-authorization/latest/reference, list_awselasticloadbalancingv2, "Resource types".
+_ARN = r"arn:[\w-]+:elasticloadbalancing:[\w-]+:\d{12}:"
+ARNS = {
+    "load_balancers": re.compile(_ARN + r"loadbalancer/app/[\w-]+/[0-9a-f]+"),
+    "target_groups": re.compile(_ARN + r"targetgroup/[\w-]+/[0-9a-f]+"),
+    "listeners": re.compile(_ARN + r"listener/app/[\w-]+/[0-9a-f]+/[0-9a-f]+"),
+}
+ARN_OF = {
+    "load_balancers": "an Application Load Balancer",
+    "target_groups": "a target group",
+    "listeners": "a listener of an Application Load Balancer",
+}
 
 
 def make_alb_plan(name: str, args: Mapping[str, Any], known: Sequence[str] = ()) -> tuple[AlbPlan, Checks]:
@@ -109,6 +123,8 @@ def make_alb_plan(name: str, args: Mapping[str, Any], known: Sequence[str] = ())
         deletion_protection=checks.switch("deletion_protection", default=protect),
         protect=protect,
         tags=checked_tags(checks),
+        adopt=_adopt(checks, form),
+        keep_as_found=checks.mapping("adopt").get("keep_as_found") is not False,
     )
     _access_logs(checks)
     return plan, checks
@@ -331,6 +347,30 @@ def _stickiness(checks: Checks, form: str) -> tuple[bool, int]:
     seconds = inner.whole("duration_seconds", DEFAULT_STICKINESS_SECONDS, 1, MAX_STICKINESS_SECONDS)
     checks.problems += [(f"stickiness.{argument}", reason) for argument, reason in inner.problems]
     return enabled, seconds
+
+
+def _adopt(checks: Checks, form: str) -> Mapping[str, str]:
+    """Return what is taken over, by part and key."""
+    inner = Checks(checks.mapping("adopt"))
+    inner.known(tuple(AlbAdopt.__annotations__))
+    inner.switch("keep_as_found", default=True)
+    found: dict[str, str] = {}
+    balancers = (BOTH,) if form == "listener" else COLOURS
+    for part, keys in (("load_balancers", balancers), ("target_groups", COLOURS), ("listeners", balancers)):
+        for key, arn in inner.mapping(part).items():
+            if key not in keys:
+                inner.refuse(f"{part}.{key}", f"with form {form} there are {' and '.join(keys)}")
+            elif not isinstance(arn, str) or not ARNS[part].fullmatch(arn):
+                inner.refuse(f"{part}.{key}", f"{arn!r} is no ARN of {ARN_OF[part]}; give it as AWS shows it")
+            else:
+                found[f"{part}.{key}"] = arn
+    group = inner.optional_text("security_group")
+    if group is not None and checks.args.get("security_group_ids") is not None:
+        inner.refuse(
+            "security_group", "cannot be used with security_group_ids: what is brought is not the component's to adopt"
+        )
+    checks.problems += [(f"adopt.{argument}", reason) for argument, reason in inner.problems]
+    return found | ({} if group is None else {"security_group": group})
 
 
 def _access_logs(checks: Checks) -> None:

@@ -8,6 +8,7 @@ import pulumi_aws as aws
 
 from redis_ha.arguments import network
 from redis_ha.elasticache.monitored import Place
+from redis_ha.elasticache.plan import import_id
 
 from .alb_plan import AlbPlan
 
@@ -17,13 +18,14 @@ ANYWHERE = "0.0.0.0/0"
 
 def make_alb_security_group(place: Place, plan: AlbPlan, vpc_id: pulumi.Input[str]) -> aws.ec2.SecurityGroup:
     """Make the security group, without rules: inline ones and rule resources undo each other."""
+    adopted = plan.adopted("security_group")
     return aws.ec2.SecurityGroup(
         f"{place.name}-security-group",
         description=f"Clients of {plan.alb_name}",
         vpc_id=vpc_id,
         region=place.region,
         tags={**place.tags, "Name": plan.alb_name},
-        opts=place.child(),
+        opts=place.child(import_=import_id(adopted, place.region), ignore_changes=plan.as_found("security_group")),
     )
 
 

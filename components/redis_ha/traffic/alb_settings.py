@@ -98,3 +98,23 @@ class AlbAlarms(TypedDict):
     """Changed thresholds and periods, by name of the alarm."""
     actions_enabled: NotRequired[bool]
     """Whether the topics are told. Default true."""
+
+
+class AlbAdopt(TypedDict):
+    """What already exists and shall be taken over without a change. The block stays: it names what is taken over.
+
+    Keys of balancers and listeners are `blue` and `green` in form dns, `both` in form listener. Registered targets need no
+    adoption: to register them again is no change.
+    """
+
+    keep_as_found: NotRequired[bool]
+    """Whether what the component would set by itself (tags, health checks, delays, protection against deletion, security
+    policy) stays as it was found. Default true; set it to false after the `up` that imported."""
+    load_balancers: NotRequired[Mapping[str, str]]
+    """ARNs of the balancers; their names are then the balancers' names."""
+    target_groups: NotRequired[Mapping[str, str]]
+    """ARNs of the target groups of `blue` and `green`."""
+    listeners: NotRequired[Mapping[str, str]]
+    """ARNs of the listeners."""
+    security_group: NotRequired[str]
+    """Id of the balancers' security group. Its rules are not taken over: the component's are added."""
