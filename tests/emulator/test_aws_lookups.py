@@ -19,9 +19,10 @@ def endpoint() -> Iterator[str]:
         yield address
 
 
-@pytest.fixture
-def account(endpoint: str, tmp_path: Path) -> EmulatedAccount:
-    return EmulatedAccount(tmp_path, endpoint)
+@pytest.fixture(scope="module")
+def account(endpoint: str, tmp_path_factory: pytest.TempPathFactory) -> EmulatedAccount:
+    # One for all tests: clients of a service are dear, and every test has names of its own.
+    return EmulatedAccount(tmp_path_factory.mktemp("account"), endpoint)
 
 
 @pytest.fixture

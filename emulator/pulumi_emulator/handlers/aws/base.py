@@ -212,7 +212,10 @@ class AwsHandler(Handler):
         for request in self.changes(resource_id, state, self.prepared(aws, inputs), self.changed(state, inputs)):
             aws.send(request)
             self.settle(aws, resource_id)
-        return self._now(aws, resource_id, {**state, **inputs})
+        # What the program gives no more says nothing about the resource any longer, but for what the provider keeps.
+        gone = set(self.properties()) - set(inputs) - rules.load("aws")[self.token].kept
+        known = {name: value for name, value in state.items() if name not in gone}
+        return self._now(aws, resource_id, {**known, **inputs})
 
     def changed(self, state: Properties, inputs: Properties) -> set[str]:
         """Return the inputs that the program wants otherwise than the state has them."""

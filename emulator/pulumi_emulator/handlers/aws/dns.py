@@ -60,7 +60,8 @@ class Zone(AwsHandler):
     @staticmethod
     def _vpc(operation: str, zone_id: str, vpc: Properties) -> Request:
         fields = {"vpcId": "VPC.VPCId", "vpcRegion": "VPC.VPCRegion"}
-        return Call("route53", operation, fields).request(vpc, HostedZoneId=zone_id)
+        given = {name: value for name, value in vpc.items() if value}
+        return Call("route53", operation, fields).request(given, HostedZoneId=zone_id)
 
     @staticmethod
     def _recovery(zone_id: str, inputs: Properties) -> Request:
@@ -112,6 +113,21 @@ class Zone(AwsHandler):
     @override
     def removal(self, resource_id: str, state: Properties) -> list[Request]:
         return [Request("route53", "DeleteHostedZone", {"Id": resource_id})]
+
+    @override
+    def delete(self, cloud: Cloud, resource_id: str, state: Properties) -> None:
+        aws = Aws(cloud, GLOBAL_REGION)
+        if state.get("forceDestroy") and cloud.aws_running() and self.find(aws, resource_id) is not None:
+            _empty(aws, resource_id)
+        super().delete(cloud, resource_id, state)
+
+
+def _empty(aws: Aws, zone_id: str) -> None:
+    """Remove the records that others have left in a zone; every zone keeps its name servers and its start of authority."""
+    left = [one for one in record_sets(aws, zone_id) if one["Type"] not in ("NS", "SOA")]
+    if left:
+        changes = [{"Action": "DELETE", "ResourceRecordSet": one} for one in left]
+        aws.ask("route53", "ChangeResourceRecordSets", HostedZoneId=zone_id, ChangeBatch={"Changes": changes})
 
 
 def record_sets(aws: Aws, zone_id: str, **start: str) -> list[dict[str, Any]]:
@@ -200,14 +216,25 @@ class Record(AwsHandler):
         return {**inputs, "name": _absolute(str(inputs["name"]), str(zone["Name"]))}
 
     @override
+    def seen(self, aws: Aws, resource_id: str, state: Properties) -> dict[str, Any] | None:
+        # The id says which record it is when it is imported; later what the state has does, for some of that may change.
+        if not state.get("type"):
+            return self.find(aws, resource_id)
+        return self._found(aws, *(str(state.get(name) or "") for name in ("zoneId", "name", "type", "setIdentifier")))
+
+    @override
     def find(self, aws: Aws, resource_id: str) -> dict[str, Any] | None:
         zone_id, name, kind, *rest = _parts(resource_id)
+        return self._found(aws, zone_id, name, kind, rest[0] if rest else "")
+
+    @staticmethod
+    def _found(aws: Aws, zone_id: str, name: str, kind: str, identifier: str) -> dict[str, Any] | None:
         zone = aws.find("route53", "GetHostedZone", Id=zone_id)
         if zone is None:
             return None
         full = _absolute(name, str(zone["HostedZone"]["Name"]))
-        wanted = (full, kind, rest[0] if rest else "")
         sets = record_sets(aws, zone_id, StartRecordName=full, StartRecordType=kind)
+        wanted = (full, kind, identifier)
         found = next(
             (item for item in sets if (_plain(item["Name"]), item["Type"], item.get("SetIdentifier", "")) == wanted), None
         )
@@ -262,11 +289,12 @@ class Record(AwsHandler):
     @override
     def delete(self, cloud: Cloud, resource_id: str, state: Properties) -> None:
         # The provider removes the record as Route 53 has it now, for Route 53 takes nothing else.
-        found = self.find(Aws(cloud, GLOBAL_REGION), resource_id) if cloud.aws_running() else None
+        aws = Aws(cloud, GLOBAL_REGION)
+        found = self.seen(aws, resource_id, state) if cloud.aws_running() else None
         if found is None:
             self._forget(cloud, resource_id, GLOBAL_REGION)
             return
-        super().delete(cloud, resource_id, self.describe(Aws(cloud, GLOBAL_REGION), found, {}))
+        super().delete(cloud, resource_id, self.describe(aws, found, {}))
 
 
 def _given(properties: Properties) -> dict[str, Any]:
