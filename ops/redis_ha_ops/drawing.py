@@ -54,6 +54,14 @@ def _width(panel: Panel, console: Console) -> int:
     return Measurement.get(console, console.options.update(max_width=UNCUT_COLUMNS), panel).maximum
 
 
+def print_whole(table: Table, console: Console) -> None:
+    """Print a table without cutting names: in a file, or in a narrow terminal, its lines are longer than the rest."""
+    known = console.width
+    console.width = max(known, Measurement.get(console, console.options.update(max_width=UNCUT_COLUMNS), table).maximum)
+    console.print(table, crop=False)
+    console.width = known
+
+
 def findings_text(findings: Sequence[Finding], all_well: str) -> RenderableType:
     """Return the findings and the verdict; `all_well` is the one without any."""
     table = Table.grid(padding=(0, 1))

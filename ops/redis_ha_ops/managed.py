@@ -17,6 +17,7 @@ from rich.text import Text
 import redis_ha_client
 from redis_ha_client import DocumentError, FailoverPolicy
 from redis_ha_client.documents import ClusterConnection, PrimaryConnection, kind_of, read_credentials, read_managed_connection
+from redis_ha_client.errors import NotTheMasterError
 
 from .drawing import JSON_VERSION, findings_text
 from .errors import OpsError
@@ -45,7 +46,7 @@ class ManagedNode:
     """A node as it, or its shard, tells of itself. `lag_bytes` None: not told."""
 
     address: str
-    role: str  # primary | replica
+    role: str  # primary | replica | secondary: its primary node where it follows another region
     shard: int | None = 0  # 0 with cluster mode off; None: the node serves no shard (a former primary that is gone)
     lag_bytes: int | None = None
     link: str = "up"
@@ -92,20 +93,23 @@ def managed_of(name: str, outputs: Mapping[str, Any], *, emulated: bool) -> Mana
 def look(managed: Managed) -> ManagedLook:
     """Ask the endpoints once and judge what they answer."""
     trouble: list[Finding] = []
-    with _reported(trouble, "connection"):
-        if isinstance(managed.connection, ClusterConnection):
-            nodes = tuple(_shards(managed))
-            return ManagedLook(nodes, [*trouble, *judge(managed, nodes)])
+    nodes: tuple[ManagedNode, ...] = ()
     if isinstance(managed.connection, ClusterConnection):
-        return ManagedLook((), trouble)
-    with _reported(trouble, "primary"), _connected(managed) as client:
-        primary = _told(client.connection_pool, "primary")
-    found = [*trouble, *([Finding("note", "not-told", "primary", primary.note)] if not trouble and primary.note else [])]
-    nodes = () if trouble else (primary.node,)
+        with _reported(trouble, "connection"):
+            nodes = tuple(_shards(managed))
+        return ManagedLook(nodes, trouble or judge(managed, nodes))
+    primary: _Told | None = None
+    try:
+        with _reported(trouble, "primary"), _connected(managed) as client:
+            primary = _told(client.connection_pool, "primary")
+            nodes = (primary.node,)
+    except _DemotedError:
+        nodes = (ManagedNode(endpoints(managed)["primary"], "secondary"),)
+    found = [*trouble, *([Finding("note", "not-told", "primary", primary.note)] if primary and primary.note else [])]
     if managed.connection.reader is not None:
         unreachable: list[Finding] = []
         with _reported(unreachable, "reader"), _connected(managed, reader=True) as client:
-            nodes += tuple(_replicas(client, managed, None if trouble else primary))
+            nodes += tuple(_replicas(client, managed, primary))
         found += unreachable
     return ManagedLook(nodes, [*found, *judge(managed, nodes)])
 
@@ -117,7 +121,8 @@ def judge(managed: Managed, nodes: tuple[ManagedNode, ...]) -> list[Finding]:
 
 def _no_primary(managed: Managed, nodes: tuple[ManagedNode, ...]) -> Iterator[Finding]:
     shards = _shard_numbers(nodes) or {0}
-    for shard in sorted(shards - {node.shard for node in nodes if node.role == "primary" and node.link == "up"}):
+    leading = {"primary", "secondary"}
+    for shard in sorted(shards - {node.shard for node in nodes if node.role in leading and node.link == "up"}):
         where = f"shard {shard}" if isinstance(managed.connection, ClusterConnection) else "primary"
         yield Finding("broken", "no-primary", where, "no primary answers: writes are not taken")
 
@@ -158,8 +163,8 @@ def _no_failover(managed: Managed, _: tuple[ManagedNode, ...]) -> Iterator[Findi
 
 
 def _in_world(managed: Managed, nodes: tuple[ManagedNode, ...]) -> Iterator[Finding]:
-    if managed.in_world and not any(node.role == "primary" and node.link == "up" for node in nodes):
-        text = "a member of a Global Datastore: after a promotion another region takes the writes; see --block global"
+    if managed.in_world and any(node.role == "secondary" for node in nodes):
+        text = "a member of a Global Datastore, and another region takes the writes; see --block global"
         yield Finding("note", "in-world", "group", text)
 
 
@@ -177,6 +182,10 @@ def _reported(trouble: list[Finding], subject: str) -> Iterator[None]:
         trouble.append(Finding("broken", "unreachable", subject, str(error) or type(error).__name__))
 
 
+class _DemotedError(Exception):
+    """The primary endpoint leads to a node that follows another region, as it should."""
+
+
 @contextlib.contextmanager
 def _connected(managed: Managed, *, reader: bool = False) -> Iterator[Any]:
     documents = managed.documents
@@ -192,7 +201,12 @@ def _connected(managed: Managed, *, reader: bool = False) -> Iterator[Any]:
     except DocumentError as error:
         raise OpsError(f"stack {managed.name}: {error}") from None
     with contextlib.closing(client):
-        yield client
+        try:
+            yield client
+        except exceptions.ConnectionError as error:
+            if managed.in_world and isinstance(error.__cause__, NotTheMasterError):
+                raise _DemotedError from None
+            raise
 
 
 @dataclass(frozen=True)

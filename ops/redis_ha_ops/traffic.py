@@ -17,7 +17,7 @@ from rich.text import Text
 
 from . import cloud
 from .cloud import Ask, CloudError
-from .drawing import JSON_VERSION, findings_text
+from .drawing import JSON_VERSION, findings_text, print_whole
 from .errors import OpsError
 from .findings import Finding, healthy
 from .status import COULD_NOT_LOOK, HEALTHY, UNHEALTHY
@@ -114,7 +114,8 @@ def judge(one: Shifted, now: datetime) -> Iterator[Finding]:
         if value is None or one.wanted is None or value == one.wanted:
             continue
         source = f"{one.record_path} says" if one.wanted is one.planned else "the stack set"
-        text = f"{_shown(value)} is live, and {source} {_shown(one.wanted)}: somebody moved it by hand"
+        then = "" if one.authority == "runtime" else ", and `up` would move it back"
+        text = f"{_shown(value)} is live, and {source} {_shown(one.wanted)}: somebody moved it by hand{then}"
         yield Finding("note" if running else "degraded", "live-differs", name, text)
     if one.authority == "stack" and one.planned is not None and one.stack is not None and one.planned != one.stack:
         text = f"{one.record_path} says {_shown(one.planned)}, the stack {_shown(one.stack)}: `up` refuses until they agree"
@@ -255,7 +256,7 @@ def draw(name: str, seen: TrafficLook, console: Console, *, emulated: bool) -> N
         for row, value in (one.live or {one.block: None}).items():
             planned = "none" if one.planned is None else _shown(one.planned)
             table.add_row(row, _shown(value), planned, _shown(one.stack), one.authority)
-    console.print(table)
+    print_whole(table, console)
     console.print(findings_text(seen.findings, "healthy: what is live is what was planned"))
 
 

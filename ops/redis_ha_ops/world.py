@@ -20,7 +20,7 @@ from redis_ha_client.world import hosts_of, region_of_name, region_of_parameter,
 
 from . import cloud
 from .cloud import Ask, CloudError
-from .drawing import JSON_VERSION, findings_text
+from .drawing import JSON_VERSION, findings_text, print_whole
 from .errors import OpsError
 from .findings import Finding, healthy
 from .status import COULD_NOT_LOOK, HEALTHY, UNHEALTHY
@@ -312,7 +312,7 @@ def draw(world: World, seen: WorldLook, console: Console) -> None:
         role = one.role if one.role == PRIMARY else one.role.lower()
         table.add_row(one.region, role, one.group_id, one.status, lag, next(hosts_of(known)) if known else "")
     if seen.members:
-        console.print(table)
+        print_whole(table, console)
     console.print(findings_text(seen.findings, "healthy: AWS, the document and the writer agree"))
 
 

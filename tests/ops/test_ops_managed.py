@@ -111,6 +111,30 @@ def test_a_failover_and_a_lost_shard_are_told(sharded: ManagedGroup, monkeypatch
     sharded.heal()
 
 
+def test_a_member_that_another_region_was_promoted_over_is_no_trouble(
+    plain: ManagedGroup, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = Names(monkeypatch)
+    plain.publish(names)
+    first = plain.primaries()[0]
+    second, third = [node for node in plain.nodes if node is not first]
+    monkeypatch.setattr(managed, "LOOK", FailoverPolicy(total_seconds=1))
+    # The other region is played by a node of this one.
+    plain.promote(second)
+    wait_until(lambda: plain.command(first, "ROLE")[3] == "connected", "the former primary follows")
+    names.addresses[plain.reader_name] = [third.host]
+    connection = {**plain.connection, "failover": {"automatic": True, "multi_az": True, "replicas": 1}}
+    alone = {"elasticache_connection": connection, "elasticache_credentials": plain.credentials}
+    outputs = {**alone, "global_connection": {"regions": {"eu-central-1": connection}}}
+    seen = look(managed_of("prod", outputs, emulated=True))
+    assert (seen.exit_code, "in-world" in codes(seen)) == (0, True)
+    assert [node.role for node in seen.nodes] == ["secondary", "replica"]
+    seen = look(managed_of("prod", alone, emulated=True))
+    assert (seen.exit_code, "no-primary" in codes(seen)) == (1, True)
+    plain.promote(first)
+    plain.heal()
+
+
 def stack_like(**failover: Any) -> Managed:
     connection: dict[str, Any] = {
         "version": 1,
