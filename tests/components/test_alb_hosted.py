@@ -1,6 +1,7 @@
 """AlbBlueGreen as programs in other languages use it: its schema, and what arrives over the wire."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pulumi
@@ -10,7 +11,8 @@ from pulumi.provider import server
 from pulumi.provider.experimental.component import ComponentProvider
 from pulumi.runtime import rpc
 
-from redis_ha.traffic.alb import AlbBlueGreen
+import redis_ha.traffic
+from redis_ha.traffic.alb import AlbBlueGreen, AlbBlueGreenArgs
 from tests.support.pulumi_world import Monitor, run
 
 TOKEN = "redis-ha:index:AlbBlueGreen"
@@ -127,3 +129,9 @@ def test_wrong_arguments_are_named_in_the_schemas_words() -> None:
 def test_what_decides_the_shape_may_not_be_unknown() -> None:
     with pytest.raises(server.ComponentInitError, match="form: is an Output"):
         constructed(PLAIN | {"form": rpc.UNKNOWN}, known=False)
+
+
+def test_the_reference_names_every_argument_and_output() -> None:
+    text = (Path(redis_ha.traffic.__file__).parent / "README.md").read_text().split("## AlbBlueGreen")[1]
+    for name in (*AlbBlueGreenArgs.__annotations__, *AlbBlueGreen.__annotations__):
+        assert f"`{name}`" in text, name
