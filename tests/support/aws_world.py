@@ -16,7 +16,7 @@ REGION = "eu-central-1"
 ZONES = ("eu-central-1a", "eu-central-1b")
 TOKEN = "an-auth-token-of-twenty"
 PASSWORD = "a-password-of-24-letters"
-WAIT_SECONDS = 20.0
+WAIT_SECONDS = 60.0
 
 
 class PaperPlane:
