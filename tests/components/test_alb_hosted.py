@@ -132,6 +132,6 @@ def test_what_decides_the_shape_may_not_be_unknown() -> None:
 
 
 def test_the_reference_names_every_argument_and_output() -> None:
-    text = (Path(redis_ha.traffic.__file__).parent / "README.md").read_text().split("## AlbBlueGreen")[1]
+    text = (Path(redis_ha.traffic.__file__).parent / "README.md").read_text().split("## AlbBlueGreen")[1].split("\n## ")[0]
     for name in (*AlbBlueGreenArgs.__annotations__, *AlbBlueGreen.__annotations__):
         assert f"`{name}`" in text, name
