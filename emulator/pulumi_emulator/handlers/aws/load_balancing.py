@@ -14,6 +14,7 @@ from pulumi_emulator.handlers.aws.base import EVERYWHERE, TAGS_ALL, Aws, AwsHand
 from pulumi_emulator.handlers.aws.names import prefixed
 from pulumi_emulator.handlers.aws.translation import Call, Each, Pairs, Request, Through, Within
 from pulumi_emulator.handlers.base import Properties
+from pulumi_emulator.rules import Change
 
 SERVICE: Final = "elbv2"
 TAGS: Final = {TAGS_ALL: Pairs("Tags")}
@@ -118,6 +119,12 @@ class LoadBalancer(AwsHandler):
         **EVERYWHERE,
         "subnetMappings.outpostId": "an output that the SDK lists among the inputs",
     }
+
+    @override
+    def diff(self, state: Properties, olds: Properties, news: Properties, found: list[Change]) -> list[Change]:
+        # What balancers of this type do not have is no difference (load_balancer.go, suppressIfLBTypeNot).
+        kind = news.get("loadBalancerType") or APPLICATION
+        return [change for change in found if change.property not in BALANCER or kind in BALANCER[change.property][1]]
 
     @override
     def first_request(self, inputs: Properties) -> Request:

@@ -11,7 +11,8 @@ from typing import Any, ClassVar, Final
 
 from typing_extensions import override
 
-from pulumi_emulator.handlers.aws.base import EVERYWHERE, TAGS_ALL, Aws, AwsHandler, present
+from pulumi_emulator.errors import EmulatorError
+from pulumi_emulator.handlers.aws.base import EVERYWHERE, TAGS_ALL, Aws, AwsHandler, present, region_of
 from pulumi_emulator.handlers.aws.load_balancing import (
     SERVICE,
     TAGS,
@@ -25,7 +26,7 @@ from pulumi_emulator.handlers.aws.load_balancing import (
 )
 from pulumi_emulator.handlers.aws.names import prefixed
 from pulumi_emulator.handlers.aws.translation import Call, Request, Through
-from pulumi_emulator.handlers.base import Properties
+from pulumi_emulator.handlers.base import Cloud, Made, Properties
 from pulumi_emulator.rules import Failure
 
 TARGETS: Final = {
@@ -350,13 +351,35 @@ class AutoScalingAttachment(AwsHandler):
         return self._call("Attach", inputs)
 
     @override
+    def create(self, cloud: Cloud, inputs: Properties) -> Made:
+        # moto does not say that a group is missing; AWS does.
+        name = str(inputs["autoscalingGroupName"])
+        if not self._groups(Aws(cloud, region_of(inputs)), name):
+            raise EmulatorError(
+                f"autoscaling: ValidationError: AutoScalingGroup name not found - AutoScalingGroup {name} not found"
+            )
+        return super().create(cloud, inputs)
+
+    @override
+    def delete(self, cloud: Cloud, resource_id: str, state: Properties) -> None:
+        region = region_of(state)
+        if state and cloud.aws_running() and self.seen(Aws(cloud, region), resource_id, state) is None:
+            self._forget(cloud, resource_id, region)
+            return
+        super().delete(cloud, resource_id, state)
+
+    @staticmethod
+    def _groups(aws: Aws, name: str) -> list[dict[str, Any]]:
+        found = aws.ask("autoscaling", "DescribeAutoScalingGroups", AutoScalingGroupNames=[name])
+        return list(found["AutoScalingGroups"])
+
+    @override
     def identify(self, answer: dict[str, Any], sent: Request, inputs: Properties) -> str:
         return prefixed(f"{inputs['autoscalingGroupName']}-")
 
     @override
     def seen(self, aws: Aws, resource_id: str, state: Properties) -> dict[str, Any] | None:
-        group = {"AutoScalingGroupNames": [str(state["autoscalingGroupName"])]}
-        answer: list[dict[str, Any]] = aws.ask("autoscaling", "DescribeAutoScalingGroups", **group)["AutoScalingGroups"]
+        answer = self._groups(aws, str(state["autoscalingGroupName"]))
         wanted = state.get("elb") or state.get("lbTargetGroupArn")
         attached = [{*group.get("LoadBalancerNames", []), *group.get("TargetGroupARNs", [])} for group in answer]
         return answer[0] if any(wanted in names for names in attached) else None
