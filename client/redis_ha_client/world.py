@@ -72,15 +72,11 @@ class Writer:
         self._due_at = self.asked_at + _jittered(LOOK_UP_SECONDS)
         try:
             self.region = self._answer()
-        except WriterUnknownError as error:
+        except (WriterUnknownError, WriterForbiddenError) as error:
             self._due_at = self.asked_at + self._pause
-            _remember(str(error))
             if self.region is None:
                 raise
-        except WriterForbiddenError as error:
             _remember(str(error))
-            if self.region is None:
-                raise
 
     def doubted(self, *, refused: bool = False) -> None:
         """Note that the region refuses writes or is gone: look up again before the next dial, not more often than the pause."""

@@ -241,6 +241,22 @@ def test_without_botocore_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) ->
         connect(changed(GLOBAL, "writer", PARAMETER), USER)
 
 
+def test_what_is_forbidden_is_asked_again_after_the_pause(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [1000.0]
+    monkeypatch.setattr(world, "time", SimpleNamespace(monotonic=lambda: now[0]))
+
+    def ask() -> str:
+        raise WriterForbiddenError("no")
+
+    writer = world.Writer(CHECKED, ask)
+    with pytest.raises(WriterForbiddenError):
+        writer.look_up()
+    with pytest.raises(WriterUnknownError, match="has not been looked up yet"):
+        assert writer.known
+    now[0] += world.RECORD_PAUSE_SECONDS
+    assert writer.due
+
+
 def test_a_region_that_is_known_is_kept_when_ssm_forbids() -> None:
     answers: list[Any] = ["a.euw1.cache.amazonaws.com", WriterForbiddenError("no"), WriterUnknownError("no")]
 
