@@ -81,6 +81,20 @@ def test_without_a_majority_of_primaries_a_zones_loss_is_still_survived(world: W
     assert world.clients.run(COUNT, **at) == 300
 
 
+def test_a_lost_region_is_soon_back_also_when_its_replicas_are_first(world: World, made: Make) -> None:
+    group_id = world.new_id()
+    zones = (ZONES[1], ZONES[0])
+    members = tuple(NodeSpec(f"{group_id}-{s:04d}-{n + 1:03d}", f"{s:04d}", zones[(s + n) % 2]) for s in (1, 2) for n in (0, 1))
+    spec = made(cluster_spec(group_id, shards=2, nodes=members))
+    for zone in ZONES[:2]:
+        world.host.zone_down(zone, [group_id])
+    for zone in ZONES[:2]:  # the primaries are where the power went last
+        world.host.zone_up(zone)
+    world.wait_whole(group_id)  # sooner than the minute for which a node does not know again whom it forgot
+    world.clients.run(FILL, **arguments(spec))
+    assert world.clients.run(COUNT, **arguments(spec)) == 300
+
+
 def test_a_shard_that_lost_all_its_nodes_comes_back_empty_and_the_others_keep_theirs(world: World, made: Make) -> None:
     spec = made(cluster_spec(world.new_id(), replicas=0, engine="redis"))
     at = arguments(spec)
