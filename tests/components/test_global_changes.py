@@ -5,7 +5,7 @@ from typing import Any
 import pulumi
 import pytest
 
-from redis_ha.elasticache.global_changes import global_refusals, member_parameter_refusals
+from redis_ha.elasticache.global_changes import global_refusals, member_parameter_refusals, member_refusals
 
 OLD: dict[str, Any] = {
     "engine": "valkey",
@@ -68,6 +68,29 @@ def test_what_is_not_known_yet_is_not_judged() -> None:
     assert judged({}, {"engineVersion": later}) == {}
     assert judged({}, {"engineVersion": "9.0", "parameterGroupName": later}) == {}
     assert judged({}, {"automaticFailoverEnabled": later}) == {}
+
+
+MEMBER: dict[str, Any] = {
+    "engine": "valkey", "engineVersion": "8.0", "clusterMode": "disabled", "numCacheClusters": 2.0, "multiAzEnabled": True,
+    "transitEncryptionEnabled": True, "transitEncryptionMode": "required",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("new", "argument", "says"),
+    [
+        ({"transitEncryptionMode": "preferred"}, "tls", "required -> preferred: AWS changes it in no member"),
+        ({"clusterMode": "compatible"}, "cluster_mode", "before global_member is set"),
+        ({"clusterMode": "enabled"}, "cluster_mode", "in one step is impossible"),
+        ({"numCacheClusters": 1.0}, "replicas", "1 -> 0 in one step"),
+    ],
+)
+def test_what_a_member_has_from_the_primary_stays(new: dict[str, Any], argument: str, says: str) -> None:
+    assert says in dict(member_refusals(MEMBER, MEMBER | new))[argument]
+
+
+def test_what_is_a_members_own_changes() -> None:
+    assert member_refusals(MEMBER, MEMBER | {"numCacheClusters": 3.0, "snapshotRetentionLimit": 3.0}) == []
 
 
 GROUP: dict[str, Any] = {"family": "valkey8", "parameters": [{"name": "maxmemory-policy", "value": "allkeys-lru"}]}

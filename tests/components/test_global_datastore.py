@@ -259,6 +259,7 @@ def test_a_secondary_with_a_user_group_of_its_own() -> None:
         (connection(OF_GROUP | CLUSTER), "clusterMode"),
         (connection(OF_GROUP | {"tls": "off"}), "tls"),
         (connection(OF_GROUP | {"engine": "redis"}), "engine"),
+        (connection(OF_GROUP | {"automatic_failover": False}), "automaticFailover"),
     ],
 )
 def test_what_the_brought_primary_says_of_itself_is_compared_when_it_is_known(wrong: dict[str, Any], argument: str) -> None:

@@ -8,13 +8,29 @@ from typing import Any
 
 import pulumi
 
-from .changes import Refusals, parameter_refusals
+from .changes import Refusals, parameter_refusals, refusals
 from .versions import family, numbers
+
+# Members have these from the primary for good (docs.aws.amazon.com, AmazonElastiCache, "Prerequisites and limitations" of
+# global datastores: all alike); what lives on the global object is ignored in members, and need not be refused.
+FROZEN_IN_MEMBERS = {"clusterMode": "cluster_mode", "transitEncryptionEnabled": "tls", "transitEncryptionMode": "tls"}
 
 
 def global_refusals(old: Mapping[str, Any], new: Mapping[str, Any]) -> Refusals:
     """Return (argument, reason with the values and the way that works) for each change that must not be made like this."""
     return [*(_engine(old, new) or _parameter_group(old, new)), *_failover(old, new)]
+
+
+def member_refusals(old: Mapping[str, Any], new: Mapping[str, Any]) -> Refusals:
+    """Return what may not happen to a group that is a member of a global datastore, or becomes one in this update."""
+    found = refusals(old, new)
+    way = "change it in an update before global_member is set, or take the group out of the datastore"
+    for name, argument in FROZEN_IN_MEMBERS.items():
+        before, after = old.get(name), new.get(name)
+        known = not isinstance(before, pulumi.Output) and not isinstance(after, pulumi.Output)
+        if known and before != after and argument not in dict(found):
+            found.append((argument, f"{before} -> {after}: AWS changes it in no member of a global datastore; {way}"))
+    return found
 
 
 def member_parameter_refusals(old: Mapping[str, Any], new: Mapping[str, Any]) -> Refusals:

@@ -53,6 +53,11 @@ def wrong_primary(plan: GlobalPlan, group_id: str, connection: Mapping[str, Any]
         found.append(("cluster_mode", f"the primary's connection says cluster_mode {has}; say what it has"))
     if connection.get("tls") is not plan.tls:
         found.append(("tls", f"the primary's connection says tls {connection.get('tls')}; say what it has"))
+    automatic = (connection.get("failover") or {}).get("automatic")
+    if automatic is not plan.automatic_failover:
+        found.append(
+            ("automatic_failover", f"the primary's connection says {automatic}; change the group first, or say what it has")
+        )
     if connection.get("engine") != plan.engine:
         found.append(("engine", f"{plan.engine!r} is not the primary's {connection.get('engine')!r}; say what it has"))
     return found

@@ -17,7 +17,7 @@ from .changes import parameter_refusals, refusals
 from .checks import make_plan, refuse_all
 from .dashboard import make_dashboard
 from .experiments import ExperimentSettings, check_experiments, make_experiments
-from .global_changes import member_parameter_refusals
+from .global_changes import member_parameter_refusals, member_refusals
 from .guard import guard
 from .known_later import MAY_BE_KNOWN_LATER, shape_of
 from .logs import make_log_groups
@@ -278,7 +278,7 @@ class ElastiCacheHaGroup(pulumi.ComponentResource):
                 import_=import_id(plan.adopted("replication_group"), plan.region),
                 ignore_changes=ignored_changes(plan, ignored_for_autoscaling(args.get("autoscaling"))),
                 custom_timeouts=pulumi.CustomTimeouts(**timeouts),
-                hooks=guard(f"{self._place.name}-changes", refusals),
+                hooks=guard(f"{self._place.name}-changes", member_refusals if plan.global_member else refusals),
             ),
         )
 
