@@ -131,40 +131,6 @@ def tidied(group: Group) -> bool:
     place yet is no stranger: whom a node forgets it does not know again for a minute (valkey.io/commands/cluster-forget).
     """
     live = [node for node in group.nodes.values() if node.alive]
-    listed = {group.cluster_ids[node.spec.node_id] for node in live if group.spec.slots[node.spec.shard]}
-    wait_until(
-        lambda: all("cluster_state:ok" in str(node.ask("CLUSTER", "INFO")) and listed <= _told(node) for node in live),
-        GOSSIP_TIMEOUT,
-        f"all nodes of {group.spec.group_id} serve",
-        GOSSIP_POLL,
-    )
-
-
-def agreed(group: Group) -> bool:
-    """Tell whether all live nodes see one and the same cluster, of its live nodes and of dead ones that will come back."""
-    live = [node for node in group.nodes.values() if node.alive]
-    wanted = {group.cluster_ids[node.spec.node_id] for node in live}
-    gone = set(group.cluster_ids.values()) - wanted
-    views = set()
-    for node in live:
-        try:
-            rows = rows_of(node)
-        except (OSError, ReplyError):
-            return False
-        rows = [row for row in rows if row.node_id not in gone]
-        if {row.node_id for row in rows if row.named and not row.flags & {"handshake", "noaddr"}} != wanted:
-            return False
-        views.add(frozenset((row.node_id, row.slots, row.primary) for row in rows))
-    return len(views) == 1
-
-
-def tidied(group: Group) -> bool:
-    """Let nodes forget whom the group does not have any more, where one refused before; False: it is to be looked at again.
-
-    A replica keeps the primary that it follows; a moment later it follows the new one. A node that runs and has not got its place
-    yet is no stranger either: whom a node forgets it does not know again for a minute (valkey.io/commands/cluster-forget).
-    """
-    live = [node for node in group.nodes.values() if node.alive]
     known = {*group.cluster_ids.values(), *(str(node.ask("CLUSTER", "MYID")) for node in live)}
     for node in live:
         for row in rows_of(node):
