@@ -168,15 +168,15 @@ def _show_caches(caches: list[dict[str, Any]], console: Console) -> None:
 
 def _show_globals(found: list[dict[str, Any]], console: Console) -> None:
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in ("global datastore", "status", "cache", "region", "role", "member", "lag"):
+    for heading in ("global datastore", "status", "cache", "region", "role", "member", "primary heard"):
         table.add_column(heading, no_wrap=True)
     for entry in found:
         for member in entry["members"]:
             role = member["role"].lower()
             shown = f"[green]{role}[/]" if role == "primary" else role
-            lag = "-" if role == "primary" else "[red]no link[/]" if member["lag"] is None else f"{member['lag']:.1f} s"
+            heard = "-" if role == "primary" else "[red]no link[/]" if member["lag"] is None else f"{member['lag']:.1f} s ago"
             about = (entry["id"], entry["status"], member["id"], member["region"])
-            table.add_row(*about, shown, member["status"], lag)
+            table.add_row(*about, shown, member["status"], heard)
     console.print(table)
 
 
