@@ -202,8 +202,20 @@ def test_targets_come_and_go(site: Site) -> None:
     target.delete()
     with pytest.raises(RefusedError, match="TargetGroupNotFound"):
         site.account.made("lb.TargetGroupAttachment", targetGroupArn=f"{group.id}0", targetId="10.0.0.9")
-    with pytest.raises(RefusedError, match="importing is not emulated"):
-        site.account.resource("lb.TargetGroupAttachment").import_("x")
+
+
+@pytest.mark.parametrize(
+    ("more", "end"),
+    [({}, ""), ({"port": 8080}, ",8080"), ({"port": 8080, "availabilityZone": "all"}, ",8080,all")],
+)
+def test_a_target_is_imported_by_group_and_target(site: Site, more: dict[str, Any], end: str) -> None:
+    inputs = {"targetGroupArn": site.group().id, "targetId": "10.0.0.9", **more}
+    made = site.account.made("lb.TargetGroupAttachment", **inputs)
+    assert made.id == f"{inputs['targetGroupArn']},10.0.0.9{end}"
+    adopted = site.account.resource("lb.TargetGroupAttachment")
+    assert adopted.import_(made.id) == {**inputs, "region": REGION}
+    assert adopted.diff(inputs) == {}
+    assert site.account.resource("lb.TargetGroupAttachment").import_(made.id.replace("10.0.0.9", "10.0.0.8")) is None
 
 
 def test_an_autoscaling_group_has_to_be_there(site: Site) -> None:

@@ -281,7 +281,7 @@ LISTED: Final = ("targetFailovers", "targetHealthStates")
 
 
 class TargetGroupAttachment(AwsHandler):
-    """One target of a group."""
+    """One target of a group; its id is GROUP_ARN,TARGET[,PORT][,ZONE]."""
 
     token = "aws:lb/targetGroupAttachment:TargetGroupAttachment"  # noqa: S105 - a type token
     creation = Call(
@@ -296,25 +296,24 @@ class TargetGroupAttachment(AwsHandler):
         },
     )
     provider_only: ClassVar = {"region": EVERYWHERE["region"]}
-    imports_as_read = False
-    needed_for_removal = ("availabilityZone", "port", "targetGroupArn", "targetId")
 
     @override
     def identify(self, answer: dict[str, Any], sent: Request, inputs: Properties) -> str:
-        return prefixed(f"{inputs['targetGroupArn']}-")
+        # A zone without a port leaves the port's place empty.
+        words = [inputs["targetGroupArn"], inputs["targetId"], inputs.get("port") or "", inputs.get("availabilityZone") or ""]
+        return ",".join(str(word) for word in words).rstrip(",")
 
     @override
-    def seen(self, aws: Aws, resource_id: str, state: Properties) -> dict[str, Any] | None:
-        # The id says nothing of the target: what the state has is asked for.
-        names = ("availabilityZone", "port", "targetGroupArn", "targetId")
-        table = {name: self.creation.properties[name] for name in names}
-        asked = Call(SERVICE, "DescribeTargetHealth", table).request(state).parameters
+    def find(self, aws: Aws, resource_id: str) -> dict[str, Any] | None:
+        meant = _attached(resource_id)
+        table = {name: self.creation.properties[name] for name in meant}
+        asked = Call(SERVICE, "DescribeTargetHealth", table).request(meant).parameters
         found = described(aws, "DescribeTargetHealth", "TargetHealthDescriptions", **asked)
-        return found if found and found["TargetHealth"].get("Reason") not in GONE else None
+        return {**found, "meant": meant} if found and found["TargetHealth"].get("Reason") not in GONE else None
 
     @override
     def describe(self, aws: Aws, found: dict[str, Any], state: Properties) -> dict[str, Any]:
-        return {}
+        return dict(found["meant"])
 
     @override
     def changes(self, resource_id: str, state: Properties, inputs: Properties, changed: Collection[str]) -> list[Request]:
@@ -322,8 +321,14 @@ class TargetGroupAttachment(AwsHandler):
 
     @override
     def removal(self, resource_id: str, state: Properties) -> list[Request]:
-        table = {name: target for name, target in self.creation.properties.items() if name != "quicServerId"}
-        return [Call(SERVICE, "DeregisterTargets", table).request(state)]
+        return [Call(SERVICE, "DeregisterTargets", self.creation.properties).request(state or _attached(resource_id))]
+
+
+def _attached(resource_id: str) -> dict[str, Any]:
+    """Return what an attachment's id says."""
+    arn, target, port, zone = (*resource_id.split(","), "", "", "")[:4]
+    meant = {"targetGroupArn": arn, "targetId": target, "port": port, "availabilityZone": zone}
+    return {name: int(value) if name == "port" else value for name, value in meant.items() if value}
 
 
 GONE: Final = ("Target.DeregistrationInProgress", "Target.NotRegistered")
