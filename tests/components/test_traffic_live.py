@@ -102,7 +102,7 @@ def test_up_switches_only_when_it_is_known_that_no_tool_did() -> None:
         judge(made(runtime_unknown=True)[0], LIVING, SWITCHED)
     judge(made(runtime_unknown=True, known=False)[0], LIVING, SWITCHED)
     unknown: dict[str, Any] = {"live_authority": "runtime", "runtime_unknown": True}
-    with pytest.raises(RefusedChangeError, match="live stay as the state has them, and an update would write that over"):
+    with pytest.raises(RefusedChangeError, match="live stays as the state has it, and an update would write that over"):
         judge(made(**unknown)[0], LIVING, {**LIVING, "ttl": 10})
     judge(made(**unknown, known=False)[0], LIVING, {**LIVING, "ttl": 10})
 

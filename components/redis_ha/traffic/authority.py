@@ -180,8 +180,8 @@ def _decide(authority: str, configured: T, recorded: T | None, parameter: str, *
     """With the stack's authority a different record is refused, so that handing the authority over moves no traffic."""
     if unknown:
         if authority == "runtime":
-            warning = f"{parameter} could not be looked up: {argument} stay as the state has them"
-            return Decision(configured, keep_recorded=True, warning=warning)
+            stays = "live stays as the state has it" if argument == LIVE else "weights stay as the state has them"
+            return Decision(configured, keep_recorded=True, warning=f"{parameter} could not be looked up: {stays}")
         warning = f"{parameter} could not be looked up: whether a tool has moved traffic since is not known"
         return Decision(configured, warning=warning)
     if authority == "runtime":
