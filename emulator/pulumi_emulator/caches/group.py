@@ -81,8 +81,9 @@ class Group:
         spec = self.leader.spec
         if not spec.cluster:
             return self.leader.primary(spec.shards[0])
-        wanted = slots_of(self.spec.slots[shard])
-        same = [other for other in spec.shards if slots_of(spec.slots[other]) == wanted]
+        wanted = self.spec.slots[shard]
+        same = [other for other, text in spec.slots.items() if text == wanted]  # as a rule; sets take their time
+        same = same or [other for other, text in spec.slots.items() if slots_of(text) == slots_of(wanted)]
         return self.leader.primary(same[0]) if same and same[0] in self.leader.primaries else None
 
     @property
