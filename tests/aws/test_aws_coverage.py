@@ -20,6 +20,9 @@ NEEDED = {
     "ModifyCacheSubnetGroup DeleteCacheSubnetGroup CreateUser DescribeUsers ModifyUser DeleteUser CreateUserGroup",
     "DescribeUserGroups ModifyUserGroup DeleteUserGroup CreateServerlessCache DescribeServerlessCaches",
     "ModifyServerlessCache DeleteServerlessCache CreateSnapshot DescribeSnapshots DeleteSnapshot DescribeEvents",
+    "CreateGlobalReplicationGroup DescribeGlobalReplicationGroups ModifyGlobalReplicationGroup DeleteGlobalReplicationGroup",
+    "FailoverGlobalReplicationGroup DisassociateGlobalReplicationGroup IncreaseNodeGroupsInGlobalReplicationGroup",
+    "DecreaseNodeGroupsInGlobalReplicationGroup RebalanceSlotsInGlobalReplicationGroup",
     "AddTagsToResource RemoveTagsFromResource ListTagsForResource DescribeCacheEngineVersions",
 }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import threading
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from botocore.exceptions import ClientError
 from pulumi_emulator.aws import control
 from pulumi_emulator.aws.elasticache.faults import REFUSALS
 from tests.support.aws_global import GLOBAL_CASES, LARGE, NORTH, WEST, WEST_ZONES, Datastore, datastore, sharded
-from tests.support.aws_world import World, until
+from tests.support.aws_world import WAIT_SECONDS, World, until
 
 
 def primary_of(made: Datastore) -> str:
@@ -354,6 +355,37 @@ def test_a_change_that_fails_is_undone_where_it_was_not_made(world: World, monke
     assert made.nodes(second)[0]["EngineVersion"] == "8.1.0"
     assert made.nodes(primary)[0]["EngineVersion"] == "8.0.1"
     assert made.group(primary)["Status"] == "available"
+    failures = {group["id"]: group["failure"] for group in control.groups(world.account)["groups"]}
+    assert "no room" in failures[primary]
+    assert "no room" in failures[second]
+    monkeypatch.undo()
+    made.modify(EngineVersion="8.2")
+    failures = {group["id"]: group["failure"] for group in control.groups(world.account)["groups"]}
+    assert (failures[primary], failures[second]) == (None, None)
+
+
+def test_a_change_that_fails_gives_nobody_the_lead_back(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = datastore(world)
+    primary, second = primary_of(made), made.add()
+    begun = threading.Event()
+
+    def change(_: Any) -> None:
+        begun.wait(WAIT_SECONDS)
+        raise RuntimeError("no room")
+
+    monkeypatch.setattr(world.plane, "change", change)
+    made.client(second).increase_replica_count(ReplicationGroupId=second, NewReplicaCount=2, ApplyImmediately=True)
+    made.promote(second)
+    assert made.roles() == {second: "PRIMARY", primary: "SECONDARY"}
+    begun.set()
+    events = until(
+        lambda: made.client(second).describe_events(SourceIdentifier=second)["Events"],
+        lambda seen: any("no room" in event["Message"] for event in seen),
+    )
+    assert any("no room" in event["Message"] for event in events)
+    made.available(second)
+    assert made.roles() == {second: "PRIMARY", primary: "SECONDARY"}
+    assert len(made.nodes(second)) == 2
 
 
 def test_shards_of_all_members(world: World) -> None:

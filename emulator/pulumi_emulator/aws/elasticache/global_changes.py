@@ -172,13 +172,15 @@ def _carry_out(region: Region, found: GlobalGroup, changes: list[Change], what: 
 
     def done() -> None:
         for place, group, _ in changes:
+            group.failure = None
             _tidy(place, group, before[group.group_id])
             events.record(place, "replication-group", group.group_id, f"Replication group {group.group_id} {what}")
 
-    def undo() -> None:
+    def undo(failure: str) -> None:
         for _, group, _ in changes:
             if group.group_id not in changed:
                 vars(group).update(before[group.group_id])
+            group.failure = failure
 
     work_on(region.account, found, [(place, group) for place, group, _ in changes], work, done, undo)
     return {"GlobalReplicationGroup": shape(region, found, members=True)}

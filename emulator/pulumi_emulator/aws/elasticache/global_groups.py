@@ -116,7 +116,7 @@ def disassociate(region: Region, given: dict[str, Any]) -> dict[str, Any]:
         global_members.leave(group)
         _tell(place, group, f"disassociated from global datastore {found.global_id}")
 
-    def undo() -> None:
+    def undo(_: str) -> None:
         group.global_status = ASSOCIATED
 
     work_on(region.account, found, [(place, group)], lambda: plane.lead(group.group_id), done, undo)
@@ -173,9 +173,9 @@ def work_on(
     members: Sequence[tuple[Region, Group]],
     work: Callable[[], None],
     done: Callable[[], None],
-    undo: Callable[[], None] = lambda: None,
+    undo: Callable[[str], None] = lambda _: None,
 ) -> None:
-    """Do `work` (the data plane's, without the lock), then under it `done`, or `undo` when the work failed.
+    """Do `work` (the data plane's, without the lock), then under it `done`, or `undo` with the reason when the work failed.
 
     The Global Datastore is "modifying" meanwhile, and so is each of these members that was available.
     """
@@ -195,11 +195,11 @@ def work_on(
             found.changes -= 1
             found.failure = failure
             for _, group in busy:
-                group.status, group.failure = AVAILABLE, failure
+                group.status = AVAILABLE
             if failure is None:
                 done()
             else:
-                undo()
+                undo(failure)
                 for region, group in members:
                     events.record(region, "replication-group", group.group_id, failure)
             for region, group in members:
