@@ -19,7 +19,7 @@ from redis_ha_client import DocumentError, FailoverPolicy
 from redis_ha_client.documents import ClusterConnection, PrimaryConnection, kind_of, read_credentials, read_managed_connection
 from redis_ha_client.errors import NotTheMasterError
 
-from .drawing import JSON_VERSION, findings_text
+from .drawing import JSON_VERSION, findings_text, print_whole
 from .errors import OpsError
 from .findings import Finding, healthy
 from .status import COULD_NOT_LOOK, HEALTHY, UNHEALTHY
@@ -319,7 +319,7 @@ def draw(managed: Managed, seen: ManagedLook, console: Console) -> None:
         shard = (str(node.shard or "-"), str(node.slots or "")) if clustered else ()
         table.add_row(*shard, node.address, node.role.upper() if node.role == "primary" else node.role, lag, node.link)
     if seen.nodes:
-        console.print(table)
+        print_whole(table, console)
     console.print(findings_text(seen.findings, "healthy: the endpoints answer as the stack promises"))
 
 
