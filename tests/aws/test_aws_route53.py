@@ -245,6 +245,20 @@ def test_a_record_set_may_be_deleted_only_as_it_is(zone: Zone) -> None:
     assert zone.own() == {}
 
 
+def test_a_vpc_has_one_private_zone_of_a_name(world: World, dns: Any) -> None:
+    vpcs = [world.client("ec2").create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"] for _ in range(2)]
+
+    def private(vpc: str, name: str = "inside.example") -> Any:
+        about = {"HostedZoneConfig": {"PrivateZone": True}, "VPC": {"VPCId": vpc, "VPCRegion": REGION}}
+        return dns.create_hosted_zone(Name=name, CallerReference=f"zone-{next(NUMBERS)}", **about)
+
+    for vpc in vpcs:
+        private(vpc)
+    private(vpcs[0], "other.example")
+    with pytest.raises(ClientError, match="ConflictingDomainExists"):
+        private(vpcs[0], "Inside.example.")
+
+
 # Health checks
 
 

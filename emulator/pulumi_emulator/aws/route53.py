@@ -56,6 +56,22 @@ class KeptHealthCheck(MotoHealthCheck):
 class Route53(MotoRoute53):
     """The emulated service in the place of moto's."""
 
+    def create_hosted_zone(self) -> ActionResult:
+        """Make a zone; a VPC has one private zone of a name."""
+        name, vpc = record_sets.absolute(self._get_param("Name")), self._get_param("VPC.VPCId")
+        with _LOCK:
+            for zone in self.backend.zones.values():
+                if vpc and zone.private_zone and record_sets.absolute(zone.name) == name:
+                    self._refuse_second(zone, vpc)
+            return super().create_hosted_zone()
+
+    @staticmethod
+    def _refuse_second(zone: FakeZone, vpc: str) -> None:
+        if vpc in [known.get("vpc_id") for known in zone.vpcs]:
+            # The rule: docs.aws.amazon.com, Route 53 API reference, CreateHostedZone, ConflictingDomainExists.
+            text = f"The VPC {vpc} is already associated with the hosted zone {zone.resource_id} of the same domain name"
+            raise Route53ClientError("ConflictingDomainExists", text)
+
     def change_resource_record_sets(self) -> ActionResult:
         """Change a zone's record sets: all that the batch holds, or nothing."""
         zone_id = self._get_param("HostedZoneId")
