@@ -296,6 +296,12 @@ def test_the_guards_are_registered_and_ask_the_rules() -> None:
     with pytest.raises(RefusedChangeError, match=r"the update of orders-global is refused: engine_version: 8.1 -> 8.0 is a"):
         guard.callback(pulumi.ResourceHookArgs("urn", "id", "orders-global", "type", old | {"engineVersion": "8.0"}, old))
     guard.callback(pulumi.ResourceHookArgs("urn", "id", "orders-global", "type", old | {"engineVersion": "8.2"}, old))
+    member = inputs(monitor, "orders-eu-central-1-group")
+    preferred = member | {"transitEncryptionMode": "preferred"}
+    with pytest.raises(RefusedChangeError, match="tls: required -> preferred: AWS changes it in no member"):
+        monitor.hooks.by_name["orders-eu-central-1-changes"].callback(
+            pulumi.ResourceHookArgs("urn", "id", "orders-group", "type", preferred, member)
+        )
     parameters = monitor.hooks.by_name["orders-eu-central-1-parameters"]
     group = inputs(monitor, "orders-eu-central-1-parameter-group")
     changed = group | {"parameters": [{"name": "maxmemory-policy", "value": "noeviction"}]}
