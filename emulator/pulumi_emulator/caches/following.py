@@ -87,7 +87,7 @@ def tend(group: Group) -> None:
                 _stop(group, shard)
             elif primary.serving:
                 filled(group, shard)
-        elif source is not None and primary.alive and primary.serving:
+        elif source is not None and primary.alive and primary.serving and primary.spec.node_id not in group.unanswered:
             state = primary.info()
             if (state.get("master_host"), state.get("master_port")) != (source.address, str(group.leader.spec.node_port)):
                 replication.take_place(group, primary)

@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import Any, Final
 
 from pulumi_emulator.caches.admin import ReplyError
-from pulumi_emulator.caches.group import Group
+from pulumi_emulator.caches.group import PING_TIMEOUT, Group
 from pulumi_emulator.caches.node import BUS_OFFSET, CLUSTER_NODE_TIMEOUT_MS, POLL, SYNC_TIMEOUT, Node, wait_until
 from pulumi_emulator.caches.spec import slots_of
 
@@ -193,7 +193,7 @@ def promote(group: Group, shard: str, chosen: Node) -> Node:
 def role(node: Node) -> str:
     """Return "master", "slave", or "" when the node does not answer."""
     try:
-        return node.info()["role"]
+        return node.info(timeout=PING_TIMEOUT)["role"]
     except (OSError, ReplyError):
         return ""
 
