@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from pulumi.runtime import rpc
@@ -54,18 +54,32 @@ class EmulatedProgram:
         """Make or change one resource; None when it was not there before."""
         inputs = self._translated(rpc.deserialize_properties(request.object))
         resource = self.resources.get(name)
+        if resource is None and request.importId:
+            resource = self.resources[name] = self._imported(name, request, inputs)
+            self._learn(name, request, resource)
+            return None
         if resource is None:
             resource = self.resources[name] = self.account.made(KINDS[request.type], name, **inputs)
             self._learn(name, request, resource)
             return None
-        differs = resource.diff(inputs, tuple(request.ignoreChanges))
+        inputs = _ignoring(request.ignoreChanges, inputs, resource.inputs)
+        differs = resource.diff(inputs)
         replaced = [key for key, replaces in differs.items() if replaces]
         if replaced:
             raise AssertionError(f"{name} would be replaced for {replaced}")
-        kept = {key: resource.inputs[key] for key in request.ignoreChanges if key in resource.inputs}
         if differs:
-            resource.update({**inputs, **kept})
+            resource.update(inputs)
         return sorted(differs)
+
+    def _imported(self, name: str, request: Any, inputs: dict[str, Any]) -> Resource:
+        """Take over what exists; the engine refuses an import that would change something."""
+        resource = self.account.resource(KINDS[request.type], name=name)
+        if resource.import_(request.importId) is None:
+            raise AssertionError(f"{name}: nothing to import by {request.importId}")
+        differs = resource.diff(_ignoring(request.ignoreChanges, inputs, resource.inputs))
+        if differs:
+            raise AssertionError(f"{name} is imported with differences: {sorted(differs)}")
+        return resource
 
     def _learn(self, name: str, request: Any, resource: Resource) -> None:
         mocked = of_aws(request.type, name, rpc.deserialize_properties(request.object))
@@ -79,6 +93,12 @@ class EmulatedProgram:
         if isinstance(value, list):
             return [self._translated(entry) for entry in value]
         return self._real.get(value, value) if isinstance(value, str) else value
+
+
+def _ignoring(names: Sequence[str], inputs: dict[str, Any], recorded: Mapping[str, Any]) -> dict[str, Any]:
+    """Return inputs whose ignored properties are those of the state, as the engine does before it asks the provider."""
+    kept = {name: recorded[name] for name in names if name in recorded}
+    return {name: value for name, value in inputs.items() if name not in names} | kept
 
 
 def in_order(monitor: Monitor) -> list[str]:

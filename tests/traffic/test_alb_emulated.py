@@ -147,3 +147,28 @@ def test_another_port_means_other_target_groups_of_other_names(stack: Stack) -> 
     stack.up()
     with pytest.raises(AssertionError, match=r"-targets would be replaced for \['name', 'port'\]"):
         stack.up(target_port=8080)
+
+
+@pytest.mark.parametrize("form", [{}, LISTENER])
+def test_what_exists_is_taken_over_without_a_change(stack: Stack, account: EmulatedAccount, form: dict[str, Any]) -> None:
+    theirs = {"health_check": {"path": "/up"}, "tags": {"made": "by hand"}, "protect": False}
+    stack.up(**form, **theirs)
+    keys = ("both",) if form else ("blue", "green")
+    adopt = {
+        "load_balancers": {key: stack.id(key) for key in keys},
+        "listeners": {key: stack.id(f"{key}-listener") for key in keys},
+        "target_groups": {colour: stack.id(f"{colour}-targets") for colour in ("blue", "green")},
+    }
+    group = stack.id("security-group")
+    before = {name: resource.id for name, resource in stack.program.resources.items()}
+    ours = Stack(account, stack.place)
+    ours.name = stack.name
+    arguments = {**form, "adopt": adopt, "security_group_ids": [group], "client_cidrs": None}
+    assert ours.up(**arguments) == {}
+    after = {name: resource.id for name, resource in ours.program.resources.items()}
+    assert {name: before[name] for name in after} == after
+    assert ours.up(**arguments) == {}
+    # Brought into line in the update after.
+    changed = ours.up(**arguments | {"adopt": {**adopt, "keep_as_found": False}})
+    assert {"healthCheck", "tags"} <= set(changed[f"{stack.name}-blue-targets"])
+    assert ours.up(**arguments | {"adopt": {**adopt, "keep_as_found": False}}) == {}
