@@ -3,9 +3,11 @@
 redis-py reports a cluster that cannot be reached and a mistake of the caller by the same exceptions, which are no RedisError.
 """
 
+from collections.abc import Set as AbstractSet
+
 from redis import exceptions
 
-from .budget import FINAL_ERRORS
+from .budget import FINAL_ERRORS, current_budget
 from .errors import RefusedError, wrong_kind
 
 # redis-py 8.1.0 cluster.py and asyncio/cluster.py, NodesManager.initialize: what time may heal. The causes hang on __cause__.
@@ -39,6 +41,12 @@ def not_permitted_here(error: Exception) -> NotPermittedHereError | None:
     if not isinstance(error, exceptions.NoPermissionError) or any(name in told for name in _OWN_NAMES):
         return None
     return NotPermittedHereError(told)
+
+
+def permitted(names: AbstractSet[str]) -> bool:
+    """Tell whether the running command is one of those that were permitted before; of a pipeline nobody knows."""
+    budget = current_budget()
+    return budget is not None and budget.what in names
 
 
 class UnreachableError(exceptions.ConnectionError):

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
@@ -139,10 +140,10 @@ def test_what_no_region_permits_is_the_callers_mistake(regions: GlobalGroups, na
         with pytest.raises(exceptions.NoPermissionError, match="flushall"):
             await async_client.execute_command("FLUSHALL")
 
+    with connected(regions) as client, pytest.raises(exceptions.NoPermissionError, match="flushall"):
+        client.execute_command("FLUSHALL")
+    regions.promote(AWAY)  # and the record stays behind
     with connected(regions) as client:
-        with pytest.raises(exceptions.NoPermissionError, match="flushall"):
-            client.execute_command("FLUSHALL")
-        regions.promote(AWAY)  # and the record stays behind
         with pytest.raises(exceptions.NoPermissionError, match="set"):
             client.set("name", "value")
         assert names.asked
@@ -150,6 +151,29 @@ def test_what_no_region_permits_is_the_callers_mistake(regions: GlobalGroups, na
     alone = connect({**regions.connection, "writer": None}, regions.credentials, policy=POLICY)
     with contextlib.closing(alone), pytest.raises(exceptions.NoPermissionError, match="set"):
         alone.set("name", "value")
+
+
+@pytest.mark.parametrize("twin", ["sync", "asyncio"])
+def test_what_was_permitted_before_waits_for_the_record(regions: GlobalGroups, names: WorldNames, twin: str) -> None:
+    """A promotion is under way: the old region refuses, and the record still leads to it."""
+    late = threading.Timer(1.0, regions.point, [names])
+    if twin == "sync":
+        with connected(regions) as client:
+            client.set("late", "home")
+            regions.promote(AWAY)
+            late.start()
+            assert client.set("late", "away") is True
+            assert describe(client)["region"] == AWAY
+    else:
+
+        async def use(async_client: Any) -> None:
+            await async_client.set("late", "home")
+            regions.promote(AWAY)
+            late.start()
+            assert await async_client.set("late", "away") is True
+
+        in_async(regions, use)
+    late.join()
 
 
 def test_a_reader_stays_in_its_region(regions: GlobalGroups, names: WorldNames) -> None:

@@ -23,7 +23,7 @@ from redis_ha_client.documents import ClusterConnection
 from redis_ha_client.endpoint import in_cluster_mode
 from redis_ha_client.errors import OutcomeUnknownError, RefusedError, is_read_only, wrong_kind
 from redis_ha_client.policy import IAM_AGE_SECONDS
-from redis_ha_client.routing import NotPermittedHereError, not_permitted_here, translated
+from redis_ha_client.routing import NotPermittedHereError, not_permitted_here, permitted, translated
 from redis_ha_client.wiring import Settings, command_name, full_pool, pipeline_name
 
 
@@ -86,6 +86,7 @@ class ClusterClient(RedisCluster):
         self.settings = settings
         self.policy = settings.policy
         self._knows_commands = False
+        self._permitted: set[str] = set()  # names of commands that some region has executed
         arguments = settings.node_arguments()
         del arguments["maint_notifications_config"]  # goes to the nodes below: RedisCluster's own is for its handler
         super().__init__(
@@ -152,8 +153,11 @@ class ClusterClient(RedisCluster):
 
     async def execute_command(self, *args: Any, **kwargs: Any) -> Any:
         """Execute one command within its budget."""
-        with command_budget(self.policy, command_name(args), block_seconds=block_seconds(args)):
-            return await self.ride(lambda: self._once(*args, **kwargs))
+        name = command_name(args)
+        with command_budget(self.policy, name, block_seconds=block_seconds(args)):
+            reply = await self.ride(lambda: self._once(*args, **kwargs))
+        self._permitted.add(name)
+        return reply
 
     async def _once(self, *args: Any, **kwargs: Any) -> Any:
         await self.initialize()  # before redis-py chooses a node
@@ -182,7 +186,7 @@ class ClusterClient(RedisCluster):
             await self._read_layout()
 
     async def _look_elsewhere(self, error: Exception) -> None:
-        """Move on if another region of a global datastore takes writes by now; if none does, NOPERM is the caller's."""
+        """Move on if another region of a global datastore takes writes by now; NOPERM as in sync/cluster.py."""
         writer, here = self.settings.writer, self.settings.region
         if writer is None or isinstance(error, FINAL_ERRORS):
             return
@@ -191,7 +195,7 @@ class ClusterClient(RedisCluster):
         with contextlib.suppress(exceptions.RedisError):  # the next attempt says why
             await self.follow_writer()
         confirmed = writer.asked_at != asked_at and self.settings.region == here
-        if isinstance(error, NotPermittedHereError) and error.__cause__ and confirmed:
+        if confirmed and isinstance(error, NotPermittedHereError) and error.__cause__ and not permitted(self._permitted):
             raise error.__cause__
 
     async def follow_writer(self) -> None:

@@ -30,7 +30,14 @@ from redis_ha_client.documents import ClusterConnection
 from redis_ha_client.endpoint import in_cluster_mode
 from redis_ha_client.errors import OutcomeUnknownError, RefusedError, is_read_only, wrong_kind
 from redis_ha_client.policy import IAM_AGE_SECONDS
-from redis_ha_client.routing import OWN_COMMANDS, NotPermittedHereError, UnreachableError, not_permitted_here, translated
+from redis_ha_client.routing import (
+    OWN_COMMANDS,
+    NotPermittedHereError,
+    UnreachableError,
+    not_permitted_here,
+    permitted,
+    translated,
+)
 from redis_ha_client.sync.nodes import BudgetRetry, NodeConnection, NodePool
 from redis_ha_client.sync.world import look_up
 from redis_ha_client.wiring import PoolBusyError, Settings, command_name, pipeline_name
@@ -131,6 +138,7 @@ class ClusterClient(RedisCluster):
         self.settings = settings
         self.policy = settings.policy
         self._moving = threading.Lock()
+        self._permitted: set[str] = set()  # names of commands that some region has executed
         super().__init__(
             # The one way by which redis-py takes a pool class; TLS is the connection class's own.
             url=f"redis://[{host}]:{port}" if ":" in host else f"redis://{host}:{port}",
@@ -150,8 +158,11 @@ class ClusterClient(RedisCluster):
 
     def execute_command(self, *args: Any, **kwargs: Any) -> Any:
         """Execute one command within its budget."""
-        with command_budget(self.policy, command_name(args), block_seconds=block_seconds(args)):
-            return self.ride(lambda: super(ClusterClient, self).execute_command(*args, **kwargs))
+        name = command_name(args)
+        with command_budget(self.policy, name, block_seconds=block_seconds(args)):
+            reply = self.ride(lambda: super(ClusterClient, self).execute_command(*args, **kwargs))
+        self._permitted.add(name)
+        return reply
 
     def ride(self, act: Callable[[], Any]) -> Any:
         """Do `act` until it succeeds or the running budget is over, each time with the layout as it is then."""
@@ -176,7 +187,10 @@ class ClusterClient(RedisCluster):
             self.nodes_manager.initialize()
 
     def look_elsewhere(self, error: Exception) -> None:
-        """Move on if another region of a global datastore takes writes by now; if none does, NOPERM is the caller's."""
+        """Move on if another region of a global datastore takes writes by now.
+
+        If none does, NOPERM is the caller's mistake, unless the command was permitted before: then a promotion is under way.
+        """
         writer, here = self.settings.writer, self.settings.region
         if writer is None or isinstance(error, FINAL_ERRORS):
             return
@@ -185,7 +199,7 @@ class ClusterClient(RedisCluster):
         with contextlib.suppress(exceptions.RedisError, exceptions.RedisClusterException):  # the next attempt says why
             self.follow_writer()
         confirmed = writer.asked_at != asked_at and self.settings.region == here
-        if isinstance(error, NotPermittedHereError) and error.__cause__ and confirmed:
+        if confirmed and isinstance(error, NotPermittedHereError) and error.__cause__ and not permitted(self._permitted):
             raise error.__cause__
 
     def follow_writer(self) -> None:
