@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
 from moto.core.exceptions import ServiceException
 
-# Sources. "botocore" is the service model that botocore 1.44.5 ships (data/elasticache/2015-02-02/service-2.json).
-CREATE: Final = "botocore CreateReplicationGroup"
-MODIFY: Final = "botocore ModifyReplicationGroup"
-DG: Final = "docs.aws.amazon.com/AmazonElastiCache/latest/dg/"
-PROVIDER: Final = "hashicorp/terraform-provider-aws internal/service/elasticache/"
+from pulumi_emulator.aws.elasticache.global_refusals import GLOBAL_REFUSALS
+from pulumi_emulator.aws.elasticache.refusal import COMBINATION, CREATE, DG, GROUP_STATE, MODIFY, PROVIDER, VALUE, Refusal
 
 
 class Fault(ServiceException):
@@ -21,21 +17,8 @@ class Fault(ServiceException):
         super().__init__(code, message)
 
 
-@dataclass(frozen=True)
-class Refusal:
-    """One rule: the fault that breaking it gives (its name in the service's model), the text, and the rule's source."""
-
-    fault: str
-    text: str
-    source: str
-
-
-COMBINATION: Final = "InvalidParameterCombinationException"
-VALUE: Final = "InvalidParameterValueException"
-GROUP_STATE: Final = "InvalidReplicationGroupStateFault"
-GLOBAL_STATE: Final = "InvalidGlobalReplicationGroupStateFault"
-
 REFUSALS: Final = {
+    **GLOBAL_REFUSALS,
     # Ids and names.
     "group-exists": Refusal(
         "ReplicationGroupAlreadyExistsFault",
@@ -325,114 +308,6 @@ REFUSALS: Final = {
         VALUE,
         "Cluster [{id}] is part of a global cluster [{global_id}]. Request rejected.",
         "hashicorp/terraform-provider-aws#19929, #22528, #27875; of deletion cloud-custodian/cloud-custodian#8815",
-    ),
-    # Global Datastores.
-    "global-unknown": Refusal(
-        "GlobalReplicationGroupNotFoundFault",
-        "Global Replication Group {id} does not exist",
-        "botocore GlobalReplicationGroupNotFoundFault",
-    ),
-    "global-exists": Refusal(
-        "GlobalReplicationGroupAlreadyExistsFault",
-        "Global Replication Group {id} already exists",
-        "botocore GlobalReplicationGroupAlreadyExistsFault",
-    ),
-    "global-region": Refusal(
-        VALUE,
-        "Global datastores are not supported in Region {region}",
-        f"{DG}Redis-Global-Datastores-Getting-Started.html: supported Regions",
-    ),
-    "global-node-type": Refusal(
-        VALUE,
-        "Global replication group is not supported for the node type.",
-        "hashicorp/terraform-provider-aws#17768",
-    ),
-    "global-version": Refusal(
-        VALUE,
-        "Global replication group is not supported for engine version {version}: redis 5.0.6 or later, or valkey",
-        f"{DG}Redis-Global-Datastores-Getting-Started.html: Redis OSS 5.0.6 or later",
-    ),
-    "global-tls-preferred": Refusal(
-        COMBINATION,
-        "The primary of a global replication group cannot have TransitEncryptionMode preferred",
-        "terraform-aws-modules/terraform-aws-elasticache#4",
-    ),
-    "global-secondary-given": Refusal(
-        COMBINATION,
-        "Cannot use the given parameters when creating new replication group in an existing global replication group. "
-        "({given})",
-        f"umotif-public/terraform-aws-elasticache-redis#31; {DG}Redis-Global-Datastores-CLI.html: do not pass in values",
-    ),
-    "global-secondary-other": Refusal(
-        COMBINATION,
-        "{name} {value} is not the primary's ({primary}): all members have the same",
-        f"{DG}Redis-Global-Datastores-Getting-Started.html: same number of primary nodes, node type, engine version, shards",
-    ),
-    "global-secondary-count": Refusal(
-        VALUE,
-        "Global Replication Group {id} has its members in {regions}: at most {most} secondaries, each member in a Region of "
-        "its own",
-        f"{DG}Redis-Global-Datastores-Getting-Started.html: up to two other Regions",
-    ),
-    "global-state": Refusal(
-        GLOBAL_STATE,
-        "Cannot {action} a global replication group in {status} state",
-        "hashicorp/terraform-provider-aws#18533; botocore InvalidGlobalReplicationGroupStateFault",
-    ),
-    "global-member-state": Refusal(
-        GLOBAL_STATE,
-        "Cannot {action} global replication group {id}: its member {member} is {status}",
-        "botocore InvalidGlobalReplicationGroupStateFault: not available",
-    ),
-    "global-not-member": Refusal(
-        VALUE,
-        "Replication Group {group} in {region} is not associated with Global Replication Group {id}",
-        f"{PROVIDER}replication_group.go: disassociateReplicationGroup knows these words",
-    ),
-    "global-disassociate-primary": Refusal(
-        VALUE,
-        "Replication Group {group} is the primary of Global Replication Group {id}: only a secondary can be disassociated",
-        "botocore DisassociateGlobalReplicationGroup: removes a secondary cluster; AWS's own words are not known",
-    ),
-    "global-primary-already": Refusal(
-        VALUE,
-        "Replication Group {group} in {region} is the primary of Global Replication Group {id} already",
-        "botocore FailoverGlobalReplicationGroup: a secondary Region becomes primary; AWS's own words are not known",
-    ),
-    "global-retain": Refusal(
-        VALUE,
-        "RetainPrimaryReplicationGroup must be true: a primary is never deleted with its global replication group",
-        "botocore DeleteGlobalReplicationGroup: the primary cluster is never deleted",
-    ),
-    "global-immediately": Refusal(
-        VALUE,
-        "{operation} is only done with ApplyImmediately",
-        "botocore ModifyGlobalReplicationGroup, {Increase,Decrease}NodeGroupsInGlobalReplicationGroup: no maintenance window",
-    ),
-    "global-one-field": Refusal(
-        VALUE,
-        "Only one of {given} can be changed in a request",
-        f"{PROVIDER}global_replication_group.go: only one field can be changed per request",
-    ),
-    "global-parameter-group": Refusal(
-        VALUE,
-        "CacheParameterGroupName {why}",
-        f"{PROVIDER}global_replication_group.go: parameter_group_name only with a major version, and needed there",
-    ),
-    "global-shards": Refusal(
-        VALUE,
-        "NodeGroupCount {count} is not {more} than the current {current}",
-        "botocore {Increase,Decrease}NodeGroupsInGlobalReplicationGroup NodeGroupCount",
-    ),
-    "global-not-sharded": Refusal(
-        VALUE,
-        "Global Replication Group {id} has cluster mode disabled: its number of node groups stays 1",
-        "botocore GlobalReplicationGroup ClusterEnabled",
-    ),
-    "global-shards-to-remove": Refusal(
-        COMBINATION,
-        "Fewer node groups need GlobalNodeGroupsToRemove or GlobalNodeGroupsToRetain, of {known}, that leave {count}",
-        "botocore DecreaseNodeGroupsInGlobalReplicationGroup",
     ),
     # TestFailover.
     "test-failover-limit": Refusal(

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from pulumi_emulator.aws.elasticache.account import Region
-from pulumi_emulator.aws.elasticache.faults import VALUE, Fault
+from pulumi_emulator.aws.elasticache.faults import Fault
+from pulumi_emulator.aws.elasticache.refusal import VALUE
 
 # A handler takes the Region that was called and the input as botocore's model has it, and returns the output in that form.
 Handler = Callable[[Region, dict[str, Any]], dict[str, Any]]

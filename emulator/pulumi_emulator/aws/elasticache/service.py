@@ -11,8 +11,9 @@ from moto.core.utils import get_service_model
 
 from pulumi_emulator.aws.elasticache import jobs
 from pulumi_emulator.aws.elasticache.account import Account
-from pulumi_emulator.aws.elasticache.faults import VALUE, Fault, refuse
+from pulumi_emulator.aws.elasticache.faults import Fault, refuse
 from pulumi_emulator.aws.elasticache.operations import OPERATIONS
+from pulumi_emulator.aws.elasticache.refusal import VALUE
 from pulumi_emulator.errors import EmulatorError
 
 # Each registers its operations when it is imported.

@@ -9,8 +9,9 @@ from typing import Any, Final
 from pulumi_emulator.aws.elasticache import events
 from pulumi_emulator.aws.elasticache.account import Region
 from pulumi_emulator.aws.elasticache.engines import REDIS, VALKEY
-from pulumi_emulator.aws.elasticache.faults import VALUE, Fault, refuse
+from pulumi_emulator.aws.elasticache.faults import Fault, refuse
 from pulumi_emulator.aws.elasticache.operations import operation
+from pulumi_emulator.aws.elasticache.refusal import VALUE
 
 DEFAULT: Final = "default"
 # docs.aws.amazon.com/AmazonElastiCache/latest/dg/Clusters.RBAC.html and auth.html.
