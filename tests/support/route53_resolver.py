@@ -80,15 +80,13 @@ class Question:
         return self.chance.choices(candidates, weights=weights if any(weights) else None)[0]
 
     def considered(self, group: Sequence[RecordSet]) -> list[RecordSet]:
-        """Return the weighted record sets among which the weights decide.
+        """Return the weighted record sets among which the weights decide: the healthy ones, or all when none is.
 
-        Those with a weight that are healthy; else those without a weight that are healthy; and when nothing is healthy all are
-        taken for healthy, so that again those with a weight come first (docs.aws.amazon.com, Route53/latest/DeveloperGuide,
-        health-checks-how-route-53-chooses-records, and the tables of routing-policy-weighted). Where no record set has a weight
-        there is only one step.
+        Those without a weight are chosen when no other is healthy, as the weights by themselves have it
+        (docs.aws.amazon.com, Route53/latest/DeveloperGuide, health-checks-how-route-53-chooses-records, and the tables of
+        routing-policy-weighted).
         """
-        healthy = [record for record in group if self.is_healthy(record)] or list(group)
-        return [record for record in healthy if int(record["Weight"]) > 0] or healthy
+        return [record for record in group if self.is_healthy(record)] or list(group)
 
     def is_healthy(self, record: RecordSet) -> bool:
         """Tell whether a record set is healthy: without anything that says otherwise it is.
