@@ -118,7 +118,6 @@ def test_a_member_that_another_region_was_promoted_over_is_no_trouble(
     plain.publish(names)
     first = plain.primaries()[0]
     second, third = [node for node in plain.nodes if node is not first]
-    monkeypatch.setattr(managed, "LOOK", FailoverPolicy(total_seconds=1))
     # The other region is played by a node of this one.
     plain.promote(second)
     wait_until(lambda: plain.command(first, "ROLE")[3] == "connected", "the former primary follows")
