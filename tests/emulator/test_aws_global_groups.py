@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import itertools
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
+from pulumi_emulator import inspection
 from pulumi_emulator.recovery import _rank
 from tests.emulator.aws_provider import EmulatedAccount, RefusedError, Resource, served
 
@@ -315,3 +318,22 @@ def test_what_was_made_and_not_noted_goes_from_the_outside_in(account: EmulatedA
         name: _rank(account.cloud, resource.urn.split("$")[1].split("::")[0], resource.id) for name, resource in tokens.items()
     }
     assert sorted(ranks, key=lambda name: ranks[name]) == ["second", "store", "primary"]
+
+
+def test_what_status_prints() -> None:
+    about = {"region": "eu-central-1", "status": "associated"}
+    members = [
+        {"id": "first", "role": "PRIMARY", "lag": None, **about},
+        {"id": "second", "role": "SECONDARY", "lag": 0.52, **about},
+        {"id": "third", "role": "SECONDARY", "lag": None, **about},
+    ]
+    entry = {"id": "iudkw-orders", "status": "available", "failure": None, "members": members}
+    description = {"project": "p", "stack": "dev", "resources": 3, "engine": "v1", "pending_operations": 0, "machines": []}
+    console = Console(record=True, width=200, file=io.StringIO())
+    inspection.show({**description, "caches": [], "global_datastores": [entry]}, console)
+    rows = [line.split() for line in console.export_text().splitlines()[2:]]
+    assert [row[2:] for row in rows] == [
+        ["first", "eu-central-1", "primary", "associated", "-"],
+        ["second", "eu-central-1", "secondary", "associated", "0.5", "s", "ago"],
+        ["third", "eu-central-1", "secondary", "associated", "no", "link"],
+    ]
