@@ -14,7 +14,7 @@ import pytest
 
 from tests.stack.aws_stack import AwsStack
 
-pytestmark = [pytest.mark.engine, pytest.mark.machines, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.engine, pytest.mark.machines, pytest.mark.timeout(900)]
 
 GROUP_STEPS = {"update"}
 # Writes one key after the other for some seconds, through whatever happens, and then reads back what was acknowledged.

@@ -17,7 +17,7 @@ import yaml
 from tests.emulator.emulated import wait_until
 from tests.stack.aws_stack import AwsStack
 
-pytestmark = [pytest.mark.engine, pytest.mark.machines, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.engine, pytest.mark.machines, pytest.mark.timeout(900)]
 
 HOME, AWAY, THIRD = "eu-central-1", "eu-west-1", "us-east-1"
 GLOBAL_CLIENT = """
