@@ -12,14 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from tests.emulator.emulated import wait_until
 from tests.stack.aws_stack import AwsStack
 
 pytestmark = [pytest.mark.engine, pytest.mark.machines, pytest.mark.timeout(900)]
 
-HOME, AWAY, THIRD = "eu-central-1", "eu-west-1", "us-east-1"
+HOME, AWAY = "eu-central-1", "eu-west-1"
 GLOBAL_CLIENT = """
 import json, sys, time
 import redis_ha_client
@@ -62,17 +61,17 @@ class Shapes(AwsStack):
 
     @property
     def datastore(self) -> dict[str, Any]:
-        """The global datastore as the API describes it."""
+        """The global datastore as the API describes it; empty when there is none."""
         found = self.api("elasticache", "describe_global_replication_groups", ShowMemberInfo=True)["GlobalReplicationGroups"]
-        assert len(found) == 1
-        return dict(found[0])
+        assert len(found) <= 1
+        return dict(found[0]) if found else {"Members": []}
 
     def members(self) -> dict[str, str]:
         """Return the role of each region's group."""
         return {one["ReplicationGroupRegion"]: one["Role"] for one in self.datastore["Members"]}
 
-    def promote(self, region: str) -> None:
-        """Make a region the primary, as an operator would: by the API, outside of the program; and switch the writer's name."""
+    def fail_over(self, region: str) -> None:
+        """Make a region the primary, as an operator would: by the API, outside of the program."""
         group = next(one for one in self.datastore["Members"] if one["ReplicationGroupRegion"] == region)
         self.api(
             "elasticache",
@@ -81,17 +80,17 @@ class Shapes(AwsStack):
             PrimaryRegion=region,
             PrimaryReplicationGroupId=group["ReplicationGroupId"],
         )
-        self.settled()
+        wait_until(lambda: self.datastore["Status"] == "available", "the promotion")
         assert self.members()[region] == "PRIMARY"
+
+    def promote(self, region: str) -> None:
+        """Make a region the primary, and lead the writer's name there."""
+        self.fail_over(region)
         live = self.outputs()["live_colour_record"]
         colour = "blue" if region == HOME else "green"
         record = {"Name": live["records"][0]["name"], "Type": "CNAME", "TTL": live["ttl_seconds"]}
         self.upsert({**record, "ResourceRecords": [{"Value": live["targets"][colour]}]})
         self.note(live["record_path"] + "/live", {"version": 1, "colour": colour}, live["region"])
-
-    def settled(self) -> None:
-        """Wait until the datastore takes changes again."""
-        wait_until(lambda: self.datastore["Status"] == "available", "an available datastore")
 
     def upsert(self, *records: dict[str, Any]) -> None:
         """Write records in one batch."""
@@ -119,7 +118,7 @@ class Shapes(AwsStack):
     def clean_up(self) -> None:
         """Destroy also what a failed test left promoted."""
         if self.folder.exists() and self.members().get(HOME) == "SECONDARY":
-            self.promote(HOME)
+            self.fail_over(HOME)
         super().clean_up()
 
 
@@ -211,38 +210,17 @@ def test_a_writers_name_that_the_stack_decides_is_not_moved_behind_a_tools_back(
 
 def test_after_a_promotion_the_datastore_is_scaled_and_upgraded_through_its_global_object(prod: Shapes) -> None:
     prod.application('writer = connect("eu-central-1")\nfor n in range(300): writer.set(f"kept-{n}", n)')
-    for change in ({"shards": 3}, {"engine_version": "8.2"}, {"node_type": "cache.r7g.xlarge"}):
-        prod.configure(**change)
-        planned = prod.planned()
-        assert set(planned.values()) <= {"update", "create"}, planned
-        assert planned["prod-global"] == "update", planned
-        prod.run("up")
-        prod.settled()
+    prod.configure(shards=3, engine_version="8.2", node_type="cache.r7g.xlarge")
+    planned = prod.planned()
+    assert set(planned.values()) <= {"update", "create"}, planned
+    assert planned["prod-global"] == "update", planned
+    prod.run("up")
     found = prod.datastore
     assert len(found["GlobalNodeGroups"]) == 3
     assert found["EngineVersion"].startswith("8.2")
     assert found["CacheNodeType"] == "cache.r7g.xlarge"
     count = 'reader = connect("eu-central-1", reader=True)\nprint(sum(reader.get(f"kept-{n}") is not None for n in range(300)))'
     assert prod.application(count) == "300\n"
-    prod.run("preview", "--expect-no-changes")
-
-
-def test_after_a_promotion_another_region_joins_and_leaves(prod: Shapes) -> None:
-    config = yaml.safe_load(prod.stack_file.read_text())["config"]
-    zones = [f"{THIRD}a", f"{THIRD}b"]
-    network = {"region": THIRD, "zones": zones, "ip_range": "10.72.0.0/20", "protect": False}
-    third = {"zones": zones, "group_id": f"prod-{THIRD}", "client_cidrs": ["10.72.0.0/20"], "protect": False}
-    networks, secondaries = config["redis-ha:secondary_networks"], config["redis-ha:global_datastore"]["secondaries"]
-    before = prod.stack_file.read_text()
-    config["redis-ha:secondary_networks"] = [*networks, network]
-    prod._write(config)
-    prod.configure("global_datastore", secondaries={**secondaries, THIRD: third})
-    prod.run("up")
-    assert prod.members() == {HOME: "SECONDARY", AWAY: "PRIMARY", THIRD: "SECONDARY"}
-    prod.application('connect("us-east-1").set("joined", "1")\narrives(connect("us-east-1", reader=True), "joined", b"1")')
-    prod.stack_file.write_text(before)
-    prod.run("up")
-    assert prod.members() == {HOME: "SECONDARY", AWAY: "PRIMARY"}
     prod.run("preview", "--expect-no-changes")
 
 
@@ -262,20 +240,11 @@ def test_no_up_undoes_a_shift_of_weights(prod: Shapes) -> None:
     assert "held by 'the test'" in prod.fails("up")
     assert "held by 'the test'" in prod.run("preview").stdout
     prod.forget(f"{path}/lease", region)
-    kept = prod.stack_file.read_text()
-    prod.configure("weighted_blue_green", weight_authority="stack")
-    assert "weights says blue 90, green 10" in prod.fails("preview")
-    prod.configure("weighted_blue_green", weights=shifted)
-    prod.run("up")
-    assert prod.weights() == shifted
-    prod.stack_file.write_text(kept)
-    prod.run("up")
-    assert prod.weights() == shifted
 
 
 def test_what_is_promoted_is_destroyed_only_after_it_came_home(prod: Shapes) -> None:
     assert prod.members()[AWAY] == "PRIMARY"
     assert "only a secondary can be disassociated" in prod.fails("destroy")
-    prod.promote(HOME)
+    prod.fail_over(HOME)
     prod.run("destroy")
     assert not prod.folder.path.exists()
