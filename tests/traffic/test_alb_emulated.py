@@ -141,6 +141,9 @@ def test_where_nobody_could_look_the_recorded_weights_stay(stack: Stack, elb: An
     assert stack.listener in stack.program.refresh()
     assert (stack.up(**runtime, runtime_unknown=True)) == {}
     assert live(elb, stack) == {"blue": 25, "green": 75}
+    shift(elb, stack, 10, 90)
+    assert stack.up(**runtime, runtime_unknown=True, port=8080)[stack.listener] == ["port"]
+    assert live(elb, stack) == {"blue": 10, "green": 90}
 
 
 def test_another_port_means_other_target_groups_of_other_names(stack: Stack) -> None:

@@ -292,8 +292,10 @@ class Listener(AwsHandler):
     @override
     def changes(self, resource_id: str, state: Properties, inputs: Properties, changed: Collection[str]) -> list[Request]:
         requests = []
-        # One call says all of the listener once more.
-        told = {name: target for name, target in self.creation.properties.items() if name not in ("loadBalancerArn", *TAGS)}
+        # One call says all of the listener once more, but its actions only when they change: weights that a tool shifted stay
+        # (hashicorp/terraform-provider-aws, internal/service/elbv2/listener.go, d.HasChange of default_action).
+        kept = ("loadBalancerArn", *TAGS, *(() if "defaultActions" in changed else ("defaultActions",)))
+        told = {name: target for name, target in self.creation.properties.items() if name not in kept}
         if set(changed) & told.keys():
             requests.append(Call(SERVICE, "ModifyListener", told).request(self._whole(inputs), ListenerArn=resource_id))
         requests += self._attributes(resource_id, {**dict.fromkeys(changed), **inputs}, changed)
