@@ -3,8 +3,8 @@
     python -m pulumi_emulator output --stack local --json --show-secrets |
         python -m pulumi_emulator exec --stack local -- python examples/hello/hello.py
 
-`hello.py elasticache` takes the stack's ElastiCache group instead of its Sentinels, `hello.py global` its global datastore. On a
-real stack the outputs come from `pulumi stack output --json --show-secrets`; in production an application gets the two
+`hello.py elasticache` takes the stack's ElastiCache group instead of its Sentinels, `hello.py global` its global datastore.
+On a real stack the outputs come from `pulumi stack output --json --show-secrets`; in production an application gets the two
 documents from where the platform keeps its secrets.
 """
 
