@@ -8,7 +8,7 @@ import pulumi
 import pytest
 from pulumi.runtime import rpc
 
-from redis_ha.elasticache.guard import RefusedChangeError
+from redis_ha.guard import RefusedChangeError
 from redis_ha.traffic.alb import AlbBlueGreen
 from tests.support.cloudformation import lint
 from tests.support.pulumi_world import Monitor, run

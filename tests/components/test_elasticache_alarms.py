@@ -10,9 +10,10 @@ import pulumi_aws as aws
 import pytest
 from pulumi.runtime import rpc
 
+from redis_ha.amazon import Place
 from redis_ha.elasticache.alarm_table import NAMES, alarms, definitions, overridden
 from redis_ha.elasticache.alarms import check_alarms, make_alarms
-from redis_ha.elasticache.monitored import CACHE_NODE_ID, GROUP_TAG, Place, Watched, vcpus
+from redis_ha.elasticache.monitored import CACHE_NODE_ID, GROUP_TAG, Watched, vcpus
 from redis_ha.elasticache.topology import Topology
 from tests.support.cloudformation import lint
 from tests.support.pulumi_world import Monitor, run

@@ -7,8 +7,8 @@ import pulumi_aws as aws
 import pytest
 from pulumi.runtime import rpc
 
+from redis_ha.amazon import Place
 from redis_ha.elasticache.autoscaling import check_autoscaling, ignored_for_autoscaling, make_autoscaling
-from redis_ha.elasticache.monitored import Place
 from redis_ha.elasticache.topology import Topology
 from tests.support.cloudformation import lint
 from tests.support.pulumi_world import Monitor, run

@@ -9,10 +9,11 @@ import pulumi
 import pytest
 from pulumi.runtime import rpc
 
+from redis_ha.amazon import Place
 from redis_ha.elasticache.alarm_table import definitions
 from redis_ha.elasticache.alarms import wanted_alarms
 from redis_ha.elasticache.dashboard import GRID_COLUMNS, MAX_METRICS, MAX_METRICS_OF_WIDGET, dashboard_body, make_dashboard
-from redis_ha.elasticache.monitored import Place, Watched
+from redis_ha.elasticache.monitored import Watched
 from redis_ha.elasticache.topology import Topology
 from tests.components.test_elasticache_alarms import METRICS_OF_NODE, METRICS_OF_SHARD
 from tests.support.cloudformation import lint

@@ -8,8 +8,9 @@ import pulumi_aws as aws
 import pytest
 from pulumi.runtime import rpc
 
+from redis_ha.amazon import Place
 from redis_ha.elasticache.experiments import check_experiments, experiment, make_experiments, role_document, trust_document
-from redis_ha.elasticache.monitored import GROUP_TAG, Place
+from redis_ha.elasticache.monitored import GROUP_TAG
 from redis_ha.elasticache.topology import Topology
 from tests.support.cloudformation import lint
 from tests.support.pulumi_world import Monitor, run

@@ -9,7 +9,7 @@ from pulumi.runtime import rpc
 
 from redis_ha.elasticache import ElastiCacheHaGroup
 from redis_ha.elasticache.access_rules import LOCKED_ACCESS
-from redis_ha.elasticache.guard import RefusedChangeError
+from redis_ha.guard import RefusedChangeError
 from tests.support.pulumi_world import Monitor, run
 
 GOOD: dict[str, Any] = {

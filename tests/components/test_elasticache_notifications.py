@@ -7,7 +7,7 @@ import pulumi
 import pytest
 from pulumi.runtime import rpc
 
-from redis_ha.elasticache.monitored import Place
+from redis_ha.amazon import Place
 from redis_ha.elasticache.notifications import check_notifications, make_notifications, topic_policy
 from redis_ha.elasticache.topology import Topology
 from tests.support.cloudformation import lint

@@ -7,7 +7,7 @@ import pulumi_aws as aws
 import pytest
 from pulumi.runtime import rpc
 
-from redis_ha.elasticache.monitored import Place
+from redis_ha.amazon import Place
 from redis_ha.elasticache.records import check_records, make_records
 from redis_ha.elasticache.topology import Topology
 from tests.support.pulumi_world import Monitor, run

@@ -11,7 +11,7 @@ import pytest
 from pulumi.runtime import rpc
 
 from redis_ha.elasticache import GlobalDatastore
-from redis_ha.elasticache.guard import RefusedChangeError
+from redis_ha.guard import RefusedChangeError
 from tests.support.global_sets import PASSWORD, connection, network
 from tests.support.pulumi_world import Monitor, run
 

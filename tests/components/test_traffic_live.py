@@ -7,7 +7,7 @@ import pulumi
 import pytest
 from pulumi.runtime import rpc
 
-from redis_ha.elasticache.guard import RefusedChangeError
+from redis_ha.guard import RefusedChangeError
 from redis_ha.traffic import LiveColourRecord
 from redis_ha.traffic.refusals import RefusedCreationError
 from tests.support.pulumi_world import Monitor, run

@@ -50,3 +50,18 @@ def test_a_forbidden_import_is_seen(tmp_path: Path) -> None:
     module = tmp_path / "module.py"
     module.write_text("def late():\n    from pulumi_emulator import cli\n    import redis\n")
     assert strangers(module, *ROOMS["ops"]) == {"pulumi_emulator"}
+
+
+@pytest.mark.parametrize(
+    "room", sorted(path.name for path in (ROOT / "components" / "redis_ha").iterdir() if (path / "__init__.py").exists())
+)
+def test_components_share_only_what_lies_beside_their_rooms(room: str) -> None:
+    rooms = {path.name for path in (ROOT / "components" / "redis_ha").iterdir() if (path / "__init__.py").exists()}
+    found = {
+        f"{path.name}: {node.module}"
+        for path in (ROOT / "components" / "redis_ha" / room).rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("redis_ha.")
+        if node.module.split(".")[1] in rooms - {room}
+    }
+    assert found == set()

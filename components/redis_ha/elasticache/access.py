@@ -8,12 +8,12 @@ import pulumi
 import pulumi_aws as aws
 import pulumi_random as random
 
+from redis_ha.amazon import Place, import_id
 from redis_ha.arguments import camel_case
 
 from .access_rules import DEFAULT, HOW_PASSWORDS_LOOK, PASSWORD
-from .monitored import Place
 from .outputs import credentials_document
-from .plan import Plan, User, import_id
+from .plan import Plan, User
 
 # Letters and digits only: about 285 bits, and nothing that a URL or a shell could take for syntax.
 PASSWORD_LENGTH = 48

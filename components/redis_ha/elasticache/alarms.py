@@ -8,30 +8,17 @@ from typing import Any, NotRequired, TypedDict
 import pulumi
 import pulumi_aws as aws
 
+from redis_ha.amazon import Place
 from redis_ha.arguments import Checks
+from redis_ha.cloudwatch import MAX_ACTIONS, MAX_EVALUATED_SECONDS, AlarmOverride
 
 from .alarm_table import NAMES, Definition, alarms, definitions, overridden
-from .monitored import Place, Watched
+from .monitored import Watched
 
 # docs.aws.amazon.com, AmazonCloudWatch, "CloudWatch service quotas": alarms per Region and account, until raised.
 MAX_ALARMS = 5_000
-# botocore, cloudwatch/2010-08-01: an alarm's actions.
-MAX_ACTIONS = 5
-# PutMetricAlarm: periods times their length is one day at most for periods shorter than an hour (botocore, EvaluationPeriods).
-MAX_EVALUATED_SECONDS = 86_400
 # docs.aws.amazon.com, AmazonCloudWatch, Create_Metrics_Insights_Alarm: the latest three hours.
 MAX_QUERIED_SECONDS = 10_800
-
-
-class AlarmOverride(TypedDict):
-    """What to change of one alarm. What is not given stays."""
-
-    threshold: NotRequired[float]
-    """From where on it rings, in the alarm's own unit."""
-    periods: NotRequired[int]
-    """Periods that are looked at (N of "M out of N")."""
-    datapoints: NotRequired[int]
-    """Periods out of those that have to be over the threshold (M of "M out of N")."""
 
 
 class AlarmSettings(TypedDict):

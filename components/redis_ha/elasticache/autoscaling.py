@@ -6,9 +6,9 @@ from typing import Any, NotRequired, TypedDict
 import pulumi
 import pulumi_aws as aws
 
+from redis_ha.amazon import Place
 from redis_ha.arguments import Checks
 
-from .monitored import Place
 from .topology import Topology
 from .versions import at_least
 

@@ -9,6 +9,8 @@ from typing import Any
 
 import pulumi
 
+from redis_ha.guard import Refusals
+
 from .versions import family, numbers
 
 # What an update that changes the cluster mode may change besides (docs.aws.amazon.com, AmazonElastiCache/latest/dg, "Modifying
@@ -24,8 +26,6 @@ FROZEN_WHILE_COMPATIBLE = {
 }
 # docs.aws.amazon.com, AmazonElastiCache/latest/dg, "Engine specific parameters": not modifiable, but allowed at creation.
 PARAMETERS_OF_CREATION = frozenset({"databases", "cluster-enabled", "activerehashing"})
-
-Refusals = list[tuple[str, str]]
 
 
 def refusals(old: Mapping[str, Any], new: Mapping[str, Any]) -> Refusals:

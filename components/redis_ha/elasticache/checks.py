@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from redis_ha.amazon import MAX_RULES, REGION, checked_tags
 from redis_ha.arguments import Checks, InvalidArgumentsError
 
 from . import nodes, versions, windows
@@ -32,18 +33,11 @@ NETWORK_TYPES = ("ipv4", "ipv6", "dual_stack")
 IP_DISCOVERY = ("ipv4", "ipv6")
 # Waits of the provider: 60, 40, 45 minutes (replication_group.go); adding shards and taking a final snapshot need longer.
 DEFAULT_TIMEOUTS = {"create": "60m", "update": "120m", "delete": "60m"}
-# docs.aws.amazon.com, vpc/latest/userguide, "Amazon VPC quotas": rules a security group, as long as nobody asks for more.
-MAX_RULES = 60
-# docs.aws.amazon.com, tag-editor: keys of 1 to 128, values of up to 256, 50 tags a resource; one of them is the component's.
-MAX_TAGS = 49
 
 # botocore, elasticache 2015-02-02, CreateReplicationGroupMessage.ReplicationGroupId; AWS stores it in lower case.
 GROUP_ID = re.compile(r"(?=.{1,40}$)[a-z](-?[a-z0-9])*")
-REGION = re.compile(r"[a-z]{2,3}(-[a-z]+){1,3}-\d{1,2}")
 ZONE = re.compile(r"[a-z]{2,3}(-[a-z0-9]+)+-\d{1,2}[a-z]")
 PARAMETER = re.compile(r"[a-z][a-z0-9-]*")
-TAG_KEY = re.compile(r"(?!aws:)[\w .:/=+@-]{1,128}")
-TAG_VALUE = re.compile(r"[\w .:/=+@-]{0,256}")
 DURATION = re.compile(r"([1-9]\d*)(s|m|h)")
 # Everything CreateReplicationGroup and the children are named after; a long text is nobody's id.
 DESCRIPTION = re.compile(r"[ -~]{1,255}")
@@ -305,25 +299,6 @@ def _auto_upgrade(checks: Checks, engine: str, version: str, *, global_member: b
             checks.refuse("auto_minor_version_upgrade", f"true needs version 6.0 or newer, it is {engine} {version}")
         return None
     return wanted
-
-
-def checked_tags(checks: Checks) -> tuple[tuple[str, str], ...]:
-    """Read the tags that everything gets besides the component's own."""
-    found: list[tuple[str, str]] = []
-    for key, value in checks.mapping("tags").items():
-        if not TAG_KEY.fullmatch(key):
-            checks.refuse(
-                "tags", f"{key!r} is no tag key: 1 to 128 letters, digits, spaces and _.:/=+-@, not starting with aws:"
-            )
-        elif not isinstance(value, str) or not TAG_VALUE.fullmatch(value):
-            checks.refuse(
-                "tags", f"the value of {key!r} is no tag value: text of up to 256 letters, digits, spaces and _.:/=+-@"
-            )
-        else:
-            found.append((key, value))
-    if len(found) > MAX_TAGS:
-        checks.refuse("tags", f"{len(found)} are too many; AWS takes 50 and one is the component's: use {MAX_TAGS} at most")
-    return tuple(found)
 
 
 def _timeouts(checks: Checks) -> tuple[tuple[str, str], ...]:

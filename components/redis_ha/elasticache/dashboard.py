@@ -8,8 +8,10 @@ from typing import Any
 import pulumi
 import pulumi_aws as aws
 
+from redis_ha.amazon import Place
+
 from .alarm_table import Definition, Query, definitions, select
-from .monitored import NAMESPACE, Place, Watched, node_dimensions
+from .monitored import NAMESPACE, Watched, node_dimensions
 
 # docs.aws.amazon.com, AmazonCloudWatch/latest/APIReference, CloudWatch-Dashboard-Body-Structure: a grid of 24 columns.
 GRID_COLUMNS = 24

@@ -8,9 +8,10 @@ from typing import Any, NotRequired, TypedDict
 import pulumi
 import pulumi_aws as aws
 
+from redis_ha.amazon import Place
 from redis_ha.arguments import Checks
 
-from .monitored import GROUP_TAG, Place
+from .monitored import GROUP_TAG
 from .topology import Topology
 
 # docs.aws.amazon.com, fis/latest/userguide, fis-actions-reference, Amazon ElastiCache actions: while it lasts, nodes of the

@@ -7,12 +7,13 @@ from typing import Any
 import pulumi
 import pulumi_aws as aws
 
+from redis_ha.amazon import Place
 from redis_ha.arguments import Checks
+from redis_ha.cloudwatch import MAX_EVALUATED_SECONDS
 
 from .alarm_table import BELOW, WELL_WHEN_SILENT, Definition, math_query, rings
-from .alarms import MAX_EVALUATED_SECONDS
 from .global_settings import GlobalLag
-from .monitored import CACHE_NODE_ID, NAMESPACE, Place
+from .monitored import CACHE_NODE_ID, NAMESPACE
 from .topology import ONLY_SHARD, Topology
 
 # docs.aws.amazon.com, AmazonElastiCache/latest/dg, "Metrics for Valkey and Redis OSS": seconds between the primary node of a

@@ -8,7 +8,9 @@ from typing import Any
 
 import pulumi
 
-from .changes import Refusals, parameter_refusals, refusals
+from redis_ha.guard import Refusals
+
+from .changes import parameter_refusals, refusals
 from .versions import family, numbers
 
 # Members have these from the primary for good (docs.aws.amazon.com, AmazonElastiCache, "Prerequisites and limitations" of

@@ -4,11 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from redis_ha.amazon import REGION, checked_tags
 from redis_ha.arguments import Checks, InvalidArgumentsError
 
 from . import global_rules, nodes, versions
 from .access_rules import APPLICATION
-from .checks import DESCRIPTION, GROUP_ID, REGION, checked_tags
+from .checks import DESCRIPTION, GROUP_ID
 from .global_alarms import Lag, checked_lag
 from .global_settings import GlobalSecondary, GlobalWriter, GlobalWriterParameter
 from .group import ElastiCacheHaGroupArgs, plan_and_checks

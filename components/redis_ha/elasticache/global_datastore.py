@@ -6,7 +6,9 @@ from typing import Any, NotRequired, TypedDict
 import pulumi
 import pulumi_aws as aws
 
+from redis_ha.amazon import Place
 from redis_ha.arguments import camel_case
+from redis_ha.guard import guard
 from redis_ha.inputs import as_input_errors, known_now
 
 from .access import credentials
@@ -17,9 +19,8 @@ from .global_outputs import global_connection, promotion_policy, writing_endpoin
 from .global_secondary import Secondary, make_secondary
 from .global_settings import GlobalLag, GlobalSecondary, GlobalWriter
 from .group import ElastiCacheHaGroup, ElastiCacheHaGroupArgs
-from .guard import guard
 from .known_later import shape_of_global
-from .monitored import GROUP_TAG, Place
+from .monitored import GROUP_TAG
 from .permissions import member_arn
 from .settings import ElastiCacheUser
 

@@ -7,14 +7,16 @@ from typing import Any
 import pulumi
 import pulumi_aws as aws
 
+from redis_ha.amazon import Place
+from redis_ha.guard import guard
+
 from .access import Access, make_access
 from .alarms import make_alarms, wanted_alarms
 from .changes import refusals
 from .dashboard import make_dashboard
 from .global_alarms import Lag, make_lag_alarms
-from .guard import guard
 from .logs import LogGroups, make_log_groups
-from .monitored import Place, Watched
+from .monitored import Watched
 from .network import Network, make_network
 from .notifications import Notifications, make_notifications
 from .outputs import connection_document

@@ -6,7 +6,9 @@ from typing import Any, NotRequired, TypedDict
 import pulumi
 import pulumi_aws as aws
 
+from redis_ha.amazon import Place, import_id
 from redis_ha.arguments import Checks
+from redis_ha.guard import guard
 from redis_ha.inputs import as_input_errors, known_now
 
 from .access import credentials, make_access, make_secrets
@@ -18,15 +20,14 @@ from .checks import make_plan, refuse_all
 from .dashboard import make_dashboard
 from .experiments import ExperimentSettings, check_experiments, make_experiments
 from .global_changes import member_parameter_refusals, member_refusals
-from .guard import guard
 from .known_later import MAY_BE_KNOWN_LATER, shape_of
 from .logs import make_log_groups
-from .monitored import GROUP_TAG, Place, Watched
+from .monitored import GROUP_TAG, Watched
 from .network import Network, make_network
 from .notifications import NotificationSettings, check_notifications, make_notifications
 from .outputs import connection_document
 from .permissions import client_policy, operator_policy, read_policy
-from .plan import Plan, import_id
+from .plan import Plan
 from .records import RecordSettings, check_records, make_records
 from .replication import group_arguments, ignored_changes
 from .settings import ElastiCacheAdopt, ElastiCacheLogs, ElastiCacheTimeouts, ElastiCacheUser

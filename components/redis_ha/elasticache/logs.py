@@ -6,8 +6,9 @@ from typing import Any
 
 import pulumi_aws as aws
 
-from .monitored import Place
-from .plan import Plan, import_id
+from redis_ha.amazon import Place, import_id
+
+from .plan import Plan
 
 AS_FOUND = ("retentionInDays", "tags")
 

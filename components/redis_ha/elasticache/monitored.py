@@ -1,10 +1,7 @@
 """What monitoring has to know about a replication group, and how CloudWatch names what its nodes report."""
 
 import re
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-
-import pulumi
 
 from .topology import Topology
 
@@ -42,16 +39,6 @@ class Watched:
     def fewest_shards(self) -> int:
         """Return how many primaries there are at least."""
         return self.topology.shards if self.least_shards is None else self.least_shards
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where a component's children go: the prefix of their names, their region and tags, and who makes their options."""
-
-    name: str
-    region: str
-    tags: Mapping[str, str]
-    child: Callable[..., pulumi.ResourceOptions]
 
 
 def node_dimensions(node_id: str) -> dict[str, str]:

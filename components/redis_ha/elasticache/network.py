@@ -7,10 +7,10 @@ from typing import Any
 import pulumi
 import pulumi_aws as aws
 
+from redis_ha.amazon import Place, import_id
 from redis_ha.arguments import network
 
-from .monitored import Place
-from .plan import Plan, import_id
+from .plan import Plan
 
 # What adopted children keep until they are brought into line.
 SUBNET_GROUP_AS_FOUND = ("description", "tags")

@@ -8,10 +8,9 @@ from typing import Any, NotRequired, TypedDict
 import pulumi
 import pulumi_aws as aws
 
+from redis_ha.amazon import Place, import_id
 from redis_ha.arguments import Checks
 
-from .monitored import Place
-from .plan import import_id
 from .topology import Topology
 
 # botocore, sns/2010-03-31, Subscribe; those that a group's operators use. A queue or a function also has to let the topic in.

@@ -6,14 +6,6 @@ from .topology import Topology
 from .versions import family
 
 
-def import_id(identifier: str | None, region: str) -> str | None:
-    """Return what the provider imports by: it knows nothing of the program's region but by the id's end.
-
-    hashicorp.github.io/terraform-provider-aws, "Enhanced Region Support"; the acceptance tests there import `<id>@<region>`.
-    """
-    return None if identifier is None else f"{identifier}@{region}"
-
-
 @dataclass(frozen=True)
 class User:
     """A user of the group: its name for people and its name and id for AWS. No password is here."""

@@ -7,9 +7,9 @@ from typing import Any, NotRequired, TypedDict
 import pulumi
 import pulumi_aws as aws
 
+from redis_ha.amazon import Place
 from redis_ha.arguments import Checks
 
-from .monitored import Place
 from .topology import Topology
 
 # ElastiCache's own names follow a failover (with a short life of their own), so a record changes only when the group is

@@ -8,23 +8,14 @@ from typing import Any, NotRequired, TypedDict
 import pulumi
 import pulumi_aws as aws
 
+from redis_ha.amazon import REGION, Place, checked_tags
 from redis_ha.arguments import Checks, InvalidArgumentsError
 from redis_ha.inputs import as_input_errors, known_now
 
 from .access import make_access
 from .access_rules import APPLICATION, planned_users
-from .checks import (
-    DEFAULT_RETENTION_DAYS,
-    DESCRIPTION,
-    GROUP_ID,
-    MAX_RETENTION_DAYS,
-    MIN_RETENTION_DAYS,
-    NETWORK_TYPES,
-    REGION,
-    checked_tags,
-)
+from .checks import DEFAULT_RETENTION_DAYS, DESCRIPTION, GROUP_ID, MAX_RETENTION_DAYS, MIN_RETENTION_DAYS, NETWORK_TYPES
 from .known_later import shape_of
-from .monitored import Place
 from .permissions import client_policy
 from .plan import User
 from .settings import ElastiCacheUser

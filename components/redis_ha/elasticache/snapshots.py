@@ -3,7 +3,8 @@
 import pulumi
 import pulumi_random as random
 
-from .monitored import Place
+from redis_ha.amazon import Place
+
 from .plan import Plan
 from .replication import replacing
 

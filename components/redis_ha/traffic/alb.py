@@ -7,10 +7,9 @@ from typing import Any, NotRequired, TypedDict
 import pulumi
 import pulumi_aws as aws
 
+from redis_ha.amazon import Place, import_id
 from redis_ha.arguments import InvalidArgumentsError
-from redis_ha.elasticache.guard import guard
-from redis_ha.elasticache.monitored import Place
-from redis_ha.elasticache.plan import import_id
+from redis_ha.guard import guard
 from redis_ha.inputs import as_input_errors, known_now
 
 from .alb_alarms import check_alb_alarms, make_alb_alarms

@@ -9,9 +9,9 @@ from typing import Any
 import pulumi
 import pulumi_aws as aws
 
+from redis_ha.amazon import Place
 from redis_ha.arguments import Checks
-from redis_ha.elasticache.alarms import MAX_ACTIONS, MAX_EVALUATED_SECONDS, AlarmOverride
-from redis_ha.elasticache.monitored import Place
+from redis_ha.cloudwatch import MAX_ACTIONS, MAX_EVALUATED_SECONDS, AlarmOverride
 
 from .alb_plan import BOTH, AlbPlan
 from .alb_settings import AlbAlarms

@@ -4,8 +4,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from redis_ha.amazon import MAX_RULES, REGION, checked_tags
 from redis_ha.arguments import Checks, network
-from redis_ha.elasticache.checks import MAX_RULES, REGION, checked_tags
 
 from .alb_plan import BOTH, AlbPlan, Targets
 from .alb_settings import AlbAccessLogs, AlbAdopt, AlbColours, AlbHealthCheck, AlbStickiness, AlbTargets, AlbWeights

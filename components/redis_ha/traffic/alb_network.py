@@ -6,9 +6,8 @@ from typing import Any
 import pulumi
 import pulumi_aws as aws
 
+from redis_ha.amazon import Place, import_id
 from redis_ha.arguments import network
-from redis_ha.elasticache.monitored import Place
-from redis_ha.elasticache.plan import import_id
 
 from .alb_plan import AlbPlan
 

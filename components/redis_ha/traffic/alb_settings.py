@@ -5,7 +5,7 @@ from typing import NotRequired, TypedDict
 
 import pulumi
 
-from redis_ha.elasticache.alarms import AlarmOverride
+from redis_ha.cloudwatch import AlarmOverride
 
 
 class AlbTargets(TypedDict):

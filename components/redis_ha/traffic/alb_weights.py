@@ -5,8 +5,7 @@ from typing import Any
 
 import pulumi
 
-from redis_ha.elasticache.changes import Refusals
-from redis_ha.elasticache.guard import Judge
+from redis_ha.guard import Judge, Refusals
 
 from .alb_plan import AlbPlan
 from .authority import COLOURS

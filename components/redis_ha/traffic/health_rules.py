@@ -5,8 +5,8 @@ import re
 from collections.abc import Collection, Mapping
 from typing import Any
 
+from redis_ha.amazon import REGION
 from redis_ha.arguments import Checks
-from redis_ha.elasticache.checks import REGION
 from redis_ha.inputs import holds_output
 
 from .authority import COLOURS

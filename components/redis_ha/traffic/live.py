@@ -8,9 +8,9 @@ from typing import Any, NotRequired, TypedDict
 import pulumi
 import pulumi_aws as aws
 
+from redis_ha.amazon import REGION
 from redis_ha.arguments import Checks, InvalidArgumentsError
-from redis_ha.elasticache.checks import REGION
-from redis_ha.elasticache.guard import Judge
+from redis_ha.guard import Judge
 from redis_ha.inputs import as_input_errors, holds_output, known_now
 
 from . import names

@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from redis_ha.amazon import REGION, checked_tags
 from redis_ha.arguments import Checks
-from redis_ha.elasticache.checks import REGION, checked_tags
 from redis_ha.inputs import holds_output
 
 from . import names

@@ -9,8 +9,7 @@ from typing import Any
 
 import pulumi
 
-from redis_ha.elasticache.changes import Refusals
-from redis_ha.elasticache.guard import Judge, guard
+from redis_ha.guard import Judge, Refusals, guard
 
 from .names import Held, normal
 

@@ -8,7 +8,7 @@ import pulumi
 import pulumi_aws as aws
 
 from redis_ha.arguments import InvalidArgumentsError
-from redis_ha.elasticache.guard import Judge
+from redis_ha.guard import Judge
 from redis_ha.inputs import as_input_errors, known_now
 
 from .authority import COLOURS

@@ -5,8 +5,8 @@ from typing import Any
 
 import pulumi
 
-from .changes import Refusals
-
+# Argument, and the reason with the values and the way that works.
+Refusals = list[tuple[str, str]]
 Judge = Callable[[Mapping[str, Any], Mapping[str, Any]], Refusals]
 
 

@@ -1,0 +1,54 @@
+"""What all components on AWS share: where children go, regions and tags, and how the provider finds what exists."""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import pulumi
+
+from .arguments import Checks
+
+# docs.aws.amazon.com, vpc/latest/userguide, "Amazon VPC quotas": rules a security group, as long as nobody asks for more.
+MAX_RULES = 60
+# docs.aws.amazon.com, tag-editor: keys of 1 to 128, values of up to 256, 50 tags a resource; one of them is the component's.
+MAX_TAGS = 49
+REGION = re.compile(r"[a-z]{2,3}(-[a-z]+){1,3}-\d{1,2}")
+TAG_KEY = re.compile(r"(?!aws:)[\w .:/=+@-]{1,128}")
+TAG_VALUE = re.compile(r"[\w .:/=+@-]{0,256}")
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a component's children go: the prefix of their names, their region and tags, and who makes their options."""
+
+    name: str
+    region: str
+    tags: Mapping[str, str]
+    child: Callable[..., pulumi.ResourceOptions]
+
+
+def import_id(identifier: str | None, region: str) -> str | None:
+    """Return what the provider imports by: it knows nothing of the program's region but by the id's end.
+
+    hashicorp.github.io/terraform-provider-aws, "Enhanced Region Support"; the acceptance tests there import `<id>@<region>`.
+    """
+    return None if identifier is None else f"{identifier}@{region}"
+
+
+def checked_tags(checks: Checks) -> tuple[tuple[str, str], ...]:
+    """Read the tags that everything gets besides the component's own."""
+    found: list[tuple[str, str]] = []
+    for key, value in checks.mapping("tags").items():
+        if not TAG_KEY.fullmatch(key):
+            checks.refuse(
+                "tags", f"{key!r} is no tag key: 1 to 128 letters, digits, spaces and _.:/=+-@, not starting with aws:"
+            )
+        elif not isinstance(value, str) or not TAG_VALUE.fullmatch(value):
+            checks.refuse(
+                "tags", f"the value of {key!r} is no tag value: text of up to 256 letters, digits, spaces and _.:/=+-@"
+            )
+        else:
+            found.append((key, value))
+    if len(found) > MAX_TAGS:
+        checks.refuse("tags", f"{len(found)} are too many; AWS takes 50 and one is the component's: use {MAX_TAGS} at most")
+    return tuple(found)
