@@ -116,7 +116,7 @@ def test_settings_reach_the_alarms() -> None:
         ({"overrides": {"latency": {"threshold": "high"}}}, "alarms.overrides.latency.threshold", "is no number"),
         ({"overrides": {"latency": {"threshold": True}}}, "alarms.overrides.latency.threshold", "is no number"),
         ({"overrides": {"latency": {"datapoints": 2}}}, "alarms.overrides.latency.datapoints", "more than the 1 periods"),
-        ({"overrides": {"latency": {"periods": 289}}}, "alarms.overrides.latency.periods", "use 1 to 288"),
+        ({"overrides": {"latency": {"periods": 289}}}, "alarms.overrides.latency.periods", "use 288 at most"),
         ({"overrides": {"unhealthy_hosts": {"periods": 1441}}}, "alarms.overrides.unhealthy_hosts.periods", "use 1 to 1440"),
         ({"topic_arns": ["arn"] * 6}, "alarms.topic_arns", "tells 5 at most"),
         ({"enable": False}, "alarms.enable", "did you mean enabled?"),

@@ -1,7 +1,5 @@
 """The CloudWatch alarms of a replication group: their settings, what is wrong with them, and the resources."""
 
-import difflib
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NotRequired, TypedDict
 
@@ -10,7 +8,7 @@ import pulumi_aws as aws
 
 from redis_ha.amazon import Place
 from redis_ha.arguments import Checks
-from redis_ha.cloudwatch import MAX_ACTIONS, MAX_EVALUATED_SECONDS, AlarmOverride
+from redis_ha.cloudwatch import AlarmOverride, check_periods, checked_settings
 
 from .alarm_table import NAMES, Definition, alarms, definitions, overridden
 from .monitored import Watched
@@ -44,60 +42,18 @@ class AlarmSettings(TypedDict):
 def check_alarms(settings: AlarmSettings | None, watched: Watched) -> list[tuple[str, str]]:
     """Return what is wrong with the settings: (argument, reason). Outputs are allowed in `topic_arns` only."""
     given: Mapping[str, Any] = settings or {}
-    checks = Checks(given)
-    checks.known(tuple(AlarmSettings.__annotations__))
-    checks.switch("actions_enabled", default=True)
-    checks.switch("enabled", default=True)
-    for name in checks.texts("off", re.compile(r"\w+"), "the name of an alarm"):
-        _check_name(checks, "off", name)
-    for name, change in checks.mapping("overrides").items():
-        if _check_name(checks, "overrides", name):
-            _check_override(checks, name, change)
-    topics = given.get("topic_arns")
-    if isinstance(topics, list | tuple) and len(topics) > MAX_ACTIONS:
-        checks.refuse("topic_arns", f"{len(topics)} topics; an alarm tells {MAX_ACTIONS} at most: fan out from one of them")
+    checks = checked_settings(given, tuple(AlarmSettings.__annotations__), NAMES)
     if not checks.problems:
         _check_together(checks, watched, wanted_alarms(given, watched))
     return [(f"alarms.{argument}", reason) for argument, reason in checks.problems]
 
 
-def _check_name(checks: Checks, argument: str, name: str) -> bool:
-    if name in NAMES:
-        return True
-    near = difflib.get_close_matches(name, NAMES, 1)
-    hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(NAMES)}"
-    checks.refuse(argument, f"{name!r} is no alarm; {hint}")
-    return False
-
-
-def _check_override(checks: Checks, name: str, change: object) -> None:
-    path = f"overrides.{name}"
-    if not isinstance(change, Mapping):
-        checks.refuse(path, f"{change!r} is no mapping; give threshold, periods, datapoints")
-        return
-    inner = Checks(change)
-    inner.known(tuple(AlarmOverride.__annotations__))
-    threshold = change.get("threshold")
-    if threshold is not None and (isinstance(threshold, bool) or not isinstance(threshold, int | float)):
-        inner.refuse("threshold", f"{threshold!r} is no number; give one in the alarm's unit")
-    inner.whole("periods", 1, 1, MAX_EVALUATED_SECONDS // 60)
-    inner.whole("datapoints", 1, 1, MAX_EVALUATED_SECONDS // 60)
-    checks.problems.extend((f"{path}.{argument}", reason) for argument, reason in inner.problems)
-
-
 def _check_together(checks: Checks, watched: Watched, rows: Sequence[Definition]) -> None:
     """Check what only shows when defaults and changes are put together."""
-    limit = MAX_EVALUATED_SECONDS if watched.autoscaled is None else MAX_QUERIED_SECONDS
-    for row in rows:
-        path = f"overrides.{row.name}"
-        if row.datapoints > row.periods:
-            checks.refuse(f"{path}.datapoints", f"{row.datapoints} is more than the {row.periods} periods that are looked at")
-        if row.periods * row.period > limit:
-            what = "an alarm" if watched.autoscaled is None else "a Metrics Insights query"
-            checks.refuse(
-                f"{path}.periods",
-                f"{row.periods} periods of {row.period} s; {what} looks back {limit} s: use {limit // row.period} at most",
-            )
+    if watched.autoscaled is None:
+        check_periods(checks, rows)
+    else:
+        check_periods(checks, rows, MAX_QUERIED_SECONDS, "a Metrics Insights query")
     count = len(alarms(watched, rows))
     if count > MAX_ALARMS:
         remedy = "switch alarms off by name (alarms.off), or all of them (alarms.enabled: false)"

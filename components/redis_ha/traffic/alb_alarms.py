@@ -1,7 +1,5 @@
 """The CloudWatch alarms of each colour: what each watches, from when on it rings, who says so; and the resources."""
 
-import difflib
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -10,8 +8,7 @@ import pulumi
 import pulumi_aws as aws
 
 from redis_ha.amazon import Place
-from redis_ha.arguments import Checks
-from redis_ha.cloudwatch import MAX_ACTIONS, MAX_EVALUATED_SECONDS, AlarmOverride
+from redis_ha.cloudwatch import check_periods, checked_settings
 
 from .alb_plan import BOTH, AlbPlan
 from .alb_settings import AlbAlarms
@@ -90,47 +87,10 @@ NAMES = tuple(row.name for row in TABLE)
 def check_alb_alarms(settings: AlbAlarms | None) -> list[tuple[str, str]]:
     """Return what is wrong with the settings: (argument, reason). Outputs are allowed in `topic_arns` only."""
     given: Mapping[str, Any] = settings or {}
-    checks = Checks(given)
-    checks.known(tuple(AlbAlarms.__annotations__))
-    checks.switch("actions_enabled", default=True)
-    checks.switch("enabled", default=True)
-    for name in checks.texts("off", re.compile(r"\w+"), "the name of an alarm"):
-        _check_name(checks, "off", name)
-    for name, change in checks.mapping("overrides").items():
-        if _check_name(checks, "overrides", name):
-            _check_override(checks, name, change)
-    topics = given.get("topic_arns")
-    if isinstance(topics, list | tuple) and len(topics) > MAX_ACTIONS:
-        checks.refuse("topic_arns", f"{len(topics)} topics; an alarm tells {MAX_ACTIONS} at most: fan out from one of them")
+    checks = checked_settings(given, tuple(AlbAlarms.__annotations__), NAMES)
+    if not checks.problems:
+        check_periods(checks, wanted(given))
     return [(f"alarms.{argument}", reason) for argument, reason in checks.problems]
-
-
-def _check_name(checks: Checks, argument: str, name: str) -> bool:
-    if name in NAMES:
-        return True
-    near = difflib.get_close_matches(name, NAMES, 1)
-    hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(NAMES)}"
-    checks.refuse(argument, f"{name!r} is no alarm; {hint}")
-    return False
-
-
-def _check_override(checks: Checks, name: str, change: object) -> None:
-    path = f"overrides.{name}"
-    if not isinstance(change, Mapping):
-        checks.refuse(path, f"{change!r} is no mapping; give threshold, periods, datapoints")
-        return
-    row = next(row for row in TABLE if row.name == name)
-    most = MAX_EVALUATED_SECONDS // row.period
-    inner = Checks(change)
-    inner.known(tuple(AlarmOverride.__annotations__))
-    threshold = change.get("threshold")
-    if threshold is not None and (isinstance(threshold, bool) or not isinstance(threshold, int | float)):
-        inner.refuse("threshold", f"{threshold!r} is no number; give one in the alarm's unit")
-    periods = inner.whole("periods", row.periods, 1, most)
-    datapoints = inner.whole("datapoints", row.datapoints, 1, most)
-    if datapoints > periods and not inner.problems:
-        inner.refuse("datapoints", f"{datapoints} is more than the {periods} periods that are looked at")
-    checks.problems.extend((f"{path}.{argument}", reason) for argument, reason in inner.problems)
 
 
 def wanted(settings: Mapping[str, Any] | None) -> list[Definition]:
