@@ -12,7 +12,7 @@ from pulumi.provider.experimental.component import ComponentProvider
 
 from redis_ha.arguments import camel_case
 from redis_ha.traffic import LiveColourRecord, WeightedBlueGreen
-from tests.support.elasticache_sets import ArgumentSet
+from tests.support.argument_sets import ArgumentSet
 from tests.support.hosted_sets import constructed, faults
 from tests.support.traffic_sets import live_sets, weighted_sets
 

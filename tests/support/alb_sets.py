@@ -8,21 +8,11 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
-SEED = 20261121
-Arguments = dict[str, Any]
+from tests.support.argument_sets import Arguments, ArgumentSet, generated
+
 CERTIFICATE = "arn:aws:acm:eu-central-1:123456789012:certificate/11111111-2222-3333-4444-555555555555"
-
-
-@dataclass(frozen=True)
-class ArgumentSet:
-    """Arguments in Python's spelling, and the argument that has to be refused (None: they have to be accepted)."""
-
-    number: int
-    args: Arguments
-    wrong: str | None
 
 
 def _targets(rng: random.Random, colour: str) -> Arguments:
@@ -157,13 +147,4 @@ MISTAKES: list[tuple[str, Callable[[Arguments], Arguments]]] = [
 
 def argument_sets(count: int) -> list[ArgumentSet]:
     """Return as many sets, always the same; about half of them with one mistake."""
-    found = []
-    for number in range(count):
-        rng = random.Random(SEED + number)  # noqa: S311  nothing is kept secret by it
-        args = _good(rng, number)
-        if number % 2:
-            wrong, spoil = MISTAKES[(number // 2) % len(MISTAKES)]
-            found.append(ArgumentSet(number, spoil(args), wrong))
-        else:
-            found.append(ArgumentSet(number, args, None))
-    return found
+    return generated(count, _good, MISTAKES)

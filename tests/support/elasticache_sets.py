@@ -8,24 +8,13 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
-SEED = 20261121
-Arguments = dict[str, Any]
+from tests.support.argument_sets import Arguments, ArgumentSet, generated
 
 VERSIONS = {"valkey": ["7.2", "8.0", "8.1"], "redis": ["5.0.6", "6.2", "7.0", "7.1"]}
 NODE_TYPES = ["cache.t4g.medium", "cache.m7g.large", "cache.r7g.large", "cache.r6g.xlarge", "cache.r5.2xlarge"]
 ZONES = ["eu-central-1a", "eu-central-1b", "eu-central-1c"]
-
-
-@dataclass(frozen=True)
-class ArgumentSet:
-    """Arguments in Python's spelling, and the argument that has to be refused (None: they have to be accepted)."""
-
-    number: int
-    args: Arguments
-    wrong: str | None
 
 
 def _good(rng: random.Random, number: int) -> Arguments:
@@ -122,13 +111,4 @@ MISTAKES: list[tuple[str, Callable[[Arguments], Arguments]]] = [
 
 def argument_sets(count: int) -> list[ArgumentSet]:
     """Return as many sets, always the same; about half of them with one mistake."""
-    found = []
-    for number in range(count):
-        rng = random.Random(SEED + number)  # noqa: S311  nothing is kept secret by it
-        args = _good(rng, number)
-        if number % 2:
-            wrong, spoil = MISTAKES[(number // 2) % len(MISTAKES)]
-            found.append(ArgumentSet(number, spoil(args), wrong))
-        else:
-            found.append(ArgumentSet(number, args, None))
-    return found
+    return generated(count, _good, MISTAKES)

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
-from tests.support.elasticache_sets import ArgumentSet
+from tests.support.argument_sets import ArgumentSet, generated
 
-SEED = 20261121
 Arguments = dict[str, Any]
 
 VERSIONS = {"valkey": ["7.2", "8.0", "8.1"], "redis": ["5.0.6", "6.2", "7.0", "7.1"]}
@@ -209,15 +209,10 @@ MISTAKES: list[tuple[str, Callable[[Arguments], Arguments]]] = [
 
 def argument_sets(count: int) -> list[ArgumentSet]:
     """Return as many sets, always the same; about half of them with one mistake."""
-    found = []
-    for number in range(count):
-        rng = random.Random(SEED + number)  # noqa: S311  nothing is kept secret by it
-        args = _good(rng, number)
-        if number % 2:
-            wrong, spoil = MISTAKES[(number // 2) % len(MISTAKES)]
-            spoilt = spoil(args)
-            first = next(iter(spoilt["secondaries"]), "")
-            found.append(ArgumentSet(number, spoilt, wrong.replace("FIRST", first)))
-        else:
-            found.append(ArgumentSet(number, args, None))
-    return found
+    return [named(one) for one in generated(count, _good, MISTAKES)]
+
+
+def named(one: ArgumentSet) -> ArgumentSet:
+    """Put the region of the set's first secondary into the argument that has to be refused."""
+    first = next(iter(one.args["secondaries"]), "")
+    return one if one.wrong is None else replace(one, wrong=one.wrong.replace("FIRST", first))

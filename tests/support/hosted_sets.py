@@ -14,7 +14,7 @@ from pulumi_emulator import rules
 from pulumi_emulator.handlers import HANDLERS
 from pulumi_emulator.values import decode, reveal
 from redis_ha.arguments import camel_case
-from tests.support.elasticache_sets import ArgumentSet
+from tests.support.argument_sets import ArgumentSet
 from tests.support.pulumi_world import Monitor, run
 
 

@@ -10,7 +10,7 @@ import random
 from collections.abc import Callable
 from typing import Any
 
-from tests.support.elasticache_sets import SEED, Arguments, ArgumentSet
+from tests.support.argument_sets import Arguments, ArgumentSet, generated
 
 ZONES = ["example.com", "internal.example.net", "shop.co.uk"]
 LABELS = ["api", "www", "orders", "_dmarc", "*", "a-b.c"]
@@ -229,26 +229,11 @@ LIVE_MISTAKES: list[tuple[str, Callable[[Arguments], Arguments]]] = [
 ]
 
 
-def _sets(
-    count: int, good: Callable[[random.Random, int], Arguments], mistakes: list[tuple[str, Callable[[Arguments], Arguments]]]
-) -> list[ArgumentSet]:
-    found = []
-    for number in range(count):
-        rng = random.Random(SEED + number)  # noqa: S311  nothing is kept secret by it
-        args = good(rng, number)
-        if number % 2:
-            wrong, spoil = mistakes[(number // 2) % len(mistakes)]
-            found.append(ArgumentSet(number, spoil(args), wrong))
-        else:
-            found.append(ArgumentSet(number, args, None))
-    return found
-
-
 def weighted_sets(count: int) -> list[ArgumentSet]:
     """Return as many sets of WeightedBlueGreen, always the same; about half of them with one mistake."""
-    return _sets(count, _weighted, WEIGHTED_MISTAKES)
+    return generated(count, _weighted, WEIGHTED_MISTAKES)
 
 
 def live_sets(count: int) -> list[ArgumentSet]:
     """Return as many sets of LiveColourRecord, always the same; about half of them with one mistake."""
-    return _sets(count, _live, LIVE_MISTAKES)
+    return generated(count, _live, LIVE_MISTAKES)
