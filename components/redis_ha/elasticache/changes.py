@@ -11,7 +11,7 @@ import pulumi
 
 from redis_ha.guard import Refusals
 
-from .versions import family, numbers
+from .versions import known_family, numbers
 
 # What an update that changes the cluster mode may change besides (docs.aws.amazon.com, AmazonElastiCache/latest/dg, "Modifying
 # cluster mode": no other parameter but the parameter group), and what is no parameter of that call.
@@ -73,18 +73,11 @@ def _engine(old: Mapping[str, Any], new: Mapping[str, Any]) -> Refusals:
         return [("engine_version", f"redis {version} becomes valkey only together with a version; {way}")]
     group = _known(new, "parameterGroupName")
     if group is not None and group == _known(old, "parameterGroupName"):
-        wanted, has = _family(after, new_version), _family(before, version)
+        wanted, has = known_family(after, new_version), known_family(before, version)
         if wanted is not None and wanted != has:
             way = f"give a parameter_group_name of family {wanted} in the same update, or let the component make one"
             return [("parameter_group_name", f"{group!r} is of family {has}, {after} {new_version} needs {wanted}; {way}")]
     return []
-
-
-def _family(engine: str, version: str) -> str | None:
-    try:
-        return family(engine, version)
-    except (KeyError, IndexError):  # a version from before this table: AWS will judge
-        return None
 
 
 def _cluster_mode(old: Mapping[str, Any], new: Mapping[str, Any]) -> Refusals:

@@ -11,7 +11,7 @@ import pulumi
 from redis_ha.guard import Refusals
 
 from .changes import parameter_refusals, refusals
-from .versions import family, numbers
+from .versions import known_family, numbers
 
 # Members have these from the primary for good (docs.aws.amazon.com, AmazonElastiCache, "Prerequisites and limitations" of
 # global datastores: all alike); what lives on the global object is ignored in members, and need not be refused.
@@ -90,7 +90,7 @@ def _parameter_group(old: Mapping[str, Any], new: Mapping[str, Any]) -> Refusals
         return []
     before, after, version, new_version = known
     major = numbers(new_version)[0] > numbers(version)[0]
-    if not major and (before, version) != (after, new_version) and _family(before, version) != _family(after, new_version):
+    if not major and known_family(before, version) != known_family(after, new_version):
         way = "go to the next major version at once, e.g. valkey 8.0"
         return [
             ("engine_version", f"{before} {version} -> {after} {new_version}: the provider takes no parameter group; {way}")
@@ -99,20 +99,13 @@ def _parameter_group(old: Mapping[str, Any], new: Mapping[str, Any]) -> Refusals
         return []
     group, has = new.get("parameterGroupName"), old.get("parameterGroupName")
     if major and (group is None or group == has):
-        wanted = _family(after, new_version)
+        wanted = known_family(after, new_version)
         way = f"give parameter_group_name, a group of family {wanted} in the primary's region, in the same update"
         return [("parameter_group_name", f"{version} -> {new_version} needs a parameter group of the new family; {way}")]
     if not major and group is not None and group != has:
         reason = f"{has!r} -> {group!r}: AWS takes another parameter group only together with a major version"
         return [("parameter_group_name", f"{reason}; leave it as it is, and edit the members' global-datastore-.. groups")]
     return []
-
-
-def _family(engine: str, version: str) -> str | None:
-    try:
-        return family(engine, version)
-    except (KeyError, IndexError):  # a version from before this table: AWS will judge
-        return None
 
 
 def _failover(old: Mapping[str, Any], new: Mapping[str, Any]) -> Refusals:

@@ -63,6 +63,14 @@ def family(engine: str, version: str) -> str:
     return f"valkey{major}" if engine == "valkey" else _REDIS_FAMILIES[major]
 
 
+def known_family(engine: str, version: str) -> str | None:
+    """Return the family as `family` does; None for a version from before this table, which AWS will judge."""
+    try:
+        return family(engine, version)
+    except (KeyError, IndexError):
+        return None
+
+
 def family_of_default_group(name: str) -> str | None:
     """Return the family of one of AWS's own parameter groups (`default.valkey8.cluster.on`), None for any other name."""
     found = re.fullmatch(r"default\.((?:valkey|redis)\d+(?:\.(?:\d+|x))?)(?:\.cluster\.on)?", name)
