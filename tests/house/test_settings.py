@@ -88,3 +88,32 @@ def test_the_stack_files_are_valid(stack: str) -> None:
     config = yaml.safe_load((ROOT / f"Pulumi.{stack}.yaml").read_text())["config"]
     raw = {key: value if isinstance(value, str) else json.dumps(value) for key, value in config.items()}
     assert settings.parse(raw, frozenset(), SCHEMA)["sentinel"]
+
+
+def refused_block(key: str, block: object) -> str:
+    with pytest.raises(settings.SettingsError) as caught:
+        settings.parse({f"redis-ha:{key}": json.dumps(block)}, frozenset(), SCHEMA)
+    return str(caught.value)
+
+
+def test_a_list_of_networks_names_the_entry() -> None:
+    network = {"region": "eu-west-1", "zones": ["eu-west-1a", "eu-west-1b"], "ip_range": "10.61.0.0/20"}
+    assert settings.parse({"redis-ha:secondary_networks": json.dumps([network])}, frozenset(), SCHEMA)
+    message = refused_block("secondary_networks", [network, {**network, "zone": []}])
+    assert message == "redis-ha:secondary_networks.1.zone: unknown key; did you mean 'zones'?"
+
+
+def test_what_the_stack_fills_in_may_be_left_out_and_nothing_else() -> None:
+    block = {"region": "eu-central-1", "names": {"app.prod.internal": {}}, "weights": {"blue": 100, "green": 0}}
+    assert settings.parse({"redis-ha:weighted_blue_green": json.dumps(block)}, frozenset(), SCHEMA)
+    assert "'weights' is a required property" in refused_block(
+        "weighted_blue_green", {key: block[key] for key in ("region", "names")}
+    )
+    assert "'green' is a required property" in refused_block("weighted_blue_green", block | {"weights": {"blue": 1}})
+    assert "'secondaries' is a required property" in refused_block("global_datastore", {"name_suffix": "prod"})
+
+
+def test_a_secondary_has_no_key_for_what_it_inherits() -> None:
+    secondary = {"zones": ["eu-west-1a", "eu-west-1b"], "engine_version": "8.1"}
+    message = refused_block("global_datastore", {"secondaries": {"eu-west-1": secondary}})
+    assert message.startswith("redis-ha:global_datastore.secondaries.eu-west-1.engine_version: unknown key")
