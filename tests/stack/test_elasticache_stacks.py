@@ -116,7 +116,7 @@ def test_an_application_survives_the_loss_of_a_zone(staging: AwsStack) -> None:
 # What is changed by the stack file, and what the group's preview has to say: each one an update in place.
 DAY_TWO: list[dict[str, Any]] = [
     {"replicas": 2},
-    {"node_type": "cache.m7g.large"},
+    {"node_type": "cache.m7g.xlarge"},
     {"engine_version": "8.2"},
     {"parameters": {"maxmemory-policy": "allkeys-lru"}},
     {"replicas": 1},
