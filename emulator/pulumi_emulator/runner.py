@@ -72,7 +72,8 @@ class Session:
         engine = find_engine(self.home)
         ended = recovery.end_leftover_engines(self.folder)
         stale = recovery.remove_backend_locks(self.folder)
-        if ended or stale:
+        cut_off = state.restore_cut_off(self.folder)
+        if ended or stale or cut_off:
             self.report("an earlier command of this stack was ended from outside; putting the stack right")
         if self.program is not None:
             write_workspace(self.program, self.folder)

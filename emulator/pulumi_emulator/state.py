@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Mapping
 from typing import Any
 
@@ -21,6 +22,23 @@ def deployment(folder: StackFolder) -> dict[str, Any]:
         raise UnreadableError(
             f"{folder.state_file} cannot be read ({error}); run `destroy` for this stack to start afresh"
         ) from error
+
+
+def restore_cut_off(folder: StackFolder) -> bool:
+    """Put the engine's own copy in the place of a state whose writing a kill cut off: the file is there, and empty.
+
+    The engine copies the last state to `<name>.json.bak` before it writes the next (pulumi/pulumi pkg/backend/diy). What was
+    made since is in the emulator's records, and what the state does not know is taken away as after every kill. Without a copy
+    it was the first state, of nothing.
+    """
+    if not folder.state_file.exists() or folder.state_file.stat().st_size > 0:
+        return False
+    copy = folder.state_file.with_name(f"{folder.state_file.name}.bak")
+    if copy.exists() and copy.stat().st_size > 0:
+        shutil.copyfile(copy, folder.state_file)
+    else:
+        folder.state_file.unlink()
+    return True
 
 
 def resources(folder: StackFolder) -> list[Mapping[str, Any]]:

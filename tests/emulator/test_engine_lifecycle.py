@@ -243,6 +243,15 @@ def test_a_killed_up_is_put_right_by_the_next(emulated: Make, point: str) -> Non
     stack.run("preview --expect-no-changes")
 
 
+def test_a_state_whose_writing_was_cut_off_is_put_right_by_the_next(emulated: Make) -> None:
+    stack = emulated(CHAIN.format(count=3))
+    stack.run("up")
+    stack.folder.state_file.write_text("")
+    stack.run("up")
+    assert_whole(stack, 3)
+    stack.run("preview --expect-no-changes")
+
+
 def test_a_killed_destroy_is_finished_by_the_next(emulated: Make) -> None:
     stack = emulated(CHAIN.format(count=15))
     stack.run("up")
