@@ -117,3 +117,10 @@ def test_a_secondary_has_no_key_for_what_it_inherits() -> None:
     secondary = {"zones": ["eu-west-1a", "eu-west-1b"], "engine_version": "8.1"}
     message = refused_block("global_datastore", {"secondaries": {"eu-west-1": secondary}})
     assert message.startswith("redis-ha:global_datastore.secondaries.eu-west-1.engine_version: unknown key")
+
+
+def test_a_region_has_one_network() -> None:
+    here = {"region": "eu-west-1"}
+    settings._check_regions("prod", {"network": {"region": "eu-central-1"}, "secondary_networks": [here]})
+    with pytest.raises(settings.SettingsError, match=r"secondary_networks\.1\.region: 'eu-west-1' has a network already"):
+        settings._check_regions("prod", {"secondary_networks": [here, here]})
