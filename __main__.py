@@ -54,7 +54,7 @@ def private_networks(wanted: settings.Settings) -> dict[str, PrivateNetwork]:
         with settings.named("network"):
             made[wanted.network["region"]] = PrivateNetwork(pulumi.get_stack(), wanted.network)
     for index, args in enumerate(wanted.secondary_networks):
-        with settings.named(f"secondary_networks[{index}]"):
+        with settings.named(f"secondary_networks.{index}"):
             made[args["region"]] = PrivateNetwork(f"{pulumi.get_stack()}-{args['region']}", args)
     return made
 
@@ -86,7 +86,9 @@ def elasticache_group(args: ElastiCacheHaGroupArgs, networks: Mapping[str, Priva
 def of_group(group: ElastiCacheHaGroup, args: ElastiCacheHaGroupArgs) -> dict[str, Any]:
     """Return the arguments by which the stack's group becomes the primary of a global datastore."""
     found: dict[str, Any] = {name: args[name] for name in OF_THE_PRIMARY if name in args}  # type: ignore[literal-required]
-    if args.get("auth", "rbac") == "rbac":
+    if args.get("auth") == "token":
+        found["auth_token"] = group.credentials["password"]
+    elif args.get("auth", "rbac") == "rbac" and "user_group_id" not in args:
         found["users"] = {"application": {"passwords": [group.credentials["password"]]}}
     return {
         **found,
@@ -129,7 +131,7 @@ def alb_blue_green(args: AlbBlueGreenArgs, networks: Mapping[str, PrivateNetwork
 def weighted_blue_green(args: WeightedBlueGreenArgs, in_zone: Mapping[str, Any], balancers: AlbBlueGreen | None) -> None:
     """Make the weighted records, of the stack's own balancers where they name no others."""
     filled: dict[str, Any] = {}
-    if balancers is not None:
+    if balancers is not None and {"blue", "green"} <= balancers.load_balancers.keys():  # in form listener there is one for both
         filled = {
             colour: {"alias": {"name": balancers.dns_names[colour], "zone_id": balancers.zone_ids[colour]}}
             for colour in ("blue", "green")
@@ -171,9 +173,11 @@ def aws_half(wanted: settings.Settings) -> None:
         targets = regions_as_colours(args, global_datastore(args, networks))
     balancers = alb_blue_green(wanted.alb_blue_green, networks) if wanted.alb_blue_green is not None else None
     if wanted.weighted_blue_green is not None:
-        weighted_blue_green(wanted.weighted_blue_green, {**in_zone, "private": bool(in_zone)}, balancers)
+        zone: dict[str, Any] = {} if "zone_id" in wanted.weighted_blue_green else {**in_zone, "private": True}
+        weighted_blue_green(wanted.weighted_blue_green, zone, balancers)
     if wanted.live_colour_record is not None:
-        live_colour_record(wanted.live_colour_record, {**in_zone, **targets})
+        zone = {} if "zone_id" in wanted.live_colour_record else in_zone
+        live_colour_record(wanted.live_colour_record, {**zone, **targets})
 
 
 def main() -> None:

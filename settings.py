@@ -192,6 +192,7 @@ def load(environment: Mapping[str, str]) -> Settings:
             _check_token(raw, environment)
     except SettingsError as error:
         raise SettingsError("\n".join(f"stack {stack!r}: {line}" for line in str(error).splitlines())) from None
+    _check_regions(stack, values)
     blocks: dict[str, Any] = {block: None if values.get(block) is None else _sealed(values[block]) for block in BLOCKS}
     for block, what in SHIFTED.items():
         args = blocks[block]
@@ -204,6 +205,18 @@ def load(environment: Mapping[str, str]) -> Settings:
         private_zone=values.get("private_zone") or None,
         generate_ssh_key=values.get("generate_ssh_key", False),
     )
+
+
+def _check_regions(stack: str, values: Mapping[str, Any]) -> None:
+    """Refuse a second network in a region: what lives there would not know in which."""
+    networks = [values["network"]] if values.get("network") else []
+    seen = {network["region"] for network in networks}
+    for index, network in enumerate(values.get("secondary_networks", [])):
+        region = network["region"]
+        if region in seen:
+            where = f"stack {stack!r}: {PROJECT}:secondary_networks.{index}.region"
+            raise SettingsError(f"{where}: {region!r} has a network already; give each region one")
+        seen.add(region)
 
 
 def _runtime_records(stack: str, block: str, what: Shifted, args: Mapping[str, Any]) -> dict[str, Any]:

@@ -99,3 +99,39 @@ def _check_override(checks: Checks, name: str, change: object) -> None:
     inner.whole("periods", 1, 1, MAX_EVALUATED_SECONDS // 60)
     inner.whole("datapoints", 1, 1, MAX_EVALUATED_SECONDS // 60)
     checks.problems.extend((f"{path}.{argument}", reason) for argument, reason in inner.problems)
+
+
+def measured(
+    namespace: str,
+    metrics: Sequence[tuple[str, str]],
+    dimensions: Mapping[str, Any],
+    period: int,
+    expression: str | None,
+    unit: str,
+) -> dict[str, Any]:
+    """Return what an aws.cloudwatch.MetricAlarm looks at: one metric, or math on m1, m2.. Metrics come with their statistic."""
+    if expression is None:
+        ((metric, statistic),) = metrics
+        # No unit: with one that the metric is not published in the alarm would never get data (botocore, PutMetricAlarm).
+        what = {"namespace": namespace, "metric_name": metric, "statistic": statistic, "period": period}
+        return {**what, "dimensions": dimensions}
+    queries: list[dict[str, Any]] = [
+        {
+            "id": f"m{number}",
+            "metric": {
+                "namespace": namespace,
+                "metric_name": metric,
+                "dimensions": dimensions,
+                "stat": statistic,
+                "period": period,
+            },
+            "return_data": False,
+        }
+        for number, (metric, statistic) in enumerate(metrics, start=1)
+    ]
+    return {"metric_queries": [*queries, math_query(expression, unit)]}
+
+
+def math_query(expression: str, label: str) -> dict[str, Any]:
+    """Return the query of an alarm's own math on its other queries."""
+    return {"id": "e1", "expression": expression, "label": label, "return_data": True}

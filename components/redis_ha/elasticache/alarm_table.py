@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from redis_ha.cloudwatch import math_query, measured
+
 from .monitored import GROUP_TAG, NAMESPACE, Watched, node_dimensions, vcpus
 
 # Sources, named in each row:
@@ -214,34 +216,7 @@ def alarms(watched: Watched, rows: Sequence[Definition]) -> dict[str, dict[str, 
 
 
 def _of_node(row: Definition, node_id: str) -> dict[str, Any]:
-    dimensions = node_dimensions(node_id)
-    what: dict[str, Any]
-    if row.expression is None:
-        ((metric, statistic),) = row.metrics
-        # No unit: with one that the metric is not published in the alarm would never get data (botocore, PutMetricAlarm).
-        what = {
-            "namespace": NAMESPACE,
-            "metric_name": metric,
-            "dimensions": dimensions,
-            "statistic": statistic,
-            "period": row.period,
-        }
-    else:
-        queries: list[dict[str, Any]] = [
-            {
-                "id": f"m{number}",
-                "metric": {
-                    "namespace": NAMESPACE,
-                    "metric_name": metric,
-                    "dimensions": dimensions,
-                    "stat": statistic,
-                    "period": row.period,
-                },
-                "return_data": False,
-            }
-            for number, (metric, statistic) in enumerate(row.metrics, start=1)
-        ]
-        what = {"metric_queries": [*queries, math_query(row.expression, row.unit)]}
+    what = measured(NAMESPACE, row.metrics, node_dimensions(node_id), row.period, row.expression, row.unit)
     return rings(row, f"{node_id}-{row.name}", row.comparison, row.threshold) | what
 
 
@@ -274,11 +249,6 @@ def select(query: Query, group_id: str) -> str:
     worst_first = "ASC" if query.comparison == BELOW else "DESC"
     each = "NodeGroupId" if query.over == "shards" else "CacheClusterId"
     return f"{select} GROUP BY {each} ORDER BY {query.function}() {worst_first}"
-
-
-def math_query(expression: str, label: str) -> dict[str, Any]:
-    """Return the query of an alarm's own math on its other queries."""
-    return {"id": "e1", "expression": expression, "label": label, "return_data": True}
 
 
 def rings(row: Definition, alarm_name: str, comparison: str, threshold: float) -> dict[str, Any]:

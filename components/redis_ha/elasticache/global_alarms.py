@@ -9,9 +9,9 @@ import pulumi_aws as aws
 
 from redis_ha.amazon import Place
 from redis_ha.arguments import Checks
-from redis_ha.cloudwatch import MAX_EVALUATED_SECONDS
+from redis_ha.cloudwatch import MAX_EVALUATED_SECONDS, math_query
 
-from .alarm_table import BELOW, WELL_WHEN_SILENT, Definition, math_query, rings
+from .alarm_table import BELOW, WELL_WHEN_SILENT, Definition, rings
 from .global_settings import GlobalLag
 from .monitored import CACHE_NODE_ID, NAMESPACE
 from .topology import ONLY_SHARD, Topology

@@ -8,7 +8,7 @@ import pulumi
 import pulumi_aws as aws
 
 from redis_ha.amazon import Place
-from redis_ha.cloudwatch import check_periods, checked_settings
+from redis_ha.cloudwatch import check_periods, checked_settings, measured
 
 from .alb_plan import BOTH, AlbPlan
 from .alb_settings import AlbAlarms
@@ -126,26 +126,7 @@ def alarm_arguments(row: Definition, alarm_name: str, dimensions: Mapping[str, p
         "datapoints_to_alarm": row.datapoints,
         "treat_missing_data": row.missing,
     }
-    if row.expression is None:
-        ((metric, statistic),) = row.metrics
-        what = {"namespace": NAMESPACE, "metric_name": metric, "statistic": statistic, "period": row.period}
-        return found | what | {"dimensions": dimensions}
-    queries: list[dict[str, Any]] = [
-        {
-            "id": f"m{number}",
-            "metric": {
-                "namespace": NAMESPACE,
-                "metric_name": metric,
-                "dimensions": dimensions,
-                "stat": statistic,
-                "period": row.period,
-            },
-            "return_data": False,
-        }
-        for number, (metric, statistic) in enumerate(row.metrics, start=1)
-    ]
-    math = {"id": "e1", "expression": row.expression, "label": row.unit, "return_data": True}
-    return found | {"metric_queries": [*queries, math]}
+    return found | measured(NAMESPACE, row.metrics, dimensions, row.period, row.expression, row.unit)
 
 
 def make_alb_alarms(
