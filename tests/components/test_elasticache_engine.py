@@ -17,7 +17,8 @@ from pulumi_emulator.environment import engine_environment
 from pulumi_emulator.handlers import Cloud
 from pulumi_emulator.provider import Providers
 from redis_ha.network import PrivateNetwork, PrivateNetworkArgs
-from tests.emulator.emulated import Emulated, shared_home, wait_until
+from tests.support.emulated import Emulated, shared_home
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.engine
 COMPONENTS = Path(__file__).resolve().parents[2] / "components"

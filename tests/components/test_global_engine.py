@@ -8,7 +8,7 @@ import pytest
 
 from pulumi_emulator.aws import client as aws_client
 from pulumi_emulator.aws import running_endpoint
-from tests.emulator.emulated import Emulated, shared_home
+from tests.support.emulated import Emulated, shared_home
 
 pytestmark = pytest.mark.engine
 WAIT_SECONDS = 120

@@ -15,7 +15,8 @@ import pytest
 
 from redis_ha.sentinel.node.config import NOWHERE
 from redis_ha.sentinel.node.resp import Connection, ReplyError
-from tests.support.loopback_cluster import PYTHON, LoopbackCluster, LoopbackNode, Prober, running, wait_until
+from tests.support.loopback_cluster import PYTHON, LoopbackCluster, LoopbackNode, Prober, running
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -48,12 +49,12 @@ def write(cluster: LoopbackCluster, key: str, value: str) -> None:
             return False
         return replicas == len(cluster.data) - 1
 
-    wait_until(written, 20, f"{key} written everywhere")
+    wait_until(written, f"{key} written everywhere")
 
 
 def assert_everywhere(cluster: LoopbackCluster, key: str, value: str) -> None:
     for node in cluster.data:
-        wait_until(lambda node=node: node.call("GET", key) == value, 10, f"{key} on {node.slot.name}")  # type: ignore[misc]
+        wait_until(lambda node=node: node.call("GET", key) == value, f"{key} on {node.slot.name}")  # type: ignore[misc]
 
 
 def test_begins_with_slot_0_as_the_only_master(cluster: LoopbackCluster) -> None:
@@ -97,10 +98,10 @@ def test_the_killed_master_comes_back_as_a_replica_and_takes_no_write(cluster: L
     write(cluster, "before-kill", "1")
     old = cluster.master()
     with Prober(cluster) as prober:
-        wait_until(lambda: bool(prober.acknowledged), 5, "a first write")
+        wait_until(lambda: bool(prober.acknowledged), "a first write")
         old.kill()
-        wait_until(lambda: any(node is not old for node in cluster.masters()), 20, "a failover")
-        wait_until(lambda: prober.acknowledged[-1].node != old.slot.key, 20, "a write after the failover")
+        wait_until(lambda: any(node is not old for node in cluster.masters()), "a failover")
+        wait_until(lambda: prober.acknowledged[-1].node != old.slot.key, "a write after the failover")
         back = time.monotonic()
         old.start()
         cluster.wait_whole()
@@ -116,12 +117,12 @@ def test_a_crashed_master_that_is_back_at_once_goes_through_the_gate(cluster: Lo
     write(cluster, "before-crash", "1")
     master = cluster.master()
     with Prober(cluster) as prober:
-        wait_until(lambda: bool(prober.acknowledged), 5, "a first write")
+        wait_until(lambda: bool(prober.acknowledged), "a first write")
         master.processes["server"].end()
         master.processes["server"].start()
         cluster.wait_whole()
         count = len(prober.acknowledged)
-        wait_until(lambda: len(prober.acknowledged) > count, 10, "writes go on")
+        wait_until(lambda: len(prober.acknowledged) > count, "writes go on")
     prober.assert_one_at_a_time()
     assert_everywhere(cluster, "before-crash", "1")
 
@@ -133,10 +134,10 @@ def test_a_frozen_master_that_wakes_up_follows_at_once(cluster: LoopbackCluster)
     assert server is not None
     time.sleep(4)  # a master for longer than failover-timeout: nobody has just made it one
     server.send_signal(signal.SIGSTOP)
-    wait_until(lambda: any(node is not old for node in cluster.masters()), 20, "a failover")
-    wait_until(lambda: len(cluster.named()) == 1 and old.address not in cluster.named(), 10, "all Sentinels name the new one")
+    wait_until(lambda: any(node is not old for node in cluster.masters()), "a failover")
+    wait_until(lambda: len(cluster.named()) == 1 and old.address not in cluster.named(), "all Sentinels name the new one")
     server.send_signal(signal.SIGCONT)
-    wait_until(lambda: old.role() == "slave", 5, "the old master follows")
+    wait_until(lambda: old.role() == "slave", "the old master follows")
     cluster.wait_whole()
 
 
@@ -145,7 +146,7 @@ def test_agents_leave_a_planned_failover_alone(cluster: LoopbackCluster) -> None
     old = cluster.master()
     time.sleep(5)  # Sentinel refuses while the last failover is younger than failover-timeout
     assert cluster.sentinels[0].call("SENTINEL", "FAILOVER", "proc") == "OK"
-    wait_until(lambda: old.address not in cluster.named() and len(cluster.named()) == 1, 10, "all Sentinels name the new one")
+    wait_until(lambda: old.address not in cluster.named() and len(cluster.named()) == 1, "all Sentinels name the new one")
     cluster.wait_whole()
     assert old.role() == "slave"
     assert "-failover-abort" not in cluster.sentinels[0].log().rsplit("+try-failover", 1)[-1]
@@ -154,14 +155,14 @@ def test_agents_leave_a_planned_failover_alone(cluster: LoopbackCluster) -> None
 def test_all_restarted_at_once_keep_their_data_and_agree(cluster: LoopbackCluster) -> None:
     write(cluster, "before-restart", "1")
     with Prober(cluster) as prober:
-        wait_until(lambda: bool(prober.acknowledged), 5, "a first write")
+        wait_until(lambda: bool(prober.acknowledged), "a first write")
         for node in cluster.nodes.values():
             node.kill()
         for node in cluster.nodes.values():
             node.start()
         cluster.wait_whole()
         count = len(prober.acknowledged)
-        wait_until(lambda: len(prober.acknowledged) > count, 20, "writes go on")
+        wait_until(lambda: len(prober.acknowledged) > count, "writes go on")
     prober.assert_one_at_a_time()
     assert_everywhere(cluster, "before-restart", "1")
 
@@ -171,12 +172,12 @@ def test_a_wiped_master_is_not_made_master_again(cluster: LoopbackCluster) -> No
     write(cluster, "before-wipe", "1")
     wiped = cluster.master()
     with Prober(cluster) as prober:
-        wait_until(lambda: bool(prober.acknowledged), 5, "a first write")
+        wait_until(lambda: bool(prober.acknowledged), "a first write")
         back = time.monotonic()
         wiped.kill()
         wiped.wipe_data()
         wiped.start()
-        wait_until(lambda: any(node is not wiped for node in cluster.masters()), 20, "a failover")
+        wait_until(lambda: any(node is not wiped for node in cluster.masters()), "a failover")
         cluster.wait_whole()
     prober.assert_one_at_a_time()
     assert not [write for write in prober.acknowledged if write.node == wiped.slot.key and write.answered > back + 0.5]
@@ -188,12 +189,12 @@ def test_an_old_master_that_lost_its_disk_takes_the_data_from_the_new_one(cluste
     write(cluster, "before-loss", "1")
     old = cluster.master()
     old.kill()
-    wait_until(lambda: any(node is not old for node in cluster.masters()), 20, "a failover")
+    wait_until(lambda: any(node is not old for node in cluster.masters()), "a failover")
     old.wipe_data()
     with Prober(cluster) as prober:
         old.start()
         cluster.wait_whole()
-        wait_until(lambda: bool(prober.acknowledged), 10, "writes go on")
+        wait_until(lambda: bool(prober.acknowledged), "writes go on")
     prober.assert_one_at_a_time()
     assert old.slot.key not in prober.turns()
     assert_everywhere(cluster, "before-loss", "1")
@@ -253,7 +254,7 @@ def test_an_unplaced_node_takes_no_write_and_is_no_candidate(cluster: LoopbackCl
     node = next(node for node in cluster.data if node.role() == "slave")
     node.kill()
     node._run("server", ["redis-server", f"{node.layout.state}/config/redis.conf", "--supervised", "no", "--replicaof", "127.0.0.1", "1", "--replica-priority", "0"])  # fmt: skip  # noqa: E501
-    wait_until(lambda: node.role() == "slave", 10, "the server runs")
+    wait_until(lambda: node.role() == "slave", "the server runs")
     info = node.info()
     assert (info["master_host"], int(info["master_port"])) == NOWHERE
     assert info["slave_priority"] == "0"

@@ -17,7 +17,8 @@ from redis_ha.sentinel.node.resp import ReplyError
 from redis_ha.sentinel.slots import Slot
 from redis_ha.sentinel.topology import Plan, make_plan
 from tests.support.droplet_image import in_image
-from tests.support.loopback_cluster import LoopbackCluster, LoopbackNode, wait_until
+from tests.support.loopback_cluster import LoopbackCluster, LoopbackNode
+from tests.support.waiting import wait_until
 
 GOOD: dict[str, Any] = {"region": "ams3", "vpc_ip_range": "10.20.0.0/24"}
 PASSWORDS = render.Passwords(**{role: f"{role}-{hashlib.sha256(role.encode()).hexdigest()[:24]}" for role in render.ROLES})
@@ -146,8 +147,8 @@ def test_redis_and_sentinel_take_the_files(persistence: str, tmp_path: Path) -> 
     try:
         data.start()
         sentinel.start()
-        wait_until(lambda: data.role() == "slave", 20, "redis-server runs")
-        wait_until(lambda: _answers(sentinel), 20, "Sentinel runs")
+        wait_until(lambda: data.role() == "slave", "redis-server runs")
+        wait_until(lambda: _answers(sentinel), "Sentinel runs")
         assert data.call("CONFIG", "GET", "maxmemory") == ["maxmemory", str(128 * 1024**2)]
         assert data.call("CONFIG", "GET", "appendonly") == ["appendonly", "no" if persistence == "rdb" else "yes"]
         assert data.call("CONFIG", "GET", "slowlog-max-len") == ["slowlog-max-len", "512"]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.emulator.emulated import Emulated, shared_home
+from tests.support.emulated import Emulated, shared_home
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from pulumi_emulator.handlers.aws.dns import Record
-from tests.emulator.aws_provider import EmulatedAccount, RefusedError, Resource, served
+from tests.support.aws_provider import EmulatedAccount, RefusedError, Resource, served
 
 NUMBERS = itertools.count()
 

@@ -11,7 +11,8 @@ import pytest
 
 from pulumi_emulator import aws
 from pulumi_emulator.kinds import MOTO, OWN, RULES, SELF, by_emulation
-from tests.emulator.emulated import Emulated, wait_until
+from tests.support.emulated import Emulated
+from tests.support.waiting import wait_until
 
 CONFIG = """config:
   aws:region: eu-central-1

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from pulumi_emulator import aws
-from tests.emulator.emulated import Emulated, wait_until
+from tests.support.emulated import Emulated
+from tests.support.waiting import wait_until
 
 CONFIG = "config:\n  aws:region: eu-central-1\n"
 PROGRAM = """

@@ -13,7 +13,7 @@ from rich.console import Console
 
 from pulumi_emulator import inspection
 from pulumi_emulator.recovery import _rank
-from tests.emulator.aws_provider import EmulatedAccount, RefusedError, Resource, served
+from tests.support.aws_provider import EmulatedAccount, RefusedError, Resource, served
 
 GROUP = "elasticache.ReplicationGroup"
 GLOBAL = "elasticache.GlobalReplicationGroup"

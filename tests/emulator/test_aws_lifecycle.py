@@ -11,7 +11,7 @@ import pytest
 
 from pulumi_emulator.handlers.aws import AWS_HANDLERS
 from pulumi_emulator.values import UNKNOWN
-from tests.emulator.aws_provider import TOKENS, EmulatedAccount, served
+from tests.support.aws_provider import TOKENS, EmulatedAccount, served
 
 TRUST = json.dumps(
     {

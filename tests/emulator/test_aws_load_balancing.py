@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.emulator.aws_provider import REGION, EmulatedAccount, RefusedError, Resource, served
+from tests.support.aws_provider import REGION, EmulatedAccount, RefusedError, Resource, served
 
 NUMBERS = itertools.count()
 

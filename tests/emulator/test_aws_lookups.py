@@ -10,7 +10,7 @@ import pytest
 from pulumi.runtime.proto import provider_pb2 as pb
 
 from pulumi_emulator.values import Secret, decode, encode, reveal
-from tests.emulator.aws_provider import REGION, EmulatedAccount, RefusedError, served
+from tests.support.aws_provider import REGION, EmulatedAccount, RefusedError, served
 
 
 @pytest.fixture(scope="module")

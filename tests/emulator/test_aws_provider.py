@@ -15,7 +15,7 @@ from pulumi_emulator.handlers.aws.replication_group import ReplicationGroup
 from pulumi_emulator.recovery import REMOVAL_ORDER, remove_forgotten
 from pulumi_emulator.stacks import StackFolder
 from pulumi_emulator.values import UNKNOWN, Secret, decode, encode
-from tests.emulator.aws_provider import TOKENS, Context, EmulatedAccount, RefusedError, served
+from tests.support.aws_provider import TOKENS, Context, EmulatedAccount, RefusedError, served
 
 TOPIC = "sns.Topic"
 

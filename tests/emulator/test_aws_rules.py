@@ -12,7 +12,7 @@ import pytest
 
 from pulumi_emulator import rules
 from pulumi_emulator.values import UNKNOWN, Secret
-from tests.emulator.aws_provider import TOKENS, EmulatedAccount, RefusedError
+from tests.support.aws_provider import TOKENS, EmulatedAccount, RefusedError
 
 GROUP = {
     "replicationGroupId": "prod",

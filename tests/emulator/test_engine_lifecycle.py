@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.emulator.emulated import Emulated, wait_until
+from tests.support.emulated import Emulated
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.engine
 Make = Callable[..., Emulated]

@@ -14,7 +14,8 @@ import psutil
 import pytest
 
 from pulumi_emulator.machines import Host
-from tests.emulator.emulated import Emulated, wait_until
+from tests.support.emulated import Emulated
+from tests.support.waiting import wait_until
 
 pytestmark = [pytest.mark.engine, pytest.mark.machines]
 Make = Callable[..., Emulated]
@@ -94,7 +95,7 @@ def test_a_droplet_is_replaced_by_its_generation_only_and_comes_back_when_lost(e
     def user_data() -> str:
         return stack.run("exec", "--on", "machine-0", "--", "cat", "/var/lib/cloud/instance/user-data.txt", expect=None).stdout
 
-    wait_until(lambda: f"# first {password}" in user_data(), "cloud-init to store the user data", 60)
+    wait_until(lambda: f"# first {password}" in user_data(), "cloud-init to store the user data")
     # The password is where the machine needs it, readable by root only, and nowhere else.
     assert password not in up
     for path in stack.folder.path.rglob("*"):
@@ -109,7 +110,7 @@ def test_a_droplet_is_replaced_by_its_generation_only_and_comes_back_when_lost(e
     assert_agreement(stack, 1)
     [second] = stack.status()["machines"]
     assert (second["id"] != first["id"], second["private_ip"] != first["private_ip"]) == (True, True)
-    wait_until(lambda: f"# second {password}" in user_data(), "the new machine's user data", 60)
+    wait_until(lambda: f"# second {password}" in user_data(), "the new machine's user data")
 
     want(stack, size="s-2vcpu-2gb")
     assert "update digitalocean.Droplet machine-0 (size)" in stack.run("preview").stdout
@@ -147,12 +148,12 @@ def test_power_and_links_are_seen_and_the_network_answers(emulated: Make) -> Non
     def answers() -> bool:
         return reaches_ssh(stack, address)
 
-    wait_until(answers, "the machine to answer", 60)
+    wait_until(answers, "the machine to answer")
     stack.run("link down machine-0 --interface private")
     assert stack.status()["machines"][0]["links_down"] == ["private"]
     assert not answers()
     stack.run("link up machine-0")
-    wait_until(answers, "the mended link", 30)
+    wait_until(answers, "the mended link")
     stack.run("power off machine-0")
     assert stack.status()["machines"][0]["power"] == "off"
     stack.run("refresh")
@@ -160,7 +161,7 @@ def test_power_and_links_are_seen_and_the_network_answers(emulated: Make) -> Non
     assert droplet["outputs"]["status"] == "off"
     stack.run("preview --expect-no-changes")
     stack.run("power on machine-0")
-    wait_until(answers, "the machine to boot again", 60)
+    wait_until(answers, "the machine to boot again")
     assert "it has machine-0" in stack.fails("power off nobody")
     assert "machine-0" in stack.run("status").stdout
     assert stack.run("exec", "--on", "machine-0", "--", "sh", "-c", "exit 7", expect=7).stdout == ""
@@ -183,7 +184,7 @@ def test_a_killed_up_leaves_no_orphaned_machine(emulated: Make, point: str) -> N
     want(stack, count=2)
     process = stack.start("up")
     count = 1 if "first" in point else 2
-    wait_until(lambda: len(stack.world().get(DROPLETS, {})) >= count, point, 120)
+    wait_until(lambda: len(stack.world().get(DROPLETS, {})) >= count, point, seconds=120)
     process.kill()
     process.communicate(timeout=30)
     stack.run("up")

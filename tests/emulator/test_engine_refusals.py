@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.emulator.emulated import Emulated
+from tests.support.emulated import Emulated
 
 pytestmark = pytest.mark.engine
 Make = Callable[..., Emulated]

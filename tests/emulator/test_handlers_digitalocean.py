@@ -15,7 +15,7 @@ from pulumi_emulator.handlers import HANDLERS, Cloud, Handler
 from pulumi_emulator.handlers.droplet import size_of
 from pulumi_emulator.machines import FirewallRule
 from pulumi_emulator.world import World
-from tests.emulator.stand_in import StandInHost, stand_in_cloud
+from tests.support.stand_in_host import StandInHost, stand_in_cloud
 
 BY_NAME: Mapping[str, Handler] = {
     token.rsplit(":", 1)[1]: handler for token, handler in HANDLERS.items() if not token.startswith("aws:")

@@ -20,7 +20,7 @@ from pulumi_emulator import rules
 from pulumi_emulator.errors import EmulatorError
 from pulumi_emulator.handlers import HANDLERS, Cloud, Made
 from pulumi_emulator.handlers.random_values import SPECIAL_CHARACTERS, bcrypt_hash, random_text
-from tests.emulator.stand_in import stand_in_cloud
+from tests.support.stand_in_host import stand_in_cloud
 
 # The aws types have tests of their own; some share a last word with others ("Vpc").
 TOKENS = {token.rsplit(":", 1)[1]: token for token in HANDLERS if not token.startswith("aws:")}

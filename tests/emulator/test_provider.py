@@ -12,7 +12,7 @@ from pulumi.runtime.proto import provider_pb2 as pb
 from pulumi_emulator.provider import Provider
 from pulumi_emulator.rules import DEFAULTS_KEY
 from pulumi_emulator.values import UNKNOWN, Secret, decode, encode
-from tests.emulator.stand_in import StandInHost, stand_in_cloud
+from tests.support.stand_in_host import StandInHost, stand_in_cloud
 
 DROPLET = {"name": "d", "image": "debian-13-x64", "size": "s-1vcpu-1gb", "region": "ams3"}
 

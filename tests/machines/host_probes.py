@@ -2,10 +2,9 @@
 
 import json
 import subprocess
-import time
-from collections.abc import Callable
 
 from pulumi_emulator.machines import Host
+from tests.support.waiting import wait_until
 
 CONNECT = """
 import socket, sys
@@ -64,14 +63,6 @@ def ask(holder: subprocess.Popen[str]) -> str:
     """Return what comes over a connection that `hold` opened."""
     said, _ = holder.communicate("go\n", timeout=30)
     return said.strip()
-
-
-def wait_until(true: Callable[[], bool], what: str, seconds: float = 60) -> None:
-    """Wait until something is so; the test fails when it is not in time."""
-    deadline = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < deadline, f"waited {seconds:g} s until {what}"
-        time.sleep(0.1)
 
 
 def wait_for_answer(host: Host, where: str, address: str) -> None:

@@ -10,7 +10,8 @@ import pytest
 from pulumi_emulator.errors import EmulatorError
 from pulumi_emulator.machines import Host, MachineSpec, boot, keeper, processes
 from pulumi_emulator.stacks import emulator_home
-from tests.machines.host_probes import ask, connect, hold, say, wait_for_answer, wait_for_cloud_init, wait_until
+from tests.machines.host_probes import ask, connect, hold, say, wait_for_answer, wait_for_cloud_init
+from tests.support.waiting import wait_until
 
 pytestmark = [pytest.mark.machines, pytest.mark.timeout(600)]
 

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.sentinel_machines import BOOT_S, Machines, booted, probing, wait_until
+from tests.support.sentinel_machines import BOOT_S, Machines, booted, probing
+from tests.support.waiting import wait_until
 
 pytestmark = [pytest.mark.machines, pytest.mark.timeout(600)]
 
@@ -158,6 +159,4 @@ def test_debian_12_boots_the_same_user_data(tmp_path_factory: pytest.TempPathFac
             failed = machines.inside(name, "systemctl", "list-units", "--state=failed", "--no-legend", "--plain")
             assert failed == "", f"{name}: {failed}"
         assert machines.info(machines.data[0])["redis_version"].startswith("7.0.")
-        wait_until(
-            lambda: machines.inside(machines.data[0], "cloud-init", "status") == "status: done", 60, "cloud-init is done"
-        )
+        wait_until(lambda: machines.inside(machines.data[0], "cloud-init", "status") == "status: done", "cloud-init is done")

@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from tests.emulator.emulated import wait_until
 from tests.stack.aws_stack import AwsStack
+from tests.support.waiting import wait_until
 
 pytestmark = [pytest.mark.engine, pytest.mark.machines, pytest.mark.timeout(900)]
 

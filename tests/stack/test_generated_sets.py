@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from redis_ha.arguments import camel_case
-from tests.emulator.emulated import Emulated, shared_home
 from tests.support.elasticache_sets import argument_sets
+from tests.support.emulated import Emulated, shared_home
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(300)]
 

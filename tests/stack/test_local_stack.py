@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.emulator.emulated import wait_until
 from tests.stack.conftest import ROOT, OwnStack
+from tests.support.waiting import wait_until
 
 pytestmark = [pytest.mark.engine, pytest.mark.machines, pytest.mark.timeout(600)]
 
@@ -147,7 +147,7 @@ def test_an_operator_on_the_internet_sees_the_private_nodes_through_one_machine(
     socket_path = tmp_path / "agent"
     agent = subprocess.Popen(["ssh-agent", "-D", "-a", str(socket_path)], stdout=subprocess.DEVNULL)
     try:
-        wait_until(socket_path.exists, "ssh-agent's socket", seconds=10)
+        wait_until(socket_path.exists, "ssh-agent's socket")
         environment = {**local._environment(), "SSH_AUTH_SOCK": str(socket_path)}
         key = outputs["ssh_private_key"].rstrip("\n") + "\n"
         subprocess.run(["ssh-add", "-q", "-"], input=key, text=True, env=environment, check=True)

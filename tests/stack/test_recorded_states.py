@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from pulumi_emulator.files import write_private
-from tests.emulator.emulated import shared_home
 from tests.stack.conftest import ROOT, OwnStack
+from tests.support.emulated import shared_home
 from tools.record_states import PASSPHRASE, PROJECT, RECORDED
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(120)]

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.emulator.emulated import shared_home
 from tests.stack.conftest import ROOT, OwnStack
+from tests.support.emulated import shared_home
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(120)]
 

@@ -2,25 +2,17 @@
 
 import itertools
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pulumi_emulator.caches import Access, CacheHost, GroupSpec, NodeSpec
 from pulumi_emulator.caches.names import configuration_name, primary_name, reader_name
 from tests.support.cache_clients import Clients
+from tests.support.waiting import wait_until
 
 ZONES = ("eu-central-1a", "eu-central-1b", "eu-central-1c")
 TOKEN = "only-for-this-test-0123456789"  # of nodes that live for a second
-SLOWEST_SECONDS = 60  # a bound for a loaded machine, not an expectation
-
-
-def wait_until(true: Callable[[], bool], what: str) -> None:
-    deadline = time.monotonic() + SLOWEST_SECONDS
-    while not true():
-        assert time.monotonic() < deadline, f"not within {SLOWEST_SECONDS} s: {what}"
-        time.sleep(0.02)
 
 
 def split_slots(shards: int) -> dict[str, str]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from pulumi.runtime import rpc
 
-from tests.emulator.aws_provider import TOKENS, EmulatedAccount, Resource
+from tests.support.aws_provider import TOKENS, EmulatedAccount, Resource
 from tests.support.pulumi_world import Monitor, of_aws, run
 
 KINDS = {token: kind for kind, token in TOKENS.items()}

@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Callable
 from typing import Any
 
-from tests.emulator.aws_provider import EmulatedAccount
+from tests.support.aws_provider import EmulatedAccount
 from tests.support.emulated_program import EmulatedProgram
 
 REFERENCES = itertools.count(1)

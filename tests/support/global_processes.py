@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any, Self
 
 from tests.support.managed_processes import ADMIN, APPLICATION, ManagedGroup, Names
-from tests.support.redis_processes import DATA_PORT, Node, wait_until
+from tests.support.redis_processes import DATA_PORT, Node
+from tests.support.waiting import wait_until
 
 HOME, AWAY = "eu-central-1", "eu-west-1"
 PLACES = {HOME: "euc1", AWAY: "euw1"}

@@ -14,7 +14,7 @@ import socket
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,16 +25,9 @@ from redis_ha.sentinel.node.config import NOWHERE
 from redis_ha.sentinel.node.resp import Connection, ReplyError, info_fields, pairs
 from redis_ha.sentinel.slots import Slot, in_creation_order
 from redis_ha.sentinel.topology import Plan, make_plan
+from tests.support.waiting import wait_until
 
 PYTHON = "/usr/bin/python3"  # Debian's, as on a node: no package of this repository's environment is there
-
-
-def wait_until(condition: Callable[[], bool], seconds: float, what: str) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > deadline:
-            raise AssertionError(f"not within {seconds} s: {what}")
-        time.sleep(0.05)
 
 
 @dataclass
@@ -228,7 +221,7 @@ class LoopbackCluster:
 
     def wait_whole(self, seconds: float = 40) -> None:
         try:
-            wait_until(self.is_whole, seconds, "one master, all following, all Sentinels agreeing")
+            wait_until(self.is_whole, "one master, all following, all Sentinels agreeing", seconds=seconds)
         except AssertionError as error:
             views = {key: node.role() for key, node in self.nodes.items() if node.slot.kind == "data"}
             logs = "\n".join(f"--- {key} agent\n{node.log('agent')[-1500:]}" for key, node in self.nodes.items())

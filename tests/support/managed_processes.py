@@ -18,7 +18,8 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from tests.support.redis_processes import DATA_PORT, SLOWEST_HEAL_SECONDS, Node, next_subnet, wait_until
+from tests.support.redis_processes import DATA_PORT, Node, next_subnet
+from tests.support.waiting import wait_until
 
 SLOTS = 16384
 NODE_TIMEOUT_MS = 1000  # cluster-node-timeout: how long a cluster waits before it calls a silent node failed
@@ -183,7 +184,7 @@ class ManagedGroup:
 
     def wait_whole(self) -> None:
         try:
-            wait_until(self._whole, "the group is whole", SLOWEST_HEAL_SECONDS)
+            wait_until(self._whole, "the group is whole")
         except AssertionError as error:
             told = {node.name: self.command(node, *(["CLUSTER NODES"] if self.cluster else ["ROLE"])) for node in self.nodes}
             raise AssertionError(f"{error}: {told}") from None

@@ -14,8 +14,7 @@ import secrets
 import shutil
 import signal
 import subprocess
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
@@ -24,31 +23,17 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from tests.support.waiting import wait_until
+
 DATA_PORT = 6379
 SENTINEL_PORT = 26379
 USERS = ("application", "replication", "sentinel", "admin", "sentinel-peer")
-SLOWEST_START_SECONDS = 20  # bounds of waiting loops on a loaded machine, not expectations
-SLOWEST_HEAL_SECONDS = 40
 _SUBNETS = itertools.count(secrets.randbelow(250))
 
 
 def next_subnet() -> str:
     """Return the first three numbers of addresses that nobody else in this test run has; another run has other ones."""
     return f"127.{20 + os.getpid() % 200}.{1 + next(_SUBNETS) % 250}"
-
-
-def wait_until(true: Callable[[], bool], what: str, seconds: float = SLOWEST_START_SECONDS) -> None:
-    """Wait until `true()`; errors of redis-py count as "not yet"."""
-    end = time.monotonic() + seconds
-    last: Exception | None = None
-    while time.monotonic() < end:
-        try:
-            if true():
-                return
-        except redis.RedisError as error:
-            last = error
-        time.sleep(0.05)
-    raise AssertionError(f"not within {seconds} s: {what} (last error: {last!r})")
 
 
 @dataclass(eq=False)
@@ -239,7 +224,7 @@ class RedisProcesses:
         if not any(node.running for node in self.data):
             # All are gone: the one that the Sentinels name comes first, as a boot gate would have it.
             self.node_at(self.named_master()).start()
-        wait_until(lambda: self.master().running, "Sentinels name a running master", SLOWEST_HEAL_SECONDS)
+        wait_until(lambda: self.master().running, "Sentinels name a running master")
         master = self.master()
         master.thaw()
         for node in self.data:
@@ -257,7 +242,7 @@ class RedisProcesses:
 
     def wait_healthy(self) -> None:
         """Wait until all Sentinels agree, see every replica, each other and a quorum, and the replicas' links are up."""
-        wait_until(self._healthy, "the topology is whole", SLOWEST_HEAL_SECONDS)
+        wait_until(self._healthy, "the topology is whole")
 
     # --- looking ---
 

@@ -7,7 +7,7 @@ import secrets
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +17,7 @@ from pulumi_emulator.machines import Firewall, FirewallRule, Host, MachineSpec
 from redis_ha.sentinel import render
 from redis_ha.sentinel.slots import Slot, in_creation_order
 from redis_ha.sentinel.topology import Plan, make_plan
+from tests.support.waiting import wait_until
 
 PROBE = Path(__file__).with_name("sentinel_probe.py")
 RANGE = "10.87.0.0/24"
@@ -26,14 +27,6 @@ BOOT_S = 240.0
 def home() -> Path:
     cache = Path(os.environ.get("XDG_CACHE_HOME", str(Path.home() / ".cache")))
     return Path(os.environ.get("PULUMI_EMULATOR_HOME", str(cache / "pulumi-emulator")))
-
-
-def wait_until(condition: Callable[[], bool], seconds: float, what: str) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > deadline:
-            raise AssertionError(f"not within {seconds:g} s: {what}")
-        time.sleep(0.25)
 
 
 def _report(text: str) -> None:
@@ -143,7 +136,7 @@ class Machines:
 
     def wait_whole(self, seconds: float = 90) -> str:
         try:
-            wait_until(self.is_whole, seconds, "one master, all following, all Sentinels agreeing")
+            wait_until(self.is_whole, "one master, all following, all Sentinels agreeing", seconds=seconds)
         except AssertionError as error:
             raise AssertionError(f"{error}\n{self.report()}") from None
         (master,) = self.masters()
@@ -169,7 +162,7 @@ class Machines:
                 return False
             return all(self.ask(name, "GET", key) == value for name in self.data)
 
-        wait_until(written, 60, f"{key} on every node")
+        wait_until(written, f"{key} on every node")
 
     def read_everywhere(self, key: str) -> set[str | None]:
         return {self.ask(name, "GET", key) for name in self.data}
@@ -211,7 +204,7 @@ class Probe:
         def fresh() -> list[Write]:
             return [write for write in self.acknowledged() if write.sent > begin and write.node != on_other_than]
 
-        wait_until(lambda: bool(fresh()), seconds, "a write was taken")
+        wait_until(lambda: bool(fresh()), "a write was taken", seconds=seconds)
         return fresh()[-1]
 
     def end(self) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
-from tests.support.redis_processes import wait_until
+from tests.support.waiting import wait_until
 
 PACE_SECONDS = 0.01  # six writers must not eat the machine
 EACH = 3  # threads, and as many tasks
@@ -70,7 +70,6 @@ def streams_of(client: Any, make_async: Callable[[], Any]) -> Iterator[list[Stre
                     for stream, count, one in zip(streams, before, writers, strict=True)
                 ),
                 "all writers write again or have failed",
-                40,
             )
         finally:
             for stream in streams:

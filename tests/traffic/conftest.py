@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from pulumi_emulator import aws
-from tests.emulator.aws_provider import EmulatedAccount, served
+from tests.support.aws_provider import EmulatedAccount, served
 from tests.support.emulated_zone import REFERENCES, EmulatedZone
 
 

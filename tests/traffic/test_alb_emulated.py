@@ -9,7 +9,7 @@ import pytest
 
 from pulumi_emulator import aws
 from redis_ha.traffic.alb import AlbBlueGreen
-from tests.emulator.aws_provider import EmulatedAccount
+from tests.support.aws_provider import EmulatedAccount
 from tests.support.emulated_program import EmulatedProgram
 from tests.support.emulated_zone import REFERENCES
 

@@ -16,7 +16,7 @@ from redis import exceptions
 from redis_ha_client import DocumentError, FailoverPolicy, aio, connect, describe
 from redis_ha_client.documents import IamLogin
 from redis_ha_client.iam import SignedLogin, signer_of, token
-from tests.client.test_client_managed_documents import CLUSTER, IAM, PRIMARY
+from tests.client.test_managed_documents import CLUSTER, IAM, PRIMARY
 from tests.support.certificates import issue
 from tests.support.managed_processes import ManagedGroup, Names
 

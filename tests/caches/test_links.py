@@ -13,7 +13,7 @@ from pulumi_emulator.caches.admin import ADMIN_SOCKET, encoded
 from pulumi_emulator.caches.link import FILE, Link, LinkError, Position, command_at
 from pulumi_emulator.caches.node import Node
 from pulumi_emulator.caches.spec import NodeSpec
-from tests.support.cache_groups import wait_until
+from tests.support.waiting import wait_until
 
 SET = encoded(("SET", "k", "1"))
 MULTI, EXEC, PING = (encoded((name,)) for name in ("MULTI", "EXEC", "PING"))

@@ -8,9 +8,9 @@ from jsonschema import Draft202012Validator
 
 from redis_ha_client import DocumentError, FailoverPolicy, connect, describe, documents
 from redis_ha_client import aio as redis_ha_aio
-from tests.client.test_client_documents import CONNECTION as SENTINEL
-from tests.client.test_client_documents import CREDENTIALS as SENTINEL_CREDENTIALS
-from tests.client.test_client_documents import changed
+from tests.client.test_documents import CONNECTION as SENTINEL
+from tests.client.test_documents import CREDENTIALS as SENTINEL_CREDENTIALS
+from tests.client.test_documents import changed
 
 FAILOVER = {"automatic": True, "multi_az": True, "replicas": 1}
 PRIMARY: dict[str, Any] = {

@@ -18,8 +18,8 @@ from redis.retry import Retry
 from redis_ha_client import aio, sync, wiring
 from redis_ha_client.routing import UNREACHABLE
 from redis_ha_client.wiring import keepalive_options
-from tests.client.test_client_documents import CONNECTION, CREDENTIALS, changed
-from tests.client.test_client_managed_documents import CLUSTER, PRIMARY, USER
+from tests.client.test_documents import CONNECTION, CREDENTIALS, changed
+from tests.client.test_managed_documents import CLUSTER, PRIMARY, USER
 
 
 def parameters(function: Any) -> list[str]:

@@ -10,7 +10,8 @@ from pulumi_emulator.caches.admin import ReplyError
 from pulumi_emulator.caches.names import configuration_name, node_name, primary_name
 from pulumi_emulator.caches.resharding import take
 from tests.support.cache_clients import ClientError
-from tests.support.cache_groups import ZONES, World, arguments, cluster_spec, group_spec, wait_until
+from tests.support.cache_groups import ZONES, World, arguments, cluster_spec, group_spec
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.machines
 Make = Callable[[GroupSpec], GroupSpec]

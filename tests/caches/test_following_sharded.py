@@ -13,7 +13,8 @@ from pulumi_emulator.caches.link import Link
 from pulumi_emulator.caches.node import Node
 from pulumi_emulator.errors import EmulatorError
 from tests.support.cache_clients import ClientError
-from tests.support.cache_groups import SLOWEST_SECONDS, TOKEN, ZONES, World, arguments, cluster_spec, in_region, wait_until
+from tests.support.cache_groups import TOKEN, ZONES, World, arguments, cluster_spec, in_region
+from tests.support.waiting import SLOWEST_SECONDS, wait_until
 
 pytestmark = pytest.mark.machines
 Make = Callable[[GroupSpec], GroupSpec]

@@ -8,7 +8,8 @@ import pytest
 from pulumi_emulator.caches import Access, GroupSpec
 from pulumi_emulator.errors import EmulatorError
 from tests.support.cache_clients import ClientError
-from tests.support.cache_groups import ZONES, World, arguments, group_spec, in_region, wait_until
+from tests.support.cache_groups import ZONES, World, arguments, group_spec, in_region
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.machines
 Make = Callable[[GroupSpec], GroupSpec]

@@ -15,7 +15,7 @@ from redis_ha_ops.errors import OpsError
 from redis_ha_ops.findings import Finding
 from redis_ha_ops.world import Member, World, WorldLook, judge, look, world_of
 from tests.aws.conftest import world as aws  # noqa: F401 - a fixture
-from tests.client.test_client_global_documents import GLOBAL, PARAMETER
+from tests.client.test_global_documents import GLOBAL, PARAMETER
 from tests.support.aws_global import WEST, Datastore, datastore
 from tests.support.aws_world import REGION, Remote
 

@@ -12,7 +12,8 @@ from pulumi_emulator.caches import Access, GroupSpec, replication
 from pulumi_emulator.caches.names import node_name
 from pulumi_emulator.errors import EmulatorError
 from tests.support.cache_clients import ClientError
-from tests.support.cache_groups import SLOWEST_SECONDS, TOKEN, ZONES, World, arguments, group_spec, wait_until
+from tests.support.cache_groups import TOKEN, ZONES, World, arguments, group_spec
+from tests.support.waiting import SLOWEST_SECONDS, wait_until
 
 pytestmark = pytest.mark.machines
 Make = Callable[[GroupSpec], GroupSpec]

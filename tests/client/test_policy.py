@@ -23,7 +23,7 @@ from redis_ha_client.budget import bounded, command_budget, current_budget
 from redis_ha_client.discovery import Answers, SentinelOrder, parse_address, role_of
 from redis_ha_client.errors import NotTheMasterError, RefusedError, refusal_of
 from redis_ha_client.policy import FailoverClocks
-from tests.client.test_client_documents import CONNECTION, CREDENTIALS
+from tests.client.test_documents import CONNECTION, CREDENTIALS
 
 POLICY = FailoverPolicy(total_seconds=10)
 

@@ -16,7 +16,8 @@ from pulumi_emulator.caches import Access, CacheHost, GroupSpec, leftovers, remo
 from pulumi_emulator.caches.names import configuration_name
 from pulumi_emulator.machines import network
 from pulumi_emulator.stacks import emulator_home
-from tests.support.cache_groups import TOKEN, Told, World, arguments, cluster_spec, group_spec, wait_until
+from tests.support.cache_groups import TOKEN, Told, World, arguments, cluster_spec, group_spec
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.machines
 

@@ -19,7 +19,8 @@ from redis_ha_ops.inside import Outside, PowerOutside, light_up, run_inside
 from redis_ha_ops.power import DropletPower, EmulatedPower
 from redis_ha_ops.stack import stack_of
 from tests.support.ops_data import SECRET, outputs_of
-from tests.support.redis_processes import RedisProcesses, wait_until
+from tests.support.redis_processes import RedisProcesses
+from tests.support.waiting import wait_until
 
 # A stand-in for `python -m pulumi_emulator`: it runs what `exec` is given as it is (the nodes of these tests are on loopback),
 # prints the outputs that lie beside it, and takes down how the power was switched.
@@ -160,7 +161,7 @@ def test_a_drill_through_both_processes_is_ended_by_ctrl_c_and_gives_the_power_b
         text=True,
     )
     try:
-        wait_until((up / "power").exists, "the power is cut", 40)
+        wait_until((up / "power").exists, "the power is cut")
         time.sleep(0.5)
         process.send_signal(signal.SIGINT)
         out, error = process.communicate(timeout=40)

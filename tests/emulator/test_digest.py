@@ -9,7 +9,7 @@ import pytest
 from pulumi.automation import events
 
 from pulumi_emulator.digest import SECRET_SIGNATURE, SIGNATURE, Digest
-from tests.emulator.emulated import Emulated
+from tests.support.emulated import Emulated
 
 HIDDEN = {SIGNATURE: SECRET_SIGNATURE, "ciphertext": "hunter2"}
 

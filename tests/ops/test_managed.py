@@ -14,7 +14,7 @@ from redis_ha_ops import cli, managed
 from redis_ha_ops.errors import OpsError
 from redis_ha_ops.managed import Managed, ManagedNode, judge, look, managed_of
 from tests.support.managed_processes import ManagedGroup, Names
-from tests.support.redis_processes import wait_until
+from tests.support.waiting import wait_until
 
 
 def outputs_of(group: ManagedGroup) -> dict[str, Any]:

@@ -17,8 +17,9 @@ from redis import exceptions
 
 from redis_ha_client import FailoverPolicy, NotExecutedError, OutcomeUnknownError, aio, connect, describe, outcome_of
 from tests.support.managed_processes import ManagedGroup, Names
-from tests.support.redis_processes import DATA_PORT, Node, wait_until
+from tests.support.redis_processes import DATA_PORT, Node
 from tests.support.streams import streams_of
+from tests.support.waiting import wait_until
 
 POLICY = FailoverPolicy(connect_seconds=0.5, read_seconds=0.5)
 ONCE = replace(POLICY, resend_ambiguous=False)

@@ -17,7 +17,7 @@ from redis_ha_ops.errors import OpsError
 from redis_ha_ops.stack import Stack
 from redis_ha_ops.tunnel import check_via, command_of, forwarded
 from tests.support.droplet_image import in_image
-from tests.support.redis_processes import wait_until
+from tests.support.waiting import wait_until
 
 
 @pytest.mark.parametrize("via", ["root@203.0.113.5", "bastion", "me@bastion.example.org", "root@[2001:db8::1]", "a.b-c@h_1"])

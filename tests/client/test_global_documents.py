@@ -17,8 +17,8 @@ from redis_ha_client import DocumentError, FailoverPolicy, connect, describe, do
 from redis_ha_client import aio as redis_ha_aio
 from redis_ha_client.documents import ParameterWriter, read_global_connection, read_managed_connection
 from redis_ha_client.errors import WriterForbiddenError, WriterUnknownError
-from tests.client.test_client_documents import changed
-from tests.client.test_client_managed_documents import CLUSTER, IAM, NONE, PRIMARY, TOKEN, USER
+from tests.client.test_documents import changed
+from tests.client.test_managed_documents import CLUSTER, IAM, NONE, PRIMARY, TOKEN, USER
 
 AWAY = {
     **PRIMARY,

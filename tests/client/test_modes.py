@@ -12,7 +12,7 @@ from redis_ha_client import DocumentError, FailoverPolicy, aio, connect, outcome
 from redis_ha_client.endpoint import check_role, in_cluster_mode, shards_of
 from redis_ha_client.errors import NotTheMasterError, WrongKindError
 from redis_ha_client.routing import UnreachableError, translated
-from tests.client.test_client_managed_documents import CLUSTER, PRIMARY, USER
+from tests.client.test_managed_documents import CLUSTER, PRIMARY, USER
 from tests.support.managed_processes import ManagedGroup, Names
 
 POLICY = FailoverPolicy(total_seconds=120, connect_seconds=0.5, read_seconds=0.5)  # told at once, not when it is used up

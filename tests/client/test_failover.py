@@ -26,9 +26,10 @@ from redis_ha_client import (
     connect,
     outcome_of,
 )
-from tests.client.test_client_documents import changed
-from tests.support.redis_processes import Node, RedisProcesses, wait_until
+from tests.client.test_documents import changed
+from tests.support.redis_processes import Node, RedisProcesses
 from tests.support.streams import Stream, streams_of
+from tests.support.waiting import wait_until
 
 # Small waits keep the tests short; the total stays the one computed from the topology's clocks.
 POLICY = FailoverPolicy(connect_seconds=0.5, read_seconds=0.5, sentinel_seconds=0.3)

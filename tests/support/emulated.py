@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -143,11 +142,3 @@ class Emulated:
         """Destroy the stack, whatever state it is in; fail with what destroy says when something of it stays."""
         if self.folder.exists():
             self.run("destroy")
-
-
-def wait_until(condition: Any, what: str, seconds: float = 60.0) -> None:
-    """Wait until a condition holds; fail with what was waited for."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, f"waited {seconds} s for {what}"
-        time.sleep(0.02)

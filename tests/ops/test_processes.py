@@ -20,7 +20,8 @@ from redis_ha_ops.drill.run import Plan, Record, kill_master
 from redis_ha_ops.errors import OpsError
 from redis_ha_ops.stack import Stack, stack_of
 from redis_ha_ops.status import Look, look, wait_until_healthy
-from tests.support.redis_processes import Node, RedisProcesses, wait_until
+from tests.support.redis_processes import Node, RedisProcesses
+from tests.support.waiting import wait_until
 
 # A node dies with the thread that started it (PR_SET_PDEATHSIG, prctl(2)), and a drill's fault runs in a thread of its own.
 STARTER = ThreadPoolExecutor(max_workers=1)

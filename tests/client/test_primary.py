@@ -15,8 +15,9 @@ from redis_ha_client import FailoverPolicy, NotExecutedError, OutcomeUnknownErro
 from redis_ha_client.errors import CertificateError
 from tests.support.certificates import issue
 from tests.support.managed_processes import ManagedGroup, Names
-from tests.support.redis_processes import Node, wait_until
+from tests.support.redis_processes import Node
 from tests.support.streams import streams_of
+from tests.support.waiting import wait_until
 
 POLICY = FailoverPolicy(connect_seconds=0.5, read_seconds=0.5)
 

@@ -13,7 +13,7 @@ from redis import exceptions
 from redis_ha_client import FailoverPolicy, NotExecutedError, aio, connect, describe, outcome_of, world
 from tests.support.certificates import issue
 from tests.support.global_processes import AWAY, HOME, RECORD, GlobalGroups, WorldNames
-from tests.support.redis_processes import wait_until
+from tests.support.waiting import wait_until
 
 POLICY = FailoverPolicy(connect_seconds=0.5, read_seconds=0.5)
 SHORT = replace(POLICY, total_seconds=3)

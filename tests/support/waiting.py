@@ -1,0 +1,25 @@
+"""Waiting for what other processes do: one bound for all, far above what a loaded machine needs."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import redis
+
+# A bound for a loaded machine, not an expectation: what is waited for takes a fraction of it.
+SLOWEST_SECONDS = 60
+
+
+def wait_until(condition: Callable[[], object], what: str, seconds: float = SLOWEST_SECONDS) -> None:
+    """Wait until a condition holds; an error of redis-py counts as "not yet". Fails with what was waited for."""
+    deadline = time.monotonic() + seconds
+    last: Exception | None = None
+    while time.monotonic() < deadline:
+        try:
+            if condition():
+                return
+        except redis.RedisError as error:
+            last = error
+        time.sleep(0.05)
+    raise AssertionError(f"not within {seconds:g} s: {what} (last error: {last!r})")
