@@ -1,26 +1,27 @@
-"""The stack: settings -> components -> outputs, and nothing else."""
+"""The stack: settings -> components -> outputs, and nothing else.
+
+A provider's SDK takes up to half a second to load: a stack loads those that its blocks use.
+"""
+
+from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import pulumi
-import pulumi_aws as aws
-import pulumi_digitalocean as digitalocean
-import pulumi_tls as tls
 
 import settings
-from redis_ha.elasticache import ElastiCacheHaGroup, ElastiCacheHaGroupArgs, GlobalDatastore, GlobalDatastoreArgs
-from redis_ha.network import PrivateNetwork
-from redis_ha.sentinel import SentinelCluster, SentinelClusterArgs
-from redis_ha.traffic import (
-    AlbBlueGreen,
-    AlbBlueGreenArgs,
-    LiveColourRecord,
-    LiveColourRecordArgs,
-    WeightedBlueGreen,
-    WeightedBlueGreenArgs,
-)
+from redis_ha import elasticache, network, sentinel, traffic
+
+if TYPE_CHECKING:
+    import pulumi_aws as aws
+    import pulumi_digitalocean as digitalocean
+
+    from redis_ha.elasticache import ElastiCacheHaGroup, ElastiCacheHaGroupArgs, GlobalDatastore, GlobalDatastoreArgs
+    from redis_ha.network import PrivateNetwork
+    from redis_ha.sentinel import SentinelClusterArgs
+    from redis_ha.traffic import AlbBlueGreen, AlbBlueGreenArgs, LiveColourRecordArgs, WeightedBlueGreenArgs
 
 # What a global datastore has to know of a primary that the same stack makes.
 OF_THE_PRIMARY = ("auth", "cluster_mode", "engine", "engine_version", "node_type", "shards", "tls")
@@ -28,6 +29,9 @@ OF_THE_PRIMARY = ("auth", "cluster_mode", "engine", "engine_version", "node_type
 
 def administrator_key(stack: str) -> digitalocean.SshKey:
     """Make a key pair for this stack's operators; the private half is a secret output."""
+    import pulumi_digitalocean as digitalocean  # noqa: PLC0415 - only where it is used
+    import pulumi_tls as tls  # noqa: PLC0415 - as above
+
     pair = tls.PrivateKey("administrator", algorithm="ED25519")
     pulumi.export("ssh_private_key", pulumi.Output.secret(pair.private_key_openssh))
     return digitalocean.SshKey("administrator", name=f"redis-ha-{stack}", public_key=pair.public_key_openssh)
@@ -38,9 +42,9 @@ def sentinel_cluster(args: SentinelClusterArgs, key: digitalocean.SshKey | None)
     if key is not None:
         given = pulumi.Output.from_input(args.get("ssh_key_ids", []))
         keys = pulumi.Output.all(given, key.fingerprint).apply(lambda both: [*both[0], both[1]])
-        args = SentinelClusterArgs(**{**args, "ssh_key_ids": keys})
+        args = cast("SentinelClusterArgs", {**args, "ssh_key_ids": keys})
     with settings.named("sentinel"):
-        cluster = SentinelCluster(args.get("name", pulumi.get_stack()), args)
+        cluster = sentinel.SentinelCluster(args.get("name", pulumi.get_stack()), args)
     pulumi.export("sentinel_connection", cluster.connection)
     pulumi.export("sentinel_credentials", cluster.credentials)
     pulumi.export("sentinel_desired", cluster.desired)
@@ -52,10 +56,10 @@ def private_networks(wanted: settings.Settings) -> dict[str, PrivateNetwork]:
     made: dict[str, PrivateNetwork] = {}
     if wanted.network is not None:
         with settings.named("network"):
-            made[wanted.network["region"]] = PrivateNetwork(pulumi.get_stack(), wanted.network)
+            made[wanted.network["region"]] = network.PrivateNetwork(pulumi.get_stack(), wanted.network)
     for index, args in enumerate(wanted.secondary_networks):
         with settings.named(f"secondary_networks.{index}"):
-            made[args["region"]] = PrivateNetwork(f"{pulumi.get_stack()}-{args['region']}", args)
+            made[args["region"]] = network.PrivateNetwork(f"{pulumi.get_stack()}-{args['region']}", args)
     return made
 
 
@@ -67,6 +71,8 @@ def within(networks: Mapping[str, PrivateNetwork], region: str) -> dict[str, Any
 
 def private_zone(name: str, networks: Mapping[str, PrivateNetwork]) -> aws.route53.Zone:
     """Make a hosted zone that is seen in the stack's networks, whatever their region."""
+    import pulumi_aws as aws  # noqa: PLC0415 - only where it is used
+
     vpcs = [aws.route53.ZoneVpcArgs(vpc_id=network.vpc_id, vpc_region=region) for region, network in networks.items()]
     return aws.route53.Zone("private-zone", name=name, vpcs=vpcs, opts=pulumi.ResourceOptions(protect=True))
 
@@ -75,7 +81,7 @@ def elasticache_group(args: ElastiCacheHaGroupArgs, networks: Mapping[str, Priva
     """Make the ElastiCache group, in the stack's own network unless it names another, and export how it is reached."""
     args = cast("ElastiCacheHaGroupArgs", {**within(networks, args["region"]), **args})
     with settings.named("elasticache"):
-        group = ElastiCacheHaGroup(args.get("group_id", pulumi.get_stack()), args)
+        group = elasticache.ElastiCacheHaGroup(args.get("group_id", pulumi.get_stack()), args)
     pulumi.export("elasticache_connection", group.connection)
     pulumi.export("elasticache_credentials", group.credentials)
     pulumi.export("elasticache_arn", group.arn)
@@ -102,7 +108,7 @@ def global_datastore(args: Mapping[str, Any], networks: Mapping[str, PrivateNetw
     """Make the secondaries in other regions, and export how all are reached."""
     secondaries = {region: {**within(networks, region), **one} for region, one in args["secondaries"].items()}
     with settings.named("global_datastore"):
-        made = GlobalDatastore(
+        made = elasticache.GlobalDatastore(
             args.get("name_suffix", pulumi.get_stack()), cast("GlobalDatastoreArgs", {**args, "secondaries": secondaries})
         )
     pulumi.export("global_id", made.global_id)
@@ -114,7 +120,7 @@ def global_datastore(args: Mapping[str, Any], networks: Mapping[str, PrivateNetw
 def alb_blue_green(args: AlbBlueGreenArgs, networks: Mapping[str, PrivateNetwork]) -> AlbBlueGreen:
     """Make the load balancers of blue and green."""
     with settings.named("alb_blue_green"):
-        made = AlbBlueGreen(pulumi.get_stack(), cast("AlbBlueGreenArgs", {**within(networks, args["region"]), **args}))
+        made = traffic.AlbBlueGreen(pulumi.get_stack(), cast("AlbBlueGreenArgs", {**within(networks, args["region"]), **args}))
     pulumi.export(
         "alb_blue_green",
         {
@@ -138,14 +144,14 @@ def weighted_blue_green(args: WeightedBlueGreenArgs, in_zone: Mapping[str, Any],
         }
     names = {name: {**filled, **one} for name, one in args["names"].items()}
     with settings.named("weighted_blue_green"):
-        made = WeightedBlueGreen(pulumi.get_stack(), cast("WeightedBlueGreenArgs", {**in_zone, **args, "names": names}))
+        made = traffic.WeightedBlueGreen(pulumi.get_stack(), cast("WeightedBlueGreenArgs", {**in_zone, **args, "names": names}))
     pulumi.export("weighted_blue_green", made.traffic)
 
 
 def live_colour_record(args: LiveColourRecordArgs, filled: Mapping[str, Any]) -> None:
     """Make the writer's name."""
     with settings.named("live_colour_record"):
-        made = LiveColourRecord(pulumi.get_stack(), cast("LiveColourRecordArgs", {**filled, **args}))
+        made = traffic.LiveColourRecord(pulumi.get_stack(), cast("LiveColourRecordArgs", {**filled, **args}))
     pulumi.export("live_colour_record", made.traffic)
 
 

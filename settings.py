@@ -4,6 +4,8 @@ One structured key a component (`redis-ha:sentinel`), scalar keys for the stack 
 `settings.schema.json`, made from the components' own schema (`make schema`); limits and defaults live in the components alone.
 """
 
+from __future__ import annotations
+
 import difflib
 import json
 import re
@@ -12,18 +14,20 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jsonschema
 import pulumi
-import pulumi_aws as aws
 from pulumi.runtime import config as runtime_config
 
-from redis_ha.elasticache import ElastiCacheHaGroupArgs, GlobalDatastoreArgs
-from redis_ha.network import PrivateNetworkArgs
-from redis_ha.sentinel import SentinelClusterArgs
-from redis_ha.traffic import AlbBlueGreenArgs, LiveColourRecordArgs, WeightedBlueGreenArgs, authority
+from redis_ha.traffic import authority
 from redis_ha.traffic.alb_checks import MAX_WEIGHT as MAX_LISTENER_WEIGHT
+
+if TYPE_CHECKING:
+    from redis_ha.elasticache import ElastiCacheHaGroupArgs, GlobalDatastoreArgs
+    from redis_ha.network import PrivateNetworkArgs
+    from redis_ha.sentinel import SentinelClusterArgs
+    from redis_ha.traffic import AlbBlueGreenArgs, LiveColourRecordArgs, WeightedBlueGreenArgs
 
 SCHEMA_FILE = Path(__file__).with_name("settings.schema.json")
 PROJECT = "redis-ha"
@@ -255,6 +259,8 @@ def _runtime_records(stack: str, block: str, what: Shifted, args: Mapping[str, A
 
 def _parameters(path: str, region: str) -> dict[str, str] | None:
     """Return the SSM parameters directly below a path, or None when nobody can be asked (no credentials, no permission)."""
+    import pulumi_aws as aws  # noqa: PLC0415 - a stack without AWS does not load its SDK
+
     try:
         found = aws.ssm.get_parameters_by_path(path=path, region=region)
     except Exception as error:  # noqa: BLE001  the engine gives no narrower one for a failed look-up
@@ -265,6 +271,8 @@ def _parameters(path: str, region: str) -> dict[str, str] | None:
 
 def _records(zone_id: str) -> list[dict[str, str]] | None:
     """Return what stands in a hosted zone, or None when nobody can be asked."""
+    import pulumi_aws as aws  # noqa: PLC0415 - as above
+
     try:
         found = aws.route53.get_records(zone_id=zone_id)
     except Exception as error:  # noqa: BLE001  the engine gives no narrower one for a failed look-up
