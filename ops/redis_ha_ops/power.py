@@ -1,13 +1,18 @@
 """Cut and restore the power of a stack's machines: an emulated one by the emulator's command line, a droplet by doctl."""
 
+from __future__ import annotations
+
 import shlex
 import shutil
 import subprocess
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from .emulator import emulator_command
 from .errors import OpsError
-from .stack import Stack
+
+if TYPE_CHECKING:
+    from .stack import Stack
 
 # Emulated, off: processes end; on: namespaces and mounts come back. A droplet's action takes seconds, on a busy cloud more.
 POWER_SECONDS = 90

@@ -16,6 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from . import cloud
+from .blocks import BALANCER, LIVE, WEIGHTED, has_listener
 from .cloud import Ask, CloudError
 from .drawing import JSON_VERSION, findings_text, print_whole
 from .errors import OpsError
@@ -23,7 +24,6 @@ from .findings import Finding, healthy
 from .status import COULD_NOT_LOOK, HEALTHY, UNHEALTHY
 
 # The outputs that `__main__.py` exports for blue and green.
-WEIGHTED, LIVE, BALANCER = "weighted_blue_green", "live_colour_record", "alb_blue_green"
 OUTPUTS = (WEIGHTED, LIVE, BALANCER)
 COLOURS = ("blue", "green")
 RECORD_VERSION = 1  # of the documents in the parameters
@@ -89,12 +89,6 @@ def look(name: str, outputs: Mapping[str, Any], ask: Ask, now: datetime | None =
         )
     moment = now or datetime.now(UTC)
     return TrafficLook(tuple(shifted), [finding for one in shifted for finding in (*one.trouble, *judge(one, moment))])
-
-
-def has_listener(outputs: Mapping[str, Any]) -> bool:
-    """Tell whether a stack has a listener with weights: balancers in front of weighted records have none."""
-    told = outputs.get(BALANCER)
-    return isinstance(told, Mapping) and bool(told.get("listener_arn"))
 
 
 # --- judging: plain data ---

@@ -8,9 +8,9 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 
-from .asking import Dial
+from .asking import Dial, directly
 from .errors import OpsError
-from .stack import Slot
+from .stack import Slot, Stack
 
 READY_SECONDS = 30  # connect, log in and set up the forwards
 END_SECONDS = 5  # after that a stuck ssh is killed
@@ -106,3 +106,13 @@ def _end(process: subprocess.Popen[bytes]) -> None:
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
+
+
+@contextlib.contextmanager
+def dialling(via: str | None, stack: Stack) -> Iterator[Dial]:
+    """Yield how the nodes of a stack are dialled from here: directly, or through the machine `via`."""
+    if via is None:
+        yield directly
+        return
+    with forwarded(via, stack.slots, EMULATED_OPTIONS if stack.emulated else ()) as dial:
+        yield dial

@@ -10,7 +10,9 @@ from click.testing import CliRunner
 from rich.console import Console
 
 from redis_ha_client import FailoverPolicy
-from redis_ha_ops import cli, managed
+from redis_ha_ops import managed
+from redis_ha_ops.call import Call
+from redis_ha_ops.cli import cli
 from redis_ha_ops.errors import OpsError
 from redis_ha_ops.managed import Managed, ManagedNode, judge, look, managed_of
 from tests.support.managed_processes import ManagedGroup, Names
@@ -184,13 +186,13 @@ def test_unusable_outputs_are_refused(outputs: dict[str, Any], told: str) -> Non
 def test_the_command_shows_what_the_stack_has(sharded: ManagedGroup, monkeypatch: pytest.MonkeyPatch) -> None:
     sharded.publish(Names(monkeypatch))
     outputs = outputs_of(sharded)
-    monkeypatch.setattr(cli, "read_outputs", lambda *_, **__: copy.deepcopy(outputs))
-    done = CliRunner().invoke(cli.cli, ["status", "--stack", "prod", "--json"], obj=cli.Call())
+    monkeypatch.setattr("redis_ha_ops.call.read_outputs", lambda *_, **__: copy.deepcopy(outputs))
+    done = CliRunner().invoke(cli, ["status", "--stack", "prod", "--json"], obj=Call())
     assert done.exit_code == 0, done.output
     assert json.loads(done.output)["healthy"]
     outputs["sentinel_connection"] = {}
     for arguments in (["--json"], ["--via", "root@host", "--block", "elasticache"]):
-        refused = CliRunner().invoke(cli.cli, ["status", "--stack", "prod", *arguments], obj=cli.Call())
+        refused = CliRunner().invoke(cli, ["status", "--stack", "prod", *arguments], obj=Call())
         assert isinstance(refused.exception, OpsError)
 
 
@@ -201,10 +203,10 @@ def test_an_emulated_stack_is_entered_where_its_names_resolve(monkeypatch: pytes
         entered.append((on, list(arguments)))
         return {"client": 0, "aws": 1}[on]
 
-    monkeypatch.setattr(cli, "run_inside", inside)
+    monkeypatch.setattr("redis_ha_ops.commands.status.run_inside", inside)
     both: dict[str, Any] = {"sentinel_connection": {}, "elasticache_connection": {}}
-    monkeypatch.setattr(cli, "read_outputs", lambda *_, **__: both)
-    done = CliRunner().invoke(cli.cli, ["status", "--stack", "local"], obj=cli.Call(["status", "--stack", "local"]))
+    monkeypatch.setattr("redis_ha_ops.call.read_outputs", lambda *_, **__: both)
+    done = CliRunner().invoke(cli, ["status", "--stack", "local"], obj=Call(["status", "--stack", "local"]))
     assert done.exit_code == 1
     assert [on for on, _ in entered] == ["client", "aws"]
     assert [arguments[-2:] for _, arguments in entered] == [["--block", "sentinel"], ["--block", "elasticache"]]

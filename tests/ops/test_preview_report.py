@@ -11,7 +11,8 @@ from click.testing import CliRunner
 
 from pulumi_emulator.rules import load
 from redis_ha_ops import preview_report
-from redis_ha_ops.cli import Call, cli
+from redis_ha_ops.call import Call
+from redis_ha_ops.cli import cli
 from redis_ha_ops.danger import (
     BALANCER,
     DROPLET,

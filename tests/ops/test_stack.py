@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from redis_ha_ops.errors import OpsError
-from redis_ha_ops.stack import is_emulated, output_command, read_outputs, stack_of
+from redis_ha_ops.outputs import is_emulated, output_command, read_outputs
+from redis_ha_ops.stack import stack_of
 from tests.support.ops_data import SECRET, outputs_of
 
 

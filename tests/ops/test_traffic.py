@@ -10,7 +10,10 @@ import pytest
 from click.testing import CliRunner
 from rich.console import Console
 
-from redis_ha_ops import cli, cloud, traffic
+from redis_ha_ops import cloud, traffic
+from redis_ha_ops.blocks import blocks_of
+from redis_ha_ops.call import Call
+from redis_ha_ops.cli import cli
 from redis_ha_ops.errors import OpsError
 from redis_ha_ops.traffic import Shifted, TrafficLook, judge, look
 from tests.aws.conftest import world as aws  # noqa: F401 - a fixture
@@ -221,10 +224,10 @@ def test_aws_that_does_not_answer_is_told() -> None:
 
 
 def test_blocks_follow_from_the_outputs() -> None:
-    assert cli.blocks_of({}) == ["sentinel"]
-    assert cli.blocks_of({"alb_blue_green": {"listener_arn": "", "dns_names": {}}}) == ["sentinel"]
+    assert blocks_of({}) == ["sentinel"]
+    assert blocks_of({"alb_blue_green": {"listener_arn": "", "dns_names": {}}}) == ["sentinel"]
     both = {"elasticache_connection": {}, "global_connection": {}, "alb_blue_green": {"listener_arn": LISTENER}}
-    assert cli.blocks_of(both) == ["elasticache", "global", "traffic"]
+    assert blocks_of(both) == ["elasticache", "global", "traffic"]
     with pytest.raises(OpsError, match="no output weighted_blue_green, live_colour_record, or alb_blue_green"):
         look("prod", {}, listener({}), NOW)
 
@@ -232,9 +235,11 @@ def test_blocks_follow_from_the_outputs() -> None:
 def test_the_command_shows_it(zone: Zone, ask: cloud.Ask, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cloud, "real", lambda: ask)
     zone.shift("api.shop.internal", 100, 0)
-    monkeypatch.setattr(cli, "read_outputs", lambda *_, **__: {"weighted_blue_green": zone.weighted("api.shop.internal")})
-    done = CliRunner().invoke(cli.cli, ["status", "--stack", "prod"], obj=cli.Call())
+    monkeypatch.setattr(
+        "redis_ha_ops.call.read_outputs", lambda *_, **__: {"weighted_blue_green": zone.weighted("api.shop.internal")}
+    )
+    done = CliRunner().invoke(cli, ["status", "--stack", "prod"], obj=Call())
     assert done.exit_code == 0, done.output
     assert "healthy: what is live is what was planned" in done.output
-    done = CliRunner().invoke(cli.cli, ["status", "--stack", "prod", "--json"], obj=cli.Call())
+    done = CliRunner().invoke(cli, ["status", "--stack", "prod", "--json"], obj=Call())
     assert json.loads(done.output)["shifted"][0]["live"] == {"api.shop.internal CNAME": {"blue": 100, "green": 0}}

@@ -10,7 +10,9 @@ from click.testing import CliRunner
 from rich.console import Console
 
 from redis_ha_client.errors import WriterUnknownError
-from redis_ha_ops import cli, cloud, world
+from redis_ha_ops import cloud, world
+from redis_ha_ops.call import Call
+from redis_ha_ops.cli import cli
 from redis_ha_ops.errors import OpsError
 from redis_ha_ops.findings import Finding
 from redis_ha_ops.world import Member, World, WorldLook, judge, look, world_of
@@ -264,15 +266,15 @@ def test_a_record_of_another_accounts_zone_is_resolved_here(monkeypatch: pytest.
 
 def test_the_command_shows_it(store: Datastore, ask: cloud.Ask, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cloud, "real", lambda: ask)
-    monkeypatch.setattr(cli, "read_outputs", lambda *_, **__: outputs_of(store, stale_seconds=None))
-    done = CliRunner().invoke(cli.cli, ["status", "--stack", "prod", "--json"], obj=cli.Call())
+    monkeypatch.setattr("redis_ha_ops.call.read_outputs", lambda *_, **__: outputs_of(store, stale_seconds=None))
+    done = CliRunner().invoke(cli, ["status", "--stack", "prod", "--json"], obj=Call())
     assert done.exit_code == 0, done.output
     assert json.loads(done.output)["primary_region"] == REGION
-    done = CliRunner().invoke(cli.cli, ["status", "--stack", "prod", "--block", "global"], obj=cli.Call())
+    done = CliRunner().invoke(cli, ["status", "--stack", "prod", "--block", "global"], obj=Call())
     assert "healthy: AWS, the document and the writer agree" in done.output
     arguments = ["status", "--stack", "prod", "--via", "root@host"]
     with pytest.raises(OpsError, match="--via reaches"):
-        CliRunner().invoke(cli.cli, arguments, obj=cli.Call(), catch_exceptions=False)
+        CliRunner().invoke(cli, arguments, obj=Call(), catch_exceptions=False)
 
 
 def test_an_emulated_stack_is_asked_by_the_emulators_command(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
