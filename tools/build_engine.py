@@ -84,9 +84,9 @@ def main() -> None:
                 f"building the engine failed ({error}); check the network and the disk, or put an official `pulumi` on PATH"
             ) from None
         found = engine.find_engine(home)
-        sys.stdout.write(f"built v{engine.ENGINE_MINIMUM} with {origin}: {found}\n")
+        sys.stdout.write(f"built v{found.version} with {origin}: {found.root}\n")
     else:
-        sys.stdout.write(f"{found}\n")
+        sys.stdout.write(f"{found.root}\n")
 
 
 if __name__ == "__main__":

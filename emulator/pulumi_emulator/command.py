@@ -7,18 +7,24 @@ import signal
 import subprocess
 import threading
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import IO
 
-from pulumi.automation import CommandResult, PulumiCommand
+from pulumi.automation import CommandResult, LocalWorkspace, PulumiCommand, StackNotFoundError
 from pulumi.automation.errors import create_command_error
+from semver import VersionInfo
+from typing_extensions import override
+
+from pulumi_emulator.engine import Engine
+from pulumi_emulator.stacks import StackFolder
 
 
 class EngineCommand(PulumiCommand):
     """The Automation API's way to the engine, with the environment that we give and nothing of the caller's."""
 
-    def __init__(self, engine: Path, environment: Mapping[str, str]) -> None:
-        super().__init__(root=str(engine))
+    def __init__(self, engine: Engine, environment: Mapping[str, str]) -> None:
+        # The base class's own start asks the engine for its version once more, in a process of 0.15 CPU seconds.
+        self.command = str(engine.executable)
+        self.version = VersionInfo.parse(engine.version)
         self._environment = dict(environment)
         self._process: subprocess.Popen[str] | None = None
         self.interrupts = 0
@@ -74,6 +80,20 @@ class EngineCommand(PulumiCommand):
         if process is None or process.poll() is not None:
             return
         os.kill(process.pid, signal.SIGINT if self.interrupts == 1 else signal.SIGKILL)
+
+
+class OneStackWorkspace(LocalWorkspace):
+    """The Automation API's workspace of one stack: every command names it, so that none has to be selected before."""
+
+    def __init__(self, folder: StackFolder, command: EngineCommand) -> None:
+        super().__init__(work_dir=str(folder.workspace), pulumi_command=command)
+        self._folder = folder
+
+    @override
+    def select_stack(self, stack_name: str) -> None:
+        """Look whether the stack is there, as the engine does at each command; StackNotFoundError when it is not."""
+        if not self._folder.state_file.exists():
+            raise StackNotFoundError(CommandResult(stdout="", stderr=f"no stack {stack_name!r}", code=1))
 
 
 def _read(stream: IO[str] | None, callback: Callable[[str], object] | None, lines: list[str]) -> None:

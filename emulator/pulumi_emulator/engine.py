@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -15,6 +16,19 @@ from pulumi_emulator.errors import EmulatorError
 # The version that `tools/go.mod` builds and that everything here was tested with; replacement_trigger needs a recent engine.
 ENGINE_MINIMUM: Final = "3.253.0"
 VERSION_TIMEOUT_SECONDS: Final = 20
+
+
+@dataclass(frozen=True)
+class Engine:
+    """An engine that was found: its folder, and the version that it reports ("3.253.0")."""
+
+    root: Path
+    version: str
+
+    @property
+    def executable(self) -> Path:
+        """The command line; the Automation API wants it in `bin` of the engine's folder."""
+        return self.root / "bin" / "pulumi"
 
 
 def version_of(executable: Path) -> tuple[int, int, int] | None:
@@ -45,11 +59,11 @@ def _minimum() -> tuple[int, int, int]:
 
 
 def _text(version: tuple[int, int, int]) -> str:
-    return "v" + ".".join(map(str, version))
+    return ".".join(map(str, version))
 
 
-def find_engine(home: Path) -> Path:
-    """Return the folder whose `bin/pulumi` is the engine.
+def find_engine(home: Path) -> Engine:
+    """Return the engine that commands use.
 
     `pulumi` on PATH is taken when it is at least ENGINE_MINIMUM and of the same major version (a too old one is passed
     over with a note on stderr), else `home`/engine/v<ENGINE_MINIMUM>. EmulatorError when there is neither, or when the
@@ -62,9 +76,9 @@ def find_engine(home: Path) -> Path:
         executable = Path(on_path).resolve()
         version = version_of(executable)
         usable = version is not None and version >= _minimum() and version[0] == _minimum()[0]
-        if usable and executable.name == "pulumi" and executable.parent.name == "bin":
-            return executable.parent.parent
-        seen = _text(version) if version else "of unknown version"
+        if version is not None and usable and executable.name == "pulumi" and executable.parent.name == "bin":
+            return Engine(executable.parent.parent, _text(version))
+        seen = f"v{_text(version)}" if version else "of unknown version"
         why = f"at least v{ENGINE_MINIMUM} is needed" if not usable else "it does not lie in a folder named bin"
         passed_over = f"{on_path} ({seen}) is passed over: {why}"
         print(f"note: {passed_over}", file=sys.stderr)
@@ -79,6 +93,6 @@ def find_engine(home: Path) -> Path:
         raise EmulatorError(f"{executable} does not run; remove {folder} and run `make setup`")
     if version != _minimum():
         raise EmulatorError(
-            f"{executable} is {_text(version)}, not v{ENGINE_MINIMUM} as its folder says; remove {folder} and run `make setup`"
+            f"{executable} is v{_text(version)}, not v{ENGINE_MINIMUM} as its folder says; remove {folder} and run `make setup`"
         )
-    return folder
+    return Engine(folder, _text(version))

@@ -1,97 +1,18 @@
-"""Looking at a stack without changing it and without its lock: status, outputs, the host of its machines."""
+"""What a stack has on this machine, for `status`: looking changes nothing and takes no lock."""
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
 import time
 from typing import Any
 
 import psutil
-from pulumi.automation.errors import CommandError
 from rich.console import Console
 from rich.table import Table
 
 from pulumi_emulator import aws, state
-from pulumi_emulator.command import EngineCommand
-from pulumi_emulator.engine import find_engine
-from pulumi_emulator.environment import BLINDFOLD, PLACEHOLDER, engine_environment
-from pulumi_emulator.errors import EmulatorError
-from pulumi_emulator.machines import Host, Machine
+from pulumi_emulator.inside import host_of
+from pulumi_emulator.machines import Machine
 from pulumi_emulator.stacks import StackFolder
-
-
-def host_of(folder: StackFolder) -> Host:
-    """Return the host of a stack's machines; EmulatorError when the stack has none."""
-    if not (folder.path / "host").exists():
-        raise EmulatorError(f"stack {folder.stack!r} has no machines")
-    return Host(folder.path / "host", folder.home)
-
-
-def run_in(folder: StackFolder, where: str | None, argv: list[str]) -> int:
-    """Run a command somewhere in a stack, by default where its machines are, else its caches; return its exit status."""
-    if where is None:
-        where = "client" if (folder.path / "host").exists() else "aws"
-    if where != "aws":
-        return host_of(folder).run_in(where, argv)
-    endpoint = aws.running_endpoint(folder.path)
-    if endpoint is None:
-        raise EmulatorError(f"stack {folder.stack!r} has no machines, and no emulated AWS that runs")
-    return subprocess.run(aws.command(folder.path, argv), check=False, env=_inside(folder, endpoint)).returncode
-
-
-def _inside(folder: StackFolder, endpoint: str) -> dict[str, str]:
-    """Return the environment of a command where the caches are: tools of AWS find the emulated account, and no other.
-
-    The endpoint listens there at the same address, the region is that of the stack's default provider.
-    """
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
-    regions = _regions(folder)
-    region = {"AWS_REGION": regions[0], "AWS_DEFAULT_REGION": regions[0]} if regions else {}
-    credentials = {"AWS_ACCESS_KEY_ID": PLACEHOLDER, "AWS_SECRET_ACCESS_KEY": PLACEHOLDER}
-    return {**kept, **BLINDFOLD, **credentials, **region, "AWS_ENDPOINT_URL": endpoint}
-
-
-def call_aws(folder: StackFolder, region: str | None, service: str, operation: str, parameters: Any) -> dict[str, Any]:
-    """Call the API of a stack's emulated AWS; `operation` by its API name or botocore's ("TestFailover", "test_failover").
-
-    Without a region in the only one that the stack's providers have. EmulatorError says what is refused.
-    """
-    import botocore.exceptions  # noqa: PLC0415 - looking at stacks without AWS never loads it
-
-    endpoint = aws.running_endpoint(folder.path)
-    if endpoint is None:
-        raise EmulatorError(
-            f"stack {folder.stack!r} has no emulated AWS that runs; bring it up with `up --stack {folder.stack}`"
-        )
-    if not isinstance(parameters, dict):
-        raise EmulatorError("parameters must be a JSON object")
-    try:
-        client = aws.client(endpoint, service, region or _only_region(folder))
-        names = {api: name for name, api in client.meta.method_to_api_mapping.items()}
-        name = names.get(operation, operation)
-        if name not in client.meta.method_to_api_mapping:
-            raise EmulatorError(f"service {service!r} has no call {operation!r}")
-        answer = getattr(client, name)(**parameters)
-    except (botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError) as error:
-        raise EmulatorError(f"{service} {operation}: {error}") from None
-    return {key: value for key, value in answer.items() if key != "ResponseMetadata"}
-
-
-def _only_region(folder: StackFolder) -> str:
-    regions = _regions(folder)
-    if len(regions) != 1:
-        raise EmulatorError(f"stack {folder.stack!r} has {' and '.join(regions) or 'no region'}: give --region")
-    return regions[0]
-
-
-def _regions(folder: StackFolder) -> list[str]:
-    """Return the regions of the stack's providers, that of the default one first."""
-    providers = [item for item in state.resources(folder) if item["type"] == "pulumi:providers:aws"]
-    providers.sort(key=lambda item: (not str(item["urn"]).rsplit("::", 1)[-1].startswith("default"), str(item["urn"])))
-    regions = [str(item["inputs"]["region"]) for item in providers if item.get("inputs", {}).get("region")]
-    return list(dict.fromkeys(regions))
 
 
 def _uptime_seconds(machine: Machine) -> int | None:
@@ -206,18 +127,3 @@ def _duration(seconds: int | None) -> str:
     hours, rest = divmod(seconds, 3600)
     minutes, seconds = divmod(rest, 60)
     return f"{hours} h {minutes} min" if hours else f"{minutes} min {seconds} s" if minutes else f"{seconds} s"
-
-
-def outputs(folder: StackFolder, *, show_secrets: bool) -> dict[str, Any]:
-    """Return a stack's outputs; secret ones as "[secret]" unless they are asked for."""
-    if not folder.state_file.exists():
-        raise EmulatorError(f"stack {folder.stack!r} has no state yet; bring it up with `up --stack {folder.stack}`")
-    command = EngineCommand(find_engine(folder.home), engine_environment(folder, "", holds_lock=False))
-    arguments = ["stack", "output", "--json", "--stack", folder.stack, *(["--show-secrets"] if show_secrets else [])]
-    try:
-        result = command.run(arguments, str(folder.workspace), {})
-    except CommandError as error:
-        raise EmulatorError(
-            f"the outputs of stack {folder.stack!r} cannot be read: {str(error).strip().splitlines()[-1]}"
-        ) from None
-    return dict(json.loads(result.stdout))

@@ -4,7 +4,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from pulumi_emulator.caches import CacheHost, GroupSpec
+from pulumi_emulator.caches.host import CacheHost
+from pulumi_emulator.caches.spec import GroupSpec
 from pulumi_emulator.stacks import emulator_home
 from tests.support.cache_clients import Clients
 from tests.support.cache_groups import Told, World

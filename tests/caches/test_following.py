@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from pulumi_emulator.caches import Access, GroupSpec
+from pulumi_emulator.caches.spec import Access, GroupSpec
 from pulumi_emulator.errors import EmulatorError
 from tests.support.cache_clients import ClientError
 from tests.support.cache_groups import ZONES, World, arguments, group_spec, in_region

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from pulumi_emulator.caches import Access, GroupSpec
 from pulumi_emulator.caches.admin import Admin
 from pulumi_emulator.caches.link import Link
 from pulumi_emulator.caches.node import Node
+from pulumi_emulator.caches.spec import Access, GroupSpec
 from pulumi_emulator.errors import EmulatorError
 from tests.support.cache_clients import ClientError
 from tests.support.cache_groups import TOKEN, ZONES, World, arguments, cluster_spec, in_region

@@ -12,8 +12,10 @@ from typing import Any
 
 import pytest
 
-from pulumi_emulator.caches import Access, CacheHost, GroupSpec, leftovers, remove
+from pulumi_emulator.caches.host import CacheHost
 from pulumi_emulator.caches.names import configuration_name
+from pulumi_emulator.caches.removal import leftovers, remove
+from pulumi_emulator.caches.spec import Access, GroupSpec
 from pulumi_emulator.machines import network
 from pulumi_emulator.stacks import emulator_home
 from tests.support.cache_groups import TOKEN, Told, World, arguments, cluster_spec, group_spec
@@ -24,7 +26,8 @@ pytestmark = pytest.mark.machines
 OWNER = """
 import json, sys, time
 from pathlib import Path
-from pulumi_emulator.caches import Access, CacheHost, GroupSpec, NodeSpec
+from pulumi_emulator.caches.spec import Access, GroupSpec, NodeSpec
+from pulumi_emulator.caches.host import CacheHost
 given = json.loads(sys.stdin.readline())
 host = CacheHost(Path(given["folder"]), Path(given["home"]), lambda *event: None)
 spec = given["spec"]

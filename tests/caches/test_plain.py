@@ -6,13 +6,13 @@ from dataclasses import replace
 import pytest
 from dnslib import RCODE, DNSRecord  # type: ignore[import-untyped]
 
-from pulumi_emulator.caches import Access, CacheHost, NodeSpec
 from pulumi_emulator.caches.group import Group
+from pulumi_emulator.caches.host import CacheHost
 from pulumi_emulator.caches.names import HostName, answers, certificate_names, host_names, short_region
 from pulumi_emulator.caches.nameserver import TTL, answer
 from pulumi_emulator.caches.node import OWN_PARAMETERS, settable
 from pulumi_emulator.caches.resharding import moves
-from pulumi_emulator.caches.spec import as_ranges, check, ranges, slots_of
+from pulumi_emulator.caches.spec import Access, NodeSpec, as_ranges, check, ranges, slots_of
 from pulumi_emulator.caches.users import RESTRICTED, acl_file
 from pulumi_emulator.errors import EmulatorError
 from tests.support.cache_groups import Told, cluster_spec, group_spec

@@ -8,8 +8,9 @@ from dataclasses import replace
 
 import pytest
 
-from pulumi_emulator.caches import Access, GroupSpec, replication
+from pulumi_emulator.caches import replication
 from pulumi_emulator.caches.names import node_name
+from pulumi_emulator.caches.spec import Access, GroupSpec
 from pulumi_emulator.errors import EmulatorError
 from tests.support.cache_clients import ClientError
 from tests.support.cache_groups import TOKEN, ZONES, World, arguments, group_spec

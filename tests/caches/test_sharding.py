@@ -5,10 +5,10 @@ from dataclasses import replace
 
 import pytest
 
-from pulumi_emulator.caches import GroupSpec, NodeSpec
 from pulumi_emulator.caches.admin import ReplyError
 from pulumi_emulator.caches.names import configuration_name, node_name, primary_name
 from pulumi_emulator.caches.resharding import take
+from pulumi_emulator.caches.spec import GroupSpec, NodeSpec
 from tests.support.cache_clients import ClientError
 from tests.support.cache_groups import ZONES, World, arguments, cluster_spec, group_spec
 from tests.support.waiting import wait_until

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from pulumi_emulator.caches import Access, CacheHost, GroupSpec, NodeSpec
+from pulumi_emulator.caches.host import CacheHost
 from pulumi_emulator.caches.names import configuration_name, primary_name, reader_name
+from pulumi_emulator.caches.spec import Access, GroupSpec, NodeSpec
 from tests.support.cache_clients import Clients
 from tests.support.waiting import wait_until
 

@@ -13,7 +13,7 @@ from pulumi_emulator.aws.lifecycle import (
     stop_endpoint,
     zone_power,
 )
-from pulumi_emulator.aws.plane import ensure_software
+from pulumi_emulator.aws.nodes import ensure_software
 
 __all__ = [
     "ACCOUNT_ID",

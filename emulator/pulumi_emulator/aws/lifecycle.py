@@ -13,8 +13,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from pulumi_emulator.aws.nodes import node_command, node_leftovers, remove_nodes
 from pulumi_emulator.aws.paths import GLOBALS, GROUPS, HEALTH, ZONES
-from pulumi_emulator.aws.plane import node_command, node_leftovers, remove_nodes
 from pulumi_emulator.errors import EmulatorError
 from pulumi_emulator.machines import processes
 

@@ -5,14 +5,12 @@ from __future__ import annotations
 import socket
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Protocol
 
-from pulumi_emulator import caches
 from pulumi_emulator.aws import zone_names
-from pulumi_emulator.caches import CacheHost, GroupSpec, software
-from pulumi_emulator.caches.site import Site
-
-NODES: Final = "caches"  # the data plane's own folder below the endpoint's
+from pulumi_emulator.aws.nodes import NODES
+from pulumi_emulator.caches.host import CacheHost
+from pulumi_emulator.caches.spec import GroupSpec
 
 # Tells of a group's events: group, source type and identifier as DescribeEvents has them, text, name of the SNS event or None.
 Emit = Callable[[str, str, str, str, "str | None"], None]
@@ -74,25 +72,3 @@ def make_plane(folder: Path, home: Path, emit: Emit, log: Callable[[str], None])
     host = CacheHost(folder / NODES, home, emit, zone_names.alias)
     host.ensure_software(log)
     return host
-
-
-def ensure_software(home: Path, report: Callable[[str], None]) -> None:
-    """Build the cache engines' programs under the emulator's home, once for all stacks. Needs root."""
-    for engine in software.SOFTWARE:
-        software.ensure_engine(home, engine, report)
-
-
-def node_command(folder: Path, argv: Sequence[str]) -> list[str]:
-    """Return the command line that runs a command where the endpoint names resolve."""
-    return Site(folder / NODES).command(argv)
-
-
-def remove_nodes(folder: Path) -> None:
-    """End the node processes that an ended endpoint left, with their network. `folder` is the endpoint's own."""
-    if (folder / NODES).exists():
-        caches.remove(folder / NODES)
-
-
-def node_leftovers(folder: Path) -> list[str]:
-    """Name what of the nodes is still here."""
-    return caches.leftovers(folder / NODES)

@@ -19,7 +19,7 @@ from pulumi_emulator.aws.elasticache.operations import operation
 from pulumi_emulator.aws.elasticache.parameter_table import parameters_of
 from pulumi_emulator.aws.elasticache.placement import check_shards
 from pulumi_emulator.aws.elasticache.specs import group_spec
-from pulumi_emulator.caches import GroupSpec
+from pulumi_emulator.caches.spec import GroupSpec
 
 # What goes in one request: a new version may need its engine and its parameter group.
 FIELDS: Final = (

@@ -12,7 +12,7 @@ from pulumi_emulator.aws.elasticache.engines import REDIS, numbers
 from pulumi_emulator.aws.elasticache.faults import refuse
 from pulumi_emulator.aws.elasticache.jobs import CREATING, run
 from pulumi_emulator.aws.elasticache.model import GlobalGroup, Group
-from pulumi_emulator.caches import GroupSpec
+from pulumi_emulator.caches.spec import GroupSpec
 
 PRIMARY: Final = "PRIMARY"
 SECONDARY: Final = "SECONDARY"

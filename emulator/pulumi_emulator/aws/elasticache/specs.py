@@ -8,7 +8,7 @@ from pulumi_emulator.aws.elasticache import parameters, user_groups
 from pulumi_emulator.aws.elasticache.account import Region
 from pulumi_emulator.aws.elasticache.engines import VALKEY
 from pulumi_emulator.aws.elasticache.model import Group
-from pulumi_emulator.caches import Access, GroupSpec, NodeSpec
+from pulumi_emulator.caches.spec import Access, GroupSpec, NodeSpec
 
 
 def group_spec(region: Region, group: Group) -> GroupSpec:

@@ -1,0 +1,90 @@
+"""The commands that break something on purpose, and mend it: `power`, `link`, `freeze`, `thaw`, `kill`, `zone`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+import click
+
+from pulumi_emulator import aws
+from pulumi_emulator.commands.options import PROGRAM_OPTION, STACK_OPTION, existing_stack
+from pulumi_emulator.errors import EmulatorError
+from pulumi_emulator.inside import host_of
+from pulumi_emulator.machines import Host
+
+
+def _machine(stack: str, program: Path, name: str) -> tuple[Host, str]:
+    host = host_of(existing_stack(stack, program))
+    found = [item for item in host.machines() if name in (item.name, item.machine_id)]
+    if not found:
+        known = ", ".join(sorted(item.name for item in host.machines())) or "none"
+        raise EmulatorError(f"stack {stack!r} has no machine {name!r}; it has {known}")
+    # Of two with one name (a replacement under way) the newer.
+    return host, found[-1].machine_id
+
+
+@click.command()
+@STACK_OPTION
+@PROGRAM_OPTION
+@click.argument("action", type=click.Choice(["off", "on", "cycle"]))
+@click.argument("machine")
+def power(stack: str, program: Path, action: str, machine: str) -> None:
+    """Cut a machine's power (its disk stays), switch it on again, or both."""
+    host, machine_id = _machine(stack, program, machine)
+    if action in ("off", "cycle"):
+        host.power_off(machine_id)
+    if action in ("on", "cycle"):
+        host.power_on(machine_id)
+
+
+@click.command()
+@STACK_OPTION
+@PROGRAM_OPTION
+@click.option("--interface", type=click.Choice(["public", "private"]), help="Only this one; else both.")
+@click.argument("action", type=click.Choice(["down", "up"]))
+@click.argument("machine")
+def link(stack: str, program: Path, interface: Literal["public", "private"] | None, action: str, machine: str) -> None:
+    """Cut a machine's network cables, or mend them."""
+    host, machine_id = _machine(stack, program, machine)
+    host.link(machine_id, interface, up=action == "up")
+
+
+@click.command()
+@STACK_OPTION
+@PROGRAM_OPTION
+@click.argument("machine")
+def freeze(stack: str, program: Path, machine: str) -> None:
+    """Stop every process in a machine: it hangs, but is not off."""
+    host, machine_id = _machine(stack, program, machine)
+    host.freeze(machine_id)
+
+
+@click.command()
+@STACK_OPTION
+@PROGRAM_OPTION
+@click.argument("machine")
+def thaw(stack: str, program: Path, machine: str) -> None:
+    """Let the processes of a frozen machine run again."""
+    host, machine_id = _machine(stack, program, machine)
+    host.thaw(machine_id)
+
+
+@click.command()
+@STACK_OPTION
+@PROGRAM_OPTION
+@click.argument("machine")
+def kill(stack: str, program: Path, machine: str) -> None:
+    """Let the cloud lose a machine: gone with its disk; `refresh` sees it, `up` makes it again."""
+    host, machine_id = _machine(stack, program, machine)
+    host.lose(machine_id)
+
+
+@click.command()
+@STACK_OPTION
+@PROGRAM_OPTION
+@click.argument("action", type=click.Choice(["down", "up"]))
+@click.argument("name", metavar="ZONE")
+def zone(stack: str, program: Path, action: str, name: str) -> None:
+    """Take the power from every cache node in a zone of the emulated AWS, or give it back."""
+    aws.zone_power(existing_stack(stack, program).path, name, on=action == "up")
