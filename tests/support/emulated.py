@@ -11,10 +11,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from pulumi_emulator import inspection
+from pulumi_emulator.outputs import read_outputs
 from pulumi_emulator.stacks import StackFolder, emulator_home
+from tests.support.warm import WarmParent
 
 COMMAND_TIMEOUT_SECONDS = 240
 REAL_HOME = emulator_home()
+COLD = (sys.executable, "-m", "pulumi_emulator")
+WARM = WarmParent()
 
 
 def shared_home(path: Path) -> Path:
@@ -72,29 +77,22 @@ class Emulated:
 
     def _argv(self, command: str, *arguments: str) -> list[str]:
         name, *rest = command.split()
-        return [
-            sys.executable,
-            "-m",
-            "pulumi_emulator",
-            name,
-            "--stack",
-            self.stack,
-            "--program",
-            str(self.program),
-            *rest,
-            *arguments,
-        ]
+        return [*COLD, name, "--stack", self.stack, "--program", str(self.program), *rest, *arguments]
 
-    def run(self, command: str, *arguments: str, expect: int | None = 0) -> subprocess.CompletedProcess[str]:
-        """Run a command to its end; `expect` is its exit status, None for any."""
-        result = subprocess.run(
-            self._argv(command, *arguments),
-            env=self._environment(),
-            capture_output=True,
-            text=True,
-            timeout=COMMAND_TIMEOUT_SECONDS,
-            check=False,
-        )
+    def run(
+        self, command: str, *arguments: str, expect: int | None = 0, cold: bool = False
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a command to its end; `expect` is its exit status, None for any.
+
+        cold: in a process that is started for it, as a user starts one; else in a fork of a warm one (tests.support.warm).
+        """
+        argv = self._argv(command, *arguments)
+        if cold:
+            result = subprocess.run(
+                argv, env=self._environment(), capture_output=True, text=True, timeout=COMMAND_TIMEOUT_SECONDS, check=False
+            )
+        else:
+            result = WARM.run(argv[len(COLD) :], self._environment(), timeout=COMMAND_TIMEOUT_SECONDS)
         assert "Traceback" not in result.stderr, result.stderr
         if expect is not None:
             assert result.returncode == expect, f"{command}: {result.returncode}\n{result.stdout}\n{result.stderr}"
@@ -120,11 +118,11 @@ class Emulated:
 
     def outputs(self) -> dict[str, Any]:
         """Return all outputs, secret ones too."""
-        return dict(json.loads(self.run("output --json --show-secrets").stdout))
+        return read_outputs(self.folder, show_secrets=True)
 
     def status(self) -> dict[str, Any]:
         """Return the stack's status."""
-        return dict(json.loads(self.run("status --json").stdout))
+        return inspection.describe_stack(self.folder)
 
     def world(self) -> dict[str, dict[str, Any]]:
         """Return what exists in the emulated cloud, by type and id."""
