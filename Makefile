@@ -34,8 +34,8 @@ lint: setup ## format, lint and types
 	$(BIN)/mypy $(SOURCES)
 	$(BIN)/mypy components/__main__.py
 
-test: lint ## every tier: rules, real Redis processes, the real engine, real machines (root)
-	$(BIN)/python tools/run_tests.py
+test: setup ## every test and the linters (root); TIER=fast in under two minutes; TIER=client one folder of tests/
+	@$(BIN)/python tools/run_tests.py $(TIER)
 
 bench: setup ## ratios of one run on this machine: repeated drills, time to healthy
 	@$(BIN)/python bench/bench.py

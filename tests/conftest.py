@@ -1,4 +1,4 @@
-"""What every tier shares: a clean environment, and the answer to "may this tier be skipped here?"."""
+"""What every tier shares: a clean environment, the order of tests, and the answer to "may this tier be skipped here?"."""
 
 import os
 import sys
@@ -13,11 +13,38 @@ os.environ["PATH"] = f"{Path(sys.prefix) / 'bin'}:{os.environ['PATH']}"
 os.environ["PULUMI_ERROR_OUTPUT_STRING"] = "1"
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
+# What takes longest begins first, so that nobody waits for it at the end.
+LONG_FIRST = ("stack", "machines", "components", "emulator", "aws", "caches", "client", "ops", "traffic", "house")
+LONG = ("machines", "engine", "servers")
+SHARED_SCOPES = ("module", "package", "session")
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Without root the machine tier is skipped on a workstation; on CI it runs and fails there."""
-    if os.geteuid() == 0 or os.environ.get("CI"):
-        return
+    """Order the tests, say which of them stay together, and skip the machine tier where it cannot run.
+
+    Without root the machine tier is skipped on a workstation; on CI it runs and fails there.
+    """
+    items.sort(key=_rank)
+    root = os.geteuid() == 0 or bool(os.environ.get("CI"))
     for item in items:
-        if item.get_closest_marker("machines"):
+        if not _stands_alone(item):
+            # tools/run_tests.py knows the form of the name.
+            item.add_marker(pytest.mark.xdist_group(item.path.relative_to(ROOT).as_posix()))
+        if item.get_closest_marker("machines") and not root:
             item.add_marker(pytest.mark.skip(reason="booting machines needs root; run `sudo make test`"))
+
+
+def _rank(item: pytest.Item) -> tuple[int, int]:
+    """Return when a test begins: those with machines before those with an engine, and so on."""
+    kinds = [number for number, marker in enumerate(LONG) if item.get_closest_marker(marker)]
+    folder = item.path.relative_to(ROOT / "tests").parts[0]
+    return min(kinds, default=len(LONG)), LONG_FIRST.index(folder) if folder in LONG_FIRST else len(LONG_FIRST)
+
+
+def _stands_alone(item: pytest.Item) -> bool:
+    """Tell whether a test goes to any worker: it takes long and shares no fixture with others of its file."""
+    if not any(item.get_closest_marker(marker) for marker in LONG):
+        return False
+    fixtures = getattr(item, "_fixtureinfo").name2fixturedefs  # noqa: B009 - pytest has no public way to a test's fixtures
+    own = [definition for definitions in fixtures.values() for definition in definitions if definition.baseid]
+    return not any(definition.scope in SHARED_SCOPES for definition in own)

@@ -1,39 +1,176 @@
-"""Run every test; run what failed once more, alone, and say aloud which tests were not reliable.
+"""Run the tests side by side; run what failed once more, alone; say which tiers and tests took longest and what was not run.
+
+`run_tests.py [TIER] [PYTEST ARGUMENTS]`. A tier is a folder of tests/, or `fast`: everything that needs neither the engine nor
+machines nor servers. Without a tier every test runs, and the linters beside them.
 
 Most of the tests live with real processes, machines and clocks on a computer that may be busy with something else. One of them
-in three thousand must not hide what the others say, and must not go unseen either: a test that fails twice fails the run; one
+in four thousand must not hide what the others say, and must not go unseen either: a test that fails twice fails the run; one
 that passes the second time is named at the end, and is a defect to mend, in the test or in the product.
 """
 
 import json
+import os
+import re
 import subprocess
 import sys
+import time
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
+from xml.etree import ElementTree as ET
 
 ROOT = Path(__file__).resolve().parent.parent
+TESTS = ROOT / "tests"
 FAILED = ROOT / ".pytest_cache" / "v" / "cache" / "lastfailed"  # pytest's own record: docs.pytest.org, how-to/cache
+RESULTS = ROOT / ".pytest_cache" / "results.xml"
 TESTS_FAILED = 1  # pytest.ExitCode
+USAGE_ERROR = 4  # pytest.ExitCode
 MOST = 3  # more at once is no coincidence
+FAST = "fast"
+NOT_FAST = "engine or machines or servers"  # the markers of pyproject.toml
+# Tests wait for processes and clocks half of their time: two for each core keep it busy.
+WORKERS_PER_CORE = 2
+SLOWEST = 10
+NEEDS_ROOT = "booting machines needs root"  # the reason that tests/conftest.py gives
+# xdist writes a test's group behind its name when tests are given out by groups.
+GROUP = re.compile(r"@tests/\S+\.py$")
 
 
-def main(arguments: list[str]) -> int:
-    """Run the tests with pytest's own arguments; return the exit code."""
+@dataclass(frozen=True)
+class Result:
+    """One test: its file below tests/, its name, its seconds with fixtures, and why it was skipped (empty: it was not)."""
+
+    file: str
+    name: str
+    seconds: float
+    skipped: str = ""
+
+    @property
+    def tier(self) -> str:
+        """The folder that it lies in."""
+        return self.file.split("/")[0]
+
+
+def tiers() -> list[str]:
+    """Return the names of all tiers."""
+    folders = [path.name for path in sorted(TESTS.iterdir()) if any(path.glob("test_*.py"))]
+    return [FAST, *folders]
+
+
+def selection(tier: str | None) -> list[str]:
+    """Return pytest's arguments for a tier; None is everything. Raises KeyError for a name that is no tier."""
+    if tier is None:
+        return []
+    if tier not in tiers():
+        raise KeyError(tier)
+    return ["-m", f"not ({NOT_FAST})"] if tier == FAST else [f"tests/{tier}"]
+
+
+def results(xml: Path) -> list[Result]:
+    """Read pytest's JUnit file."""
+    if not xml.exists():
+        return []
+    found = []
+    for case in ET.parse(xml).iter("testcase"):  # noqa: S314 - pytest wrote it a moment ago
+        skipped = case.find("skipped")
+        *folders, module = case.get("classname", "").removeprefix("tests.").split(".")
+        found.append(
+            Result(
+                file="/".join([*folders, f"{module}.py"]),
+                name=GROUP.sub("", case.get("name", "")),
+                seconds=float(case.get("time", 0)),
+                skipped="" if skipped is None else skipped.get("message", "") or "skipped",
+            )
+        )
+    return found
+
+
+def summary(found: Sequence[Result], seconds: float, workers: int) -> Iterable[str]:
+    """Yield the lines that say where the time went: by tier, then the slowest tests."""
+    by_tier: dict[str, list[Result]] = defaultdict(list)
+    for result in found:
+        by_tier[result.tier].append(result)
+    yield f"{len(found)} tests in {seconds:.0f} s, {workers} side by side; seconds of tests by tier:"
+    for tier, members in sorted(by_tier.items(), key=lambda entry: -sum(one.seconds for one in entry[1])):
+        yield f"  {tier:<12}{len(members):>6} tests{sum(one.seconds for one in members):>8.0f} s"
+    yield "slowest tests:"
+    for result in sorted(found, key=lambda one: -one.seconds)[:SLOWEST]:
+        yield f"  {result.seconds:>6.1f} s  {result.file}::{result.name}"
+
+
+def not_run(found: Sequence[Result]) -> dict[str, int]:
+    """Return how many tests of each tier were not run for want of root."""
+    counts: dict[str, int] = defaultdict(int)
+    for result in found:
+        if NEEDS_ROOT in result.skipped:
+            counts[result.tier] += 1
+    return dict(counts)
+
+
+def failed_tests(record: Mapping[str, bool]) -> list[str]:
+    """Return the tests of pytest's record of failures, as pytest takes them."""
+    return sorted({GROUP.sub("", name) for name in record})
+
+
+def lint() -> tuple[int, str]:
+    """Run format, lint and types; return the exit code and what they said."""
+    done = subprocess.run(["make", "--no-print-directory", "lint"], cwd=ROOT, capture_output=True, text=True, check=False)
+    return done.returncode, done.stdout + done.stderr
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run the tests of a tier, or all; return the exit code."""
+    tier = arguments[0] if arguments and not arguments[0].startswith("-") else None
+    try:
+        chosen = selection(tier)
+    except KeyError:
+        say([f"error: {tier!r} is no tier; there are: {', '.join(tiers())}"])
+        return USAGE_ERROR
+    with ThreadPoolExecutor(1) as beside:
+        linting = beside.submit(lint) if tier in (None, FAST) else None
+        code = run(chosen, list(arguments[1 if tier else 0 :]))
+        if linting is not None:
+            lint_code, said = linting.result()
+            say([said.rstrip()] if lint_code else ["format, lint and types: nothing to say"])
+            code = code or lint_code
+    return code
+
+
+def run(chosen: Sequence[str], arguments: Sequence[str]) -> int:
+    """Run pytest, and what failed once more; say what came of it."""
     FAILED.unlink(missing_ok=True)
+    RESULTS.unlink(missing_ok=True)
+    workers = WORKERS_PER_CORE * (os.cpu_count() or 1)
     pytest = [sys.executable, "-m", "pytest"]
-    first = subprocess.run([*pytest, *arguments], cwd=ROOT, check=False).returncode
+    began = time.monotonic()
+    side_by_side = ["-n", str(workers), "--dist", "loadgroup", f"--junitxml={RESULTS}"]
+    first = subprocess.run([*pytest, *side_by_side, *chosen, *arguments], cwd=ROOT, check=False).returncode
+    found = results(RESULTS)
+    say(summary(found, time.monotonic() - began, workers))
+    missing = not_run(found)
+    if missing:
+        told = ", ".join(f"{tier} ({count} tests)" for tier, count in sorted(missing.items()))
+        say([f"NOT RUN, machines need root: {told}; run `sudo make test`"])
+        if os.environ.get("CI"):
+            return first or TESTS_FAILED
     if first != TESTS_FAILED:
         return first
-    failed = sorted(json.loads(FAILED.read_text()))
+    failed = failed_tests(json.loads(FAILED.read_text()))
     if len(failed) > MOST:
         return first
-    sys.stdout.write(f"\n{len(failed)} failed: once more, alone\n")
-    sys.stdout.flush()
+    say([f"{len(failed)} failed: once more, alone"])
     second = subprocess.run([*pytest, *failed], cwd=ROOT, check=False).returncode
     if second == 0:
-        sys.stdout.write(
-            "NOT RELIABLE, failed once and passed alone; to be mended:\n" + "".join(f"  {test}\n" for test in failed)
-        )
+        say(["NOT RELIABLE, failed once and passed alone; to be mended:", *(f"  {test}" for test in failed)])
     return second
+
+
+def say(lines: Iterable[str]) -> None:
+    """Print lines at once: pytest's own output goes on below."""
+    sys.stdout.write("\n".join(["", *lines]) + "\n")
+    sys.stdout.flush()
 
 
 if __name__ == "__main__":

@@ -1,47 +1,141 @@
-"""What `make test` says of tests that fail: twice is a failure, once is named, and many at once are not tried again."""
+"""What `make test` runs and says: tiers, what took long, what was not run, and tests that fail once or twice."""
 
 import json
 import subprocess
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from tools import run_tests
+from tools.run_tests import Result
+
+XML = """<testsuites><testsuite>
+<testcase classname="tests.client.test_failover" name="test_rides[one@two]@tests/client/test_failover.py" time="2.5"/>
+<testcase classname="tests.machines.test_host_boot" name="test_boots" time="0.1">
+<skipped message="booting machines needs root; run"/></testcase>
+<testcase classname="tests.house.test_tree" name="test_top" time="0.25"/>
+</testsuite></testsuites>"""
 
 
-def run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, failed: int, *codes: int) -> tuple[int, int]:
-    """Run with pytest's exit codes as given; return the exit code and how often pytest ran."""
-    left = list(codes)
-    record = tmp_path / "lastfailed"
+class Runs:
+    """Stands in for pytest: its exit codes, what it was asked to run, and the files that it leaves."""
 
-    def pretend(*_: object, **__: object) -> SimpleNamespace:
-        record.write_text(json.dumps({f"tests/test_it.py::test_{number}": True for number in range(failed)}))
-        return SimpleNamespace(returncode=left.pop(0))
+    def __init__(self, folder: Path, failed: int, codes: tuple[int, ...], xml: str) -> None:
+        self.record, self.xml = folder / "lastfailed", folder / "results.xml"
+        self.failed, self.left, self.content = failed, list(codes), xml
+        self.asked: list[list[str]] = []
 
-    monkeypatch.setattr(run_tests, "FAILED", record)
-    monkeypatch.setattr(subprocess, "run", pretend)
-    return run_tests.main([]), len(codes) - len(left)
+    def __call__(self, command: list[str], **_: Any) -> SimpleNamespace:
+        self.asked.append(command)
+        names = (f"tests/test_it.py::test_{number}@tests/test_it.py" for number in range(self.failed))
+        self.record.write_text(json.dumps(dict.fromkeys(names, True)))
+        self.xml.write_text(self.content)
+        return SimpleNamespace(returncode=self.left.pop(0), stdout="", stderr="")
+
+
+def run(
+    monkeypatch: pytest.MonkeyPatch, folder: Path, failed: int, *codes: int, xml: str = XML, tier: str = "house"
+) -> tuple[int, Runs]:
+    """Run one tier with pytest's exit codes as given; return the exit code and what pytest was asked."""
+    runs = Runs(folder, failed, codes, xml)
+    monkeypatch.setattr(run_tests, "FAILED", runs.record)
+    monkeypatch.setattr(run_tests, "RESULTS", runs.xml)
+    monkeypatch.setattr(subprocess, "run", runs)
+    return run_tests.main([tier]), runs
+
+
+@pytest.fixture(autouse=True)
+def workstation(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CI", raising=False)
 
 
 def test_what_passes_runs_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    assert run(monkeypatch, tmp_path, 0, 0, 0) == (0, 1)
+    code, runs = run(monkeypatch, tmp_path, 0, 0, 0)
+    assert (code, len(runs.asked)) == (0, 1)
 
 
 def test_what_fails_twice_fails(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    assert run(monkeypatch, tmp_path, 1, 1, 1) == (1, 2)
+    code, runs = run(monkeypatch, tmp_path, 1, 1, 1)
+    assert (code, len(runs.asked)) == (1, 2)
+    # Alone: by its own name, and without workers.
+    assert runs.asked[1][-1] == "tests/test_it.py::test_0"
+    assert "-n" not in runs.asked[1]
 
 
 def test_what_passes_alone_is_named(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run(monkeypatch, tmp_path, 1, 1, 0) == (0, 2)
+    code, runs = run(monkeypatch, tmp_path, 1, 1, 0)
+    assert (code, len(runs.asked)) == (0, 2)
     assert "NOT RELIABLE" in capsys.readouterr().out
 
 
 def test_many_at_once_are_not_tried_again(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    assert run(monkeypatch, tmp_path, run_tests.MOST + 1, 1, 0) == (1, 1)
+    code, runs = run(monkeypatch, tmp_path, run_tests.MOST + 1, 1, 0)
+    assert (code, len(runs.asked)) == (1, 1)
 
 
 def test_a_run_that_broke_off_is_not_tried_again(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    assert run(monkeypatch, tmp_path, 1, 2, 0) == (2, 1)
+    code, runs = run(monkeypatch, tmp_path, 1, 2, 0)
+    assert (code, len(runs.asked)) == (2, 1)
+
+
+def test_an_unknown_tier_is_refused_with_the_known_ones(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, runs = run(monkeypatch, tmp_path, 0, 0, tier="clients")
+    assert (code, runs.asked) == (4, [])
+    assert "'clients' is no tier; there are: fast, aws, caches, client," in capsys.readouterr().out
+
+
+def test_a_tier_is_a_folder_or_what_needs_nothing() -> None:
+    assert run_tests.selection(None) == []
+    assert run_tests.selection("client") == ["tests/client"]
+    assert run_tests.selection("fast") == ["-m", "not (engine or machines or servers)"]
+    folders = {path.parent.name for path in (run_tests.TESTS).glob("*/test_*.py")}
+    assert set(run_tests.tiers()) == {"fast", *folders}
+
+
+@pytest.mark.parametrize("tier", [None, "fast"])
+def test_the_linters_run_beside_all_and_beside_the_fast_tier(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, tier: str | None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    runs = Runs(tmp_path, 0, (0,), XML)
+    monkeypatch.setattr(run_tests, "FAILED", runs.record)
+    monkeypatch.setattr(run_tests, "RESULTS", runs.xml)
+    monkeypatch.setattr(subprocess, "run", runs)
+    monkeypatch.setattr(run_tests, "lint", lambda: (1, "a line is too long"))
+    assert run_tests.main([] if tier is None else [tier]) == 1
+    assert "a line is too long" in capsys.readouterr().out
+
+
+def test_where_the_time_went(tmp_path: Path) -> None:
+    (tmp_path / "results.xml").write_text(XML)
+    found = run_tests.results(tmp_path / "results.xml")
+    assert found[0] == Result("client/test_failover.py", "test_rides[one@two]", 2.5)
+    lines = list(run_tests.summary(found, 3.2, 4))
+    assert lines[0].startswith("3 tests in 3 s, 4 side by side")
+    assert [line.split()[0] for line in lines[1:4]] == ["client", "house", "machines"]
+    assert lines[5].split() == ["2.5", "s", "client/test_failover.py::test_rides[one@two]"]
+
+
+@pytest.mark.parametrize(("ci", "expected"), [(False, 0), (True, 1)])
+def test_a_tier_that_could_not_run_is_named_and_fails_on_ci(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str], ci: bool, expected: int
+) -> None:
+    if ci:
+        monkeypatch.setenv("CI", "true")
+    code, _ = run(monkeypatch, tmp_path, 0, 0)
+    assert code == expected
+    assert "NOT RUN, machines need root: machines (1 tests)" in capsys.readouterr().out
+
+
+def test_the_reason_of_a_skip_is_the_one_that_is_looked_for() -> None:
+    assert run_tests.NEEDS_ROOT in (run_tests.TESTS / "conftest.py").read_text()
+
+
+def test_every_name_of_a_group_is_taken_off() -> None:
+    record = {"tests/a/test_b.py::test_c[x@y]@tests/a/test_b.py": True, "tests/a/test_d.py::test_e": True}
+    assert run_tests.failed_tests(record) == ["tests/a/test_b.py::test_c[x@y]", "tests/a/test_d.py::test_e"]
