@@ -27,7 +27,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=_rank)
     root = os.geteuid() == 0 or bool(os.environ.get("CI"))
     for item in items:
-        if not _stands_alone(item):
+        if not (item.get_closest_marker("xdist_group") or _stands_alone(item)):
             # tools/run_tests.py knows the form of the name.
             item.add_marker(pytest.mark.xdist_group(item.path.relative_to(ROOT).as_posix()))
         if item.get_closest_marker("machines") and not root:

@@ -35,7 +35,7 @@ WORKERS_PER_CORE = 2
 SLOWEST = 10
 NEEDS_ROOT = "booting machines needs root"  # the reason that tests/conftest.py gives
 # xdist writes a test's group behind its name when tests are given out by groups.
-GROUP = re.compile(r"@tests/\S+\.py$")
+GROUP = re.compile(r"@tests/[\w./-]+$")
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""This repository's own program with only its AWS half, on the emulator: configured by a test, asked by the emulated API."""
+"""This repository's own program with its AWS half, on the emulator: configured by a test, asked by the emulated API."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ import yaml
 from tests.stack.conftest import ROOT, OwnStack
 
 AWS_BLOCKS = ("aws:region", "redis-ha:network", "redis-ha:elasticache")
-OTHER_BLOCKS = ("redis-ha:generate_ssh_key", "redis-ha:sentinel")
 # Nothing is refused for want of a fresh connection: a client of a test outlives failovers.
 CLIENT = """
 import json, sys
@@ -34,14 +33,14 @@ class AwsStack(OwnStack):
 
     @classmethod
     def of_stack_file(cls, folder: Path, home: Path, stack: str, *, whole: bool = False) -> Self:
-        """Lay out the program with the AWS blocks of Pulumi.<stack>.yaml: all, or a group that is on its own."""
+        """Lay out the program with Pulumi.<stack>.yaml: the whole of it, or an ElastiCache group that is on its own."""
         folder.mkdir()
         for name in ("Pulumi.yaml", "__main__.py", "settings.py", "settings.schema.json"):
             shutil.copy(ROOT / name, folder / name)
         config = yaml.safe_load((ROOT / f"Pulumi.{stack}.yaml").read_text())["config"]
         made = cls(folder, home, stack, "redis-ha")
         if whole:
-            made._write({key: value for key, value in config.items() if key not in OTHER_BLOCKS})
+            made._write(config)
             return made
         made._write({key: config[key] for key in AWS_BLOCKS})
         made.configure(global_member=None)

@@ -1,4 +1,6 @@
-"""The AWS halves of staging and prod as their stack files have them: regions that follow each other, weights that tools shift.
+"""staging and prod as their stack files have them: machines, regions that follow each other, weights that tools shift.
+
+Each is brought up once, on a worker of its own; tests that look come before those that change and break.
 
 Every time that shows up here is the emulator's own; none is a figure of AWS.
 """
@@ -55,7 +57,7 @@ print(json.dumps({"acknowledged": len(acknowledged), "refused": refused[:3], "lo
 
 
 class Shapes(AwsStack):
-    """The AWS half of a stack file, its global datastore and its records."""
+    """A whole stack file, its global datastore and its records."""
 
     client = GLOBAL_CLIENT
 
@@ -129,6 +131,12 @@ def brought_up(stack: str, folder: Path, home: Path) -> Iterator[Shapes]:
         yield made
     finally:
         made.clean_up()
+    assert not made.folder.path.exists()
+
+
+# Tests of one stack go to one worker.
+PROD = pytest.mark.xdist_group("tests/stack/prod")
+STAGING = pytest.mark.xdist_group("tests/stack/staging")
 
 
 @pytest.fixture(scope="module")
@@ -141,7 +149,7 @@ def staging(tmp_path_factory: pytest.TempPathFactory, home: Path) -> Iterator[Sh
     yield from brought_up("staging", tmp_path_factory.mktemp("staging"), home)
 
 
-@pytest.fixture(params=["staging", "prod"])
+@pytest.fixture(params=[pytest.param("staging", marks=STAGING), pytest.param("prod", marks=PROD)])
 def stack(request: pytest.FixtureRequest) -> Shapes:
     made: Shapes = request.getfixturevalue(request.param)
     return made
@@ -154,6 +162,12 @@ def test_all_shapes_are_up_and_a_second_preview_changes_nothing(stack: Shapes) -
         f"redis-ha:index:{name}" for name in ("ElastiCacheHaGroup", "GlobalDatastore", "LiveColourRecord", "AlbBlueGreen")
     } <= kinds
     assert stack.members() == {HOME: "PRIMARY", AWAY: "SECONDARY"}
+
+
+def test_the_machines_are_healthy_and_the_data_nodes_protected(stack: Shapes) -> None:
+    stack.ops("status", "--emulated", "--block", "sentinel", "--wait", "240")
+    protected = {item["urn"].rsplit("::", 1)[1] for item in stack.state_resources() if item.get("protect")}
+    assert {f"{stack.stack}-data-{slot}" for slot in range(3)} <= protected
 
 
 def test_what_is_written_in_one_region_is_read_in_the_other(stack: Shapes) -> None:
@@ -182,12 +196,14 @@ def test_an_application_survives_a_promotion(stack: Shapes) -> None:
     assert counted["lost"] == 0
 
 
+@PROD
 def test_no_preview_wants_to_undo_a_promotion(prod: Shapes) -> None:
     assert prod.members()[AWAY] == "PRIMARY"
     # The state still has the writer's name as it was, the program says what is live: nothing else is to be done.
     assert prod.planned() == {"prod-writer.prod.redis-ha.internal-cname": "update"}
 
 
+@PROD
 def test_a_writers_name_with_runtime_authority_stays_where_the_promotion_put_it(prod: Shapes) -> None:
     assert prod.members()[AWAY] == "PRIMARY"
     prod.run("up")
@@ -197,6 +213,7 @@ def test_a_writers_name_with_runtime_authority_stays_where_the_promotion_put_it(
     prod.run("preview", "--expect-no-changes")
 
 
+@STAGING
 def test_a_writers_name_that_the_stack_decides_is_not_moved_behind_a_tools_back(staging: Shapes) -> None:
     assert staging.members()[AWAY] == "PRIMARY"
     says = staging.fails("preview")
@@ -208,6 +225,7 @@ def test_a_writers_name_that_the_stack_decides_is_not_moved_behind_a_tools_back(
     staging.forget("/redis-ha/staging/live_colour_record/live", AWAY)
 
 
+@PROD
 def test_after_a_promotion_the_datastore_is_scaled_and_upgraded_through_its_global_object(prod: Shapes) -> None:
     prod.application('writer = connect("eu-central-1")\nfor n in range(300): writer.set(f"kept-{n}", n)')
     prod.configure(shards=3, engine_version="8.2", node_type="cache.r7g.xlarge")
@@ -224,6 +242,7 @@ def test_after_a_promotion_the_datastore_is_scaled_and_upgraded_through_its_glob
     prod.run("preview", "--expect-no-changes")
 
 
+@PROD
 def test_no_up_undoes_a_shift_of_weights(prod: Shapes) -> None:
     traffic = prod.outputs()["weighted_blue_green"]
     assert prod.weights() == {"blue": 100, "green": 0}
@@ -242,6 +261,7 @@ def test_no_up_undoes_a_shift_of_weights(prod: Shapes) -> None:
     prod.forget(f"{path}/lease", region)
 
 
+@PROD
 def test_what_is_promoted_is_destroyed_only_after_it_came_home(prod: Shapes) -> None:
     assert prod.members()[AWAY] == "PRIMARY"
     assert "only a secondary can be disassociated" in prod.fails("destroy")
