@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from pulumi_emulator.rules import PACKAGES
+from pulumi_emulator.type_names import type_name
 
 # The engine's words for a step, and ours; steps that are not listed (same, read) are not shown.
 DONE: Final = {
@@ -99,7 +100,8 @@ class Progress:
         if operation in ("update", "replace") and self.planned and getattr(step, "detailed_diff", None):
             changed = f" [dim]({', '.join(sorted(step.detailed_diff))})[/dim]"
         self.console.print(
-            f"  [{colour}]{words[operation]}[/{colour}] {_short(token)} [bold]{name}[/bold]{changed}{suffix}", highlight=False
+            f"  [{colour}]{words[operation]}[/{colour}] {type_name(token)} [bold]{name}[/bold]{changed}{suffix}",
+            highlight=False,
         )
 
     def _diagnose(self, event: Any) -> None:
@@ -132,11 +134,6 @@ def _is_custom(step: Any) -> bool:
 
 def _is_stack(urn: str | None) -> bool:
     return bool(urn) and "pulumi:pulumi:Stack" in str(urn)
-
-
-def _short(token: str) -> str:
-    package, _, rest = token.partition(":")
-    return f"{package}.{rest.rsplit(':', 1)[-1]}"
 
 
 def readable(text: str) -> list[str]:

@@ -13,6 +13,7 @@ import importlib
 import json
 import os
 import pkgutil
+import secrets
 import select
 import signal
 import socket
@@ -36,8 +37,8 @@ class WarmParent:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
-        self._folder = tempfile.TemporaryDirectory(prefix="redis-ha-warm-")
-        self._path = str(Path(self._folder.name) / "commands")
+        # In the abstract name space: no file that somebody would have to remove.
+        self._path = f"\0redis-ha-warm-{os.getpid()}-{secrets.token_hex(8)}"
 
     def _start(self) -> None:
         with self._lock:
