@@ -8,6 +8,7 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -18,6 +19,7 @@ PACKAGES = ("components", "client", "ops", "emulator")
 PYTHON_MINIMUM = (3, 11)  # requires-python of the four packages
 # A cold set-up writes about 0.6 GB of environment and images and, where the engine is built, 3.2 GB of Go caches (measured).
 DISK_NEEDED_GB = 6
+DOT_SECONDS = 5
 
 # Debian package -> what is looked for on this machine before it is installed.
 DEBIAN: dict[str, str] = {
@@ -52,11 +54,24 @@ def run(command: Sequence[str | Path], log: Path, **options: object) -> None:
 
 
 def step(title: str, work: Callable[[], str]) -> None:
-    """Do one step and print how long it took and what came of it."""
+    """Do one step and print how long it took and what came of it; a dot each five seconds says that it goes on."""
     start = time.monotonic()
     sys.stdout.write(f"  {title} ... ")
     sys.stdout.flush()
-    result = work()
+    done = threading.Event()
+
+    def dots() -> None:
+        while not done.wait(DOT_SECONDS):
+            sys.stdout.write(".")
+            sys.stdout.flush()
+
+    thread = threading.Thread(target=dots)
+    thread.start()
+    try:
+        result = work()
+    finally:
+        done.set()
+        thread.join()
     sys.stdout.write(f"{result} ({time.monotonic() - start:.1f} s)\n")
     sys.stdout.flush()
 

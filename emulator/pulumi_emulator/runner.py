@@ -247,7 +247,8 @@ def _previewed(folder: StackFolder) -> StackFolder:
 
 def _preview(work: Session, *, diff: bool, expect_no_changes: bool, digest: Digest | None) -> None:
     console = work.console
-    progress = Progress(console, planned=True, quiet=diff or digest is not None)
+    quiet = diff or digest is not None
+    progress = Progress(console, planned=True, quiet=quiet, counting=not quiet)
 
     def on_event(event: auto.EngineEvent) -> None:
         progress.on_event(event)
