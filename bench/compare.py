@@ -1,7 +1,6 @@
-"""Compares this tree with an earlier commit, side by side on one machine: CPU seconds of commands, and how long the tests take.
+"""Compares this tree with an earlier commit on one machine: CPU seconds of commands, and how long the tests take.
 
-`make bench BASE=COMMIT` measures the commands; with `TESTS=1` it runs `make test` of both too, the earlier one
-first. Commands
+`make bench BASE=COMMIT` measures the commands; with `TESTS=1` it runs `make test` of both too, the earlier one first. Commands
 run in pairs, one of each tree, so that whatever else the machine does meets both. Results: reports/compare.json, and a table on
 standard output for docs/benchmarks.md.
 """
