@@ -1,6 +1,6 @@
 """The AWS halves of staging and prod as their stack files have them: regions that follow each other, weights that tools shift.
 
-Every time that shows up here is the emulator's own; none is a figure of AWS.
+Every time that is measured here is the emulator's, not one of AWS.
 """
 
 from __future__ import annotations
