@@ -28,10 +28,10 @@ class Block:
 
 
 def tracked(*endings: str) -> list[Path]:
-    """Return the files of the tree with one of these endings, new ones too."""
+    """Return the files of the tree (with one of these endings, if any are given), new ones too."""
     command = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
     names = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines()
-    return [path for name in sorted(set(names)) if name.endswith(endings) and (path := ROOT / name).is_file()]
+    return [path for name in sorted(set(names)) if name.endswith(endings or "") and (path := ROOT / name).is_file()]
 
 
 def documents() -> list[Path]:
