@@ -1,6 +1,6 @@
 """ElastiCache groups of the staging and prod stacks on the emulated AWS: they come up, serve, change, lose nodes and zones.
 
-Every time that shows up here is the emulator's own; none is a figure of AWS.
+Every time that is measured here is the emulator's, not one of AWS.
 """
 
 from __future__ import annotations

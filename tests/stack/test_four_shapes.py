@@ -2,7 +2,7 @@
 
 Each is brought up once, on a worker of its own; tests that look come before those that change and break.
 
-Every time that shows up here is the emulator's own; none is a figure of AWS.
+Every time that is measured here is the emulator's, not one of AWS.
 """
 
 from __future__ import annotations
