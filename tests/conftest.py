@@ -19,6 +19,8 @@ LONG = ("machines", "engine", "servers")
 SHARED_SCOPES = ("module", "package", "session")
 
 
+# Before xdist's own: it reads the groups there (xdist.remote).
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Order the tests, say which of them stay together, and skip the machine tier where it cannot run.
 

@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -139,3 +140,13 @@ def test_the_reason_of_a_skip_is_the_one_that_is_looked_for() -> None:
 def test_every_name_of_a_group_is_taken_off() -> None:
     record = {"tests/a/test_b.py::test_c[x@y]@tests/a/test_b.py": True, "tests/a/test_d.py::test_e": True}
     assert run_tests.failed_tests(record) == ["tests/a/test_b.py::test_c[x@y]", "tests/a/test_d.py::test_e"]
+
+
+def test_tests_that_share_a_fixture_are_given_out_together(tmp_path: Path) -> None:
+    """What xdist is told too late splits a file between workers: each then boots the file's machines for itself."""
+    xml = tmp_path / "results.xml"
+    chosen = ["tests/house/test_tree.py", "-k", "top_level", "-n1", "--dist", "loadgroup"]
+    argv = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *chosen, f"--junitxml={xml}"]
+    done = subprocess.run(argv, cwd=run_tests.ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+    assert 'name="test_top_level_holds_what_was_asked_for@tests/house/test_tree.py"' in xml.read_text()
