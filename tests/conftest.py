@@ -1,8 +1,13 @@
 """What every tier shares: a clean environment, and the answer to "may this tier be skipped here?"."""
 
+from __future__ import annotations
+
+import ast
+import gc
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,6 +17,25 @@ os.environ["PATH"] = f"{Path(sys.prefix) / 'bin'}:{os.environ['PATH']}"
 # An Output that is formatted into text is a mistake, not a message (pulumi: sdk/python/lib/pulumi/output.py).
 os.environ["PULUMI_ERROR_OUTPUT_STRING"] = "1"
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
+
+
+if sys.version_info < (3, 11, 8):
+    # These Pythons count the depth of ast.parse in one place for all callers (python/cpython#106905). When the collector frees
+    # something while a text is parsed, and its finalizer parses another, the first call ends with "SystemError: AST constructor
+    # recursion depth mismatch". A socket that nobody closed is enough: the traceback of its warning is parsed. pytest and its
+    # plugins parse outside of tests too, where the error ends the whole run. So nothing is collected while a text is parsed.
+    _parse = ast.parse
+
+    def _parse_uncollected(*args: Any, **options: Any) -> Any:
+        collecting = gc.isenabled()
+        gc.disable()
+        try:
+            return _parse(*args, **options)
+        finally:
+            if collecting:
+                gc.enable()
+
+    ast.parse = _parse_uncollected
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
