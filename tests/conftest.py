@@ -6,10 +6,14 @@ import ast
 import gc
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
+
+if TYPE_CHECKING:
+    from tests.support.redis_processes import RedisProcesses
 
 ROOT = Path(__file__).resolve().parent.parent
 # The environment's own commands first: `redis-server` and `redis-sentinel` are links that the set-up made there.
@@ -45,3 +49,19 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.get_closest_marker("machines"):
             item.add_marker(pytest.mark.skip(reason="booting machines needs root; run `sudo make test`"))
+
+
+@pytest.fixture(scope="session")
+def topology(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisProcesses]:
+    """One Sentinel topology of real processes for all tests that look at one or break one; it is there when the first asks."""
+    from tests.support.redis_processes import RedisProcesses
+
+    with RedisProcesses(tmp_path_factory.mktemp("topology")) as processes:
+        yield processes
+
+
+@pytest.fixture
+def whole(topology: RedisProcesses) -> Iterator[RedisProcesses]:
+    """Give the topology to a test that breaks it; what it broke is mended afterwards."""
+    yield topology
+    topology.heal()

@@ -3,7 +3,6 @@
 # mypy: disable-error-code="no-untyped-call"
 
 import asyncio
-import contextlib
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -15,13 +14,13 @@ import pytest
 import redis
 from redis import exceptions
 
-from redis_ha_client import FailoverPolicy, NotExecutedError, OutcomeUnknownError, aio, connect, describe, outcome_of
+from redis_ha_client import NotExecutedError, OutcomeUnknownError, aio, describe, outcome_of
+from tests.support.connecting import POLICY, connected, in_async
 from tests.support.managed_processes import ManagedGroup, Names
 from tests.support.redis_processes import DATA_PORT, Node
 from tests.support.streams import streams_of
 from tests.support.waiting import wait_until
 
-POLICY = FailoverPolicy(connect_seconds=0.5, read_seconds=0.5)
 ONCE = replace(POLICY, resend_ambiguous=False)
 KEYS = [f"key-{number}" for number in range(30)]  # on all shards
 
@@ -41,24 +40,6 @@ def names(cluster: ManagedGroup, monkeypatch: pytest.MonkeyPatch) -> Iterator[Na
     cluster.heal()
     for node in cluster.primaries():
         cluster.command(node, "FLUSHALL")
-
-
-@contextlib.contextmanager
-def connected(cluster: ManagedGroup, **arguments: Any) -> Iterator[Any]:
-    client = connect(cluster.connection, cluster.credentials, **{"policy": POLICY, **arguments})
-    try:
-        yield client
-    finally:
-        client.close()
-
-
-def in_async(cluster: ManagedGroup, use: Callable[[Any], Any], **arguments: Any) -> Any:
-    async def run() -> Any:
-        client: Any = aio.connect(cluster.connection, cluster.credentials, **{"policy": POLICY, **arguments})
-        async with client:
-            return await use(client)
-
-    return asyncio.run(run())
 
 
 def successor(cluster: ManagedGroup, old: Node, key: str) -> Callable[[], bool]:

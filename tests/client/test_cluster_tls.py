@@ -7,12 +7,11 @@ from typing import Any
 
 import pytest
 
-from redis_ha_client import FailoverPolicy, aio, connect, outcome_of
+from redis_ha_client import aio, connect, outcome_of
 from redis_ha_client.errors import CertificateError
 from tests.support.certificates import issue
+from tests.support.connecting import POLICY
 from tests.support.managed_processes import ManagedGroup, Names
-
-POLICY = FailoverPolicy(connect_seconds=0.5, read_seconds=0.5)
 
 
 @pytest.fixture(scope="module")

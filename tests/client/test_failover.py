@@ -27,22 +27,12 @@ from redis_ha_client import (
     outcome_of,
 )
 from tests.client.test_documents import changed
+from tests.support.connecting import POLICY, connected
 from tests.support.redis_processes import Node, RedisProcesses
 from tests.support.streams import Stream, streams_of
 from tests.support.waiting import wait_until
 
-# Small waits keep the tests short; the total stays the one computed from the topology's clocks.
-POLICY = FailoverPolicy(connect_seconds=0.5, read_seconds=0.5, sentinel_seconds=0.3)
 SLACK_SECONDS = 1.0  # what a loaded test machine may add to a budget
-
-
-@contextlib.contextmanager
-def connected(topology: RedisProcesses, **arguments: Any) -> Iterator[Any]:
-    client = connect(topology.connection, topology.credentials, **{"policy": POLICY, **arguments})
-    try:
-        yield client
-    finally:
-        client.close()
 
 
 def has_every_slot(client: redis.Redis | redis.RedisCluster) -> bool:

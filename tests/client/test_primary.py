@@ -1,25 +1,23 @@
 """Clients of a primary and a reader endpoint: names that move, nodes that die, fall silent, or are demoted and live on."""
 
 import asyncio
-import contextlib
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
 import pytest
 from redis import exceptions
 
-from redis_ha_client import FailoverPolicy, NotExecutedError, OutcomeUnknownError, aio, connect, outcome_of
+from redis_ha_client import NotExecutedError, OutcomeUnknownError, aio, connect, outcome_of
 from redis_ha_client.errors import CertificateError
 from tests.support.certificates import issue
+from tests.support.connecting import POLICY, connected, in_async
 from tests.support.managed_processes import ManagedGroup, Names
 from tests.support.redis_processes import Node
 from tests.support.streams import streams_of
 from tests.support.waiting import wait_until
-
-POLICY = FailoverPolicy(connect_seconds=0.5, read_seconds=0.5)
 
 
 @pytest.fixture(scope="module")
@@ -35,24 +33,6 @@ def names(group: ManagedGroup, monkeypatch: pytest.MonkeyPatch) -> Iterator[Name
     group.publish(made)
     yield made
     group.heal()
-
-
-@contextlib.contextmanager
-def connected(group: ManagedGroup, **arguments: Any) -> Iterator[Any]:
-    client = connect(group.connection, group.credentials, **{"policy": POLICY, **arguments})
-    try:
-        yield client
-    finally:
-        client.close()
-
-
-def in_async(group: ManagedGroup, use: Callable[[Any], Any], **arguments: Any) -> Any:
-    async def run() -> Any:
-        client: Any = aio.connect(group.connection, group.credentials, **{"policy": POLICY, **arguments})
-        async with client:
-            return await use(client)
-
-    return asyncio.run(run())
 
 
 def other_than(group: ManagedGroup, node: Node) -> Node:

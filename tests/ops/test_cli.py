@@ -8,7 +8,6 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -110,33 +109,27 @@ def test_a_stack_without_a_cluster_is_one_line(program: Path) -> None:
     assert "sentinel_connection" in done.stderr
 
 
-@pytest.fixture(scope="module")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisProcesses]:
-    with RedisProcesses(tmp_path_factory.mktemp("cluster")) as running:
-        yield running
-
-
 @pytest.fixture
-def up(program: Path, cluster: RedisProcesses) -> Path:
+def up(program: Path, topology: RedisProcesses) -> Path:
     outputs = {
-        "sentinel_connection": cluster.connection,
-        "sentinel_credentials": cluster.credentials,
-        "sentinel_desired": cluster.desired,
+        "sentinel_connection": topology.connection,
+        "sentinel_credentials": topology.credentials,
+        "sentinel_desired": topology.desired,
     }
     (program / "outputs.json").write_text(json.dumps(outputs))
     return program
 
 
-def test_status_enters_the_stacks_network_once_and_gives_its_exit_code(up: Path, cluster: RedisProcesses) -> None:
+def test_status_enters_the_stacks_network_once_and_gives_its_exit_code(up: Path, topology: RedisProcesses) -> None:
     done = redis_ha(up, "status", "--stack", "local", "--json", "--wait", "20")
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout)
     assert told["healthy"]
     assert told["emulated"]
-    assert {node["address"] for node in told["data"]} == {f"{node.host}:{node.port}" for node in cluster.data}
+    assert {node["address"] for node in told["data"]} == {f"{node.host}:{node.port}" for node in topology.data}
     # Nobody sees a secret, nor does another stack's name mean the emulated one.
     shown = done.stdout + done.stderr + redis_ha(up, "status", "--stack", "local", "--raw").stdout
-    assert not [user for user, password in cluster.passwords.items() if password in shown]
+    assert not [user for user, password in topology.passwords.items() if password in shown]
     assert "redis_version" in shown
 
 

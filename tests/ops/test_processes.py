@@ -4,7 +4,7 @@ import json
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from pathlib import Path
@@ -78,21 +78,6 @@ class Isolate(Kill):
         super().cut(machine)
         for node in replicas:
             self.cluster.command(node, "CONFIG", "SET", "masterauth", self.cluster.passwords["replication"])
-
-
-@pytest.fixture(scope="module")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisProcesses]:
-    with RedisProcesses(tmp_path_factory.mktemp("cluster")) as running:
-        yield running
-
-
-@pytest.fixture
-def whole(cluster: RedisProcesses) -> Iterator[RedisProcesses]:
-    cluster.heal()
-    yield cluster
-    for node in cluster.nodes:
-        if node.running:
-            node.thaw()
 
 
 def quietly(_: str, __: Record | None) -> None:
@@ -173,6 +158,7 @@ def test_waiting_is_bounded(whole: RedisProcesses) -> None:
 
 
 def test_a_drill_measures_a_failover_and_loses_nothing(whole: RedisProcesses) -> None:
+    whole.command(whole.master(), "FLUSHALL")
     fault = Kill(whole)
     record = kill_master(stack_for(whole), directly, fault, PLAN, quietly)
     made = report.report_of(record)

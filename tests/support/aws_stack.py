@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from pulumi_emulator import aws
 from pulumi_emulator.stacks import emulator_home
@@ -108,3 +111,17 @@ class Stack(Remote):
         found = self.available(group_id)
         assert found["Status"] == "available"
         return found
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """The AWS of the test module; nothing of it is left afterwards."""
+    folder = tmp_path_factory.mktemp("aws")
+    aws.ensure_software(emulator_home(), print)
+    try:
+        made = Stack(folder)
+        yield made
+        made.close()
+    finally:
+        aws.stop_endpoint(folder)
+        assert aws.leftovers(folder) == []

@@ -11,19 +11,17 @@ import socket
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import pytest
 import redis
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
-from tests.support.redis_processes import DATA_PORT, Node, next_subnet
+from tests.support.loopback import next_subnet
+from tests.support.redis_processes import ADMIN, DATA_PORT, Node, Started, admin_client, tls_lines
 from tests.support.waiting import wait_until
 
 SLOTS = 16384
 NODE_TIMEOUT_MS = 1000  # cluster-node-timeout: how long a cluster waits before it calls a silent node failed
-ADMIN = "admin"
 APPLICATION = "application"
 
 
@@ -50,7 +48,7 @@ class Names:
 
 
 @dataclass
-class ManagedGroup:
+class ManagedGroup(Started):
     """`shards` primaries with `replicas` each. `start` returns when replication is up (and the cluster covers all slots)."""
 
     directory: Path
@@ -144,17 +142,6 @@ class ManagedGroup:
         for node in self.nodes:
             node.kill()
 
-    def __enter__(self) -> Self:
-        try:
-            self.start()
-        except BaseException:
-            self.stop()
-            raise
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.stop()
-
     def heal(self) -> None:
         """Bring back what a test broke: nodes that are gone come back empty, as replicas."""
         for node in self.nodes:
@@ -192,20 +179,8 @@ class ManagedGroup:
     # --- looking ---
 
     def command(self, node: Node, *args: str) -> Any:
-        tls = {"ssl": True, "ssl_ca_certs": str(self.tls_directory / "ca.crt")} if self.tls_directory else {}
-        client = redis.Redis(
-            node.host,
-            node.port,
-            username=ADMIN,
-            password=self.passwords[ADMIN],
-            socket_timeout=2,
-            socket_connect_timeout=2,
-            retry=Retry(NoBackoff(), 0),
-            decode_responses=True,
-            **tls,  # type: ignore[arg-type]
-        )
-        with client:
-            return client.execute_command(*args)  # type: ignore[no-untyped-call]
+        with admin_client(node, self.passwords[ADMIN], self.tls_directory) as client:
+            return client.execute_command(*args)
 
     def role(self, node: Node) -> str:
         return str(self.command(node, "ROLE")[0])
@@ -309,18 +284,8 @@ class ManagedGroup:
                 "cluster-replica-validity-factor 0",
                 "cluster-allow-replica-migration no",  # each primary keeps the replicas that the tests gave it
             ]
-        if self.tls_directory is None:
-            return [*lines, f"port {node.port}"]
-        lines += [
-            "port 0",
-            f"tls-port {node.port}",
-            f"tls-ca-cert-file {self.tls_directory / 'ca.crt'}",
-            f"tls-cert-file {self.tls_directory / 'node.crt'}",
-            f"tls-key-file {self.tls_directory / 'node.key'}",
-            "tls-auth-clients no",
-            "tls-replication yes",
-        ]
-        return [*lines, "tls-cluster yes"] if self.cluster else lines
+        lines += tls_lines(node, self.tls_directory)
+        return [*lines, "tls-cluster yes"] if self.cluster and self.tls_directory else lines
 
 
 def _strings(row: Any) -> Iterator[str]:
