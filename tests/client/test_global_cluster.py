@@ -171,7 +171,7 @@ def test_a_reader_stays_in_its_region(regions: GlobalGroups, names: WorldNames) 
     group = regions.groups[AWAY]
     regions.promote(AWAY)
     group.command(group.primary_of("local"), "SET", "local", "away")
-    group.command(group.primary_of("local"), "WAIT", "1", "5000")
+    group.wait_copied(group.primary_of("local"))
     regions.promote(HOME)
     names.asked.clear()
     with connected(regions, reader=True, region=AWAY) as reader:

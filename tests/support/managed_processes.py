@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 import redis
 
+from tests.support.certificates import issue
 from tests.support.loopback import next_subnet
 from tests.support.redis_processes import ADMIN, DATA_PORT, Node, Started, admin_client, tls_lines
 from tests.support.waiting import wait_until
@@ -123,6 +124,11 @@ class ManagedGroup(Started):
 
     # --- life ---
 
+    def use_tls(self) -> None:
+        """Let the nodes speak TLS only, with a certificate for their addresses and the group's names; called before `start`."""
+        wildcard = f"*.{self.primary_name.partition('.')[2]}"
+        self.tls_directory = issue(self.directory / "tls", [*(node.host for node in self.nodes), wildcard])
+
     def start(self) -> None:
         for node in self.nodes:
             path = node.directory / "redis.conf"
@@ -200,6 +206,18 @@ class ManagedGroup(Started):
             if int(first) <= slot <= int(last):
                 return next(node for node in self.nodes if self.node_name(node) in primary[0] or node.host in _strings(primary))
         raise AssertionError(f"slot {slot} is not covered")
+
+    def wait_copied(self, primary: Node) -> None:
+        """Wait until every replica of `primary` has what it had acknowledged before."""
+        info = self.command(primary, "INFO", "replication")
+        replicas = [info[f"slave{number}"] for number in range(info["connected_slaves"])]
+        nodes = [next(node for node in self.nodes if node.host == replica["ip"]) for replica in replicas]
+        wait_until(
+            lambda: all(
+                self.command(node, "INFO", "replication")["slave_repl_offset"] >= info["master_repl_offset"] for node in nodes
+            ),
+            f"the replicas of {primary.name} have all that it had",
+        )
 
     def replica_of(self, primary: Node) -> Node:
         """A replica of `primary`, as it says itself."""

@@ -13,6 +13,7 @@ import shutil
 import signal
 import subprocess
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
@@ -265,7 +266,7 @@ class RedisProcesses(Started):
         master.thaw()
         for node in self.data:
             # A node that was cut off may believe that it is a master; Sentinels take 10 s to see it, a restart does not.
-            if node is not master and (not node.running or not self._follows(node, master)):
+            if node is not master and (node.frozen or not node.running or not self._follows(node, master)):
                 node.kill()
                 node.start("--replicaof", f"{master.host} {DATA_PORT}")
         self.wait_healthy()
@@ -279,6 +280,18 @@ class RedisProcesses(Started):
     def wait_healthy(self) -> None:
         """Wait until all Sentinels agree, see every replica, each other and a quorum, and the replicas' links are up."""
         wait_until(self._healthy, "the topology is whole")
+
+    @contextlib.contextmanager
+    def nobody_down(self) -> Iterator[None]:
+        """Let the Sentinels call no silent node down: the master stays the master, however long a busy machine takes."""
+        option = ("SENTINEL", "SET", self.master_name, "down-after-milliseconds")
+        for node in self.sentinels:
+            self.command(node, *option, "600000")
+        try:
+            yield
+        finally:
+            for node in self.sentinels:
+                self.command(node, *option, str(self.down_after_ms))
 
     # --- looking ---
 
