@@ -1,10 +1,19 @@
 """What every tier shares: a clean environment, the order of tests, and the answer to "may this tier be skipped here?"."""
 
+from __future__ import annotations
+
+import ast
+import gc
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
+
+if TYPE_CHECKING:
+    from tests.support.redis_processes import RedisProcesses
 
 ROOT = Path(__file__).resolve().parent.parent
 # The environment's own commands first: `redis-server` and `redis-sentinel` are links that the set-up made there.
@@ -17,6 +26,24 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 LONG_FIRST = ("stack", "machines", "components", "emulator", "aws", "caches", "client", "ops", "traffic", "house")
 LONG = ("machines", "engine", "servers")
 SHARED_SCOPES = ("module", "package", "session")
+
+if sys.version_info < (3, 11, 8):
+    # These Pythons count the depth of ast.parse in one place for all callers (python/cpython#106905). When the collector frees
+    # something while a text is parsed, and its finalizer parses another, the first call ends with "SystemError: AST constructor
+    # recursion depth mismatch". A socket that nobody closed is enough: the traceback of its warning is parsed. pytest and its
+    # plugins parse outside of tests too, where the error ends the whole run. So nothing is collected while a text is parsed.
+    _parse = ast.parse
+
+    def _parse_uncollected(*args: Any, **options: Any) -> Any:
+        collecting = gc.isenabled()
+        gc.disable()
+        try:
+            return _parse(*args, **options)
+        finally:
+            if collecting:
+                gc.enable()
+
+    ast.parse = _parse_uncollected
 
 
 # Before xdist's own: it reads the groups there (xdist.remote).
@@ -50,3 +77,19 @@ def _stands_alone(item: pytest.Item) -> bool:
     fixtures = getattr(item, "_fixtureinfo").name2fixturedefs  # noqa: B009 - pytest has no public way to a test's fixtures
     own = [definition for definitions in fixtures.values() for definition in definitions if definition.baseid]
     return not any(definition.scope in SHARED_SCOPES for definition in own)
+
+
+@pytest.fixture(scope="session")
+def topology(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisProcesses]:
+    """One Sentinel topology of real processes for all tests that look at one or break one; it is there when the first asks."""
+    from tests.support.redis_processes import RedisProcesses
+
+    with RedisProcesses(tmp_path_factory.mktemp("topology")) as processes:
+        yield processes
+
+
+@pytest.fixture
+def whole(topology: RedisProcesses) -> Iterator[RedisProcesses]:
+    """Give the topology to a test that breaks it; what it broke is mended afterwards."""
+    yield topology
+    topology.heal()

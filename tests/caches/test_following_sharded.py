@@ -12,7 +12,7 @@ from pulumi_emulator.caches.link import Link
 from pulumi_emulator.caches.node import Node
 from pulumi_emulator.caches.spec import Access, GroupSpec
 from pulumi_emulator.errors import EmulatorError
-from tests.support.cache_clients import ClientError
+from tests.support.cache_clients import MISSING, START_WRITER, ClientError
 from tests.support.cache_groups import TOKEN, ZONES, World, arguments, cluster_spec, in_region
 from tests.support.waiting import SLOWEST_SECONDS, wait_until
 
@@ -48,14 +48,6 @@ with c.pipeline(transaction=True) as together:
 function = "function(keys) return redis.call('INCR', keys[1]) end"
 c.function_load(f"#!lua name={prefix}\\nredis.register_function('f_{prefix}', {function})", replace=True)
 c.fcall(f"f_{prefix}", 1, f"{prefix}:called")
-"""
-START_WRITER = """
-kept["w"] = Writer(lambda: cluster(configuration, socket_timeout=0.5, socket_connect_timeout=0.5, **given))
-"""
-MISSING = """
-numbers = kept.pop("w").end()
-c = cluster(configuration, **given)
-result = [n for n in numbers if c.get(written(n)) is None]
 """
 
 

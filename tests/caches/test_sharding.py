@@ -9,7 +9,7 @@ from pulumi_emulator.caches.admin import ReplyError
 from pulumi_emulator.caches.names import configuration_name, node_name, primary_name
 from pulumi_emulator.caches.resharding import take
 from pulumi_emulator.caches.spec import GroupSpec, NodeSpec
-from tests.support.cache_clients import ClientError
+from tests.support.cache_clients import MISSING, START_WRITER, ClientError
 from tests.support.cache_groups import ZONES, World, arguments, cluster_spec, group_spec
 from tests.support.waiting import wait_until
 
@@ -24,14 +24,6 @@ for number in range(300):
 COUNT = """
 c = cluster(configuration, **given)
 result = sum(c.get(f"key:{number}") == str(number) for number in range(300))
-"""
-START_WRITER = """
-kept["w"] = Writer(lambda: cluster(configuration, socket_timeout=0.5, socket_connect_timeout=0.5, **given))
-"""
-MISSING = """
-numbers = kept.pop("w").end()
-c = cluster(configuration, **given)
-result = [n for n in numbers if c.get(written(n)) is None]
 """
 
 

@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn
 
 import grpc
+import pytest
 from pulumi.runtime.proto import provider_pb2 as pb
 
 from pulumi_emulator import aws
-from pulumi_emulator.aws.elasticache import failover
-from pulumi_emulator.aws.elasticache.account import Account
-from pulumi_emulator.aws.serving import make_endpoint
 from pulumi_emulator.handlers import HANDLERS, Cloud
 from pulumi_emulator.handlers.base import AwsAccess
 from pulumi_emulator.provider import Provider
 from pulumi_emulator.values import decode, encode, reveal
 from pulumi_emulator.world import World
-from tests.support.aws_world import PaperPlane
+from tests.support.aws_world import serving
 
 TOKENS = {
     ".".join([token.split(":")[1].split("/")[0], token.rsplit(":", 1)[1]]): token for token in HANDLERS if token[:4] == "aws:"
@@ -173,18 +170,29 @@ def _no_host() -> NoReturn:
 @contextmanager
 def served() -> Iterator[str]:
     """Serve an emulated AWS in this process whose cache nodes are on paper only."""
-    account: Account
+    with serving() as (url, _):
+        yield url
 
-    def emit(*event: Any) -> None:
-        failover.told(account, *event)
 
-    account = Account(lambda: PaperPlane(emit), lambda _: None)
-    server = make_endpoint(account, "127.0.0.1")
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+# --- fixtures: a folder's conftest.py imports those that it wants ---
+
+
+@pytest.fixture(scope="module")
+def endpoint() -> Iterator[str]:
+    """A served endpoint of the test module."""
+    with served() as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def account(endpoint: str, tmp_path_factory: pytest.TempPathFactory) -> EmulatedAccount:
+    """The emulated provider in front of it. One for all tests: clients of a service are dear, and each test has own names."""
+    return EmulatedAccount(tmp_path_factory.mktemp("account"), endpoint)
+
+
+@pytest.fixture(scope="module")
+def route53(endpoint: str) -> Iterator[Any]:
+    """A client of its DNS."""
+    client = aws.client(endpoint, "route53", "us-east-1")
+    yield client
+    client.close()

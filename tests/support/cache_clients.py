@@ -63,6 +63,17 @@ for line in sys.stdin:
 """
 
 
+# Snippets that several files run against a cluster: a writer that goes on while something is broken, and what it misses then.
+START_WRITER = """
+kept["w"] = Writer(lambda: cluster(configuration, socket_timeout=0.5, socket_connect_timeout=0.5, **given))
+"""
+MISSING = """
+numbers = kept.pop("w").end()
+c = cluster(configuration, **given)
+result = [n for n in numbers if c.get(written(n)) is None]
+"""
+
+
 class RunsCommands(Protocol):
     def command(self, argv: Sequence[str]) -> list[str]: ...
 
