@@ -34,7 +34,9 @@ class Tree:
         home.mkdir()
         for shared in ("engine", "images"):
             (home / shared).symlink_to(emulator_home() / shared)
-        self.environment = {**os.environ, "PULUMI_EMULATOR_HOME": str(home)}
+        # Compiled modules are kept, as on anybody's machine.
+        kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+        self.environment = {**kept, "PULUMI_EMULATOR_HOME": str(home)}
 
     def run(self, *command: str) -> tuple[float, float]:
         """Run a command of the tree's environment; return its CPU seconds, those of its children included, and its seconds."""

@@ -143,6 +143,8 @@ def run(chosen: Sequence[str], arguments: Sequence[str]) -> int:
     FAILED.unlink(missing_ok=True)
     RESULTS.unlink(missing_ok=True)
     workers = WORKERS_PER_CORE * (os.cpu_count() or 1)
+    # Five processes load the same modules: each compiles them all where none may keep what it compiled.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     pytest = [sys.executable, "-m", "pytest"]
     began = time.monotonic()
     side_by_side = ["-n", str(workers), "--dist", "loadgroup", f"--junitxml={RESULTS}"]
