@@ -147,7 +147,7 @@ def run(chosen: Sequence[str], arguments: Sequence[str]) -> int:
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     pytest = [sys.executable, "-m", "pytest"]
     began = time.monotonic()
-    side_by_side = ["-n", str(workers), "--dist", "loadgroup", f"--junitxml={RESULTS}"]
+    side_by_side = ["-n", str(workers), "--dist", "loadgroup", "--no-loadscope-reorder", f"--junitxml={RESULTS}"]
     first = subprocess.run([*pytest, *side_by_side, *chosen, *arguments], cwd=ROOT, check=False).returncode
     found = results(RESULTS)
     say(summary(found, time.monotonic() - began, workers))
