@@ -4,12 +4,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pulumi.runtime import rpc
 
 from redis_ha.traffic.alb import AlbBlueGreen
 from redis_ha.traffic.alb_alarms import NAMES, TABLE, alarm_arguments, check_alb_alarms, wanted
 from tests.support.cloudformation import lint
-from tests.support.pulumi_world import Monitor, run
+from tests.support.pulumi_world import Monitor, inputs, run
 
 GOOD: dict[str, Any] = {
     "region": "eu-central-1",
@@ -24,11 +23,6 @@ OF_COLOUR = [name for name in NAMES if name != "elb_5xx"]
 def made(**changes: Any) -> tuple[Monitor, dict[str, list[str]]]:
     monitor, found = run(lambda: {"names": AlbBlueGreen("shop", {**GOOD, **changes}).alarm_names})  # type: ignore[typeddict-item]
     return monitor, found["names"][0]
-
-
-def inputs(monitor: Monitor, name: str) -> dict[str, Any]:
-    found: dict[str, Any] = rpc.deserialize_properties(monitor.requests[name].object)
-    return found
 
 
 def test_each_colour_has_its_alarms() -> None:

@@ -13,7 +13,7 @@ from pulumi.runtime import rpc
 from redis_ha.elasticache import GlobalDatastore
 from redis_ha.guard import RefusedChangeError
 from tests.support.global_sets import PASSWORD, connection, network
-from tests.support.pulumi_world import Monitor, run
+from tests.support.pulumi_world import Monitor, inputs, run
 
 CLIENT = Path(__file__).resolve().parents[2] / "client/redis_ha_client"
 # The alarms of nodes are ElastiCacheHaGroup's and tested there; most tests here do without, for speed.
@@ -62,11 +62,6 @@ def with_secondary(base: dict[str, Any], **changes: Any) -> dict[str, Any]:
 
 def with_primary(**changes: Any) -> dict[str, Any]:
     return {"primary": MADE["primary"] | changes}
-
-
-def inputs(monitor: Monitor, name: str) -> dict[str, Any]:
-    found: dict[str, Any] = rpc.deserialize_properties(monitor.requests[name].object, keep_unknowns=True)
-    return found
 
 
 def plain(value: Any) -> Any:
