@@ -21,6 +21,8 @@ from tests.support.redis_processes import DATA_PORT, Node
 from tests.support.streams import streams_of
 from tests.support.waiting import wait_until
 
+pytestmark = pytest.mark.servers
+
 POLICY = FailoverPolicy(connect_seconds=0.5, read_seconds=0.5)
 ONCE = replace(POLICY, resend_ambiguous=False)
 KEYS = [f"key-{number}" for number in range(30)]  # on all shards

@@ -12,6 +12,8 @@ from redis_ha_client.errors import CertificateError
 from tests.support.certificates import issue
 from tests.support.managed_processes import ManagedGroup, Names
 
+pytestmark = pytest.mark.servers
+
 POLICY = FailoverPolicy(connect_seconds=0.5, read_seconds=0.5)
 
 

@@ -31,6 +31,8 @@ from tests.support.redis_processes import Node, RedisProcesses
 from tests.support.streams import Stream, streams_of
 from tests.support.waiting import wait_until
 
+pytestmark = pytest.mark.servers
+
 # Small waits keep the tests short; the total stays the one computed from the topology's clocks.
 POLICY = FailoverPolicy(connect_seconds=0.5, read_seconds=0.5, sentinel_seconds=0.3)
 SLACK_SECONDS = 1.0  # what a loaded test machine may add to a budget

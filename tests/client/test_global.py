@@ -15,6 +15,8 @@ from tests.support.certificates import issue
 from tests.support.global_processes import AWAY, HOME, RECORD, GlobalGroups, WorldNames
 from tests.support.waiting import wait_until
 
+pytestmark = pytest.mark.servers
+
 POLICY = FailoverPolicy(connect_seconds=0.5, read_seconds=0.5)
 SHORT = replace(POLICY, total_seconds=3)
 

@@ -14,6 +14,8 @@ from redis_ha_client import FailoverPolicy, NotExecutedError, aio, connect, desc
 from redis_ha_client.routing import not_permitted_here
 from tests.support.global_processes import AWAY, HOME, GlobalGroups, WorldNames
 
+pytestmark = pytest.mark.servers
+
 POLICY = FailoverPolicy(connect_seconds=0.5, read_seconds=0.5)
 
 

@@ -20,6 +20,8 @@ from tests.client.test_managed_documents import CLUSTER, IAM, PRIMARY
 from tests.support.certificates import issue
 from tests.support.managed_processes import ManagedGroup, Names
 
+pytestmark = pytest.mark.servers
+
 KEY, SECRET = "AKIDEXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"
 LOGIN = IamLogin("eu-central-1", "prod", serverless=False)
 

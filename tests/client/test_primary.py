@@ -19,6 +19,8 @@ from tests.support.redis_processes import Node
 from tests.support.streams import streams_of
 from tests.support.waiting import wait_until
 
+pytestmark = pytest.mark.servers
+
 POLICY = FailoverPolicy(connect_seconds=0.5, read_seconds=0.5)
 
 

@@ -13,6 +13,8 @@ from redis_ha_client.errors import CertificateError
 from tests.support.certificates import issue
 from tests.support.redis_processes import RedisProcesses
 
+pytestmark = pytest.mark.servers
+
 POLICY = FailoverPolicy(connect_seconds=0.5, read_seconds=0.5, sentinel_seconds=0.3)
 
 

@@ -19,6 +19,8 @@ from redis_ha_ops.tunnel import check_via, command_of, forwarded
 from tests.support.droplet_image import in_image
 from tests.support.waiting import wait_until
 
+pytestmark = pytest.mark.servers
+
 
 @pytest.mark.parametrize("via", ["root@203.0.113.5", "bastion", "me@bastion.example.org", "root@[2001:db8::1]", "a.b-c@h_1"])
 def test_a_host_is_taken(via: str) -> None:
