@@ -1,4 +1,4 @@
-"""Fixtures of the emulator's tests: a home of their own, stacks that are destroyed whatever happens."""
+"""Fixtures of the emulator's tests: an AWS, a home of their own, stacks that are destroyed whatever happens."""
 
 from __future__ import annotations
 
@@ -7,7 +7,21 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.aws_provider import EmulatedAccount, served
 from tests.support.emulated import Emulated, shared_home
+
+
+@pytest.fixture(scope="module")
+def endpoint() -> Iterator[str]:
+    """Serve an emulated AWS for the tests of a file; each has names of its own there."""
+    with served() as address:
+        yield address
+
+
+@pytest.fixture
+def account(endpoint: str, tmp_path: Path) -> EmulatedAccount:
+    """A provider of its own for each test."""
+    return EmulatedAccount(tmp_path, endpoint)
 
 
 @pytest.fixture
