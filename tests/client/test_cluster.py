@@ -20,6 +20,8 @@ from tests.support.redis_processes import DATA_PORT, Node
 from tests.support.streams import counts, streams_of
 from tests.support.waiting import SLOWEST_SECONDS, wait_until
 
+pytestmark = pytest.mark.servers
+
 KEYS = [f"key-{number}" for number in range(30)]  # on all shards
 
 

@@ -13,6 +13,8 @@ from tests.support.certificates import issue
 from tests.support.connecting import POLICY, connected, in_async
 from tests.support.managed_processes import ManagedGroup, Names
 
+pytestmark = pytest.mark.servers
+
 
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ManagedGroup]:

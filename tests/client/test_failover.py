@@ -35,6 +35,8 @@ from tests.support.waiting import SLOWEST_SECONDS, wait_until
 
 SLACK_SECONDS = 10.0  # what a busy machine may add to a budget; the waits that a budget must cut are longer
 
+pytestmark = pytest.mark.servers
+
 
 def has_every_slot(client: redis.Redis | redis.RedisCluster) -> bool:
     """Tell whether every slot of the pool is back in its queue, as a connection or as the permission to make one."""

@@ -16,6 +16,8 @@ from tests.support.connecting import POLICY, connected, in_async
 from tests.support.global_processes import AWAY, HOME, RECORD, GlobalGroups, WorldNames
 from tests.support.waiting import wait_until
 
+pytestmark = pytest.mark.servers
+
 SHORT = replace(POLICY, total_seconds=3)
 
 

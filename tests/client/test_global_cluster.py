@@ -14,6 +14,8 @@ from redis_ha_client.routing import not_permitted_here
 from tests.support.connecting import POLICY, connected, in_async
 from tests.support.global_processes import AWAY, HOME, RECORD, GlobalGroups, WorldNames
 
+pytestmark = pytest.mark.servers
+
 
 @pytest.fixture(scope="module")
 def regions(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GlobalGroups]:

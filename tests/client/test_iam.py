@@ -19,6 +19,8 @@ from redis_ha_client.iam import SignedLogin, signer_of, token
 from tests.client.test_managed_documents import CLUSTER, IAM, PRIMARY
 from tests.support.managed_processes import ManagedGroup, Names
 
+pytestmark = pytest.mark.servers
+
 KEY, SECRET = "AKIDEXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"
 LOGIN = IamLogin("eu-central-1", "prod", serverless=False)
 

@@ -15,6 +15,8 @@ from redis_ha_client.routing import UnreachableError, translated
 from tests.client.test_managed_documents import CLUSTER, PRIMARY, USER
 from tests.support.managed_processes import ManagedGroup, Names
 
+pytestmark = pytest.mark.servers
+
 POLICY = FailoverPolicy(total_seconds=120, connect_seconds=0.5, read_seconds=0.5)  # told at once, not when it is used up
 AS_PRIMARY = r"is a node in cluster mode, but connection.kind is 'primary'.*kind 'cluster', the configuration endpoint"
 AS_CLUSTER = r"is a node without cluster mode, but connection.kind is 'cluster'.*kind 'primary', the primary and reader"

@@ -18,6 +18,8 @@ from tests.support.redis_processes import Node
 from tests.support.streams import counts, streams_of
 from tests.support.waiting import wait_until
 
+pytestmark = pytest.mark.servers
+
 
 @pytest.fixture(scope="module")
 def group(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ManagedGroup]:

@@ -14,6 +14,8 @@ from tests.support.certificates import issue
 from tests.support.connecting import POLICY
 from tests.support.redis_processes import RedisProcesses
 
+pytestmark = pytest.mark.servers
+
 
 @pytest.fixture(scope="module")
 def topology(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisProcesses]:

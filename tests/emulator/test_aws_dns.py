@@ -8,9 +8,7 @@ from typing import Any
 import pytest
 
 from pulumi_emulator.handlers.aws.dns import Record
-from tests.support.aws_provider import EmulatedAccount, RefusedError, Resource, account, endpoint
-
-__all__ = ["account", "endpoint"]  # fixtures
+from tests.support.aws_provider import EmulatedAccount, RefusedError, Resource
 
 NUMBERS = itertools.count()
 

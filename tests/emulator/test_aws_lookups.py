@@ -9,9 +9,7 @@ import pytest
 from pulumi.runtime.proto import provider_pb2 as pb
 
 from pulumi_emulator.values import Secret, decode, encode, reveal
-from tests.support.aws_provider import REGION, EmulatedAccount, RefusedError, account, endpoint
-
-__all__ = ["account", "endpoint"]  # fixtures
+from tests.support.aws_provider import REGION, EmulatedAccount, RefusedError
 
 
 @pytest.fixture

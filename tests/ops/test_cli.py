@@ -21,6 +21,8 @@ from tests.support.ops_data import SECRET, outputs_of
 from tests.support.redis_processes import RedisProcesses
 from tests.support.waiting import wait_until
 
+pytestmark = pytest.mark.servers
+
 # A stand-in for `python -m pulumi_emulator`: it runs what `exec` is given as it is (the nodes of these tests are on loopback),
 # prints the outputs that lie beside it, and takes down how the power was switched.
 STAND_IN = """\

@@ -18,6 +18,8 @@ from redis_ha_ops.managed import Managed, ManagedNode, judge, look, managed_of
 from tests.support.managed_processes import ManagedGroup, Names
 from tests.support.waiting import wait_until
 
+pytestmark = pytest.mark.servers
+
 
 def outputs_of(group: ManagedGroup) -> dict[str, Any]:
     return {"elasticache_connection": group.connection, "elasticache_credentials": group.credentials}

@@ -24,6 +24,8 @@ from redis_ha_ops.status import Look, look, wait_until_healthy
 from tests.support.redis_processes import Node, RedisProcesses
 from tests.support.waiting import wait_until
 
+pytestmark = pytest.mark.servers
+
 # A node dies with the thread that started it (PR_SET_PDEATHSIG, prctl(2)), and a drill's fault runs in a thread of its own.
 STARTER = ThreadPoolExecutor(max_workers=1)
 ALONE = 50  # writes that a master takes without a replica

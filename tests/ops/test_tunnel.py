@@ -22,6 +22,8 @@ from tests.support.waiting import wait_until
 
 SSHD_PORT = 2222
 
+pytestmark = pytest.mark.servers
+
 
 @pytest.mark.parametrize("via", ["root@203.0.113.5", "bastion", "me@bastion.example.org", "root@[2001:db8::1]", "a.b-c@h_1"])
 def test_a_host_is_taken(via: str) -> None:
