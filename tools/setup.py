@@ -3,6 +3,8 @@
 Runs under the machine's own python3 with nothing but the standard library; a step that has its result already is passed over.
 """
 
+import contextlib
+import fcntl
 import hashlib
 import os
 import shutil
@@ -10,7 +12,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -148,16 +150,30 @@ def python_environment(log: Path) -> str:
     return "made"
 
 
+@contextlib.contextmanager
+def alone(log: Path) -> Iterator[None]:
+    """Wait until no other set-up is at work: those of all clones share this log, the engine's cache and Debian's packages."""
+    with log.open("a") as held:
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            sys.stdout.write("  another set-up is at work on this machine: waiting for it\n")
+            sys.stdout.flush()
+            fcntl.flock(held, fcntl.LOCK_EX)
+        held.truncate(0)
+        yield
+
+
 def main() -> int:
     """Run all steps; 0 when everything is there."""
     log = Path(os.environ.get("TMPDIR", "/tmp")) / f"redis-ha-setup-{os.getuid()}.log"  # noqa: S108  named in every error
-    log.write_text("")
     sys.stdout.write("Setting up redis-ha\n")
     try:
-        step("machine", check_machine)
-        step("Debian packages", lambda: debian_packages(log))
-        step("Python environment (.venv)", lambda: python_environment(log))
-        step("Pulumi engine (a first build takes some minutes)", lambda: engine(log))
+        with alone(log):
+            step("machine", check_machine)
+            step("Debian packages", lambda: debian_packages(log))
+            step("Python environment (.venv)", lambda: python_environment(log))
+            step("Pulumi engine (a first build takes some minutes)", lambda: engine(log))
     except SetupError as error:
         sys.stdout.write(f"failed\nerror: {error}\nThen run the same command again: what was done is kept.\n")
         return 1

@@ -43,7 +43,7 @@ def test_commands_survive_a_primaries_death_over_tls(cluster: ManagedGroup, monk
     cluster.heal()
 
 
-@pytest.mark.timeout(60)  # below the budget: this error is told at once
+@pytest.mark.timeout(60, func_only=True)  # below the budget: this error is told at once
 def test_a_certificate_of_a_stranger_is_told_at_once(cluster: ManagedGroup, monkeypatch: pytest.MonkeyPatch) -> None:
     cluster.publish(Names(monkeypatch))
     stranger = issue(cluster.directory / "stranger", ["127.0.0.1"]) / "ca.crt"

@@ -518,7 +518,7 @@ def test_a_full_pool_fails_within_the_budget_and_says_what_to_do(topology: Redis
 # --- wrong credentials ---
 
 
-@pytest.mark.timeout(60)  # below the budget: these errors are told at once
+@pytest.mark.timeout(60, func_only=True)  # below the budget: these errors are told at once
 @pytest.mark.parametrize(
     ("key", "told"),
     [
@@ -545,7 +545,7 @@ def test_a_wrong_password_is_told_at_once_and_not_shown(topology: RedisProcesses
     client.close()
 
 
-@pytest.mark.timeout(60)
+@pytest.mark.timeout(60, func_only=True)
 def test_a_user_who_may_not_ask_for_the_role_is_told_so(topology: RedisProcesses) -> None:
     master = topology.master()
     topology.command(master, "ACL", "SETUSER", "blind", "on", ">blind-password", "~*", "+@all", "-role")

@@ -25,7 +25,7 @@ def topology(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisProcesse
         yield processes
 
 
-@pytest.mark.timeout(60)  # below the budget: this error is told at once
+@pytest.mark.timeout(60, func_only=True)  # below the budget: this error is told at once
 def test_a_certificate_of_a_stranger_is_told_at_once(topology: RedisProcesses) -> None:
     stranger = issue(topology.directory / "stranger", ["127.0.0.1"]) / "ca.crt"
     policy = replace(POLICY, total_seconds=120)

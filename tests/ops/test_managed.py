@@ -72,7 +72,7 @@ def test_a_group_with_cluster_mode_off(plain: ManagedGroup, monkeypatch: pytest.
 
 def test_a_lost_replica_and_a_lost_primary_are_told(plain: ManagedGroup, monkeypatch: pytest.MonkeyPatch) -> None:
     names = Names(monkeypatch)
-    monkeypatch.setattr(managed, "LOOK", FailoverPolicy(total_seconds=0.5))
+    monkeypatch.setattr(managed, "LOOK", FailoverPolicy(total_seconds=1))
     plain.nodes[2].kill()
     plain.publish(names)
     seen = look(group_of(plain))
@@ -119,6 +119,7 @@ def test_a_member_that_another_region_was_promoted_over_is_no_trouble(
     plain: ManagedGroup, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     names = Names(monkeypatch)
+    monkeypatch.setattr(managed, "LOOK", FailoverPolicy(total_seconds=1))
     plain.publish(names)
     first = plain.primaries()[0]
     second, third = [node for node in plain.nodes if node is not first]
