@@ -118,8 +118,9 @@ def check_words(command: click.Command, words: list[str], where: str) -> None:
     words = words[: words.index("--")] if "--" in words else words
     while isinstance(command, click.Group) and words:
         name = words.pop(0)
-        assert name in command.commands, f"{where}: no command {name}"
-        command = command.commands[name]
+        found = command.get_command(click.Context(command), name)
+        assert found is not None, f"{where}: no command {name}"
+        command = found
     options = {name for parameter in command.params for name in (*parameter.opts, *parameter.secondary_opts)}
     unknown = [word for word in words if word.startswith("--") and word.split("=")[0] not in options]
     assert unknown == [], where

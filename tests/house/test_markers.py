@@ -20,7 +20,9 @@ def starts(path: Path) -> bool:
     """Tell whether a file starts servers, by itself or by another of the tests' files that it imports."""
     if any(word in path.read_text() for word in STARTS):
         return True
-    files = (TESTS.parent / f"{module.replace('.', '/')}.py" for module in imported(path) if module.startswith("tests."))
+    # Of a conftest only those take a server who ask for its fixture.
+    modules = (module for module in imported(path) if module.startswith("tests.") and not module.endswith("conftest"))
+    files = (TESTS.parent / f"{module.replace('.', '/')}.py" for module in modules)
     return any(starts(file) for file in files if file.exists())
 
 
@@ -32,18 +34,34 @@ def fixtures(conftest: Path) -> set[str]:
     """Give the fixtures of a conftest that starts servers."""
     if not conftest.exists() or not starts(conftest):
         return set()
-    return {found.name for found in functions(conftest) if any("fixture" in ast.unparse(by) for by in found.decorator_list)}
+    return {found.name for found in functions(conftest) if is_fixture(found)}
+
+
+def is_fixture(function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
+    return any("fixture" in ast.unparse(decorator) for decorator in function.decorator_list)
 
 
 def asked_for(path: Path) -> set[str]:
     """Give the names of the fixtures that a file's functions may ask for."""
     calls = [node for node in ast.walk(tree_of(path)) if isinstance(node, ast.Call) and "usefixtures" in ast.unparse(node.func)]
     named = {str(name.value) for call in calls for name in call.args if isinstance(name, ast.Constant)}
-    return named | {argument.arg for function in functions(path) for argument in function.args.args}
+    asking = (function for function in functions(path) if function.name.startswith("test_") or is_fixture(function))
+    return named | {argument.arg for function in asking for argument in function.args.args} - parametrized(path)
+
+
+def parametrized(path: Path) -> set[str]:
+    """Give the names of arguments that tests are given values for: no fixture is asked for by them."""
+    calls = [
+        node
+        for node in ast.walk(tree_of(path))
+        if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("parametrize")
+    ]
+    texts = [node.value for call in calls for node in ast.walk(call.args[0]) if isinstance(node, ast.Constant)]
+    return {name.strip() for text in texts for name in str(text).split(",")}
 
 
 def needs_servers(path: Path) -> bool:
-    offered = fixtures(path.with_name("conftest.py"))
+    offered = fixtures(path.with_name("conftest.py")) | fixtures(TESTS / "conftest.py")
     return starts(path) or bool(offered and offered & asked_for(path))
 
 

@@ -15,6 +15,8 @@ from tests.support.emulated import Emulated, shared_home
 from tests.support.managed_processes import ManagedGroup, Names
 from tools import setup
 
+pytestmark = pytest.mark.servers
+
 README = ROOT / "README.md"
 MOST_LINES = 120
 

@@ -111,7 +111,8 @@ class AwsStack(OwnStack):
         """Return what a preview would do to the children: name -> step, for whatever is not left alone."""
         lines = self.run("preview").stdout.splitlines()
         steps = [line.split() for line in lines if line.startswith("  ")]
-        return {words[2]: words[0] for words in steps if len(words) > 2}
+        # A step is a word, a type and a name; a line may also say how far the preview is.
+        return {words[2]: words[0] for words in steps if len(words) > 2 and "." in words[1]}
 
     def refused_application(self, code: str) -> str:
         """Run such a program that has to fail; return what it says."""

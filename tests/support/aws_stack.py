@@ -45,7 +45,8 @@ def run(command):
     try:
         if command[0] == "WAIT":
             found = client.execute_command(*command, **everywhere)
-            return min(found.values()) if clustered == "yes" else found
+            # redis-py gives the answer of one primary as it is, those of several by node.
+            return min(found.values()) if isinstance(found, dict) else found
         return client.execute_command(*command)
     except (redis.ResponseError, redis.AuthenticationError) as error:
         return f"{type(error).__name__}: {error}"
