@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from typing import Any, Self
 
 import yaml
 
+from pulumi_emulator.progress import DONE, PLANNED
 from tests.stack.conftest import ROOT, OwnStack
 
 AWS_BLOCKS = ("aws:region", "redis-ha:network", "redis-ha:elasticache")
@@ -109,10 +111,11 @@ class AwsStack(OwnStack):
 
     def planned(self) -> dict[str, str]:
         """Return what a preview would do to the children: name -> step, for whatever is not left alone."""
-        lines = self.run("preview").stdout.splitlines()
-        steps = [line.split() for line in lines if line.startswith("  ")]
-        # A step is a word, a type and a name; a line may also say how far the preview is.
-        return {words[2]: words[0] for words in steps if len(words) > 2 and "." in words[1]}
+        return steps_of(self.run("preview").stdout)
+
+    def brought_up_to_date(self) -> dict[str, str]:
+        """Run `up`; return what it did to the children: name -> step. What is replaced is "created anew"."""
+        return steps_of(self.run("up").stdout)
 
     def refused_application(self, code: str) -> str:
         """Run such a program that has to fail; return what it says."""
@@ -120,3 +123,14 @@ class AwsStack(OwnStack):
         output, _ = started.communicate(timeout=120)
         assert started.returncode != 0, output
         return output
+
+
+STEP = re.compile(
+    rf"  ({'|'.join(sorted({*DONE.values(), *PLANNED.values()}, key=len, reverse=True))}) [\w-]+(?:\.[\w-]+)+ (\S+)"
+)
+
+
+def steps_of(output: str) -> dict[str, str]:
+    """Return the steps that a command shows, a line each: the emulator's word, a type, and a name."""
+    found = (STEP.match(line) for line in output.splitlines())
+    return {step[2]: step[1] for step in found if step}

@@ -203,16 +203,6 @@ def test_no_preview_wants_to_undo_a_promotion(prod: Shapes) -> None:
     assert prod.planned() == {"prod-writer.prod.redis-ha.internal-cname": "update"}
 
 
-@PROD
-def test_a_writers_name_with_runtime_authority_stays_where_the_promotion_put_it(prod: Shapes) -> None:
-    assert prod.members()[AWAY] == "PRIMARY"
-    prod.run("up")
-    rows = prod.api("route53", "list_resource_record_sets", HostedZoneId=prod.zone_id())["ResourceRecordSets"]
-    name = next(row for row in rows if row["Name"].startswith("writer."))
-    assert ".euw1." in name["ResourceRecords"][0]["Value"]
-    prod.run("preview", "--expect-no-changes")
-
-
 @STAGING
 def test_a_writers_name_that_the_stack_decides_is_not_moved_behind_a_tools_back(staging: Shapes) -> None:
     assert staging.members()[AWAY] == "PRIMARY"
@@ -225,35 +215,56 @@ def test_a_writers_name_that_the_stack_decides_is_not_moved_behind_a_tools_back(
     staging.forget("/redis-ha/staging/live_colour_record/live", AWAY)
 
 
-@PROD
-def test_after_a_promotion_the_datastore_is_scaled_and_upgraded_through_its_global_object(prod: Shapes) -> None:
+SHIFTED = {"blue": 90, "green": 10}
+
+
+@pytest.fixture(scope="module")
+def changed(prod: Shapes) -> dict[str, str]:
+    """What one `up` did after a tool has shifted weights, a region was promoted, and the stack file asks for more."""
+    assert prod.members()[AWAY] == "PRIMARY"
+    assert prod.weights() == {"blue": 100, "green": 0}
     prod.application('writer = connect("eu-central-1")\nfor n in range(300): writer.set(f"kept-{n}", n)')
+    rows = prod.api("route53", "list_resource_record_sets", HostedZoneId=prod.zone_id())["ResourceRecordSets"]
+    prod.upsert(*({**row, "Weight": SHIFTED[row["SetIdentifier"]]} for row in rows if "Weight" in row))
+    traffic = prod.outputs()["weighted_blue_green"]
+    prod.note(f"{traffic['record_path']}/weights", {"version": 1, **SHIFTED}, traffic["region"])
     prod.configure(shards=3, engine_version="8.2", node_type="cache.r7g.xlarge")
-    planned = prod.planned()
-    assert set(planned.values()) <= {"update", "create"}, planned
-    assert planned["prod-global"] == "update", planned
-    prod.run("up")
+    return prod.brought_up_to_date()
+
+
+@PROD
+def test_a_writers_name_with_runtime_authority_stays_where_the_promotion_put_it(prod: Shapes, changed: dict[str, str]) -> None:
+    assert changed["prod-writer.prod.redis-ha.internal-cname"] == "updated"
+    rows = prod.api("route53", "list_resource_record_sets", HostedZoneId=prod.zone_id())["ResourceRecordSets"]
+    name = next(row for row in rows if row["Name"].startswith("writer."))
+    assert ".euw1." in name["ResourceRecords"][0]["Value"]
+
+
+@PROD
+def test_after_a_promotion_the_datastore_is_scaled_and_upgraded_through_its_global_object(
+    prod: Shapes, changed: dict[str, str]
+) -> None:
+    assert set(changed.values()) <= {"updated", "created"}, changed
+    assert changed["prod-global"] == "updated", changed
     found = prod.datastore
     assert len(found["GlobalNodeGroups"]) == 3
     assert found["EngineVersion"].startswith("8.2")
     assert found["CacheNodeType"] == "cache.r7g.xlarge"
     count = 'reader = connect("eu-central-1", reader=True)\nprint(sum(reader.get(f"kept-{n}") is not None for n in range(300)))'
     assert prod.application(count) == "300\n"
+
+
+@PROD
+@pytest.mark.usefixtures("changed")
+def test_no_up_undoes_a_shift_of_weights(prod: Shapes) -> None:
+    assert prod.weights() == SHIFTED
     prod.run("preview", "--expect-no-changes")
 
 
 @PROD
-def test_no_up_undoes_a_shift_of_weights(prod: Shapes) -> None:
+def test_no_up_runs_while_a_shift_does(prod: Shapes) -> None:
     traffic = prod.outputs()["weighted_blue_green"]
-    assert prod.weights() == {"blue": 100, "green": 0}
-    rows = prod.api("route53", "list_resource_record_sets", HostedZoneId=prod.zone_id())["ResourceRecordSets"]
-    shifted = {"blue": 90, "green": 10}
-    prod.upsert(*({**row, "Weight": shifted[row["SetIdentifier"]]} for row in rows if "Weight" in row))
     path, region = traffic["record_path"], traffic["region"]
-    prod.note(f"{path}/weights", {"version": 1, **shifted}, region)
-    prod.run("up")
-    assert prod.weights() == shifted
-    prod.run("preview", "--expect-no-changes")
     expires = (datetime.now(UTC) + timedelta(hours=1)).isoformat()
     prod.note(f"{path}/lease", {"version": 1, "holder": "the test", "expires": expires}, region)
     assert "held by 'the test'" in prod.fails("up")
