@@ -125,9 +125,8 @@ class AwsStack(OwnStack):
         return output
 
 
-STEP = re.compile(
-    rf"  ({'|'.join(sorted({*DONE.values(), *PLANNED.values()}, key=len, reverse=True))}) [\w-]+(?:\.[\w-]+)+ (\S+)"
-)
+WORDS = "|".join(sorted({*DONE.values(), *PLANNED.values()}, key=len, reverse=True))
+STEP = re.compile(rf"  ({WORDS}) [\w-]+(?:\.[\w-]+)+ (\S+)")
 
 
 def steps_of(output: str) -> dict[str, str]:
