@@ -79,7 +79,7 @@ ALL = [
     ),
     Sets(
         "GlobalDatastore", checked_datastore, global_sets.argument_sets, global_sets.MISTAKES,
-        ("secondaries", "tags", "users"), one_a_region,
+        global_sets.FREE_NAMES, one_a_region,
     ),
     Sets(
         "LiveColourRecord", live.checked_plan, traffic_sets.live_sets, traffic_sets.LIVE_MISTAKES, ("tags",),
@@ -163,7 +163,7 @@ def test_the_hosted_sets_have_every_option_and_every_mistake(sets: Sets) -> None
 
 GOOD = ArgumentSet(
     101,
-    {"size": 2, "name": "of-101", "zones": ["a", "b"], "names": {"x.y": {"ttl": 5}}, "tags": {"a_b": "c"}, "log": {"on": True}},
+    {"size": 2, "name": "of-101", "zones": ["a", "b"], "names": {"x.y": {"ttl": 5}}, "tags": {"a_b": "c"}, "log": {"on": {}}},
 )
 
 
@@ -172,7 +172,7 @@ def test_options_are_values_at_every_depth_and_what_is_left_out() -> None:
     tried = options([GOOD, bare, spoiled], ("names", "tags"))
     assert tried[101] == {
         ("size", "2"), ("zones", "2 entries"), ("zones[]", "'a'"), ("zones[]", "'b'"), ("names", "x.y"), ("names.*.ttl", "5"),
-        ("tags", "a_b"), ("tags.*", "'c'"), ("log.on", "True"),
+        ("tags", "a_b"), ("tags.*", "'c'"), ("log.on", "{}"),
     }  # fmt: skip
     assert tried[102] == {("size", "1")} | {(name, LEFT_OUT) for name in ("name", "zones", "names", "tags", "log")}
     assert tried[103] == {("mistake", "0")}

@@ -64,6 +64,8 @@ def options(sets: Sequence[ArgumentSet], free: Collection[str]) -> dict[int, set
 
 def _values(one: ArgumentSet, path: str, value: Any, free: Collection[str], *, names: bool = True) -> Iterator[Option]:
     if isinstance(value, Mapping):
+        if not value:
+            yield path, "{}"
         for key, entry in value.items():
             if not names:
                 yield path, str(key)
