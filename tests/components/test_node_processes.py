@@ -19,8 +19,6 @@ from redis_ha.sentinel.node.resp import Connection, ReplyError
 from tests.support.loopback_cluster import PYTHON, LoopbackCluster, LoopbackNode, Prober, running
 from tests.support.waiting import wait_until
 
-pytestmark = pytest.mark.timeout(120)
-
 
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LoopbackCluster]:
