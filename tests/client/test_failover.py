@@ -26,7 +26,6 @@ from redis_ha_client import (
     connect,
     outcome_of,
 )
-from redis_ha_client.budget import Budget
 from tests.client.test_documents import changed
 from tests.support.connecting import POLICY, connected, hasten, in_async
 from tests.support.redis_processes import Node, RedisProcesses
@@ -41,18 +40,6 @@ def has_every_slot(client: redis.Redis | redis.RedisCluster) -> bool:
     assert isinstance(client, redis.Redis)
     pool: Any = client.connection_pool
     return bool(pool.pool.qsize() == pool.max_connections)
-
-
-def thaw_before_the_next_attempt(monkeypatch: pytest.MonkeyPatch, node: Node) -> None:
-    """Let a frozen node go on when a client has given an attempt up, and not at a time."""
-    pause = Budget.pause
-
-    def thaw_and_pause(budget: Budget) -> float:
-        if node.frozen:
-            node.thaw()
-        return pause(budget)
-
-    monkeypatch.setattr(Budget, "pause", thaw_and_pause)
 
 
 def later(seconds: float, act: Callable[[], object]) -> "threading.Timer":
