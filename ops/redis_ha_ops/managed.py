@@ -16,6 +16,7 @@ from rich.text import Text
 
 import redis_ha_client
 from redis_ha_client import DocumentError, FailoverPolicy
+from redis_ha_client.budget import attempt, command_budget
 from redis_ha_client.documents import ClusterConnection, PrimaryConnection, kind_of, read_credentials, read_managed_connection
 from redis_ha_client.errors import NotTheMasterError
 
@@ -186,6 +187,17 @@ class _DemotedError(Exception):
     """The primary endpoint leads to a node that follows another region, as it should."""
 
 
+def _raise_if_demoted(client: Any) -> None:
+    """Dial once: a member that another region was promoted over says so at once, and goes on saying so."""
+    with command_budget(LOOK, "PING") as budget, attempt(budget):  # tries inside an attempt are not repeated
+        try:
+            client.ping()
+        except NotTheMasterError:
+            raise _DemotedError from None
+        except (exceptions.RedisError, OSError):
+            return  # the look itself has more patience, and says why
+
+
 @contextlib.contextmanager
 def _connected(managed: Managed, *, reader: bool = False) -> Iterator[Any]:
     documents = managed.documents
@@ -201,6 +213,8 @@ def _connected(managed: Managed, *, reader: bool = False) -> Iterator[Any]:
     except DocumentError as error:
         raise OpsError(f"stack {managed.name}: {error}") from None
     with contextlib.closing(client):
+        if managed.in_world and not reader and isinstance(managed.connection, PrimaryConnection):
+            _raise_if_demoted(client)
         try:
             yield client
         except exceptions.ConnectionError as error:

@@ -26,9 +26,8 @@ from redis_ha_client import (
     connect,
     outcome_of,
 )
-from redis_ha_client.budget import Budget
 from tests.client.test_documents import changed
-from tests.support.connecting import POLICY, connected, hasten, in_async
+from tests.support.connecting import POLICY, connected, hasten, in_async, thaw_before_the_next_attempt
 from tests.support.redis_processes import Node, RedisProcesses
 from tests.support.streams import Stream, streams_of
 from tests.support.waiting import SLOWEST_SECONDS, wait_until
@@ -43,18 +42,6 @@ def has_every_slot(client: redis.Redis | redis.RedisCluster) -> bool:
     assert isinstance(client, redis.Redis)
     pool: Any = client.connection_pool
     return bool(pool.pool.qsize() == pool.max_connections)
-
-
-def thaw_before_the_next_attempt(monkeypatch: pytest.MonkeyPatch, node: Node) -> None:
-    """Let a frozen node go on when a client has given an attempt up, and not at a time."""
-    pause = Budget.pause
-
-    def thaw_and_pause(budget: Budget) -> float:
-        if node.frozen:
-            node.thaw()
-        return pause(budget)
-
-    monkeypatch.setattr(Budget, "pause", thaw_and_pause)
 
 
 def later(seconds: float, act: Callable[[], object]) -> "threading.Timer":
@@ -185,7 +172,7 @@ def test_commands_in_flight_survive_a_master_that_falls_silent(whole: RedisProce
         async_client: Any = aio.connect(whole.connection, whole.credentials, policy=POLICY, client_name="test-blocked")
         async with async_client:
             await async_client.set("async-counter", 0)
-            popped = asyncio.create_task(async_client.blpop(["async-queue"], timeout=2))
+            popped = asyncio.create_task(async_client.blpop(["async-queue"], timeout=4))
             await asyncio.to_thread(frozen.wait)
             return [await async_client.incr("async-counter") >= 1, await popped]
 
@@ -202,7 +189,7 @@ def test_commands_in_flight_survive_a_master_that_falls_silent(whole: RedisProce
         for connection in [once.connection_pool.get_connection(), once.connection_pool.get_connection()]:
             once.connection_pool.release(connection)
         frozen = threading.Event()
-        popped = threads.submit(client.blpop, ["queue"], timeout=2)
+        popped = threads.submit(client.blpop, ["queue"], timeout=4)
         both = threads.submit(asyncio.run, blocked_and_sent(frozen))
         wait_until(
             lambda: sum(row["cmd"] == "blpop" for row in listed(whole, old)) == 2, "both blocking commands wait on the master"
@@ -397,7 +384,7 @@ def test_a_silent_sentinel_does_not_stall_the_look_up(whole: RedisProcesses) -> 
     silent.freeze()
     try:
         # redis-py's own look-up waits about a minute for one silent Sentinel.
-        patience = replace(POLICY, total_seconds=10)
+        patience = replace(POLICY, total_seconds=20, sentinel_seconds=1)
         with connected(whole, policy=patience) as client:
             finder: Any = client.connection_pool.finder
             finder.order.answered(silent.address)

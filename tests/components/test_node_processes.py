@@ -19,7 +19,7 @@ from redis_ha.sentinel.node.resp import Connection, ReplyError
 from tests.support.loopback_cluster import PYTHON, LoopbackCluster, LoopbackNode, Prober, running
 from tests.support.waiting import wait_until
 
-pytestmark = [pytest.mark.servers, pytest.mark.timeout(120)]
+pytestmark = pytest.mark.servers
 
 
 @pytest.fixture(scope="module")

@@ -72,7 +72,6 @@ def test_a_group_with_cluster_mode_off(plain: ManagedGroup, monkeypatch: pytest.
 
 def test_a_lost_replica_and_a_lost_primary_are_told(plain: ManagedGroup, monkeypatch: pytest.MonkeyPatch) -> None:
     names = Names(monkeypatch)
-    monkeypatch.setattr(managed, "LOOK", FailoverPolicy(total_seconds=1))
     plain.nodes[2].kill()
     plain.publish(names)
     seen = look(group_of(plain))
@@ -80,9 +79,11 @@ def test_a_lost_replica_and_a_lost_primary_are_told(plain: ManagedGroup, monkeyp
     plain.nodes[0].kill()
     names.addresses[plain.primary_name] = [plain.nodes[0].host]
     names.addresses[plain.reader_name] = [plain.nodes[1].host]
+    monkeypatch.setattr(managed, "LOOK", FailoverPolicy(total_seconds=3))
     seen = look(group_of(plain))
     assert {"unreachable", "no-primary"} <= codes(seen)
     assert seen.exit_code == 1
+    monkeypatch.setattr(managed, "LOOK", FailoverPolicy(total_seconds=0.5))  # nobody answers however long it takes
     names.addresses[plain.reader_name] = [plain.nodes[0].host]
     assert look(group_of(plain)).exit_code == 2
     plain.heal()
@@ -119,7 +120,6 @@ def test_a_member_that_another_region_was_promoted_over_is_no_trouble(
     plain: ManagedGroup, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     names = Names(monkeypatch)
-    monkeypatch.setattr(managed, "LOOK", FailoverPolicy(total_seconds=1))
     plain.publish(names)
     first = plain.primaries()[0]
     second, third = [node for node in plain.nodes if node is not first]
@@ -130,9 +130,11 @@ def test_a_member_that_another_region_was_promoted_over_is_no_trouble(
     connection = {**plain.connection, "failover": {"automatic": True, "multi_az": True, "replicas": 1}}
     alone = {"elasticache_connection": connection, "elasticache_credentials": plain.credentials}
     outputs = {**alone, "global_connection": {"regions": {"eu-central-1": connection}}}
+    monkeypatch.setattr(managed, "LOOK", FailoverPolicy(total_seconds=3600))  # it says so at once
     seen = look(managed_of("prod", outputs, emulated=True))
     assert (seen.exit_code, "in-world" in codes(seen)) == (0, True)
     assert [node.role for node in seen.nodes] == ["secondary", "replica"]
+    monkeypatch.setattr(managed, "LOOK", FailoverPolicy(total_seconds=3))
     seen = look(managed_of("prod", alone, emulated=True))
     assert (seen.exit_code, "no-primary" in codes(seen)) == (1, True)
     plain.promote(first)

@@ -16,11 +16,12 @@ from rich.console import Console
 from redis_ha_ops import drawing, status
 from redis_ha_ops.asking import directly
 from redis_ha_ops.drill import ledger, report
-from redis_ha_ops.drill.load import APPLICATION, PROBE, Load
+from redis_ha_ops.drill.load import APPLICATION, PROBE, Clock, Load
 from redis_ha_ops.drill.run import Plan, Record, kill_master
 from redis_ha_ops.errors import OpsError
 from redis_ha_ops.stack import Stack, stack_of
 from redis_ha_ops.status import Look, look, wait_until_healthy
+from tests.support.connecting import thaw_before_the_next_attempt
 from tests.support.redis_processes import Node, RedisProcesses
 from tests.support.waiting import wait_until
 
@@ -294,9 +295,21 @@ def test_nothing_is_cut_when_writes_fail_without_a_fault(whole: RedisProcesses, 
     assert not report.report_of(record)["verdict"]["passed"]
 
 
-def test_the_probe_keeps_its_schedule_whatever_the_server_does(whole: RedisProcesses) -> None:
-    from redis_ha_ops.drill.load import Clock
+def test_a_slow_connect_is_no_failed_write(whole: RedisProcesses, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The Sentinels are silent for longer than a probe's write may take."""
+    thaw_before_the_next_attempt(monkeypatch, *whole.sentinels)
+    for node in whole.sentinels:
+        node.freeze()
+    load = Load(stack_for(whole), Clock(), "redis-ha:test", 50)
+    load.start()
+    try:
+        wait_until(lambda: len(load.probe.operations()) > 3, "writes")
+    finally:
+        load.stop(patiently=False)
+        load.close()
 
+
+def test_the_probe_keeps_its_schedule_whatever_the_server_does(whole: RedisProcesses) -> None:
     clock = Clock()
     load = Load(stack_for(whole), clock, "redis-ha:test", 50)
     load.start()

@@ -6,7 +6,11 @@ from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import replace
 from typing import Any, Protocol
 
+import pytest
+
 from redis_ha_client import FailoverPolicy, aio, connect
+from redis_ha_client.budget import Budget
+from tests.support.redis_processes import Node
 
 # Small waits keep the tests short: a node that was killed or frozen is left soon. The total stays the one that is computed.
 POLICY = FailoverPolicy(connect_seconds=0.5, read_seconds=0.5, sentinel_seconds=0.3)
@@ -35,6 +39,19 @@ def connected(to: Documents, **arguments: Any) -> Iterator[Any]:
 def hasten(client: Any, policy: FailoverPolicy) -> None:
     """Give another policy to a client that is connected: its small budget is then for what the test does with it."""
     client.connection_pool.policy = client.connection_pool.retry.policy = policy
+
+
+def thaw_before_the_next_attempt(monkeypatch: pytest.MonkeyPatch, *nodes: Node) -> None:
+    """Let frozen nodes go on when a client has given an attempt up, and not at a time."""
+    pause = Budget.pause
+
+    def thaw_and_pause(budget: Budget) -> float:
+        for node in nodes:
+            if node.frozen:
+                node.thaw()
+        return pause(budget)
+
+    monkeypatch.setattr(Budget, "pause", thaw_and_pause)
 
 
 def in_async(to: Documents, use: Callable[[Any], Awaitable[Any]], **arguments: Any) -> Any:

@@ -223,9 +223,9 @@ class LoopbackCluster:
         for node in self.nodes.values():
             node.kill()
 
-    def wait_whole(self, seconds: float = 40) -> None:
+    def wait_whole(self) -> None:
         try:
-            wait_until(self.is_whole, "one master, all following, all Sentinels agreeing", seconds=seconds)
+            wait_until(self.is_whole, "one master, all following, all Sentinels agreeing")
         except AssertionError as error:
             views = {key: node.role() for key, node in self.nodes.items() if node.slot.kind == "data"}
             logs = "\n".join(f"--- {key} agent\n{node.log('agent')[-1500:]}" for key, node in self.nodes.items())

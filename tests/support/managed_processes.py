@@ -4,7 +4,6 @@ Cluster mode off: a primary and replicas; the tests play ElastiCache's part and 
 by itself. The endpoints' names are answered by `Names`, which takes getaddrinfo's place in this process.
 """
 
-import contextlib
 import itertools
 import secrets
 import socket
@@ -14,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import redis
 
 from tests.support.certificates import issue
 from tests.support.loopback import next_subnet
@@ -248,25 +246,27 @@ class ManagedGroup(Started):
     # --- configuration ---
 
     def _join(self) -> None:
-        first = self.nodes[0]
         primaries = self.nodes[: self.shards]
         for index, node in enumerate(primaries):
             bounds = [index * SLOTS // self.shards, (index + 1) * SLOTS // self.shards - 1]
             self.command(node, "CLUSTER", "ADDSLOTSRANGE", *map(str, bounds))
             self.command(node, "CLUSTER", "SET-CONFIG-EPOCH", str(index + 1))
-        for node in self.nodes[1:]:
-            self.command(first, "CLUSTER", "MEET", node.host, str(DATA_PORT))
-        ids = [str(self.command(node, "CLUSTER", "MYID")) for node in primaries]
+        ids = {node.name: str(self.command(node, "CLUSTER", "MYID")) for node in self.nodes}
+        wait_until(lambda: self._met(ids), "every node knows every other")
         for index, node in enumerate(self.nodes[self.shards :]):
-            wanted = ids[index % self.shards]
-            wait_until(lambda node=node, wanted=wanted: self._knows(node, wanted), f"{node.name} knows its primary")  # type: ignore[misc]
-            self.command(node, "CLUSTER", "REPLICATE", wanted)
+            self.command(node, "CLUSTER", "REPLICATE", ids[primaries[index % self.shards].name])
 
-    def _knows(self, node: Node, identity: str) -> bool:
-        with contextlib.suppress(redis.ResponseError):
-            rows = self.command(node, "CLUSTER NODES")
-            return any(row["node_id"] == identity and "handshake" not in row["flags"] for row in rows.values())
-        return False
+    def _met(self, ids: dict[str, str]) -> bool:
+        """Tell whether all know each other; whom the first does not know it greets again: a handshake may come to nothing."""
+        first = self.nodes[0]
+        for node in self.nodes[1:]:
+            if ids[node.name] not in self._known(first):
+                self.command(first, "CLUSTER", "MEET", node.host, str(DATA_PORT))
+        return all(self._known(node) >= set(ids.values()) for node in self.nodes)
+
+    def _known(self, node: Node) -> set[str]:
+        rows = self.command(node, "CLUSTER NODES").values()
+        return {row["node_id"] for row in rows if "handshake" not in row["flags"]}
 
     def _lines(self, node: Node) -> list[str]:
         lines = [
