@@ -7,6 +7,7 @@ starts it cold: `Emulated.run(..., cold=True)`, `Emulated.start`.
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import gc
 import importlib
@@ -14,6 +15,7 @@ import json
 import os
 import pkgutil
 import select
+import shutil
 import signal
 import socket
 import subprocess
@@ -36,23 +38,26 @@ class WarmParent:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
-        self._folder = tempfile.TemporaryDirectory(prefix="redis-ha-warm-")
-        self._path = str(Path(self._folder.name) / "commands")
+        self._path = ""
 
     def _start(self) -> None:
         with self._lock:
             if self._process is not None and self._process.poll() is None:
                 return
+            folder = tempfile.mkdtemp(prefix="redis-ha-warm-")
+            atexit.register(shutil.rmtree, folder)
+            self._path = str(Path(folder) / "commands")
             with socket.socket(socket.AF_UNIX) as listener:
                 listener.bind(self._path)
                 listener.listen(16)
-                # It ends with its standard input, however this process ends.
+                # It ends with its standard input, however this process ends. Not at Ctrl-C: fixtures destroy stacks then.
                 self._process = subprocess.Popen(
                     [sys.executable, "-m", "tests.support.warm", str(listener.fileno())],
                     cwd=ROOT,
                     pass_fds=[listener.fileno()],
                     stdin=subprocess.PIPE,
                     stdout=subprocess.DEVNULL,
+                    start_new_session=True,
                 )
 
     def run(
@@ -76,9 +81,11 @@ class WarmParent:
                 line.settimeout(timeout)
                 try:
                     code = int(text.readline())
-                except TimeoutError:
-                    os.kill(pid, signal.SIGKILL)
-                    raise subprocess.TimeoutExpired(list(argv), timeout) from None
+                except BaseException as error:
+                    os.kill(pid, signal.SIGKILL)  # as subprocess.run does, also at Ctrl-C
+                    if isinstance(error, TimeoutError):
+                        raise subprocess.TimeoutExpired(list(argv), timeout) from None
+                    raise
             out.seek(0)
             err.seek(0)
             return subprocess.CompletedProcess(list(argv), code, out.read(), err.read())
