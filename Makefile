@@ -6,10 +6,11 @@ EMULATOR := $(BIN)/python -m pulumi_emulator
 SOURCES := __main__.py settings.py components client ops emulator tests tools bench examples
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up down status drill lint test bench schema lock
+.PHONY: help setup up down status drill lint test bench schema lock changelog
 
 help: ## this list
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 11
+	@echo; echo "Begin with \`make up\`: it sets everything up and ends with the next commands. STACK=staging is another stack."
 
 setup: ## Debian packages, Python environment, Pulumi engine
 	@$(PYTHON) tools/setup.py
@@ -37,8 +38,8 @@ lint: setup ## format, lint and types
 test: setup ## every test and the linters (root); TIER=fast in under two minutes; TIER=client one folder of tests/
 	@$(BIN)/python tools/run_tests.py $(TIER)
 
-bench: setup ## ratios of one run on this machine: repeated drills, time to healthy
-	@$(BIN)/python bench/bench.py
+bench: setup ## ratios of one run on this machine: drills, time to healthy; BASE=COMMIT: commands against that commit (TESTS=1: tests too)
+	@$(BIN)/python bench/$(if $(BASE),compare.py $(BASE) $(if $(TESTS),--tests),bench.py)
 
 schema: ## write the components' schema and the stack file's schema anew
 	$(BIN)/python tools/component_schema.py
@@ -46,3 +47,6 @@ schema: ## write the components' schema and the stack file's schema anew
 
 lock: ## write requirements.txt from requirements.in: every package by its hash, no index address
 	$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --quiet requirements.in --output-file requirements.txt
+
+changelog: setup ## what the next release says, from the fragments in changes/
+	@$(BIN)/towncrier build --draft

@@ -54,7 +54,7 @@ BLOCKS = (
 
 @dataclass(frozen=True)
 class Shifted:
-    """What tools may shift of a block: the argument that says who has the say, the runtime record, the highest weight."""
+    """What tools may shift of a block: the argument that names the authority, the runtime record, the highest weight."""
 
     argument: str
     record: str

@@ -1,10 +1,19 @@
 """What every tier shares: a clean environment, the order of tests, and the answer to "may this tier be skipped here?"."""
 
+from __future__ import annotations
+
+import ast
+import gc
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
+
+if TYPE_CHECKING:
+    from tests.support.redis_processes import RedisProcesses
 
 ROOT = Path(__file__).resolve().parent.parent
 # The environment's own commands first: `redis-server` and `redis-sentinel` are links that the set-up made there.
@@ -18,6 +27,33 @@ LONG_FIRST = ("stack", "machines", "components", "emulator", "aws", "caches", "c
 LONG = ("machines", "engine", "servers")
 SHARED_SCOPES = ("module", "package", "session")
 
+if sys.version_info < (3, 11, 8):
+    # These Pythons count the depth of ast.parse in one place for all callers (python/cpython#106905). When the collector frees
+    # something while a text is parsed, and its finalizer parses another, the first call ends with "SystemError: AST constructor
+    # recursion depth mismatch". A socket that nobody closed is enough: the traceback of its warning is parsed. pytest and its
+    # plugins parse outside of tests too, where the error ends the whole run. So nothing is collected while a text is parsed.
+    _parse = ast.parse
+
+    def _parse_uncollected(*args: Any, **options: Any) -> Any:
+        collecting = gc.isenabled()
+        gc.disable()
+        try:
+            return _parse(*args, **options)
+        finally:
+            if collecting:
+                gc.enable()
+
+    ast.parse = _parse_uncollected
+
+
+def pytest_collection_finish() -> None:
+    """Keep garbage collection from what was imported, which stays, and let it run less often.
+
+    The SDKs are 270,000 objects, and a Pulumi program makes thousands of tasks: a third of its CPU time was garbage collection.
+    """
+    gc.freeze()
+    gc.set_threshold(50_000)
+
 
 # Before xdist's own: it reads the groups there (xdist.remote).
 @pytest.hookimpl(tryfirst=True)
@@ -29,7 +65,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=_rank)
     root = os.geteuid() == 0 or bool(os.environ.get("CI"))
     for item in items:
-        if not _stands_alone(item):
+        if not (item.get_closest_marker("xdist_group") or _stands_alone(item)):
             # tools/run_tests.py knows the form of the name.
             item.add_marker(pytest.mark.xdist_group(item.path.relative_to(ROOT).as_posix()))
         if item.get_closest_marker("machines") and not root:
@@ -50,3 +86,19 @@ def _stands_alone(item: pytest.Item) -> bool:
     fixtures = getattr(item, "_fixtureinfo").name2fixturedefs  # noqa: B009 - pytest has no public way to a test's fixtures
     own = [definition for definitions in fixtures.values() for definition in definitions if definition.baseid]
     return not any(definition.scope in SHARED_SCOPES for definition in own)
+
+
+@pytest.fixture(scope="session")
+def topology(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisProcesses]:
+    """One Sentinel topology of real processes for all tests that look at one or break one; it is there when the first asks."""
+    from tests.support.redis_processes import RedisProcesses
+
+    with RedisProcesses(tmp_path_factory.mktemp("topology")) as processes:
+        yield processes
+
+
+@pytest.fixture
+def whole(topology: RedisProcesses) -> Iterator[RedisProcesses]:
+    """Give the topology to a test that breaks it; what it broke is mended afterwards."""
+    yield topology
+    topology.heal()

@@ -49,7 +49,7 @@ WORKERS_PER_CORE = 2
 SLOWEST = 10
 NEEDS_ROOT = "booting machines needs root"  # the reason that tests/conftest.py gives
 # xdist writes a test's group behind its name when tests are given out by groups.
-GROUP = re.compile(r"@tests/\S+\.py$")
+GROUP = re.compile(r"@tests/[\w./-]+$")
 
 
 @dataclass(frozen=True)
@@ -200,8 +200,10 @@ def interrupt(_number: int, _frame: FrameType | None) -> NoReturn:
 def run(folder: Path, chosen: Sequence[str], arguments: Sequence[str]) -> int:
     """Run pytest, and what failed once more; say what came of it."""
     workers = WORKERS_PER_CORE * (os.cpu_count() or 1)
+    # Five processes load the same modules: each compiles them all where none may keep what it compiled.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     began = time.monotonic()
-    side_by_side = ["-n", str(workers), "--dist", "loadgroup", f"--junitxml={folder / RESULTS}"]
+    side_by_side = ["-n", str(workers), "--dist", "loadgroup", "--no-loadscope-reorder", f"--junitxml={folder / RESULTS}"]
     first = pytest(folder, "t", [*side_by_side, *chosen, *arguments])
     found = results(folder / RESULTS)
     say(summary(found, time.monotonic() - began, workers))

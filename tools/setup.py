@@ -3,13 +3,16 @@
 Runs under the machine's own python3 with nothing but the standard library; a step that has its result already is passed over.
 """
 
+import contextlib
+import fcntl
 import hashlib
 import os
 import shutil
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -18,6 +21,7 @@ PACKAGES = ("components", "client", "ops", "emulator")
 PYTHON_MINIMUM = (3, 11)  # requires-python of the four packages
 # A cold set-up writes about 0.6 GB of environment and images and, where the engine is built, 3.2 GB of Go caches (measured).
 DISK_NEEDED_GB = 6
+DOT_SECONDS = 5
 
 # Debian package -> what is looked for on this machine before it is installed.
 DEBIAN: dict[str, str] = {
@@ -52,11 +56,24 @@ def run(command: Sequence[str | Path], log: Path, **options: object) -> None:
 
 
 def step(title: str, work: Callable[[], str]) -> None:
-    """Do one step and print how long it took and what came of it."""
+    """Do one step and print how long it took and what came of it; a dot each five seconds says that it goes on."""
     start = time.monotonic()
     sys.stdout.write(f"  {title} ... ")
     sys.stdout.flush()
-    result = work()
+    done = threading.Event()
+
+    def dots() -> None:
+        while not done.wait(DOT_SECONDS):
+            sys.stdout.write(".")
+            sys.stdout.flush()
+
+    thread = threading.Thread(target=dots)
+    thread.start()
+    try:
+        result = work()
+    finally:
+        done.set()
+        thread.join()
     sys.stdout.write(f"{result} ({time.monotonic() - start:.1f} s)\n")
     sys.stdout.flush()
 
@@ -133,16 +150,30 @@ def python_environment(log: Path) -> str:
     return "made"
 
 
+@contextlib.contextmanager
+def alone(log: Path) -> Iterator[None]:
+    """Wait until no other set-up is at work: those of all clones share this log, the engine's cache and Debian's packages."""
+    with log.open("a") as held:
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            sys.stdout.write("  another set-up is at work on this machine: waiting for it\n")
+            sys.stdout.flush()
+            fcntl.flock(held, fcntl.LOCK_EX)
+        held.truncate(0)
+        yield
+
+
 def main() -> int:
     """Run all steps; 0 when everything is there."""
     log = Path(os.environ.get("TMPDIR", "/tmp")) / f"redis-ha-setup-{os.getuid()}.log"  # noqa: S108  named in every error
-    log.write_text("")
     sys.stdout.write("Setting up redis-ha\n")
     try:
-        step("machine", check_machine)
-        step("Debian packages", lambda: debian_packages(log))
-        step("Python environment (.venv)", lambda: python_environment(log))
-        step("Pulumi engine (a first build takes some minutes)", lambda: engine(log))
+        with alone(log):
+            step("machine", check_machine)
+            step("Debian packages", lambda: debian_packages(log))
+            step("Python environment (.venv)", lambda: python_environment(log))
+            step("Pulumi engine (a first build takes some minutes)", lambda: engine(log))
     except SetupError as error:
         sys.stdout.write(f"failed\nerror: {error}\nThen run the same command again: what was done is kept.\n")
         return 1

@@ -1,6 +1,7 @@
-"""A redis-ha stack's `connection` and `credentials` in, a rightly set redis-py client out.
+"""A redis-py client for redis-ha stacks: it finds the new primary after a failover and retries within one time budget.
 
-`connect` makes a synchronous client, `aio.connect` one for asyncio.
+It is made from a stack's outputs `connection` and `credentials`. `connect` makes a synchronous client, `aio.connect` one
+for asyncio.
 """
 
 from . import aio as aio

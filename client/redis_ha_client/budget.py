@@ -59,6 +59,7 @@ class Budget:
     ambiguous: bool = False  # an earlier attempt was sent and stayed without an answer
     attempts: int = 0
     causes: dict[str, int] = field(default_factory=dict)
+    not_permitted: dict[str, float] = field(default_factory=dict)  # region of a global datastore -> when it first said NOPERM
     started: float = field(default_factory=time.monotonic)
 
     def left(self) -> float:

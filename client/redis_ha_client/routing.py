@@ -3,12 +3,14 @@
 redis-py reports a cluster that cannot be reached and a mistake of the caller by the same exceptions, which are no RedisError.
 """
 
+import time
 from collections.abc import Set as AbstractSet
 
 from redis import exceptions
 
 from .budget import FINAL_ERRORS, current_budget
 from .errors import RefusedError, wrong_kind
+from .world import Writer
 
 # redis-py 8.1.0 cluster.py and asyncio/cluster.py, NodesManager.initialize: what time may heal. The causes hang on __cause__.
 UNREACHABLE = (
@@ -43,10 +45,27 @@ def not_permitted_here(error: Exception) -> NotPermittedHereError | None:
     return NotPermittedHereError(told)
 
 
-def permitted(names: AbstractSet[str]) -> bool:
-    """Tell whether the running command is one of those that were permitted before; of a pipeline nobody knows."""
+def note_not_permitted(error: Exception, region: str | None) -> None:
+    """Note when a region first said NOPERM to the running command."""
     budget = current_budget()
-    return budget is not None and budget.what in names
+    if isinstance(error, NotPermittedHereError) and region is not None and budget is not None:
+        budget.not_permitted.setdefault(region, time.monotonic())
+
+
+def callers_mistake(
+    error: Exception, region: str | None, writer: Writer, permitted_before: AbstractSet[str]
+) -> BaseException | None:
+    """Return the NOPERM that no other region would take back; None for any other error, and while that is not known.
+
+    The writer has to name the region again, asked after its first NOPERM. Who asked does not matter: this command when it was
+    refused or before its next attempt, or another one of this client. A command that was permitted before waits for the
+    writer, because a promotion is under way then. Of a pipeline nobody knows what was permitted before.
+    """
+    budget = current_budget()
+    if not isinstance(error, NotPermittedHereError) or region is None or budget is None or budget.what in permitted_before:
+        return None
+    named_again = writer.region == region and writer.named_at >= budget.not_permitted.get(region, float("inf"))
+    return error.__cause__ if named_again else None
 
 
 class UnreachableError(exceptions.ConnectionError):

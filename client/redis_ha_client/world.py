@@ -44,6 +44,7 @@ class Writer:
         self.turn = asyncio.Lock()  # ... and among tasks
         self._ask = ask
         self.asked_at = float("-inf")
+        self.named_at = float("-inf")  # when the question was put that `region` is the answer to
         self._due_at = float("-inf") if connection.writer is not None else float("inf")
 
     def __repr__(self) -> str:
@@ -72,6 +73,7 @@ class Writer:
         self._due_at = self.asked_at + _jittered(LOOK_UP_SECONDS)
         try:
             self.region = self._answer()
+            self.named_at = self.asked_at
         except (WriterUnknownError, WriterForbiddenError) as error:
             self._due_at = self.asked_at + self._pause
             if self.region is None:

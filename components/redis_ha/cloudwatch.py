@@ -14,10 +14,10 @@ MAX_EVALUATED_SECONDS = 86_400
 
 
 class AlarmOverride(TypedDict):
-    """What to change of one alarm. What is not given stays."""
+    """Changes of one alarm. Keys that are not given keep their default."""
 
     threshold: NotRequired[float]
-    """From where on it rings, in the alarm's own unit."""
+    """Value from which on it rings, in the alarm's own unit."""
     periods: NotRequired[int]
     """Periods that are looked at (N of "M out of N")."""
     datapoints: NotRequired[int]

@@ -71,7 +71,8 @@ def engine_environment(folder: StackFolder, debug_providers: str, *, holds_lock:
         **marker,
         **scrubbed(os.environ),
         "PULUMI_HOME": str(folder.pulumi_home),
-        "PULUMI_BACKEND_URL": f"file://{folder.backend}",
+        # Without it a checksum and a second file are written with every state (gocloud.dev/blob/fileblob, MetadataDontWrite).
+        "PULUMI_BACKEND_URL": f"file://{folder.backend}?metadata=skip",
         "PULUMI_CONFIG_PASSPHRASE": folder.passphrase(),
         "PULUMI_DEBUG_PROVIDERS": debug_providers,
         "PULUMI_AUTOMATION_API": "true",

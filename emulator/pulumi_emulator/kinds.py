@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from pulumi_emulator.handlers import HANDLERS
+from pulumi_emulator.type_names import type_name
 
 MOTO: Final = "on moto"
 OWN: Final = "on our own AWS"
@@ -21,7 +22,5 @@ def by_emulation() -> dict[str, list[str]]:
     names = {"moto": MOTO, "own": OWN, "self": SELF, "rules": RULES}
     found: dict[str, list[str]] = {MOTO: [], OWN: [], SELF: [], RULES: []}
     for token, handler in sorted(HANDLERS.items()):
-        package, module, name = token.split(":")
-        place = module.split("/", maxsplit=1)[0]
-        found[names[handler.emulated_by]].append(".".join(part for part in (package, place, name) if part != "index"))
+        found[names[handler.emulated_by]].append(type_name(token))
     return found

@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from pulumi_emulator.rules import PACKAGES
+from pulumi_emulator.type_names import type_name
 
 # The engine's words for a step, and ours; steps that are not listed (same, read) are not shown.
 DONE: Final = {
@@ -39,22 +40,34 @@ INTERNAL_TYPES: Final = ("pulumi:pulumi:", "pulumi:providers:")
 COLOURS: Final = {"create": "green", "update": "yellow", "delete": "red", "replace": "magenta"}
 _COLOUR_TAG: Final = re.compile(r"<\{%[^%]*%\}>")
 _INLINE_ERROR: Final = "python inline source runtime error: "
+# A command that shows nothing for longer than this says how far it is.
+SILENCE_SECONDS: Final = 2.0
 _NO_PLUGIN: Final = re.compile(r"no resource plugin '(?:pulumi-resource-)?([\w-]+)")
+
+
+def _now() -> float:
+    return time.monotonic()
 
 
 @dataclass
 class Progress:
-    """Receives the engine's events of one operation."""
+    """Receives the engine's events of one operation.
+
+    planned: show what would be done, not what is done. quiet: show no steps. counting: after two seconds without a line, say
+    how many resources were looked at.
+    """
 
     console: Console
     planned: bool = False
     quiet: bool = False
+    counting: bool = True
     errors: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     changes: dict[str, int] = field(default_factory=dict)
     packages: set[str] = field(default_factory=set)
     _began: dict[str, float] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
+    _shown: float = field(default_factory=_now)
 
     def on_event(self, event: EngineEvent) -> None:
         """Take one event; called from the event server's threads."""
@@ -65,6 +78,12 @@ class Progress:
                 self._end(event.res_outputs_event.metadata)
             elif event.diagnostic_event is not None:
                 self._diagnose(event.diagnostic_event)
+            if self.counting and _now() - self._shown >= SILENCE_SECONDS:
+                self._print(f"  [dim]{len(self._began)} resources so far[/dim]")
+
+    def _print(self, text: str) -> None:
+        self._shown = _now()
+        self.console.print(text, highlight=False)
 
     def _begin(self, step: Any) -> None:
         # A provider itself may go without being asked (its last resource is gone); what counts is who answers for resources.
@@ -99,7 +118,8 @@ class Progress:
         if operation in ("update", "replace") and self.planned and getattr(step, "detailed_diff", None):
             changed = f" [dim]({', '.join(sorted(step.detailed_diff))})[/dim]"
         self.console.print(
-            f"  [{colour}]{words[operation]}[/{colour}] {_short(token)} [bold]{name}[/bold]{changed}{suffix}", highlight=False
+            f"  [{colour}]{words[operation]}[/{colour}] {type_name(token)} [bold]{name}[/bold]{changed}{suffix}",
+            highlight=False,
         )
 
     def _diagnose(self, event: Any) -> None:
@@ -120,9 +140,9 @@ class Progress:
             if text not in self.warnings:
                 self.warnings.append(text)
                 if not self.quiet:
-                    self.console.print(f"  [yellow]warning[/yellow] {escape(text)}", highlight=False)
+                    self._print(f"  [yellow]warning[/yellow] {escape(text)}")
         elif event.severity.startswith("info") and not event.ephemeral and not self.quiet:
-            self.console.print(f"  {text}", highlight=False, markup=False)
+            self._print(f"  {escape(text)}")
 
 
 def _is_custom(step: Any) -> bool:
@@ -132,11 +152,6 @@ def _is_custom(step: Any) -> bool:
 
 def _is_stack(urn: str | None) -> bool:
     return bool(urn) and "pulumi:pulumi:Stack" in str(urn)
-
-
-def _short(token: str) -> str:
-    package, _, rest = token.partition(":")
-    return f"{package}.{rest.rsplit(':', 1)[-1]}"
 
 
 def readable(text: str) -> list[str]:

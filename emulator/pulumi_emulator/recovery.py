@@ -16,6 +16,7 @@ from pulumi_emulator.handlers.aws import AWS_HANDLERS
 from pulumi_emulator.handlers.aws.global_group import TOKEN as GLOBAL_GROUP
 from pulumi_emulator.handlers.tokens import DROPLET, FIREWALL, PROJECT, PROJECT_RESOURCES, SSH_KEY, TAG, VPC
 from pulumi_emulator.stacks import StackFolder
+from pulumi_emulator.type_names import type_name
 
 # Forgotten resources go in this order: what is inside before what it is in.
 REMOVAL_ORDER: Final = (
@@ -88,7 +89,7 @@ def remove_forgotten(folder: StackFolder, cloud: Cloud) -> list[str]:
         if _serves_known(token, resource_id, record, cloud, known):
             continue
         HANDLERS[token].delete(cloud, resource_id, {})
-        removed.append(f"{token.rsplit(':', 1)[1]} {record.get('name', resource_id)} ({resource_id})")
+        removed.append(f"{type_name(token)} {record.get('name', resource_id)} ({resource_id})")
     cloud.world.confirm()
     return removed
 

@@ -17,7 +17,7 @@ from pulumi.automation.errors import CommandError
 from rich.console import Console
 
 from pulumi_emulator import aws, recovery, state
-from pulumi_emulator.command import EngineCommand, OneStackWorkspace
+from pulumi_emulator.command import EngineCommand, OneStack, OneStackWorkspace
 from pulumi_emulator.digest import Digest
 from pulumi_emulator.engine import find_engine
 from pulumi_emulator.environment import engine_environment, scrub_this_process
@@ -72,8 +72,6 @@ class Session:
         engine = find_engine(self.home)
         ended = recovery.end_leftover_engines(self.folder)
         stale = recovery.remove_backend_locks(self.folder)
-        # The engine logs every command to a file of some 50 KB here and removes none (v3.253.0, pkg/logging).
-        shutil.rmtree(self.folder.pulumi_home / "logs", ignore_errors=True)
         cut_off = state.restore_cut_off(self.folder)
         if ended or stale or cut_off:
             self.report("an earlier command of this stack was ended from outside; putting the stack right")
@@ -85,7 +83,7 @@ class Session:
         self.command = EngineCommand(engine, engine_environment(self.folder, self.providers.debug_providers, holds_lock=True))
         workspace = OneStackWorkspace(self.folder, self.command)
         workspace.program = self.inline or _no_program
-        self._stack = auto.Stack.create_or_select(self.folder.stack, workspace)
+        self._stack = OneStack(self.folder.stack, workspace)
         recovery.recover(self.folder, self._stack, self.cloud, self.report)
 
     def run(self, what: str, progress: Progress, operation: Callable[[], Any]) -> Any:
@@ -105,6 +103,12 @@ class Session:
             if self.command is not None and not self.command.killed:
                 with contextlib.suppress(EmulatorError):
                     recovery.remove_forgotten(self.folder, self.cloud)
+
+    def unprotect(self) -> None:
+        """Take the engine's protection off everything."""
+        if self.command is not None:
+            arguments = ["state", "unprotect", "--all", "--yes", "--stack", self.folder.stack]
+            self.command.run(arguments, str(self.folder.workspace), {})
 
     def stop_if_interrupted(self, what: str) -> None:
         """Go no further after Ctrl-C, whether or not the engine was running when it came."""
@@ -247,7 +251,8 @@ def _previewed(folder: StackFolder) -> StackFolder:
 
 def _preview(work: Session, *, diff: bool, expect_no_changes: bool, digest: Digest | None) -> None:
     console = work.console
-    progress = Progress(console, planned=True, quiet=diff or digest is not None)
+    quiet = diff or digest is not None
+    progress = Progress(console, planned=True, quiet=quiet, counting=not quiet)
 
     def on_event(event: auto.EngineEvent) -> None:
         progress.on_event(event)
@@ -295,7 +300,7 @@ def destroy(folder: StackFolder, console: Console) -> None:
         with session(folder, None, "destroy", console) as work:
             progress = Progress(console)
             if any(resource.get("protect") for resource in state.resources(folder)):
-                work.run("destroy", progress, lambda: recovery.change_state(work.stack, _without_protection))
+                work.run("destroy", progress, work.unprotect)
             for resource in state.resources(folder):
                 if resource["type"] in PROTECTED:
                     PROTECTED[resource["type"]].unprotect(work.cloud, resource["id"], resource.get("outputs") or {})
@@ -308,11 +313,6 @@ def destroy(folder: StackFolder, console: Console) -> None:
         )
         with only_command(folder, "destroy"):
             _remove(folder)
-
-
-def _without_protection(deployment: dict[str, Any]) -> None:
-    for resource in deployment.get("resources") or []:
-        resource["protect"] = False
 
 
 def _remove(folder: StackFolder) -> None:

@@ -78,6 +78,9 @@ class StackFolder:
         self.path.mkdir(mode=0o700, exist_ok=True)
         for folder in (self.backend, self.pulumi_home, self.workspace):
             folder.mkdir(mode=0o700, exist_ok=True)
+        # The engine logs each command there at debug level, for a third of its CPU seconds in a preview, and has no switch for
+        # it; where the folder cannot be made it goes on without (v3.253.0, pkg/logging, cmd/pulumi/pulumi.go).
+        (self.pulumi_home / "logs").touch()
 
     def passphrase(self) -> str:
         """Return the passphrase that encrypts this stack's secrets; made once, at random."""

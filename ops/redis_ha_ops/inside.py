@@ -43,6 +43,7 @@ class Outside:
         try:
             self._socket.connect(path)
         except OSError:
+            self._socket.close()
             raise OpsError("--inside is used by redis-ha itself; leave it out") from None
         self._lines = self._socket.makefile("r", encoding="utf-8")
         self._lock = threading.Lock()

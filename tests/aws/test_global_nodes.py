@@ -2,31 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from pulumi_emulator import aws
-from pulumi_emulator.stacks import emulator_home
 from tests.support.aws_global import LARGE, WEST, WEST_ZONES, Datastore
 from tests.support.aws_stack import Stack
 from tests.support.aws_world import TOKEN, ZONES, until
 
 pytestmark = [pytest.mark.machines, pytest.mark.timeout(600)]
-
-
-@pytest.fixture(scope="module")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    folder = tmp_path_factory.mktemp("global")
-    aws.ensure_software(emulator_home(), print)
-    try:
-        made = Stack(folder)
-        yield made
-        made.close()
-    finally:
-        aws.stop_endpoint(folder)
-        assert aws.leftovers(folder) == []
 
 
 def datastore(stack: Stack, **given: Any) -> tuple[Datastore, str]:

@@ -7,7 +7,7 @@ import pytest
 
 from pulumi_emulator.caches.spec import Access, GroupSpec
 from pulumi_emulator.errors import EmulatorError
-from tests.support.cache_clients import ClientError
+from tests.support.cache_clients import MISSING, START_WRITER, ClientError
 from tests.support.cache_groups import ZONES, World, arguments, group_spec, in_region
 from tests.support.waiting import wait_until
 
@@ -17,12 +17,6 @@ Make = Callable[[GroupSpec], GroupSpec]
 AWAY = "eu-west-1"
 AWAY_ZONES = tuple(f"{AWAY}{letter}" for letter in "abc")
 OTHER_TOKEN = "of-the-other-region-0123456789"  # of nodes that live for a second
-START_WRITER = "kept['w'] = Writer(lambda: client(primary, socket_timeout=0.5, socket_connect_timeout=0.5, **given))"
-MISSING = """
-numbers = kept.pop('w').end()
-found = client(primary, **given).mget([written(n) for n in numbers])
-result = [n for n, value in zip(numbers, found) if value is None]
-"""
 
 
 def pair(world: World, made: Make, engine: str = "valkey", nodes: int = 2) -> tuple[GroupSpec, GroupSpec]:
@@ -106,7 +100,7 @@ def test_a_planned_promotion_loses_no_acknowledged_write_and_turns_the_direction
     third = made(in_region(group_spec(world.new_id(), nodes=1), "us-east-1"))
     world.host.follow(third.group_id, leader.group_id)
     world.clients.run(START_WRITER, **arguments(leader))
-    wait_until(lambda: world.clients.run("result = len(kept['w'].acknowledged)") > 100, "writes")
+    wait_until(lambda: world.writes() > 100, "writes")
     world.host.promote(away.group_id, [leader.group_id, third.group_id])
     wait_until(
         lambda: world.clients.run("result = any('ReadOnly' in error for error in kept['w'].errors)"), "the old leader refuses"

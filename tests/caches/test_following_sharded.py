@@ -12,7 +12,7 @@ from pulumi_emulator.caches.link import Link
 from pulumi_emulator.caches.node import Node
 from pulumi_emulator.caches.spec import Access, GroupSpec
 from pulumi_emulator.errors import EmulatorError
-from tests.support.cache_clients import ClientError
+from tests.support.cache_clients import MISSING, START_WRITER, ClientError
 from tests.support.cache_groups import TOKEN, ZONES, World, arguments, cluster_spec, in_region
 from tests.support.waiting import SLOWEST_SECONDS, wait_until
 
@@ -48,14 +48,6 @@ with c.pipeline(transaction=True) as together:
 function = "function(keys) return redis.call('INCR', keys[1]) end"
 c.function_load(f"#!lua name={prefix}\\nredis.register_function('f_{prefix}', {function})", replace=True)
 c.fcall(f"f_{prefix}", 1, f"{prefix}:called")
-"""
-START_WRITER = """
-kept["w"] = Writer(lambda: cluster(configuration, socket_timeout=0.5, socket_connect_timeout=0.5, **given))
-"""
-MISSING = """
-numbers = kept.pop("w").end()
-c = cluster(configuration, **given)
-result = [n for n in numbers if c.get(written(n)) is None]
 """
 
 
@@ -109,10 +101,6 @@ def wait_same(world: World, *specs: GroupSpec) -> None:
     wait_until(same, f"{[spec.group_id for spec in specs]} hold the same")
 
 
-def writes(world: World) -> int:
-    return int(world.clients.run("result = len(kept['w'].acknowledged)"))
-
-
 @pytest.mark.parametrize("engine", ["valkey", "redis"])
 def test_a_cluster_is_an_exact_copy_of_its_leaders_data_and_stream(world: World, made: Make, engine: str) -> None:
     leader = made(cluster_spec(world.new_id(), shards=2, engine=engine))
@@ -148,13 +136,13 @@ def test_a_cluster_is_an_exact_copy_of_its_leaders_data_and_stream(world: World,
 def test_a_following_cluster_goes_on_after_failovers_on_either_side_while_clients_write(world: World, made: Make) -> None:
     leader, away = pair(world, made)
     world.clients.run(START_WRITER, **arguments(leader))
-    wait_until(lambda: writes(world) > 50, "writes")
+    wait_until(lambda: world.writes() > 50, "writes")
     for spec, shard in ((leader, "0001"), (away, "0001"), (leader, "0002"), (away, "0002")):
         world.host.test_failover(spec.group_id, shard)
         world.wait_whole(spec.group_id)
         wait_until(lambda: world.host.lag(away.group_id) is not None, "the links stand again")
-        before = writes(world)
-        wait_until(lambda before=before: writes(world) > before + 50, "writes go on")  # type: ignore[misc]
+        before = world.writes()
+        wait_until(lambda before=before: world.writes() > before + 50, "writes go on")  # type: ignore[misc]
         refuse_writes(world, away)
     world.clients.run("kept.pop('w').end()")
     wait_same(world, leader, away)
@@ -163,7 +151,7 @@ def test_a_following_cluster_goes_on_after_failovers_on_either_side_while_client
 def test_a_planned_promotion_of_a_cluster_loses_no_acknowledged_write(world: World, made: Make) -> None:
     leader, away = pair(world, made)
     world.clients.run(START_WRITER, **arguments(leader))
-    wait_until(lambda: writes(world) > 100, "writes")
+    wait_until(lambda: world.writes() > 100, "writes")
     world.host.promote(away.group_id, [leader.group_id])
     refused = "result = any('NoPermission' in error for error in kept['w'].errors)"
     wait_until(lambda: world.clients.run(refused), "the old leader refuses")

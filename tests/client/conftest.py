@@ -1,20 +1,18 @@
-"""One topology of real processes for all tests of the client; each test that breaks it gets it whole."""
+"""What several files of the client's tests share."""
 
 from collections.abc import Iterator
 
 import pytest
 
-from tests.support.redis_processes import RedisProcesses
-
-
-@pytest.fixture(scope="session")
-def topology(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisProcesses]:
-    with RedisProcesses(tmp_path_factory.mktemp("topology")) as processes:
-        yield processes
+from redis_ha_client import world
+from tests.support.global_processes import GlobalGroups, WorldNames
 
 
 @pytest.fixture
-def whole(topology: RedisProcesses) -> Iterator[RedisProcesses]:
-    """Give the topology whole and mend it afterwards."""
-    yield topology
-    topology.heal()
+def names(regions: GlobalGroups, monkeypatch: pytest.MonkeyPatch) -> Iterator[WorldNames]:
+    """Publish the names of the file's own `regions`; what a test broke is mended afterwards."""
+    monkeypatch.setattr(world, "RECORD_PAUSE_SECONDS", 0.05)
+    made = WorldNames(monkeypatch)
+    regions.publish(made)
+    yield made
+    regions.heal()

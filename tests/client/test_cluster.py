@@ -3,9 +3,7 @@
 # mypy: disable-error-code="no-untyped-call"
 
 import asyncio
-import contextlib
 import threading
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -15,14 +13,15 @@ import pytest
 import redis
 from redis import exceptions
 
-from redis_ha_client import FailoverPolicy, NotExecutedError, OutcomeUnknownError, aio, connect, describe, outcome_of
+from redis_ha_client import NotExecutedError, OutcomeUnknownError, aio, describe, outcome_of
+from tests.support.connecting import ONCE, POLICY, connected, in_async
 from tests.support.managed_processes import ManagedGroup, Names
 from tests.support.redis_processes import DATA_PORT, Node
-from tests.support.streams import streams_of
-from tests.support.waiting import wait_until
+from tests.support.streams import counts, streams_of
+from tests.support.waiting import SLOWEST_SECONDS, wait_until
 
-POLICY = FailoverPolicy(connect_seconds=0.5, read_seconds=0.5)
-ONCE = replace(POLICY, resend_ambiguous=False)
+pytestmark = pytest.mark.servers
+
 KEYS = [f"key-{number}" for number in range(30)]  # on all shards
 
 
@@ -41,24 +40,6 @@ def names(cluster: ManagedGroup, monkeypatch: pytest.MonkeyPatch) -> Iterator[Na
     cluster.heal()
     for node in cluster.primaries():
         cluster.command(node, "FLUSHALL")
-
-
-@contextlib.contextmanager
-def connected(cluster: ManagedGroup, **arguments: Any) -> Iterator[Any]:
-    client = connect(cluster.connection, cluster.credentials, **{"policy": POLICY, **arguments})
-    try:
-        yield client
-    finally:
-        client.close()
-
-
-def in_async(cluster: ManagedGroup, use: Callable[[Any], Any], **arguments: Any) -> Any:
-    async def run() -> Any:
-        client: Any = aio.connect(cluster.connection, cluster.credentials, **{"policy": POLICY, **arguments})
-        async with client:
-            return await use(client)
-
-    return asyncio.run(run())
 
 
 def successor(cluster: ManagedGroup, old: Node, key: str) -> Callable[[], bool]:
@@ -177,30 +158,32 @@ def test_a_reader_reads_from_replicas(cluster: ManagedGroup) -> None:
 @pytest.mark.usefixtures("names")
 def test_a_full_pool_is_told_and_no_reason_to_suspect_the_node(cluster: ManagedGroup) -> None:
     policy = replace(POLICY, total_seconds=1)
+
+    def push() -> None:
+        cluster.command(cluster.primary_of("queue"), "RPUSH", "queue", "done")
+
     with connected(cluster, pool_size=1, policy=policy) as client, ThreadPoolExecutor() as threads:
         client.ping()
         layouts = client.nodes_manager._get_epoch()
-        blocked = threads.submit(connect_and_block, client)
+        blocked = threads.submit(client.blpop, ["queue"], timeout=SLOWEST_SECONDS)
         wait_until(lambda: cluster_sees(cluster, "blpop"), "the only connection waits")
         with pytest.raises(exceptions.MaxConnectionsError, match="raise pool_size") as caught:
             client.rpush("queue", 1)
         assert outcome_of(caught.value) == "failed"
-        assert blocked.result() is None
+        push()
+        assert blocked.result() == [b"queue", b"done"]
         assert client.nodes_manager._get_epoch() == layouts
 
     async def use(async_client: Any) -> None:
         await async_client.ping()
-        waiting = asyncio.create_task(async_client.blpop(["queue"], timeout=2))
+        waiting = asyncio.create_task(async_client.blpop(["queue"], timeout=SLOWEST_SECONDS))
         await asyncio.to_thread(wait_until, lambda: cluster_sees(cluster, "blpop"), "the only connection waits")
         with pytest.raises(NotExecutedError, match="raise pool_size"):
             await async_client.rpush("queue", 1)
-        assert await waiting is None
+        await asyncio.to_thread(push)
+        assert await waiting == [b"queue", b"done"]
 
     in_async(cluster, use, pool_size=1, policy=policy)
-
-
-def connect_and_block(client: Any) -> Any:
-    return client.blpop(["queue"], timeout=2)
 
 
 def cluster_sees(cluster: ManagedGroup, command: str) -> bool:
@@ -227,15 +210,15 @@ def test_no_command_of_a_stream_fails_when_a_primary_dies(cluster: ManagedGroup)
     with connected(cluster) as client:
         with streams_of(client, lambda: aio.connect(cluster.connection, cluster.credentials, policy=POLICY)) as streams:
             old = cluster.primary_of(streams[0].key)
-            killed_at = time.monotonic()
+            copied = counts(streams)
+            cluster.wait_copied(old)
             old.kill()
+            acknowledged = counts(streams)
             wait_until(successor(cluster, old, streams[0].key), "a replica was promoted")
-        lost = []
-        for stream in streams:
-            kept = client.smismember(stream.key, stream.acknowledged)
-            lost += [at for at, there in zip(stream.acknowledged_at, kept, strict=True) if not there]
-    # Replication is asynchronous: what was acknowledged in the last moment may be lost, and nothing else.
-    assert all(killed_at - 1 < at < killed_at for at in lost)
+        # Replication is asynchronous: what was acknowledged in the last moment may be lost, and nothing else. That is what came
+        # after the replica was seen to have all, and before the kill: one more, whose answer was on its way to the writer.
+        for stream, first, last in zip(streams, copied, acknowledged, strict=True):
+            assert all(first <= number <= last for number in stream.lost(client))
 
 
 @pytest.mark.usefixtures("names")
@@ -254,7 +237,7 @@ def test_a_switch_on_request_costs_no_command(cluster: ManagedGroup) -> None:
 def test_commands_survive_a_primary_that_falls_silent(cluster: ManagedGroup) -> None:
     """No error comes from the old node, only silence. A client that sends nothing twice says what it does not know."""
     old = cluster.primary_of("a")
-    with connected(cluster) as client, connected(cluster, policy=ONCE) as careful:
+    with connected(cluster) as client, connected(cluster, policy=replace(ONCE, read_seconds=1)) as careful:
         client.set("a", 0)
         assert careful.get("a") == b"0"
         old.freeze()
@@ -275,7 +258,7 @@ def test_what_was_never_sent_is_tried_again_even_if_nothing_may_be_sent_twice(cl
     """The dead node refuses the dial; CLUSTER SLOTS goes to another one in between, and is not the user's command."""
     with connected(cluster) as client:
         client.set("a", 0)
-        cluster.command(cluster.primary_of("a"), "WAIT", "1", "1000")
+        cluster.wait_copied(cluster.primary_of("a"))
 
     async def use(async_client: Any) -> Any:
         await async_client.get("b")  # the layout is known; no connection to the node of "a" yet
@@ -292,6 +275,8 @@ def test_what_was_never_sent_is_tried_again_even_if_nothing_may_be_sent_twice(cl
 
 @pytest.mark.usefixtures("names")
 def test_pipelines_and_transactions_survive_a_primaries_death(cluster: ManagedGroup) -> None:
+    """All four at once, in one outage."""
+
     def queue(pipeline: Any, keys: list[str]) -> Any:
         for key in keys:
             pipeline.set(key, "new")
@@ -299,27 +284,22 @@ def test_pipelines_and_transactions_survive_a_primaries_death(cluster: ManagedGr
 
     tagged = [f"{{a}}{number}" for number in range(3)]
     with connected(cluster) as client:
-        cluster.primary_of("a").kill()
-        assert queue(client.pipeline(), KEYS).execute() == [True] * len(KEYS)
+        client.ping()
+
+        async def at_once(async_client: Any) -> Any:
+            await async_client.ping()
+            cluster.primary_of("a").kill()
+            return await asyncio.gather(
+                asyncio.to_thread(queue(client.pipeline(), KEYS).execute),
+                asyncio.to_thread(queue(client.pipeline(transaction=True), tagged).execute),
+                queue(async_client.pipeline(), KEYS).execute(),
+                queue(async_client.pipeline(transaction=True), tagged).execute(),
+            )
+
+        by_node, whole, async_by_node, async_whole = in_async(cluster, at_once)
+        assert by_node == async_by_node == [True] * len(KEYS)
+        assert (whole, async_whole) == ([b"OK"] * 3, [True] * 3)
         assert client.get(KEYS[-1]) == b"new"
-        cluster.heal()
-        cluster.primary_of("a").kill()
-        assert queue(client.pipeline(transaction=True), tagged).execute() == [b"OK"] * 3
-    cluster.heal()
-
-    async def by_node(async_client: Any) -> None:
-        await async_client.ping()
-        cluster.primary_of("a").kill()
-        assert await queue(async_client.pipeline(), KEYS).execute() == [True] * len(KEYS)
-
-    async def at_once(async_client: Any) -> None:
-        await async_client.ping()
-        cluster.primary_of("a").kill()
-        assert await queue(async_client.pipeline(transaction=True), tagged).execute() == [True] * 3
-
-    in_async(cluster, by_node)
-    cluster.heal()  # here, not in a thread of the loop: a node dies with the thread that started it
-    in_async(cluster, at_once)
 
 
 @pytest.mark.parametrize("twin", ["sync", "asyncio"])
@@ -327,6 +307,7 @@ def test_pipelines_and_transactions_survive_a_primaries_death(cluster: ManagedGr
 def test_a_pipeline_whose_answers_are_lost_is_not_sent_twice_on_request(cluster: ManagedGroup, twin: str) -> None:
     """The silent node may have executed its part: those commands are unknown; the other nodes' parts have their answers."""
     silent = cluster.primary_of(KEYS[0])
+    once = replace(ONCE, read_seconds=2)
 
     def check(replies: list[Any]) -> None:
         lost = [isinstance(reply, OutcomeUnknownError) for reply in replies]
@@ -347,9 +328,9 @@ def test_a_pipeline_whose_answers_are_lost_is_not_sent_twice_on_request(cluster:
         return await pipeline.execute(raise_on_error=False)  # type: ignore[no-any-return]
 
     if twin == "asyncio":
-        check(in_async(cluster, use, policy=ONCE))
+        check(in_async(cluster, use, policy=once))
         return
-    with connected(cluster, policy=ONCE) as client:
+    with connected(cluster, policy=once) as client:
         client.get(KEYS[0])
         silent.freeze()
         pipeline = client.pipeline()
@@ -360,6 +341,12 @@ def test_a_pipeline_whose_answers_are_lost_is_not_sent_twice_on_request(cluster:
 
 @pytest.mark.usefixtures("names")
 def test_a_lost_watch_is_told_and_a_refused_one_is_tried_again(cluster: ManagedGroup) -> None:
+    def set_two(pipeline: Any) -> Any:
+        pipeline.multi()
+        pipeline.set("a", 2)
+        return pipeline.execute
+
+    lost = pytest.raises(exceptions.WatchError, match="connection that watched the keys was lost")
     with connected(cluster) as client:
         client.set("a", 1)
         with client.pipeline(transaction=True) as pipeline:
@@ -367,24 +354,19 @@ def test_a_lost_watch_is_told_and_a_refused_one_is_tried_again(cluster: ManagedG
             pipeline.watch("a")  # nothing was watched yet: rides over the failover
             assert int(pipeline.get("a") or 1) == 1
             cluster.heal()
-            cluster.primary_of("a").kill()
-            pipeline.multi()
-            pipeline.set("a", 2)
-            with pytest.raises(exceptions.WatchError, match="connection that watched the keys was lost"):
-                pipeline.execute()
+
+            async def both_lose(async_client: Any) -> None:
+                async with async_client.pipeline(transaction=True) as async_pipeline:
+                    await async_pipeline.watch("a")
+                    cluster.primary_of("a").kill()
+                    with lost:
+                        set_two(pipeline)()
+                    with lost:
+                        await set_two(async_pipeline)()
+
+            in_async(cluster, both_lose)
         cluster.heal()
         assert client.transaction(set_five, "{a}1") == [b"OK"]
-
-    async def use(async_client: Any) -> None:
-        async with async_client.pipeline(transaction=True) as pipeline:
-            await pipeline.watch("a")
-            cluster.primary_of("a").kill()
-            pipeline.multi()
-            pipeline.set("a", 2)
-            with pytest.raises(exceptions.WatchError, match="connection that watched the keys was lost"):
-                await pipeline.execute()
-
-    in_async(cluster, use)
 
 
 @pytest.mark.usefixtures("names")

@@ -26,23 +26,16 @@ from redis_ha_client import (
     connect,
     outcome_of,
 )
+from redis_ha_client.budget import Budget
 from tests.client.test_documents import changed
+from tests.support.connecting import POLICY, connected, hasten, in_async
 from tests.support.redis_processes import Node, RedisProcesses
 from tests.support.streams import Stream, streams_of
-from tests.support.waiting import wait_until
+from tests.support.waiting import SLOWEST_SECONDS, wait_until
 
-# Small waits keep the tests short; the total stays the one computed from the topology's clocks.
-POLICY = FailoverPolicy(connect_seconds=0.5, read_seconds=0.5, sentinel_seconds=0.3)
-SLACK_SECONDS = 1.0  # what a loaded test machine may add to a budget
+SLACK_SECONDS = 10.0  # what a busy machine may add to a budget; the waits that a budget must cut are longer
 
-
-@contextlib.contextmanager
-def connected(topology: RedisProcesses, **arguments: Any) -> Iterator[Any]:
-    client = connect(topology.connection, topology.credentials, **{"policy": POLICY, **arguments})
-    try:
-        yield client
-    finally:
-        client.close()
+pytestmark = pytest.mark.servers
 
 
 def has_every_slot(client: redis.Redis | redis.RedisCluster) -> bool:
@@ -50,6 +43,18 @@ def has_every_slot(client: redis.Redis | redis.RedisCluster) -> bool:
     assert isinstance(client, redis.Redis)
     pool: Any = client.connection_pool
     return bool(pool.pool.qsize() == pool.max_connections)
+
+
+def thaw_before_the_next_attempt(monkeypatch: pytest.MonkeyPatch, node: Node) -> None:
+    """Let a frozen node go on when a client has given an attempt up, and not at a time."""
+    pause = Budget.pause
+
+    def thaw_and_pause(budget: Budget) -> float:
+        if node.frozen:
+            node.thaw()
+        return pause(budget)
+
+    monkeypatch.setattr(Budget, "pause", thaw_and_pause)
 
 
 def later(seconds: float, act: Callable[[], object]) -> "threading.Timer":
@@ -98,16 +103,14 @@ def test_asyncio_writes_and_reads(topology: RedisProcesses) -> None:
 
 def test_a_blocking_commands_own_time_comes_on_top(topology: RedisProcesses) -> None:
     """With nothing sent twice, a wait that is longer than read_seconds would be an error if it did not."""
-    policy = replace(POLICY, read_seconds=0.2, resend_ambiguous=False, total_seconds=0.5)
+    policy = replace(POLICY, read_seconds=1, resend_ambiguous=False, total_seconds=1.2)
     with connected(topology, policy=policy) as client:
-        assert client.blpop(["nothing"], timeout=1) is None
+        assert client.blpop(["nothing"], timeout=1.5) is None
 
-    async def use() -> None:
-        async_client: Any = aio.connect(topology.connection, topology.credentials, policy=policy)
-        async with async_client:
-            assert await async_client.blpop(["nothing"], timeout=1) is None
+    async def use(async_client: Any) -> None:
+        assert await async_client.blpop(["nothing"], timeout=1.5) is None
 
-    asyncio.run(use())
+    in_async(topology, use, policy=policy)
 
 
 def names(topology: RedisProcesses) -> set[str]:
@@ -193,7 +196,9 @@ def test_commands_in_flight_survive_a_master_that_falls_silent(whole: RedisProce
     ):
         client.set("counter", 0)
         # Two idle connections to the master that will be lost, of a client that sends nothing twice.
-        once = stack.enter_context(connected(whole, policy=replace(POLICY, resend_ambiguous=False), pool_size=2))
+        once = stack.enter_context(
+            connected(whole, policy=replace(POLICY, resend_ambiguous=False, read_seconds=2), pool_size=2)
+        )
         for connection in [once.connection_pool.get_connection(), once.connection_pool.get_connection()]:
             once.connection_pool.release(connection)
         frozen = threading.Event()
@@ -272,15 +277,15 @@ def test_a_master_without_enough_replicas_is_asked_again(topology: RedisProcesse
 
 def test_a_refusal_that_lasts_is_reported_as_not_executed(topology: RedisProcesses) -> None:
     master = topology.master()
-    topology.command(master, "CONFIG", "SET", "min-replicas-to-write", "9")
-    try:
-        with (
-            connected(topology, policy=replace(POLICY, total_seconds=0.5)) as client,
-            pytest.raises(NotExecutedError, match=r"SET: NOT EXECUTED.*NOREPLICAS Not enough good replicas") as caught,
-        ):
-            client.set("a", "private-value")
-    finally:
-        topology.command(master, "CONFIG", "SET", "min-replicas-to-write", "1")
+    with connected(topology) as client:
+        client.set("a", "private-value")
+        hasten(client, replace(POLICY, total_seconds=1))
+        topology.command(master, "CONFIG", "SET", "min-replicas-to-write", "9")
+        try:
+            with pytest.raises(NotExecutedError, match=r"SET: NOT EXECUTED.*NOREPLICAS Not enough good replicas") as caught:
+                client.set("a", "private-value")
+        finally:
+            topology.command(master, "CONFIG", "SET", "min-replicas-to-write", "1")
     assert outcome_of(caught.value) == "failed"
     assert "private-value" not in str(caught.value)
 
@@ -288,7 +293,7 @@ def test_a_refusal_that_lasts_is_reported_as_not_executed(topology: RedisProcess
 def test_a_node_that_is_no_master_gets_no_command(topology: RedisProcesses) -> None:
     """The ROLE check: what a Sentinel says may be old."""
     replica = next(node for node in topology.data if node is not topology.master())
-    with connected(topology, policy=replace(POLICY, total_seconds=0.5)) as client:
+    with connected(topology, policy=replace(POLICY, total_seconds=1)) as client:
         finder: Any = client.connection_pool.finder
         finder.find = lambda: (replica.address, topology.sentinels[0].address)
         with pytest.raises(NotExecutedError, match=f"{replica.host}:6379 was named as the master and says that it is a slave"):
@@ -299,24 +304,25 @@ def test_a_node_that_is_no_master_gets_no_command(topology: RedisProcesses) -> N
 
 
 def counted_while_frozen(topology: RedisProcesses, policy: FailoverPolicy, key: str) -> int | Exception:
-    """INCR on a master that is frozen for less than down-after; give the answer or the error."""
+    """INCR on a master that is frozen until the client gives its answer up; give the answer or the error."""
     master = topology.master()
-    with connected(topology, policy=policy) as client:
+    with connected(topology, policy=policy) as client, topology.nobody_down():
         client.set(key, 0)
         master.freeze()
-        back = later(0.6, master.thaw)
         try:
             return int(client.incr(key))
         except exceptions.RedisError as error:
             return error
         finally:
-            back.join()
+            master.thaw()
 
 
-def test_an_unanswered_command_is_sent_twice_by_default_and_once_on_request(whole: RedisProcesses) -> None:
-    short = replace(POLICY, read_seconds=0.2)
-    assert counted_while_frozen(whole, short, "resent") == 2
-    error = counted_while_frozen(whole, replace(short, resend_ambiguous=False), "once")
+def test_an_unanswered_command_is_sent_twice_by_default_and_once_on_request(
+    whole: RedisProcesses, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    thaw_before_the_next_attempt(monkeypatch, whole.master())
+    assert counted_while_frozen(whole, POLICY, "resent") == 2
+    error = counted_while_frozen(whole, replace(POLICY, resend_ambiguous=False), "once")
     assert isinstance(error, OutcomeUnknownError)
     assert "INCRBY was sent and no answer came; it is not sent again" in str(error)
     assert outcome_of(error) == "unknown"
@@ -327,68 +333,60 @@ def test_an_unanswered_command_is_sent_twice_by_default_and_once_on_request(whol
 def test_asyncio_an_unanswered_command_is_not_sent_twice_on_request(whole: RedisProcesses) -> None:
     master = whole.master()
 
-    async def use() -> None:
-        policy = replace(POLICY, read_seconds=0.2, resend_ambiguous=False)
-        async_client = aio.connect(whole.connection, whole.credentials, policy=policy)
-        async with async_client:
-            await async_client.set("once", 0)
-            master.freeze()
-            back = later(0.5, master.thaw)
-            with pytest.raises(OutcomeUnknownError):
-                await async_client.incr("once")
-            await asyncio.to_thread(back.join)
-            assert await async_client.get("once") == b"1"
+    async def use(async_client: Any) -> None:
+        await async_client.set("once", 0)
+        master.freeze()
+        with pytest.raises(OutcomeUnknownError):
+            await async_client.incr("once")
+        master.thaw()
+        assert await async_client.get("once") == b"1"
 
-    asyncio.run(use())
+    with whole.nobody_down():
+        in_async(whole, use, policy=replace(POLICY, resend_ambiguous=False))
 
 
 @pytest.mark.parametrize(("resend", "told"), [(True, exceptions.WatchError), (False, OutcomeUnknownError)])
 def test_a_lost_answer_to_exec_is_not_called_a_changed_key(whole: RedisProcesses, *, resend: bool, told: type) -> None:
     master = whole.master()
-    policy = replace(POLICY, read_seconds=0.2, resend_ambiguous=resend)
-    with connected(whole, policy=policy, pool_size=2) as client:
+    policy = replace(POLICY, resend_ambiguous=resend)
+    with whole.nobody_down(), connected(whole, policy=policy, pool_size=2) as client:
         client.set("watched", 1)
         with client.pipeline() as pipeline:
             pipeline.watch("watched")
             pipeline.multi()
             pipeline.set("watched", 2)
             master.freeze()
-            back = later(0.5, master.thaw)
             with pytest.raises(told) as caught:
                 pipeline.execute()
         assert outcome_of(caught.value) == "unknown"
-        back.join()
+        master.thaw()
         assert client.get("watched") == b"2"
         assert has_every_slot(client)
 
 
 def test_a_watch_that_cannot_be_lifted_is_forgotten_and_its_slot_given_back(whole: RedisProcesses) -> None:
     master = whole.master()
-    with connected(whole, policy=replace(POLICY, read_seconds=0.2), pool_size=1) as client:
+    with whole.nobody_down(), connected(whole, pool_size=1) as client:
         with client.pipeline() as pipeline:
             pipeline.watch("watched")
             master.freeze()
-            back = later(0.4, master.thaw)
         assert has_every_slot(client)
-        back.join()
+        master.thaw()
         assert client.ping() is True
 
 
 def test_asyncio_a_watch_that_cannot_be_lifted_is_forgotten(whole: RedisProcesses) -> None:
     master = whole.master()
 
-    async def use() -> None:
-        policy = replace(POLICY, read_seconds=0.2)
-        async_client = aio.connect(whole.connection, whole.credentials, policy=policy, pool_size=1)
-        async with async_client:
-            async with async_client.pipeline() as pipeline:
-                await pipeline.watch("watched")
-                master.freeze()
-                back = later(0.4, master.thaw)
-            assert await async_client.ping() is True
-            await asyncio.to_thread(back.join)
+    async def use(async_client: Any) -> None:
+        async with async_client.pipeline() as pipeline:
+            await pipeline.watch("watched")
+            master.freeze()
+        master.thaw()
+        assert await async_client.ping() is True
 
-    asyncio.run(use())
+    with whole.nobody_down():
+        in_async(whole, use, pool_size=1)
 
 
 # --- Sentinels ---
@@ -398,8 +396,9 @@ def test_a_silent_sentinel_does_not_stall_the_look_up(whole: RedisProcesses) -> 
     silent = whole.sentinels[0]
     silent.freeze()
     try:
-        # redis-py's own look-up waits about a minute for one silent Sentinel; here three seconds are more than enough.
-        with connected(whole, policy=replace(POLICY, total_seconds=3)) as client:
+        # redis-py's own look-up waits about a minute for one silent Sentinel.
+        patience = replace(POLICY, total_seconds=10)
+        with connected(whole, policy=patience) as client:
             finder: Any = client.connection_pool.finder
             finder.order.answered(silent.address)
             assert finder.order.to_ask()[0] == silent.address
@@ -407,7 +406,7 @@ def test_a_silent_sentinel_does_not_stall_the_look_up(whole: RedisProcesses) -> 
             assert finder.order.to_ask()[-1] == silent.address
 
         async def use() -> None:
-            async_client: Any = aio.connect(whole.connection, whole.credentials, policy=replace(POLICY, total_seconds=3))
+            async_client: Any = aio.connect(whole.connection, whole.credentials, policy=patience)
             finder: Any = async_client.connection_pool.finder
             finder.order.answered(silent.address)
             async with async_client:
@@ -460,8 +459,8 @@ def test_no_reachable_sentinel_is_told_one_by_one_within_the_budget(topology: Re
 
 
 def test_the_budget_is_kept_when_nothing_answers(topology: RedisProcesses) -> None:
-    """Three silent Sentinels cost more than the budget: look-ups are cut, too."""
-    policy = replace(POLICY, total_seconds=0.7, sentinel_seconds=0.5)
+    """One silent Sentinel costs more than the budget: look-ups are cut, too."""
+    policy = replace(POLICY, total_seconds=0.5, sentinel_seconds=4 * SLACK_SECONDS)
     with black_holes(3) as silent:
         connection = changed(topology.connection, "sentinels", silent)
         client = connect(connection, topology.credentials, policy=policy)
@@ -478,44 +477,48 @@ def test_the_budget_is_kept_when_nothing_answers(topology: RedisProcesses) -> No
 
 
 def test_the_budget_is_kept_when_the_master_falls_silent(whole: RedisProcesses) -> None:
-    """All three in less than down-after: the Sentinels go on naming the silent master."""
-    policy = replace(POLICY, total_seconds=0.2)
-    with connected(whole, policy=policy, pool_size=2) as client:
-        async_client = aio.connect(whole.connection, whole.credentials, policy=policy)
-
-        async def use() -> None:
-            async with async_client:
-                await async_client.set("a", 1)
-                whole.master().freeze()
-                await async_client.incr("a")
-
+    """The Sentinels go on naming the silent master. Without the budget an answer would be awaited for a minute."""
+    policy = replace(POLICY, read_seconds=60, connect_seconds=60)
+    short = replace(policy, total_seconds=0.5)
+    with whole.nobody_down(), connected(whole, policy=policy, pool_size=2) as client:
         client.set("a", 1)
         master = whole.master()
+
+        async def use(async_client: Any) -> None:
+            await async_client.set("a", 1)
+            master.freeze()
+            hasten(async_client, short)
+            await async_client.incr("a")
+
         try:
-            assert outcome_of(ends_in_time(policy, lambda: asyncio.run(use()))) == "unknown"
-            assert outcome_of(ends_in_time(policy, lambda: client.incr("a"))) == "unknown"
+            assert outcome_of(ends_in_time(short, lambda: in_async(whole, use, policy=policy))) == "unknown"
+            hasten(client, short)
+            assert outcome_of(ends_in_time(short, lambda: client.incr("a"))) == "unknown"
             # Not sent any more: the greeting fails before. Both attempts give their slot back.
-            assert outcome_of(ends_in_time(policy, lambda: client.incr("a"))) == "failed"
+            assert outcome_of(ends_in_time(short, lambda: client.incr("a"))) == "failed"
             assert has_every_slot(client)
         finally:
             master.thaw()
 
 
 def test_a_full_pool_fails_within_the_budget_and_says_what_to_do(topology: RedisProcesses) -> None:
-    policy = replace(POLICY, total_seconds=0.5)
+    policy = replace(POLICY, total_seconds=60)
+    short = replace(policy, total_seconds=0.5)
     with connected(topology, policy=policy, pool_size=1) as client:
         taken = client.connection_pool.get_connection()
-        error = ends_in_time(policy, lambda: client.get("a"))
+        hasten(client, short)
+        error = ends_in_time(short, lambda: client.get("a"))
         assert isinstance(error, NotExecutedError)
         assert "all 1 connections of this client are in use: raise pool_size" in str(error)
         client.connection_pool.release(taken)
+        hasten(client, policy)
         client.get("a")
 
 
 # --- wrong credentials ---
 
 
-@pytest.mark.timeout(20)  # far below the budget: these errors are told at once
+@pytest.mark.timeout(60, func_only=True)  # below the budget: these errors are told at once
 @pytest.mark.parametrize(
     ("key", "told"),
     [
@@ -542,7 +545,7 @@ def test_a_wrong_password_is_told_at_once_and_not_shown(topology: RedisProcesses
     client.close()
 
 
-@pytest.mark.timeout(20)
+@pytest.mark.timeout(60, func_only=True)
 def test_a_user_who_may_not_ask_for_the_role_is_told_so(topology: RedisProcesses) -> None:
     master = topology.master()
     topology.command(master, "ACL", "SETUSER", "blind", "on", ">blind-password", "~*", "+@all", "-role")
@@ -567,19 +570,24 @@ def test_an_interrupted_wait_leaves_no_reply_for_the_next_command(topology: Redi
     def interrupt(*_: object) -> None:
         raise InterruptedHere
 
+    def interrupt_the_waiting() -> None:
+        wait_until(lambda: any(row["cmd"] == "blpop" for row in listed(topology, master)), "the command waits on the master")
+        os.kill(os.getpid(), signal.SIGUSR1)
+
+    master = topology.master()
     before = signal.signal(signal.SIGUSR1, interrupt)
     try:
         with connected(topology, pool_size=1) as client, connected(topology) as other:
             other.set("a", "right")
             client.ping()
-            timer = later(0.3, lambda: os.kill(os.getpid(), signal.SIGUSR1))
-            with pytest.raises(InterruptedHere):
-                client.blpop(["interrupted"], timeout=5)
-            timer.join()
-            # The late reply of the interrupted command, if anybody still waits for it, comes while this one is awaited.
-            timer = later(0.2, lambda: other.rpush("interrupted", "wrong"))
+            with ThreadPoolExecutor(1) as threads:
+                interrupted = threads.submit(interrupt_the_waiting)
+                with pytest.raises(InterruptedHere):
+                    client.blpop(["interrupted"], timeout=SLOWEST_SECONDS)
+                interrupted.result()
+            # The late reply of the interrupted command, if anybody still waited for it, would be the answer to the next one.
+            other.rpush("interrupted", "wrong")
             assert client.get("a") == b"right"
-            timer.join()
             assert has_every_slot(client)
             other.delete("interrupted")
     finally:

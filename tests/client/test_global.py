@@ -3,19 +3,21 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
 import pytest
 from redis import exceptions
 
-from redis_ha_client import FailoverPolicy, NotExecutedError, aio, connect, describe, outcome_of, world
+from redis_ha_client import NotExecutedError, connect, describe, outcome_of
 from tests.support.certificates import issue
+from tests.support.connecting import POLICY, connected, in_async
 from tests.support.global_processes import AWAY, HOME, RECORD, GlobalGroups, WorldNames
 from tests.support.waiting import wait_until
 
-POLICY = FailoverPolicy(connect_seconds=0.5, read_seconds=0.5)
+pytestmark = pytest.mark.servers
+
 SHORT = replace(POLICY, total_seconds=3)
 
 
@@ -23,34 +25,6 @@ SHORT = replace(POLICY, total_seconds=3)
 def regions(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GlobalGroups]:
     with GlobalGroups(tmp_path_factory.mktemp("global")) as made:
         yield made
-
-
-@pytest.fixture
-def names(regions: GlobalGroups, monkeypatch: pytest.MonkeyPatch) -> Iterator[WorldNames]:
-    """Publish the regions' names; what a test broke is mended afterwards."""
-    monkeypatch.setattr(world, "RECORD_PAUSE_SECONDS", 0.05)
-    made = WorldNames(monkeypatch)
-    regions.publish(made)
-    yield made
-    regions.heal()
-
-
-@contextlib.contextmanager
-def connected(regions: GlobalGroups, **arguments: Any) -> Iterator[Any]:
-    client = connect(regions.connection, regions.credentials, **{"policy": POLICY, **arguments})
-    try:
-        yield client
-    finally:
-        client.close()
-
-
-def in_async(regions: GlobalGroups, use: Callable[[Any], Any], **arguments: Any) -> Any:
-    async def run() -> Any:
-        client: Any = aio.connect(regions.connection, regions.credentials, **{"policy": POLICY, **arguments})
-        async with client:
-            return await use(client)
-
-    return asyncio.run(run())
 
 
 def at(regions: GlobalGroups, region: str, *command: str) -> Any:

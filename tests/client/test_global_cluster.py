@@ -1,53 +1,26 @@
 """Clients of a global datastore with cluster mode on: the whole layout moves with the region that takes writes."""
 
-import asyncio
 import contextlib
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
 import pytest
 from redis import exceptions
 
-from redis_ha_client import FailoverPolicy, NotExecutedError, aio, connect, describe, world
+from redis_ha_client import NotExecutedError, connect, describe, world
 from redis_ha_client.routing import not_permitted_here
-from tests.support.global_processes import AWAY, HOME, GlobalGroups, WorldNames
+from tests.support.connecting import POLICY, connected, in_async
+from tests.support.global_processes import AWAY, HOME, RECORD, GlobalGroups, WorldNames
 
-POLICY = FailoverPolicy(connect_seconds=0.5, read_seconds=0.5)
+pytestmark = pytest.mark.servers
 
 
 @pytest.fixture(scope="module")
 def regions(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GlobalGroups]:
     with GlobalGroups(tmp_path_factory.mktemp("global-cluster"), cluster=True) as made:
         yield made
-
-
-@pytest.fixture
-def names(regions: GlobalGroups, monkeypatch: pytest.MonkeyPatch) -> Iterator[WorldNames]:
-    monkeypatch.setattr(world, "RECORD_PAUSE_SECONDS", 0.05)
-    made = WorldNames(monkeypatch)
-    regions.publish(made)
-    yield made
-    regions.heal()
-
-
-@contextlib.contextmanager
-def connected(regions: GlobalGroups, **arguments: Any) -> Iterator[Any]:
-    client = connect(regions.connection, regions.credentials, **{"policy": POLICY, **arguments})
-    try:
-        yield client
-    finally:
-        client.close()
-
-
-def in_async(regions: GlobalGroups, use: Callable[[Any], Any], **arguments: Any) -> Any:
-    async def run() -> Any:
-        client: Any = aio.connect(regions.connection, regions.credentials, **{"policy": POLICY, **arguments})
-        async with client:
-            return await use(client)
-
-    return asyncio.run(run())
 
 
 def there(regions: GlobalGroups, region: str, key: str) -> Any:
@@ -154,6 +127,26 @@ def test_what_no_region_permits_is_the_callers_mistake(regions: GlobalGroups, na
 
 
 @pytest.mark.parametrize("twin", ["sync", "asyncio"])
+def test_one_more_look_up_after_noperm_is_enough(
+    regions: GlobalGroups, names: WorldNames, monkeypatch: pytest.MonkeyPatch, twin: str
+) -> None:
+    """The look-up falls due between two attempts, so the next one makes it. Its answer counts for the NOPERM before."""
+    monkeypatch.setattr(world, "RECORD_PAUSE_SECONDS", 0.3)
+    names.asked.clear()
+    if twin == "sync":
+        with connected(regions) as client, pytest.raises(exceptions.NoPermissionError, match="flushall"):
+            client.execute_command("FLUSHALL")
+    else:
+
+        async def use(async_client: Any) -> None:
+            with pytest.raises(exceptions.NoPermissionError, match="flushall"):
+                await async_client.execute_command("FLUSHALL")
+
+        in_async(regions, use)
+    assert names.asked == [RECORD] * 2
+
+
+@pytest.mark.parametrize("twin", ["sync", "asyncio"])
 def test_what_was_permitted_before_waits_for_the_record(regions: GlobalGroups, names: WorldNames, twin: str) -> None:
     """A promotion is under way: the old region refuses, and the record still leads to it."""
     late = threading.Timer(1.0, regions.point, [names])
@@ -180,7 +173,7 @@ def test_a_reader_stays_in_its_region(regions: GlobalGroups, names: WorldNames) 
     group = regions.groups[AWAY]
     regions.promote(AWAY)
     group.command(group.primary_of("local"), "SET", "local", "away")
-    group.command(group.primary_of("local"), "WAIT", "1", "5000")
+    group.wait_copied(group.primary_of("local"))
     regions.promote(HOME)
     names.asked.clear()
     with connected(regions, reader=True, region=AWAY) as reader:

@@ -12,9 +12,11 @@ from typing import Any
 import pytest
 from botocore.stub import Stubber
 from jsonschema import Draft202012Validator
+from redis import exceptions
 
-from redis_ha_client import DocumentError, FailoverPolicy, connect, describe, documents, lookup, world
+from redis_ha_client import DocumentError, FailoverPolicy, connect, describe, documents, lookup, routing, world
 from redis_ha_client import aio as redis_ha_aio
+from redis_ha_client.budget import command_budget
 from redis_ha_client.documents import ParameterWriter, read_global_connection, read_managed_connection
 from redis_ha_client.errors import WriterForbiddenError, WriterUnknownError
 from tests.client.test_documents import changed
@@ -196,6 +198,54 @@ def test_it_is_asked_once_a_minute_and_after_a_doubt_not_more_often_than_the_pau
     assert not writer.due
     now[0] += 0.1
     assert writer.due
+
+
+NOPERM = exceptions.NoPermissionError("User application has no permissions to run the 'set' command")
+
+
+def test_noperm_is_the_callers_mistake_when_the_writer_names_the_same_region_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [1000.0]
+    for module in (world, routing):
+        monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    answers: list[Any] = ["euc1", WriterUnknownError("no"), "euc1", "euw1", "euc1"]
+
+    def ask() -> str:
+        answer = answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return f"a.{answer}.cache.amazonaws.com"
+
+    writer = world.Writer(CHECKED, ask)
+
+    def looked_up() -> world.Writer:
+        now[0] += 1
+        writer.look_up()
+        now[0] += 1
+        return writer
+
+    def told(permitted_before: frozenset[str] = frozenset()) -> BaseException | None:
+        return routing.callers_mistake(refused, "eu-central-1", writer, permitted_before)
+
+    refused = routing.NotPermittedHereError("NOPERM")
+    refused.__cause__ = NOPERM
+    looked_up()
+    with command_budget(FailoverPolicy(total_seconds=60), "SET"):
+        routing.note_not_permitted(refused, "eu-central-1")
+        assert told() is None  # named before it refused
+        looked_up()
+        assert told() is None  # nobody answered
+        looked_up()
+        assert told() is NOPERM
+        routing.note_not_permitted(refused, "eu-central-1")  # the first NOPERM counts, not the last
+        assert told() is NOPERM
+        assert told(frozenset({"SET"})) is None
+        assert routing.callers_mistake(exceptions.ConnectionError(), "eu-central-1", writer, frozenset()) is None
+        looked_up()
+        assert told() is None  # another region is named by now
+    with command_budget(FailoverPolicy(total_seconds=60), "SET"):
+        looked_up()
+        routing.note_not_permitted(refused, "eu-central-1")
+        assert told() is None  # each command's own first NOPERM
 
 
 # --- asking ---

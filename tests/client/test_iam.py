@@ -17,8 +17,9 @@ from redis_ha_client import DocumentError, FailoverPolicy, aio, connect, describ
 from redis_ha_client.documents import IamLogin
 from redis_ha_client.iam import SignedLogin, signer_of, token
 from tests.client.test_managed_documents import CLUSTER, IAM, PRIMARY
-from tests.support.certificates import issue
 from tests.support.managed_processes import ManagedGroup, Names
+
+pytestmark = pytest.mark.servers
 
 KEY, SECRET = "AKIDEXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"
 LOGIN = IamLogin("eu-central-1", "prod", serverless=False)
@@ -110,9 +111,7 @@ def test_connections_are_renewed_before_the_service_cuts_them() -> None:
 @pytest.fixture(scope="module")
 def group(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ManagedGroup]:
     made = ManagedGroup(tmp_path_factory.mktemp("iam"), name="prod", replicas=0)
-    made.tls_directory = issue(
-        made.directory / "tls", [*(node.host for node in made.nodes), "*.prod.abc123.euc1.cache.amazonaws.com"]
-    )
+    made.use_tls()
     with made:
         yield made
 

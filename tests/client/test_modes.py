@@ -15,6 +15,8 @@ from redis_ha_client.routing import UnreachableError, translated
 from tests.client.test_managed_documents import CLUSTER, PRIMARY, USER
 from tests.support.managed_processes import ManagedGroup, Names
 
+pytestmark = pytest.mark.servers
+
 POLICY = FailoverPolicy(total_seconds=120, connect_seconds=0.5, read_seconds=0.5)  # told at once, not when it is used up
 AS_PRIMARY = r"is a node in cluster mode, but connection.kind is 'primary'.*kind 'cluster', the configuration endpoint"
 AS_CLUSTER = r"is a node without cluster mode, but connection.kind is 'cluster'.*kind 'primary', the primary and reader"
@@ -62,7 +64,7 @@ async def first_async_command(connection: dict[str, Any], credentials: dict[str,
         await client.get("a")
 
 
-@pytest.mark.timeout(20)
+@pytest.mark.timeout(60, func_only=True)
 @pytest.mark.parametrize("arguments", [{}, {"reader": True}])
 def test_a_cluster_given_as_a_primary_is_told(
     sharded: ManagedGroup, monkeypatch: pytest.MonkeyPatch, arguments: dict[str, Any]
@@ -77,7 +79,7 @@ def test_a_cluster_given_as_a_primary_is_told(
         asyncio.run(first_async_command(document, sharded.credentials, **arguments))
 
 
-@pytest.mark.timeout(20)
+@pytest.mark.timeout(60, func_only=True)
 def test_a_primary_given_as_a_cluster_is_told(plain: ManagedGroup, monkeypatch: pytest.MonkeyPatch) -> None:
     named(Names(monkeypatch), plain)
     document = swapped(plain.connection, "cluster")
@@ -88,7 +90,7 @@ def test_a_primary_given_as_a_cluster_is_told(plain: ManagedGroup, monkeypatch: 
         asyncio.run(first_async_command(document, plain.credentials))
 
 
-@pytest.mark.timeout(20)
+@pytest.mark.timeout(60, func_only=True)
 def test_a_proxy_that_does_not_say_its_mode_is_found_out_by_its_replies(
     sharded: ManagedGroup, plain: ManagedGroup, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -111,7 +113,7 @@ def test_a_proxy_that_does_not_say_its_mode_is_found_out_by_its_replies(
         asyncio.run(first_async_command(as_primary, sharded.credentials))
 
 
-@pytest.mark.timeout(60)
+@pytest.mark.timeout(60, func_only=True)
 def test_both_kinds_reach_a_group_that_migrates(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Cluster mode "compatible": cluster-enabled is yes, all keys are in one shard, and nobody's client may fail.
 
@@ -130,7 +132,7 @@ def test_both_kinds_reach_a_group_that_migrates(tmp_path: Path, monkeypatch: pyt
             connect(group.connection, group.credentials, policy=POLICY),
         ]
         assert [client.incr("a") for client in clients] == [1, 2]
-        group.command(primary, "WAIT", "1", "1000")
+        group.wait_copied(primary)
         clients.append(connect(document, group.credentials, policy=POLICY, reader=True))
         assert clients[-1].get("a") == b"2"
 
@@ -194,7 +196,7 @@ def test_a_user_who_may_not_read_the_layout_is_told_what_to_allow() -> None:
     assert "+cluster|slots" in str(told)
 
 
-@pytest.mark.timeout(5)
+@pytest.mark.timeout(60, func_only=True)
 def test_a_chain_of_causes_that_runs_in_a_circle_ends() -> None:
     first = exceptions.RedisClusterException("Redis Cluster cannot be connected: refused")
     second = exceptions.ConnectionError("refused")

@@ -8,12 +8,13 @@ from typing import Any
 import pytest
 from redis import exceptions
 
-from redis_ha_client import FailoverPolicy, aio, connect, outcome_of
+from redis_ha_client import aio, connect, outcome_of
 from redis_ha_client.errors import CertificateError
 from tests.support.certificates import issue
+from tests.support.connecting import POLICY
 from tests.support.redis_processes import RedisProcesses
 
-POLICY = FailoverPolicy(connect_seconds=0.5, read_seconds=0.5, sentinel_seconds=0.3)
+pytestmark = pytest.mark.servers
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +25,7 @@ def topology(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisProcesse
         yield processes
 
 
-@pytest.mark.timeout(20)  # far below the budget: this error is told at once
+@pytest.mark.timeout(60, func_only=True)  # below the budget: this error is told at once
 def test_a_certificate_of_a_stranger_is_told_at_once(topology: RedisProcesses) -> None:
     stranger = issue(topology.directory / "stranger", ["127.0.0.1"]) / "ca.crt"
     policy = replace(POLICY, total_seconds=120)

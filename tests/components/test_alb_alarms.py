@@ -4,12 +4,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pulumi.runtime import rpc
 
 from redis_ha.traffic.alb import AlbBlueGreen
 from redis_ha.traffic.alb_alarms import NAMES, TABLE, alarm_arguments, check_alb_alarms, wanted
 from tests.support.cloudformation import lint
-from tests.support.pulumi_world import Monitor, run
+from tests.support.pulumi_world import Monitor, inputs, run
 
 GOOD: dict[str, Any] = {
     "region": "eu-central-1",
@@ -19,20 +18,22 @@ GOOD: dict[str, Any] = {
 }
 LISTENER: dict[str, Any] = {"form": "listener", "weights": {"blue": 90, "green": 10}}
 OF_COLOUR = [name for name in NAMES if name != "elb_5xx"]
+Made = tuple[Monitor, dict[str, list[str]]]
 
 
-def made(**changes: Any) -> tuple[Monitor, dict[str, list[str]]]:
+def made(**changes: Any) -> Made:
     monitor, found = run(lambda: {"names": AlbBlueGreen("shop", {**GOOD, **changes}).alarm_names})  # type: ignore[typeddict-item]
     return monitor, found["names"][0]
 
 
-def inputs(monitor: Monitor, name: str) -> dict[str, Any]:
-    found: dict[str, Any] = rpc.deserialize_properties(monitor.requests[name].object)
-    return found
+@pytest.fixture(scope="module")
+def default() -> Made:
+    """Made of what has to be given, once for all tests: they only look."""
+    return made()
 
 
-def test_each_colour_has_its_alarms() -> None:
-    monitor, names = made()
+def test_each_colour_has_its_alarms(default: Made) -> None:
+    monitor, names = default
     wanted_names = {colour: sorted(f"shop-{colour}-{name}" for name in NAMES) for colour in ("blue", "green")}
     assert names == wanted_names
     assert len(monitor.names("MetricAlarm")) == 12
@@ -46,7 +47,7 @@ def test_a_shared_balancers_own_errors_belong_to_neither_colour() -> None:
     }
 
 
-def test_a_colour_is_watched_by_its_own_target_group() -> None:
+def test_a_colour_is_watched_by_its_own_target_group(default: Made) -> None:
     monitor, _ = made(**LISTENER)
     hosts = {colour: inputs(monitor, f"shop-{colour}-unhealthy-hosts")["dimensions"] for colour in ("blue", "green")}
     assert {colour: found["LoadBalancer"] for colour, found in hosts.items()} == dict.fromkeys(
@@ -56,33 +57,33 @@ def test_a_colour_is_watched_by_its_own_target_group() -> None:
         assert found["TargetGroup"].startswith(f"targetgroup/shop-{colour}-")
     both = inputs(monitor, "shop-both-elb-5xx")
     assert both["dimensions"] == {"LoadBalancer": "app/shop/50dc6c495c0c9188"}
-    monitor, _ = made()
+    monitor, _ = default
     assert inputs(monitor, "shop-green-elb-5xx")["dimensions"] == {"LoadBalancer": "app/shop-green/50dc6c495c0c9188"}
 
 
 # From the pages that the rows name, written here once more.
 @pytest.mark.parametrize(
-    ("name", "metric", "statistic", "comparison", "threshold", "period", "periods", "missing"),
+    ("name", "metric", "statistic", "rings", "periods", "missing"),
     [
-        ("target-5xx", "HTTPCode_Target_5XX_Count", "Sum", "GreaterThanThreshold", 25, 300, 1, "notBreaching"),
-        ("elb-5xx", "HTTPCode_ELB_5XX_Count", "Sum", "GreaterThanThreshold", 25, 300, 1, "notBreaching"),
-        ("latency", "TargetResponseTime", "Average", "GreaterThanThreshold", 0.5, 300, 1, "notBreaching"),
-        ("unhealthy-hosts", "UnHealthyHostCount", "Maximum", "GreaterThanThreshold", 0, 60, 3, "notBreaching"),
-        ("no-healthy-hosts", "HealthyHostCount", "Maximum", "LessThanThreshold", 1, 60, 1, "missing"),
+        ("target-5xx", "HTTPCode_Target_5XX_Count", "Sum", ("GreaterThanThreshold", 25, 300), 1, "notBreaching"),
+        ("elb-5xx", "HTTPCode_ELB_5XX_Count", "Sum", ("GreaterThanThreshold", 25, 300), 1, "notBreaching"),
+        ("latency", "TargetResponseTime", "Average", ("GreaterThanThreshold", 0.5, 300), 1, "notBreaching"),
+        ("unhealthy-hosts", "UnHealthyHostCount", "Maximum", ("GreaterThanThreshold", 0, 60), 3, "notBreaching"),
+        ("no-healthy-hosts", "HealthyHostCount", "Maximum", ("LessThanThreshold", 1, 60), 1, "missing"),
     ],
 )
 def test_what_an_alarm_watches(
-    name: str, metric: str, statistic: str, comparison: str, threshold: float, period: int, periods: int, missing: str
+    default: Made, name: str, metric: str, statistic: str, rings: tuple[str, float, int], periods: int, missing: str
 ) -> None:
-    alarm = inputs(made()[0], f"shop-blue-{name}")
+    alarm = inputs(default[0], f"shop-blue-{name}")
     assert (alarm["namespace"], alarm["metricName"], alarm["statistic"]) == ("AWS/ApplicationELB", metric, statistic)
-    assert (alarm["comparisonOperator"], alarm["threshold"], alarm["period"]) == (comparison, threshold, period)
+    assert (alarm["comparisonOperator"], alarm["threshold"], alarm["period"]) == rings
     assert (alarm["evaluationPeriods"], alarm["datapointsToAlarm"], alarm["treatMissingData"]) == (periods, periods, missing)
     assert "Threshold: " in alarm["alarmDescription"]
 
 
-def test_a_share_of_errors_shows_a_colour_with_little_traffic() -> None:
-    alarm = inputs(made()[0], "shop-blue-target-5xx-percent")
+def test_a_share_of_errors_shows_a_colour_with_little_traffic(default: Made) -> None:
+    alarm = inputs(default[0], "shop-blue-target-5xx-percent")
     metrics = [query["metric"]["metricName"] for query in alarm["metricQueries"][:-1]]
     assert metrics == ["HTTPCode_Target_5XX_Count", "RequestCount"]
     math = alarm["metricQueries"][-1]

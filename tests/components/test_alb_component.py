@@ -33,15 +33,22 @@ OUTPUTS = (
     "traffic",
     "shift_policy",
 )
+Made = tuple[Monitor, dict[str, tuple[Any, bool, bool]]]
 
 
-def made(*, known: bool = True, **changes: Any) -> tuple[Monitor, dict[str, tuple[Any, bool, bool]]]:
+def made(*, known: bool = True, **changes: Any) -> Made:
     def program() -> dict[str, Any]:
         args = {key: value() if callable(value) else value for key, value in (GOOD | changes).items() if value is not ...}
         alb = AlbBlueGreen("shop", args)  # type: ignore[arg-type]
         return {name: getattr(alb, name) for name in OUTPUTS}
 
     return run(program, known=known)
+
+
+@pytest.fixture(scope="module")
+def default() -> Made:
+    """Made of what has to be given, once for all tests: they only look."""
+    return made()
 
 
 def inputs(monitor: Monitor, kind: str, name: str) -> dict[str, Any]:
@@ -64,8 +71,8 @@ def weights_of(monitor: Monitor) -> list[int]:
     return [int(group["weight"]) for group in forward(monitor)["targetGroups"]]
 
 
-def test_the_form_for_records_has_a_balancer_each_colour() -> None:
-    monitor, found = made()
+def test_the_form_for_records_has_a_balancer_each_colour(default: Made) -> None:
+    monitor, found = default
     assert sorted(monitor.names("LoadBalancer")) == ["shop-blue", "shop-green"]
     assert sorted(monitor.names("Listener")) == ["shop-blue-listener", "shop-green-listener"]
     for colour in ("blue", "green"):
@@ -144,8 +151,8 @@ def test_the_preview_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     assert said == ["/redis-ha/shop/weights could not be looked up: weights stay as the state has them"]
 
 
-def test_targets_are_attached_one_by_one() -> None:
-    monitor, found = made()
+def test_targets_are_attached_one_by_one(default: Made) -> None:
+    monitor, found = default
     assert sorted(monitor.names("TargetGroupAttachment")) == ["shop-blue-0", "shop-blue-1", "shop-green-0"]
     attachment = inputs(monitor, "TargetGroupAttachment", "shop-green-0")
     assert attachment == {
@@ -194,12 +201,12 @@ def test_whatever_replaces_a_target_group_is_in_its_name() -> None:
     assert len(str(inputs(longest, "TargetGroup", "shop-green-targets")["name"])) == 32
 
 
-def test_https() -> None:
+def test_https(default: Made) -> None:
     arn = "arn:aws:acm:eu-central-1:123456789012:certificate/1"
     listener = inputs(made(certificate_arn=arn)[0], "Listener", "shop-blue-listener")
     assert (listener["protocol"], listener["port"], listener["certificateArn"]) == ("HTTPS", 443, arn)
     assert listener["sslPolicy"] == "ELBSecurityPolicy-TLS13-1-2-2021-06"
-    plain = inputs(made()[0], "Listener", "shop-blue-listener")
+    plain = inputs(default[0], "Listener", "shop-blue-listener")
     assert (plain["protocol"], plain["port"], "sslPolicy" in plain) == ("HTTP", 80, False)
 
 
@@ -227,8 +234,8 @@ def test_only_the_named_clients_are_let_in() -> None:
     assert found["security_group_id"][0] == "shop-security-group-id"
 
 
-def test_nobody_is_let_in_unless_named() -> None:
-    monitor, _ = made()
+def test_nobody_is_let_in_unless_named(default: Made) -> None:
+    monitor, _ = default
     assert monitor.names("SecurityGroupIngressRule") == []
     (out,) = monitor.names("SecurityGroupEgressRule")
     assert inputs(monitor, "SecurityGroupEgressRule", out)["cidrIpv4"] == "0.0.0.0/0"
@@ -247,8 +254,8 @@ def test_brought_security_groups() -> None:
     assert inputs(monitor, "LoadBalancer", "shop-blue")["securityGroups"] == ["sg-1"]
 
 
-def test_protection() -> None:
-    monitor, _ = made()
+def test_protection(default: Made) -> None:
+    monitor, _ = default
     protected = {name for name, request in monitor.requests.items() if request.protect}
     assert protected == {"shop-blue", "shop-green"}
     monitor, _ = made(protect=False)

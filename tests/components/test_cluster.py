@@ -8,7 +8,7 @@ from pulumi.runtime import rpc
 
 from redis_ha.sentinel import SentinelCluster
 from redis_ha.sentinel.cluster import IGNORED_AFTER_CREATION
-from tests.support.pulumi_world import Monitor, run
+from tests.support.pulumi_world import Monitor, inputs, run
 
 GOOD: dict[str, Any] = {"region": "ams3", "vpc_ip_range": "10.20.0.0/24"}
 OUTPUTS = ("connection", "credentials", "desired", "addresses", "master_name")
@@ -21,11 +21,6 @@ def made(*, known: bool = True, **changes: Any) -> tuple[Monitor, dict[str, tupl
         return {name: getattr(cluster, name) for name in OUTPUTS}
 
     return run(program, known=known)
-
-
-def inputs(monitor: Monitor, name: str) -> dict[str, Any]:
-    found: dict[str, Any] = rpc.deserialize_properties(monitor.requests[name].object, keep_unknowns=True)
-    return found
 
 
 def plain(value: Any) -> Any:

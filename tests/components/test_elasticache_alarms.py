@@ -8,7 +8,6 @@ from typing import Any
 import pulumi
 import pulumi_aws as aws
 import pytest
-from pulumi.runtime import rpc
 
 from redis_ha.amazon import Place
 from redis_ha.elasticache.alarm_table import NAMES, alarms, definitions, overridden
@@ -16,7 +15,7 @@ from redis_ha.elasticache.alarms import check_alarms, make_alarms
 from redis_ha.elasticache.monitored import CACHE_NODE_ID, GROUP_TAG, Watched, vcpus
 from redis_ha.elasticache.topology import Topology
 from tests.support.cloudformation import lint
-from tests.support.pulumi_world import Monitor, run
+from tests.support.pulumi_world import Monitor, inputs, run
 
 PLAIN = Watched(Topology("prod", "disabled", 1, 1), "cache.r7g.xlarge")
 CLUSTER = Watched(Topology("prod", "enabled", 2, 1), "cache.r7g.xlarge")
@@ -294,11 +293,6 @@ def made(watched: Watched, settings: Any = None) -> tuple[Monitor, Any]:
         return {key: alarm.name for key, alarm in make_alarms(place, watched, settings, group).items()}
 
     return run(program)
-
-
-def inputs(monitor: Monitor, name: str) -> dict[str, Any]:
-    found: dict[str, Any] = rpc.deserialize_properties(monitor.requests[name].object, keep_unknowns=True)
-    return found
 
 
 def test_the_resources() -> None:

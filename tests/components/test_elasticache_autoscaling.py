@@ -5,13 +5,12 @@ from typing import Any
 import pulumi
 import pulumi_aws as aws
 import pytest
-from pulumi.runtime import rpc
 
 from redis_ha.amazon import Place
 from redis_ha.elasticache.autoscaling import check_autoscaling, ignored_for_autoscaling, make_autoscaling
 from redis_ha.elasticache.topology import Topology
 from tests.support.cloudformation import lint
-from tests.support.pulumi_world import Monitor, run
+from tests.support.pulumi_world import Monitor, inputs, run
 
 CLUSTER = Topology("prod", "enabled", 2, 1)
 GOOD: dict[str, Any] = {"scale": "shards", "min": 2, "max": 6}
@@ -109,11 +108,6 @@ def made(settings: Any) -> Monitor:
         make_autoscaling(place, settings, group)
 
     return run(program)[0]
-
-
-def inputs(monitor: Monitor, name: str) -> dict[str, Any]:
-    found: dict[str, Any] = rpc.deserialize_properties(monitor.requests[name].object, keep_unknowns=True)
-    return found
 
 
 def test_target_and_policy() -> None:

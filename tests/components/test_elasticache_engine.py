@@ -52,15 +52,15 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulated]:
 
 
 UPDATES: list[tuple[dict[str, Any], str]] = [
-    ({"replicas": 2}, "update aws.ReplicationGroup orders-group (numCacheClusters)"),
+    ({"replicas": 2}, "update aws.elasticache.ReplicationGroup orders-group (numCacheClusters)"),
     (
         {"node_type": "cache.r7g.xlarge", "engine_version": "8.1"},
-        "update aws.ReplicationGroup orders-group (engineVersion, nodeType)",
+        "update aws.elasticache.ReplicationGroup orders-group (engineVersion, nodeType)",
     ),
-    ({"parameters": {"timeout": "5"}}, "update aws.ParameterGroup orders-parameter-group (parameters)"),
-    ({"engine_version": "9.0"}, "update aws.ReplicationGroup orders-group (engineVersion, parameterGroupName)"),
-    ({"cluster_mode": "compatible"}, "update aws.ReplicationGroup orders-group (clusterMode, parameterGroupName)"),
-    ({"users": {"application": {"authentication": "iam"}}}, "update aws.UserGroup orders-user-group (userIds)"),
+    ({"parameters": {"timeout": "5"}}, "update aws.elasticache.ParameterGroup orders-parameter-group (parameters)"),
+    ({"engine_version": "9.0"}, "update aws.elasticache.ReplicationGroup orders-group (engineVersion, parameterGroupName)"),
+    ({"cluster_mode": "compatible"}, "update aws.elasticache.ReplicationGroup orders-group (clusterMode, parameterGroupName)"),
+    ({"users": {"application": {"authentication": "iam"}}}, "update aws.elasticache.UserGroup orders-user-group (userIds)"),
 ]
 
 
@@ -69,7 +69,7 @@ def test_day_two_is_an_update_in_place(stack: Emulated, changes: dict[str, Any],
     stack.edit(program(**changes))
     said = stack.run("preview").stdout
     assert says in said
-    assert "replace aws.ReplicationGroup" not in said
+    assert "replace aws.elasticache.ReplicationGroup" not in said
 
 
 @pytest.mark.parametrize(
@@ -235,7 +235,8 @@ def test_a_group_made_by_hand_is_adopted_without_a_change_and_brought_into_line_
         wanted["adopt"] = adopt | {"keep_as_found": False}
         stack.edit(NETWORK_ONLY + program(**wanted).replace(PROGRAM[: PROGRAM.index("args = ")], ""))
         said = stack.run("preview").stdout
-        assert "update aws.ReplicationGroup orders-group (applyImmediately, description, finalSnapshotIdentifier, tags" in said
+        adopted = "update aws.elasticache.ReplicationGroup orders-group"
+        assert f"{adopted} (applyImmediately, description, finalSnapshotIdentifier, tags" in said
         assert "replace" not in said
         assert PASSWORD not in said
     finally:

@@ -6,14 +6,13 @@ from typing import Any
 import pulumi
 import pulumi_aws as aws
 import pytest
-from pulumi.runtime import rpc
 
 from redis_ha.amazon import Place
 from redis_ha.elasticache.experiments import check_experiments, experiment, make_experiments, role_document, trust_document
 from redis_ha.elasticache.monitored import GROUP_TAG
 from redis_ha.elasticache.topology import Topology
 from tests.support.cloudformation import lint
-from tests.support.pulumi_world import Monitor, run
+from tests.support.pulumi_world import Monitor, inputs, run
 
 TOPOLOGY = Topology("prod", "disabled", 1, 1)
 ZONES = ("eu-central-1a", "eu-central-1b")
@@ -108,11 +107,6 @@ def made(settings: Any) -> tuple[Monitor, Any]:
         return {"zones": sorted(found.templates), "role": found.role is not None}
 
     return run(program)
-
-
-def inputs(monitor: Monitor, name: str) -> dict[str, Any]:
-    found: dict[str, Any] = rpc.deserialize_properties(monitor.requests[name].object, keep_unknowns=True)
-    return found
 
 
 def test_a_template_for_each_zone_and_a_role() -> None:

@@ -35,15 +35,22 @@ OUTPUTS = (
     "client_policy", "read_policy", "operator_policy",
 )  # fmt: skip
 TOKEN = "given-token-for-the-test"
+Made = tuple[Monitor, dict[str, tuple[Any, bool, bool]]]
 
 
-def made(*, known: bool = True, **changes: Any) -> tuple[Monitor, dict[str, tuple[Any, bool, bool]]]:
+def made(*, known: bool = True, **changes: Any) -> Made:
     def program() -> dict[str, Any]:
         args = {key: value() if callable(value) else value for key, value in (GOOD | changes).items() if value is not ...}
         group = ElastiCacheHaGroup("orders", args)  # type: ignore[arg-type]
         return {name: getattr(group, name) for name in OUTPUTS}
 
     return run(program, known=known)
+
+
+@pytest.fixture(scope="module")
+def default() -> Made:
+    """Made of what has to be given, once for all tests: they only look."""
+    return made()
 
 
 def inputs(monitor: Monitor, name: str = "orders-group") -> dict[str, Any]:
@@ -240,8 +247,8 @@ def test_without_tls_no_mode_is_sent() -> None:
     assert "transitEncryptionMode" not in group
 
 
-def test_stateful_children_are_protected_unless_told_otherwise() -> None:
-    monitor, _ = made()
+def test_stateful_children_are_protected_unless_told_otherwise(default: Made) -> None:
+    monitor, _ = default
     assert {name for name, request in monitor.requests.items() if request.protect} == {"orders-group", "orders-subnet-group"}
     monitor, _ = made(protect=False)
     assert not any(request.protect for request in monitor.requests.values())
@@ -267,13 +274,13 @@ def test_autoscaling_owns_only_what_it_scales(scale: str, ignored: str, kept: st
     assert monitor.names("Policy") == ["orders-autoscaling-policy"]
 
 
-def test_a_global_member_leaves_what_is_the_global_objects() -> None:
+def test_a_global_member_leaves_what_is_the_global_objects(default: Made) -> None:
     monitor, _ = made(global_member=True)
     assert set(monitor.requests["orders-group"].ignoreChanges) >= {
         "nodeType", "engine", "engineVersion", "numNodeGroups", "automaticFailoverEnabled", "parameterGroupName",
     }  # fmt: skip
     assert "autoMinorVersionUpgrade" not in inputs(monitor)
-    assert inputs(made()[0])["autoMinorVersionUpgrade"] is True
+    assert inputs(default[0])["autoMinorVersionUpgrade"] is True
 
 
 def test_adoption_imports_each_part_and_leaves_it_as_found() -> None:
@@ -325,14 +332,14 @@ def test_an_adopted_group_is_brought_into_line_later() -> None:
     assert user["userId"] == user["userName"] == found["credentials"][0]["username"] == "app-user"
 
 
-def test_the_update_guard_is_registered_for_group_and_parameters() -> None:
-    monitor, _ = made()
+def test_the_update_guard_is_registered_for_group_and_parameters(default: Made) -> None:
+    monitor, _ = default
     assert list(monitor.requests["orders-group"].hooks.before_update) == ["orders-changes"]
     assert list(monitor.requests["orders-parameter-group"].hooks.before_update) == ["orders-parameters"]
 
 
-def test_the_guard_raises_what_the_rules_say() -> None:
-    monitor, _ = made()
+def test_the_guard_raises_what_the_rules_say(default: Made) -> None:
+    monitor, _ = default
     guard = monitor.hooks.by_name["orders-changes"]
     assert guard.opts is not None
     assert guard.opts.on_dry_run
@@ -348,8 +355,8 @@ def test_the_guard_raises_what_the_rules_say() -> None:
         )
 
 
-def test_outputs() -> None:
-    monitor, found = made()
+def test_outputs(default: Made) -> None:
+    monitor, found = default
     assert found["connection"][0] == {
         "version": 1, "kind": "primary", "tls": True, "engine": "valkey",
         "primary": {"host": "master.orders.abc123.euc1.cache.amazonaws.com", "port": 6379},
@@ -364,7 +371,7 @@ def test_outputs() -> None:
     assert {name for name, (_, _, secret) in found.items() if secret} == {"credentials"}
 
 
-def test_records_and_experiments_on_request() -> None:
+def test_records_and_experiments_on_request(default: Made) -> None:
     monitor, _ = made(
         record=lambda: {"zone_id": pulumi.Output.from_input("Z1"), "primary": "cache.example.com"},
         experiment={"stop_alarm_arns": []},
@@ -373,7 +380,7 @@ def test_records_and_experiments_on_request() -> None:
     assert set(monitor.names("ExperimentTemplate")) == {
         "orders-experiment-eu-central-1a", "orders-experiment-eu-central-1b",
     }  # fmt: skip
-    monitor, _ = made()
+    monitor, _ = default
     assert monitor.names("Record") + monitor.names("ExperimentTemplate") == []
 
 

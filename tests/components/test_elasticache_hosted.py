@@ -1,19 +1,16 @@
-"""ElastiCacheHaGroup as programs in other languages use it: its schema, and what arrives over the wire."""
+"""ElastiCacheHaGroup as programs in other languages use it: what arrives over the wire."""
 
-import json
 from typing import Any
 
 import pulumi
 import pytest
-from google.protobuf import struct_pb2
 from pulumi.provider import server
-from pulumi.provider.experimental.component import ComponentProvider
 from pulumi.runtime import rpc
 
-from redis_ha.elasticache import ElastiCacheHaGroup
-from tests.support.pulumi_world import Monitor, run
+from tests.support.hosted import constructed, nested_output, secret
+from tests.support.pulumi_world import inputs
 
-TOKEN = "redis-ha:index:ElastiCacheHaGroup"
+COMPONENT = "ElastiCacheHaGroup"
 PLAIN: dict[str, Any] = {
     "region": "eu-central-1",
     "zones": ["eu-central-1a", "eu-central-1b"],
@@ -21,67 +18,6 @@ PLAIN: dict[str, Any] = {
     "vpcId": "vpc-1",
 }
 GIVEN = "given-by-the-caller-1"
-
-
-def hosted() -> ComponentProvider:
-    return ComponentProvider([ElastiCacheHaGroup], "redis-ha")
-
-
-def secret(value: Any) -> dict[str, Any]:
-    return {rpc._special_sig_key: rpc._special_secret_sig, "value": value}
-
-
-def nested_output(value: Any = ..., *, is_secret: bool = False) -> dict[str, Any]:
-    """An Output inside an argument as SDKs send it to a hosted component; without a value it is not known yet."""
-    known = {} if value is ... else {"value": value}
-    return {rpc._special_sig_key: rpc._special_output_value_sig, **known, "secret": is_secret, "dependencies": []}
-
-
-def constructed(inputs: dict[str, Any], *, known: bool = True) -> tuple[Monitor, dict[str, tuple[Any, bool, bool]]]:
-    """What the engine does for a caller in another language: inputs come as a Struct, numbers as floats."""
-    wire = struct_pb2.Struct()
-    wire.update(inputs)
-
-    async def prepare() -> Any:
-        return await server.ProviderServicer._construct_inputs(wire, {})
-
-    def program(received: Any) -> dict[str, Any]:
-        return hosted().construct("hosted", TOKEN, received, pulumi.ResourceOptions()).state  # type: ignore[return-value]
-
-    return run(program, known=known, prepare=prepare)
-
-
-def inputs(monitor: Monitor, name: str = "hosted-group") -> dict[str, Any]:
-    found: dict[str, Any] = rpc.deserialize_properties(monitor.requests[name].object, keep_unknowns=True)
-    return found
-
-
-def schema() -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(hosted().schema or "{}")
-    return found
-
-
-def test_every_input_and_output_is_described() -> None:
-    whole = schema()
-    for part in ("inputProperties", "properties"):
-        described = whole["resources"][TOKEN][part]
-        assert [name for name, spec in described.items() if not spec.get("description")] == []
-    for name, kind in whole["types"].items():
-        assert kind.get("description"), name
-        assert [entry for entry, spec in kind["properties"].items() if not spec.get("description")] == [], name
-    assert whole["resources"][TOKEN]["requiredInputs"] == ["region", "zones"]
-
-
-def test_whatever_decides_the_shape_is_plain() -> None:
-    described = schema()["resources"][TOKEN]["inputProperties"]
-    later = {name for name, spec in described.items() if not spec.get("plain")}
-    assert later == {
-        "authToken", "kmsKeyId", "parameterGroupName", "restoreSnapshotArns", "restoreSnapshotName", "securityGroupIds",
-        "subnetGroupName", "subnetIds", "userGroupId", "vpcId",
-    }  # fmt: skip
-    # The list is plain, its length has to be known; what is in it is not.
-    for name in ("clientSecurityGroupIds", "clientPrefixListIds"):
-        assert not described[name]["items"].get("plain")
 
 
 def test_floats_for_whole_numbers_at_every_depth() -> None:
@@ -94,8 +30,8 @@ def test_floats_for_whole_numbers_at_every_depth() -> None:
         "logs": {"retentionDays": 14},
         "autoscaling": {"scale": "replicas", "min": 1, "max": 3, "target": 50},
     }
-    monitor, state = constructed(PLAIN | numbers)
-    group = inputs(monitor)
+    monitor, state = constructed(COMPONENT, PLAIN | numbers)
+    group = inputs(monitor, "hosted-group")
     assert (group["numNodeGroups"], group["replicasPerNodeGroup"], group["port"]) == (2, 2, 7000)
     connection = state["connection"][0]
     assert (connection["configuration"]["port"], connection["failover"]["replicas"]) == (7000, 2)
@@ -121,20 +57,20 @@ def test_nested_arguments_of_a_dictionary() -> None:
         "timeouts": {"create": "90m"},
         "adopt": {"subnetGroup": "legacy"},
     }
-    monitor, state = constructed(PLAIN | nested)
+    monitor, state = constructed(COMPONENT, PLAIN | nested)
     assert state["credentials"][0]["password"] == GIVEN
     assert state["credentials"][2]
     assert inputs(monitor, "hosted-user-stock-reports")["userName"] == "hosted-stock-reports-iam"
-    assert [entry["destination"] for entry in inputs(monitor)["logDeliveryConfigurations"]] == ["theirs"]
-    assert inputs(monitor)["tags"] == {"Team_Name": "red", "redis_ha_group": "hosted"}
+    assert [entry["destination"] for entry in inputs(monitor, "hosted-group")["logDeliveryConfigurations"]] == ["theirs"]
+    assert inputs(monitor, "hosted-group")["tags"] == {"Team_Name": "red", "redis_ha_group": "hosted"}
     assert inputs(monitor, "hosted-parameter-group")["parameters"] == [{"name": "maxmemory-policy", "value": "noeviction"}]
     assert monitor.requests["hosted-group"].customTimeouts.create == "90m"
     assert monitor.requests["hosted-subnet-group"].importId == "legacy@eu-central-1"
 
 
 def test_secret_values() -> None:
-    monitor, state = constructed(PLAIN | {"auth": "token", "authToken": secret(GIVEN)})
-    token = inputs(monitor)["authToken"]
+    monitor, state = constructed(COMPONENT, PLAIN | {"auth": "token", "authToken": secret(GIVEN)})
+    token = inputs(monitor, "hosted-group")["authToken"]
     assert rpc.is_rpc_secret(token)
     assert rpc.unwrap_rpc_secret(token) == GIVEN
     value, _, is_secret = state["credentials"]
@@ -150,7 +86,7 @@ def test_values_that_are_not_known_yet() -> None:
         "notifications": {"topicArn": nested_output()},
         "record": {"zoneId": nested_output(), "primary": "cache.example.com"},
     }
-    monitor, state = constructed(PLAIN | later, known=False)
+    monitor, state = constructed(COMPONENT, PLAIN | later, known=False)
     assert monitor.requests["hosted-group"].object["kmsKeyId"] == rpc.UNKNOWN
     assert monitor.requests["hosted-subnet-group"].object["subnetIds"] == rpc.UNKNOWN
     assert {"hosted-from-group-0", "hosted-from-group-1"} <= set(monitor.names("SecurityGroupIngressRule"))
@@ -159,7 +95,7 @@ def test_values_that_are_not_known_yet() -> None:
 
 def test_wrong_arguments_are_named_in_the_schemas_words() -> None:
     with pytest.raises(server.ComponentInitError, match="snapshot_retention_days: 0 is out of range") as caught:
-        constructed(PLAIN | {"snapshotRetentionDays": 0, "logs": {"retentionDays": 42}})
+        constructed(COMPONENT, PLAIN | {"snapshotRetentionDays": 0, "logs": {"retentionDays": 42}})
     assert isinstance(caught.value.inner, pulumi.InputPropertiesError)
     assert [error["property_path"] for error in caught.value.inner.errors or []] == [
         "snapshotRetentionDays",
@@ -169,4 +105,4 @@ def test_wrong_arguments_are_named_in_the_schemas_words() -> None:
 
 def test_what_decides_the_shape_may_not_be_unknown() -> None:
     with pytest.raises(server.ComponentInitError, match="node_type: is an Output"):
-        constructed(PLAIN | {"nodeType": rpc.UNKNOWN}, known=False)
+        constructed(COMPONENT, PLAIN | {"nodeType": rpc.UNKNOWN}, known=False)

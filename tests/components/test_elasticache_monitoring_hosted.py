@@ -5,7 +5,9 @@ from typing import Any
 import pytest
 from pulumi.provider import server
 
-from tests.components.test_elasticache_hosted import PLAIN, constructed, inputs, nested_output
+from tests.components.test_elasticache_hosted import COMPONENT, PLAIN
+from tests.support.hosted import constructed, nested_output
+from tests.support.pulumi_world import inputs
 
 TOPIC = "arn:aws:sns:eu-central-1:123456789012:on-call"
 
@@ -17,7 +19,7 @@ def test_alarms() -> None:
         "topicArns": [nested_output(TOPIC)],
         "actionsEnabled": False,
     }
-    monitor, _ = constructed(PLAIN | {"alarms": settings})
+    monitor, _ = constructed(COMPONENT, PLAIN | {"alarms": settings})
     alarm = inputs(monitor, "hosted-memory-critical-001")
     assert (alarm["threshold"], alarm["evaluationPeriods"], alarm["datapointsToAlarm"]) == (95.5, 4, 2)
     assert (alarm["alarmActions"], alarm["actionsEnabled"]) == ([TOPIC], False)
@@ -25,7 +27,7 @@ def test_alarms() -> None:
 
 
 def test_topics_that_are_not_known_yet() -> None:
-    monitor, _ = constructed(PLAIN | {"alarms": {"topicArns": [nested_output()]}}, known=False)
+    monitor, _ = constructed(COMPONENT, PLAIN | {"alarms": {"topicArns": [nested_output()]}}, known=False)
     assert "hosted-cpu-001" in monitor.order
 
 
@@ -34,7 +36,7 @@ def test_experiments() -> None:
         "stopAlarmArns": [nested_output("arn:aws:cloudwatch:eu-central-1:123456789012:alarm:shop")],
         "durationMinutes": 5,
     }
-    monitor, _ = constructed(PLAIN | {"experiment": settings})
+    monitor, _ = constructed(COMPONENT, PLAIN | {"experiment": settings})
     template = inputs(monitor, "hosted-experiment-eu-central-1b")
     assert template["actions"][0]["parameters"] == [{"key": "duration", "value": "PT5M"}]
     assert template["stopConditions"][0]["source"] == "aws:cloudwatch:alarm"
@@ -42,13 +44,13 @@ def test_experiments() -> None:
 
 def test_subscriptions() -> None:
     subscriptions = {"on-call": {"protocol": "https", "endpoint": nested_output("https://example.com/hook", is_secret=True)}}
-    monitor, _ = constructed(PLAIN | {"notifications": {"subscriptions": subscriptions}})
+    monitor, _ = constructed(COMPONENT, PLAIN | {"notifications": {"subscriptions": subscriptions}})
     assert inputs(monitor, "hosted-events-on-call")["protocol"] == "https"
 
 
 def test_shards_are_scaled_and_watched_by_queries() -> None:
     scaling = {"scale": "shards", "min": 2, "max": 4, "scaleIn": True, "cooldownSeconds": 60}
-    monitor, _ = constructed(PLAIN | {"clusterMode": "enabled", "shards": 2, "autoscaling": scaling})
+    monitor, _ = constructed(COMPONENT, PLAIN | {"clusterMode": "enabled", "shards": 2, "autoscaling": scaling})
     policy = inputs(monitor, "hosted-autoscaling-policy")["targetTrackingScalingPolicyConfiguration"]
     assert (policy["disableScaleIn"], policy["scaleInCooldown"]) == (False, 60)
     assert monitor.requests["hosted-group"].ignoreChanges
@@ -70,4 +72,4 @@ def test_shards_are_scaled_and_watched_by_queries() -> None:
 )
 def test_wrong_settings_are_refused_as_in_python(arguments: dict[str, Any], says: str) -> None:
     with pytest.raises(server.ComponentInitError, match=says):
-        constructed(PLAIN | arguments)
+        constructed(COMPONENT, PLAIN | arguments)

@@ -5,13 +5,12 @@ from typing import Any
 
 import pulumi
 import pytest
-from pulumi.runtime import rpc
 
 from redis_ha.amazon import Place
 from redis_ha.elasticache.notifications import check_notifications, make_notifications, topic_policy
 from redis_ha.elasticache.topology import Topology
 from tests.support.cloudformation import lint
-from tests.support.pulumi_world import Monitor, run
+from tests.support.pulumi_world import Monitor, inputs, run
 
 ARN = "arn:aws:sns:eu-central-1:123456789012:prod-elasticache-events"
 TOPOLOGY = Topology("prod", "disabled", 1, 1)
@@ -24,11 +23,6 @@ def made(settings: Any = None, adopted: str | None = None, *, known: bool = True
         return {"arn": made.arn, "before": len(made.before_group)}
 
     return run(program, known=known)
-
-
-def inputs(monitor: Monitor, name: str) -> dict[str, Any]:
-    found: dict[str, Any] = rpc.deserialize_properties(monitor.requests[name].object, keep_unknowns=True)
-    return found
 
 
 def test_the_policy_is_the_one_that_elasticache_needs() -> None:

@@ -5,12 +5,11 @@ from typing import Any
 import pulumi
 import pulumi_aws as aws
 import pytest
-from pulumi.runtime import rpc
 
 from redis_ha.amazon import Place
 from redis_ha.elasticache.records import check_records, make_records
 from redis_ha.elasticache.topology import Topology
-from tests.support.pulumi_world import Monitor, run
+from tests.support.pulumi_world import Monitor, inputs, run
 
 PLAIN = Topology("prod", "disabled", 1, 1)
 CLUSTER = Topology("prod", "enabled", 2, 1)
@@ -68,11 +67,6 @@ def made(settings: Any, mode: str) -> Monitor:
         make_records(place, settings, group)
 
     return run(program)[0]
-
-
-def inputs(monitor: Monitor, name: str) -> dict[str, Any]:
-    found: dict[str, Any] = rpc.deserialize_properties(monitor.requests[name].object, keep_unknowns=True)
-    return found
 
 
 def test_primary_and_reader() -> None:

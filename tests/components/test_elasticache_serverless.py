@@ -7,14 +7,13 @@ from typing import Any
 import jsonschema
 import pulumi
 import pytest
-from google.protobuf import struct_pb2
 from pulumi.provider import server
-from pulumi.provider.experimental.component import ComponentProvider
 from pulumi.runtime import rpc
 
 from redis_ha.elasticache.serverless import ServerlessCache, majors, make_serverless_plan, usage_limits
 from tests.support.cloudformation import lint
-from tests.support.pulumi_world import Monitor, run
+from tests.support.hosted import constructed, token
+from tests.support.pulumi_world import Monitor, inputs, run
 
 GOOD: dict[str, Any] = {
     "region": "eu-central-1",
@@ -23,7 +22,7 @@ GOOD: dict[str, Any] = {
 }
 OUTPUTS = ("connection", "credentials", "arn", "cache_name", "endpoint", "reader_endpoint", "port", "client_policy")
 CLIENT = Path(__file__).resolve().parents[2] / "client/redis_ha_client"
-TOKEN = "redis-ha:index:ServerlessCache"
+COMPONENT = "ServerlessCache"
 
 
 def made(*, known: bool = True, **changes: Any) -> tuple[Monitor, dict[str, tuple[Any, bool, bool]]]:
@@ -33,11 +32,6 @@ def made(*, known: bool = True, **changes: Any) -> tuple[Monitor, dict[str, tupl
         return {name: getattr(cache, name) for name in OUTPUTS}
 
     return run(program, known=known)
-
-
-def inputs(monitor: Monitor, name: str) -> dict[str, Any]:
-    found: dict[str, Any] = rpc.deserialize_properties(monitor.requests[name].object, keep_unknowns=True)
-    return found
 
 
 def valid(name: str, document: dict[str, Any]) -> None:
@@ -61,7 +55,7 @@ def test_what_is_made() -> None:
     assert cache["userGroupId"] == inputs(monitor, "shop-user-group")["userGroupId"] == "shop-users"
     assert inputs(monitor, "shop-user-default")["accessString"].startswith("off ")
     (component,) = {monitor.requests[name].parent for name in monitor.order if name != "shop"}
-    assert component.endswith(f"{TOKEN}::shop")
+    assert component.endswith(f"{token(COMPONENT)}::shop")
     assert not made(protect=False)[0].requests["shop-cache"].protect
     assert found["arn"][0] == "arn:aws:elasticache:eu-central-1:123456789012:serverlesscache:shop"
 
@@ -246,28 +240,13 @@ def test_amazon_takes_it() -> None:
     assert lint({"Cache": {"Type": "AWS::ElastiCache::ServerlessCache", "Properties": properties}}) == []
 
 
-def hosted(arguments: dict[str, Any], *, known: bool = True) -> tuple[Monitor, dict[str, tuple[Any, bool, bool]]]:
-    """What the engine does for a caller in another language: inputs come as a Struct, numbers as floats."""
-    wire = struct_pb2.Struct()
-    wire.update(arguments)
-
-    async def prepare() -> Any:
-        return await server.ProviderServicer._construct_inputs(wire, {})
-
-    def program(received: Any) -> dict[str, Any]:
-        provider = ComponentProvider([ServerlessCache], "redis-ha")
-        return provider.construct("hosted", TOKEN, received, pulumi.ResourceOptions()).state  # type: ignore[return-value]
-
-    return run(program, known=known, prepare=prepare)
-
-
 HOSTED = {"region": "eu-central-1", "subnetIds": ["subnet-1", "subnet-2"], "securityGroupIds": ["sg-1"]}
 
 
 def test_hosted_for_another_language() -> None:
     limits = {"storageMinGb": 10, "storageMaxGb": 100, "ecpuMin": 1000, "ecpuMax": 5000}
-    monitor, state = hosted(
-        HOSTED | {"limits": limits, "snapshotRetentionDays": 3, "users": {"reports": {"access": "on ~r:* +get"}}}
+    monitor, state = constructed(
+        COMPONENT, HOSTED | {"limits": limits, "snapshotRetentionDays": 3, "users": {"reports": {"access": "on ~r:* +get"}}}
     )
     cache = inputs(monitor, "hosted-cache")
     assert cache["snapshotRetentionLimit"] == 3
@@ -280,20 +259,11 @@ def test_hosted_for_another_language() -> None:
 
 
 def test_hosted_with_values_that_are_not_known_yet() -> None:
-    monitor, state = hosted(HOSTED | {"subnetIds": rpc.UNKNOWN, "securityGroupIds": [rpc.UNKNOWN]}, known=False)
+    monitor, state = constructed(COMPONENT, HOSTED | {"subnetIds": rpc.UNKNOWN, "securityGroupIds": [rpc.UNKNOWN]}, known=False)
     assert monitor.requests["hosted-cache"].object["subnetIds"] == rpc.UNKNOWN
     assert not state["connection"][1]
 
 
 def test_hosted_with_wrong_arguments() -> None:
     with pytest.raises(server.ComponentInitError, match="out of range"):
-        hosted(HOSTED | {"limits": {"ecpuMin": 5}})
-
-
-def test_every_input_and_output_is_described() -> None:
-    component = json.loads(ComponentProvider([ServerlessCache], "redis-ha").schema or "")["resources"][TOKEN]
-    for part in ("inputProperties", "properties"):
-        assert [name for name, spec in component[part].items() if not spec.get("description")] == []
-    assert set(component["requiredInputs"]) == {"region", "subnetIds", "securityGroupIds"}
-    later = {name for name, spec in component["inputProperties"].items() if not spec.get("plain")}
-    assert later == {"subnetIds", "securityGroupIds", "kmsKeyId", "userGroupId", "restoreSnapshotArns"}
+        constructed(COMPONENT, HOSTED | {"limits": {"ecpuMin": 5}})

@@ -7,8 +7,9 @@ import pytest
 from redis_ha.arguments import Checks
 from redis_ha.elasticache.global_alarms import Lag, checked_lag, lag_alarms
 from redis_ha.elasticache.topology import Topology
-from tests.components.test_global_datastore import MADE, inputs, made, with_primary, with_secondary
+from tests.components.test_global_datastore import MADE, made, with_primary, with_secondary
 from tests.support.cloudformation import lint
+from tests.support.pulumi_world import inputs
 
 LAG = Lag(threshold_seconds=5, periods=5, datapoints=3, missing_minutes=7, dimension="node")
 TWO_NODES = Topology("orders", "disabled", 1, 1)

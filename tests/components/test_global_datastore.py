@@ -13,7 +13,7 @@ from pulumi.runtime import rpc
 from redis_ha.elasticache import GlobalDatastore
 from redis_ha.guard import RefusedChangeError
 from tests.support.global_sets import PASSWORD, connection, network
-from tests.support.pulumi_world import Monitor, run
+from tests.support.pulumi_world import Monitor, inputs, run
 
 CLIENT = Path(__file__).resolve().parents[2] / "client/redis_ha_client"
 # The alarms of nodes are ElastiCacheHaGroup's and tested there; most tests here do without, for speed.
@@ -39,11 +39,10 @@ INHERITED = {
     "engine", "engineVersion", "nodeType", "numNodeGroups", "parameterGroupName", "securityGroupNames", "snapshotArns",
     "snapshotName", "transitEncryptionEnabled", "transitEncryptionMode", "atRestEncryptionEnabled", "autoMinorVersionUpgrade",
 }  # fmt: skip
+Made = tuple[Monitor, dict[str, tuple[Any, bool, bool]]]
 
 
-def made(
-    base: dict[str, Any] | None = None, *, known: bool = True, options: Any = None, **changes: Any
-) -> tuple[Monitor, dict[str, tuple[Any, bool, bool]]]:
+def made(base: dict[str, Any] | None = None, *, known: bool = True, options: Any = None, **changes: Any) -> Made:
     """Make a datastore; a changed argument may be a function that is called inside the program, ... takes one away."""
 
     def program() -> dict[str, Any]:
@@ -56,17 +55,18 @@ def made(
     return run(program, known=known)
 
 
+@pytest.fixture(scope="module")
+def default() -> Made:
+    """Made of what has to be given, once for all tests: they only look."""
+    return made()
+
+
 def with_secondary(base: dict[str, Any], **changes: Any) -> dict[str, Any]:
     return {"secondaries": {**base["secondaries"], "eu-west-1": base["secondaries"]["eu-west-1"] | changes}}
 
 
 def with_primary(**changes: Any) -> dict[str, Any]:
     return {"primary": MADE["primary"] | changes}
-
-
-def inputs(monitor: Monitor, name: str) -> dict[str, Any]:
-    found: dict[str, Any] = rpc.deserialize_properties(monitor.requests[name].object, keep_unknowns=True)
-    return found
 
 
 def plain(value: Any) -> Any:
@@ -116,8 +116,8 @@ def test_what_lives_on_the_global_object() -> None:
     assert inputs(monitor, "orders-eu-central-1-group")["numNodeGroups"] == 3
 
 
-def test_a_promotion_outside_replaces_nothing() -> None:
-    monitor, _ = made()
+def test_a_promotion_outside_replaces_nothing(default: Made) -> None:
+    monitor, _ = default
     request = monitor.requests["orders-global"]
     assert list(request.ignoreChanges) == ["primaryReplicationGroupId"]
     assert request.protect
@@ -176,9 +176,9 @@ def urn_ends(monitor: Monitor, name: str) -> set[str]:
     return {urn.rsplit("::", 1)[1] for urn in monitor.requests[name].dependencies}
 
 
-def test_secondaries_depend_on_the_global_object_by_its_output_and_on_each_other() -> None:
+def test_secondaries_depend_on_the_global_object_by_its_output_and_on_each_other(default: Made) -> None:
     """Destroying goes the other way round: a global object is only deleted when it has no secondary left."""
-    monitor, _ = made()
+    monitor, _ = default
     for region in ("eu-west-1", "us-east-1"):
         by_value = monitor.requests[f"orders-{region}-group"].propertyDependencies["globalReplicationGroupId"].urns
         assert {urn.rsplit("::", 1)[1] for urn in by_value} == {"orders-global"}
@@ -188,8 +188,8 @@ def test_secondaries_depend_on_the_global_object_by_its_output_and_on_each_other
     assert "orders-eu-west-1-events-policy" in urn_ends(monitor, "orders-eu-west-1-group")
 
 
-def test_members_ignore_what_lives_on_the_global_object() -> None:
-    monitor, _ = made()
+def test_members_ignore_what_lives_on_the_global_object(default: Made) -> None:
+    monitor, _ = default
     lives_there = {
         "nodeType", "engine", "engineVersion", "numNodeGroups", "automaticFailoverEnabled", "parameterGroupName",
         "autoMinorVersionUpgrade",
@@ -284,8 +284,8 @@ def test_the_primarys_own_parameter_group_goes_with_it() -> None:
     assert monitor.names("ParameterGroup") == ["orders-eu-central-1-parameter-group"]
 
 
-def test_the_guards_are_registered_and_ask_the_rules() -> None:
-    monitor, _ = made()
+def test_the_guards_are_registered_and_ask_the_rules(default: Made) -> None:
+    monitor, _ = default
     assert list(monitor.requests["orders-global"].hooks.before_update) == ["orders-global-changes"]
     for region in ("eu-west-1", "us-east-1"):
         assert list(monitor.requests[f"orders-{region}-group"].hooks.before_update) == [f"orders-{region}-changes"]
@@ -333,8 +333,8 @@ def test_without_lag_alarms_no_bound_is_stated() -> None:
     jsonschema.validate(found["connection"][0], json.loads((CLIENT / "connection.schema.json").read_text()))
 
 
-def test_who_promotes_may_promote_and_look_and_nothing_else() -> None:
-    _, found = made()
+def test_who_promotes_may_promote_and_look_and_nothing_else(default: Made) -> None:
+    _, found = default
     statements = json.loads(found["promotion_policy"][0])["Statement"]
     actions = {action for statement in statements for action in statement["Action"]}
     assert "elasticache:FailoverGlobalReplicationGroup" in actions

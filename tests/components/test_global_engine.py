@@ -99,7 +99,7 @@ def promote(stack: Emulated, region: str) -> None:
 def test_an_existing_group_joins_without_a_change_of_its_own(stack: Emulated) -> None:
     stack.edit(program())
     said = stack.run("up").stdout
-    assert "created aws.GlobalReplicationGroup shop-global" in said
+    assert "created aws.elasticache.GlobalReplicationGroup shop-global" in said
     assert "updated aws" not in said
     assert "replaced" not in said
     stack.run("preview --expect-no-changes")
@@ -128,8 +128,8 @@ def test_while_promoted_members_are_scaled_upgraded_and_added(stack: Emulated) -
     changes: dict[str, Any] = {"node_type": "cache.r7g.xlarge", "engine_version": "8.1"}
     stack.edit(program(TWO, **changes))
     said = stack.run("up").stdout
-    assert "updated aws.GlobalReplicationGroup shop-global" in said
-    assert "updated aws.ReplicationGroup" not in said
+    assert "updated aws.elasticache.GlobalReplicationGroup shop-global" in said
+    assert "updated aws.elasticache.ReplicationGroup" not in said
     found = datastore(stack)
     assert (found["CacheNodeType"], found["EngineVersion"].rsplit(".", 1)[0]) == ("cache.r7g.xlarge", "8.1")
     assert roles(stack) == {"eu-central-1": "SECONDARY", "eu-west-1": "PRIMARY", "us-east-1": "SECONDARY"}

@@ -1,19 +1,16 @@
-"""GlobalDatastore as programs in other languages use it: its schema, and what arrives over the wire."""
+"""GlobalDatastore as programs in other languages use it: what arrives over the wire."""
 
-import json
 from typing import Any
 
 import pulumi
 import pytest
-from google.protobuf import struct_pb2
 from pulumi.provider import server
-from pulumi.provider.experimental.component import ComponentProvider
 from pulumi.runtime import rpc
 
-from redis_ha.elasticache import GlobalDatastore
-from tests.support.pulumi_world import Monitor, run
+from tests.support.hosted import constructed, nested_output
+from tests.support.pulumi_world import inputs
 
-TOKEN = "redis-ha:index:GlobalDatastore"
+COMPONENT = "GlobalDatastore"
 GIVEN = "given-by-the-caller-1"
 SILENT = {"alarms": {"enabled": False}, "dashboard": False}
 HERE: dict[str, Any] = {"zones": ["eu-central-1a", "eu-central-1b"], "subnetIds": ["a", "b"], "vpcId": "vpc-1"} | SILENT
@@ -31,54 +28,10 @@ BROUGHT: dict[str, Any] = {
 }  # fmt: skip
 
 
-def hosted() -> ComponentProvider:
-    return ComponentProvider([GlobalDatastore], "redis-ha")
-
-
-def nested_output(value: Any = ..., *, is_secret: bool = False) -> dict[str, Any]:
-    """An Output inside an argument as SDKs send it to a hosted component; without a value it is not known yet."""
-    known = {} if value is ... else {"value": value}
-    return {rpc._special_sig_key: rpc._special_output_value_sig, **known, "secret": is_secret, "dependencies": []}
-
-
-def constructed(inputs: dict[str, Any], *, known: bool = True) -> tuple[Monitor, dict[str, tuple[Any, bool, bool]]]:
-    """What the engine does for a caller in another language: inputs come as a Struct, numbers as floats."""
-    wire = struct_pb2.Struct()
-    wire.update(inputs)
-
-    async def prepare() -> Any:
-        return await server.ProviderServicer._construct_inputs(wire, {})
-
-    def program(received: Any) -> dict[str, Any]:
-        return hosted().construct("hosted", TOKEN, received, pulumi.ResourceOptions()).state  # type: ignore[return-value]
-
-    return run(program, known=known, prepare=prepare)
-
-
-def inputs(monitor: Monitor, name: str) -> dict[str, Any]:
-    found: dict[str, Any] = rpc.deserialize_properties(monitor.requests[name].object, keep_unknowns=True)
-    return found
-
-
-def test_every_input_and_output_is_described() -> None:
-    whole: dict[str, Any] = json.loads(hosted().schema or "{}")
-    for part in ("inputProperties", "properties"):
-        described = whole["resources"][TOKEN][part]
-        assert [name for name, spec in described.items() if not spec.get("description")] == []
-    for name, kind in whole["types"].items():
-        assert kind.get("description"), name
-        assert [entry for entry, spec in kind["properties"].items() if not spec.get("description")] == [], name
-    assert whole["resources"][TOKEN]["requiredInputs"] == ["secondaries"]
-    later = {name for name, spec in whole["resources"][TOKEN]["inputProperties"].items() if not spec.get("plain")}
-    assert {"primaryReplicationGroupId", "primaryConnection", "parameterGroupName", "authToken"} <= later
-    assert not {"engine", "engineVersion", "nodeType", "shards", "primaryRegion", "automaticFailover"} & later
-    # Nothing that a secondary inherits is offered for it.
-    secondary = whole["types"]["redis-ha:index:GlobalSecondary"]["properties"]
-    assert not {"engine", "engineVersion", "nodeType", "shards", "tls", "parameters", "parameterGroupName"} & set(secondary)
-
-
 def test_a_primary_made_here() -> None:
-    monitor, state = constructed(MADE | {"shards": 2, "primary": MADE["primary"] | {"clusterMode": "enabled", "port": 7000}})
+    monitor, state = constructed(
+        COMPONENT, MADE | {"shards": 2, "primary": MADE["primary"] | {"clusterMode": "enabled", "port": 7000}}
+    )
     assert inputs(monitor, "hosted-global")["numNodeGroups"] == 2
     assert inputs(monitor, "hosted-eu-central-1-group")["port"] == 7000
     assert inputs(monitor, "hosted-eu-west-1-group")["port"] == 7000
@@ -98,7 +51,7 @@ def test_a_brought_primary_with_outputs() -> None:
         "lag": {"thresholdSeconds": 2, "missingMinutes": 3},
         "writer": {"parameter": {"name": "/redis-ha/writer", "region": "eu-west-3"}},
     }
-    monitor, state = constructed(BROUGHT | later)
+    monitor, state = constructed(COMPONENT, BROUGHT | later)
     assert inputs(monitor, "hosted-global")["primaryReplicationGroupId"] == "orders"
     assert inputs(monitor, "hosted-eu-west-1-lag-missing")["evaluationPeriods"] == 3
     assert state["credentials"][0] == {"version": 1, "username": "application", "password": GIVEN}
@@ -122,7 +75,7 @@ def test_values_that_are_not_known_yet() -> None:
             "eu-west-1": THERE | {"subnetIds": nested_output(), "vpcId": nested_output(), "kmsKeyId": nested_output()}
         },
     }
-    monitor, state = constructed(BROUGHT | later, known=False)
+    monitor, state = constructed(COMPONENT, BROUGHT | later, known=False)
     assert monitor.requests["hosted-global"].object["primaryReplicationGroupId"] == rpc.UNKNOWN
     assert monitor.requests["hosted-eu-west-1-group"].object["kmsKeyId"] == rpc.UNKNOWN
     assert monitor.requests["hosted-eu-west-1-subnet-group"].object["subnetIds"] == rpc.UNKNOWN
@@ -133,7 +86,7 @@ def test_values_that_are_not_known_yet() -> None:
 def test_wrong_arguments_are_named_in_the_schemas_words() -> None:
     wrong = MADE | {"nodeType": "cache.t4g.small", "secondaries": {"eu-west-1": THERE | {"snapshotRetentionDays": 0}}}
     with pytest.raises(server.ComponentInitError, match="cannot be in a global datastore") as caught:
-        constructed(wrong)
+        constructed(COMPONENT, wrong)
     assert isinstance(caught.value.inner, pulumi.InputPropertiesError)
     assert {error["property_path"] for error in caught.value.inner.errors or []} == {
         "nodeType", "secondaries.eu-west-1.snapshotRetentionDays",
@@ -142,4 +95,4 @@ def test_wrong_arguments_are_named_in_the_schemas_words() -> None:
 
 def test_what_decides_the_shape_may_not_be_unknown() -> None:
     with pytest.raises(server.ComponentInitError, match="node_type: is an Output"):
-        constructed(MADE | {"nodeType": rpc.UNKNOWN}, known=False)
+        constructed(COMPONENT, MADE | {"nodeType": rpc.UNKNOWN}, known=False)

@@ -20,6 +20,8 @@ from tests.support.droplet_image import in_image
 from tests.support.loopback_cluster import LoopbackCluster, LoopbackNode
 from tests.support.waiting import wait_until
 
+pytestmark = pytest.mark.servers
+
 GOOD: dict[str, Any] = {"region": "ams3", "vpc_ip_range": "10.20.0.0/24"}
 PASSWORDS = render.Passwords(**{role: f"{role}-{hashlib.sha256(role.encode()).hexdigest()[:24]}" for role in render.ROLES})
 

@@ -5,12 +5,11 @@ from typing import Any
 
 import pulumi
 import pytest
-from pulumi.runtime import rpc
 
 from redis_ha.guard import RefusedChangeError
 from redis_ha.traffic import WeightedBlueGreen
 from redis_ha.traffic.refusals import RefusedCreationError
-from tests.support.pulumi_world import Monitor, run
+from tests.support.pulumi_world import Monitor, inputs, run
 
 OUTPUTS = (
     "record_names", "set_identifiers", "weights", "record_path", "health_check_ids", "traffic", "shift_policy",
@@ -37,11 +36,6 @@ def made(*, known: bool = True, **changes: Any) -> tuple[Monitor, dict[str, tupl
         return {name: getattr(component, name) for name in OUTPUTS}
 
     return run(program, known=known)
-
-
-def inputs(monitor: Monitor, name: str) -> dict[str, Any]:
-    found: dict[str, Any] = rpc.deserialize_properties(monitor.requests[name].object, keep_unknowns=True)
-    return found
 
 
 def record(monitor: Monitor, colour: str, name: str = "api.example.com", kind: str = "cname") -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Fixtures of the emulator's tests: a home of their own, stacks that are destroyed whatever happens."""
+"""Fixtures of the emulator's tests: an AWS, a home of their own, stacks that are destroyed whatever happens."""
 
 from __future__ import annotations
 
@@ -7,7 +7,16 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.aws_provider import EmulatedAccount, endpoint
 from tests.support.emulated import Emulated, shared_home
+
+__all__ = ["endpoint"]  # a fixture
+
+
+@pytest.fixture
+def account(endpoint: str, tmp_path: Path) -> EmulatedAccount:
+    """A provider of its own for each test."""
+    return EmulatedAccount(tmp_path, endpoint)
 
 
 @pytest.fixture

@@ -3,27 +3,14 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from pulumi_emulator.handlers.aws.dns import Record
-from tests.support.aws_provider import EmulatedAccount, RefusedError, Resource, served
+from tests.support.aws_provider import EmulatedAccount, RefusedError, Resource
 
 NUMBERS = itertools.count()
-
-
-@pytest.fixture(scope="module")
-def endpoint() -> Iterator[str]:
-    with served() as address:
-        yield address
-
-
-@pytest.fixture(scope="module")
-def account(endpoint: str, tmp_path_factory: pytest.TempPathFactory) -> EmulatedAccount:
-    # One for all tests: clients of a service are dear, and every test has names of its own.
-    return EmulatedAccount(tmp_path_factory.mktemp("account"), endpoint)
 
 
 class Zone:

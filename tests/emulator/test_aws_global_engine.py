@@ -88,7 +88,7 @@ def test_a_promotion_beside_the_program(emulated: Callable[..., Emulated]) -> No
     stack.run("refresh")
     stack.run("preview", "--expect-no-changes")
     stack.edit(program())
-    assert "replace aws.GlobalReplicationGroup store (primaryReplicationGroupId)" in stack.run("preview").stdout
+    assert "replace aws.elasticache.GlobalReplicationGroup store (primaryReplicationGroupId)" in stack.run("preview").stdout
     stack.edit(program("primaryReplicationGroupId"))
     # What was made as the secondary leads: AWS does not take it out, and nothing is destroyed.
     assert "only a secondary can be disassociated" in stack.fails("destroy")

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import io
 import itertools
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,23 +11,12 @@ from rich.console import Console
 
 from pulumi_emulator import inspection
 from pulumi_emulator.recovery import _rank
-from tests.support.aws_provider import EmulatedAccount, RefusedError, Resource, served
+from tests.support.aws_provider import EmulatedAccount, RefusedError, Resource
 
 GROUP = "elasticache.ReplicationGroup"
 GLOBAL = "elasticache.GlobalReplicationGroup"
 WEST = "eu-west-1"
 NUMBERS = itertools.count(1)
-
-
-@pytest.fixture(scope="module")
-def endpoint() -> Iterator[str]:
-    with served() as address:
-        yield address
-
-
-@pytest.fixture
-def account(endpoint: str, tmp_path: Path) -> EmulatedAccount:
-    return EmulatedAccount(tmp_path, endpoint)
 
 
 class Store:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from pulumi_emulator.handlers.aws import AWS_HANDLERS
 from pulumi_emulator.values import UNKNOWN
-from tests.support.aws_provider import TOKENS, EmulatedAccount, served
+from tests.support.aws_provider import TOKENS, EmulatedAccount
 
 TRUST = json.dumps(
     {
@@ -21,17 +20,6 @@ TRUST = json.dumps(
 )
 POLICY = json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "sns:Publish", "Resource": "*"}]})
 PASSWORD = "a-password-of-24-letters"
-
-
-@pytest.fixture(scope="module")
-def endpoint() -> Iterator[str]:
-    with served() as address:
-        yield address
-
-
-@pytest.fixture
-def account(endpoint: str, tmp_path: Path) -> EmulatedAccount:
-    return EmulatedAccount(tmp_path, endpoint)
 
 
 class Names:

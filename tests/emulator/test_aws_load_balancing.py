@@ -3,21 +3,13 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from tests.support.aws_provider import REGION, EmulatedAccount, RefusedError, Resource, served
+from tests.support.aws_provider import REGION, EmulatedAccount, RefusedError, Resource
 
 NUMBERS = itertools.count()
-
-
-@pytest.fixture(scope="module")
-def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmulatedAccount]:
-    with served() as address:
-        # One for all tests: clients of a service are dear, and every test has names of its own.
-        yield EmulatedAccount(tmp_path_factory.mktemp("account"), address)
 
 
 class Site:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,19 +9,7 @@ import pytest
 from pulumi.runtime.proto import provider_pb2 as pb
 
 from pulumi_emulator.values import Secret, decode, encode, reveal
-from tests.support.aws_provider import REGION, EmulatedAccount, RefusedError, served
-
-
-@pytest.fixture(scope="module")
-def endpoint() -> Iterator[str]:
-    with served() as address:
-        yield address
-
-
-@pytest.fixture(scope="module")
-def account(endpoint: str, tmp_path_factory: pytest.TempPathFactory) -> EmulatedAccount:
-    # One for all tests: clients of a service are dear, and every test has names of its own.
-    return EmulatedAccount(tmp_path_factory.mktemp("account"), endpoint)
+from tests.support.aws_provider import REGION, EmulatedAccount, RefusedError
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,20 +14,9 @@ from pulumi_emulator.handlers.aws.replication_group import ReplicationGroup
 from pulumi_emulator.recovery import REMOVAL_ORDER, remove_forgotten
 from pulumi_emulator.stacks import StackFolder
 from pulumi_emulator.values import UNKNOWN, Secret, decode, encode
-from tests.support.aws_provider import TOKENS, Context, EmulatedAccount, RefusedError, served
+from tests.support.aws_provider import TOKENS, Context, EmulatedAccount, RefusedError
 
 TOPIC = "sns.Topic"
-
-
-@pytest.fixture(scope="module")
-def endpoint() -> Iterator[str]:
-    with served() as address:
-        yield address
-
-
-@pytest.fixture
-def account(endpoint: str, tmp_path: Path) -> EmulatedAccount:
-    return EmulatedAccount(tmp_path, endpoint)
 
 
 def test_each_provider_of_the_program_has_its_region_and_tags(account: EmulatedAccount) -> None:

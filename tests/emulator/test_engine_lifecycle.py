@@ -291,7 +291,7 @@ def test_what_a_killed_command_made_and_could_not_note_is_removed(emulated: Make
     said = stack.run("up").stdout
     assert "an earlier command of this stack was ended from outside" in said
     assert "an earlier command was ended in the middle of 1 step(s)" in said
-    assert "removed Tag forgotten" in said
+    assert "removed digitalocean.Tag forgotten" in said
     assert_whole(stack, 2)
 
 

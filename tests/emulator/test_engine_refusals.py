@@ -68,7 +68,7 @@ do.Firewall("f", tags=["nowhere"], inbound_rules=[do.FirewallInboundRuleArgs(pro
     world = {"next_id": 1, "unconfirmed": [[tags, "t"]], "records": {tags: {"t": {"name": "t"}}}}
     (stack.folder.path / "world.json").write_text(json.dumps(world))
     stack.edit("import pulumi\n")
-    assert "removed Tag t" in stack.run("preview").stdout
+    assert "removed digitalocean.Tag t" in stack.run("preview").stdout
     assert not any(stack.world().values())
 
 

@@ -63,6 +63,20 @@ def test_a_line_a_step_and_a_count_a_kind() -> None:
     assert text.split("\n")[:2] == ["  create digitalocean.Tag a[b]", "  replace digitalocean.Tag r"]
 
 
+def test_a_silent_command_says_how_far_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [100.0]
+    monkeypatch.setattr("pulumi_emulator.progress.time.monotonic", lambda: now[0])
+    text = io.StringIO()
+    progress = Progress(Console(file=text, width=200), planned=True, quiet=True)
+    for number in range(5):
+        now[0] += 0.75
+        progress.on_event(event("resource_pre_event", metadata=step("same", f"s{number}")))
+    assert text.getvalue() == "  3 resources so far\n"
+    now[0] += 2
+    Progress(Console(file=text, width=200), counting=False).on_event(event("resource_pre_event", metadata=step("same", "s")))
+    assert text.getvalue() == "  3 resources so far\n"
+
+
 def test_warnings_are_shown_once_and_as_they_are() -> None:
     warning = event(
         "diagnostic_event", severity="warning", message="<{%fg 1%}>careful [x]<{%reset%}>\n", urn="", ephemeral=False

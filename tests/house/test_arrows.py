@@ -1,9 +1,10 @@
 """Who may know whom: the arrows of the house, read from the imports themselves."""
 
-import ast
 from pathlib import Path
 
 import pytest
+
+from tests.support.imports import imported
 
 ROOT = Path(__file__).resolve().parents[2]
 OWN = {"redis_ha", "redis_ha_client", "redis_ha_ops", "pulumi_emulator", "settings"}
@@ -21,20 +22,9 @@ ROOMS: dict[str, tuple[set[str], set[str]]] = {
 }
 
 
-def imported(path: Path) -> set[str]:
-    """Give the top-level packages that a file imports anywhere in its text."""
-    names: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.Import):
-            names |= {alias.name.split(".")[0] for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
-            names.add(node.module.split(".")[0])
-    return names
-
-
 def strangers(path: Path, own: set[str], pulumi: set[str]) -> set[str]:
     """Give the packages that a file imports and its room may not know."""
-    return imported(path) & ((OWN | PULUMI) - own - pulumi)
+    return {module.split(".")[0] for module in imported(path)} & ((OWN | PULUMI) - own - pulumi)
 
 
 @pytest.mark.parametrize("room", sorted(ROOMS))
@@ -58,10 +48,9 @@ def test_a_forbidden_import_is_seen(tmp_path: Path) -> None:
 def test_components_share_only_what_lies_beside_their_rooms(room: str) -> None:
     rooms = {path.name for path in (ROOT / "components" / "redis_ha").iterdir() if (path / "__init__.py").exists()}
     found = {
-        f"{path.name}: {node.module}"
+        f"{path.name}: {module}"
         for path in (ROOT / "components" / "redis_ha" / room).rglob("*.py")
-        for node in ast.walk(ast.parse(path.read_text()))
-        if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("redis_ha.")
-        if node.module.split(".")[1] in rooms - {room}
+        for module in imported(path)
+        if module.startswith("redis_ha.") and module.split(".")[1] in rooms - {room}
     }
     assert found == set()

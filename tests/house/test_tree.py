@@ -1,15 +1,8 @@
 """What the tree as a whole promises: pinned packages, no address of a registry, no path of one machine, no secret."""
 
 import re
-import subprocess
-from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
-
-
-def tracked() -> list[Path]:
-    names = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split("\n")
-    return [ROOT / name for name in names if name and (ROOT / name).is_file()]
+from tests.support.documents import ROOT, tracked
 
 
 def test_every_python_package_is_pinned_by_hash_and_no_address_is_named() -> None:

@@ -18,6 +18,8 @@ from redis_ha_ops.managed import Managed, ManagedNode, judge, look, managed_of
 from tests.support.managed_processes import ManagedGroup, Names
 from tests.support.waiting import wait_until
 
+pytestmark = pytest.mark.servers
+
 
 def outputs_of(group: ManagedGroup) -> dict[str, Any]:
     return {"elasticache_connection": group.connection, "elasticache_credentials": group.credentials}
@@ -70,7 +72,7 @@ def test_a_group_with_cluster_mode_off(plain: ManagedGroup, monkeypatch: pytest.
 
 def test_a_lost_replica_and_a_lost_primary_are_told(plain: ManagedGroup, monkeypatch: pytest.MonkeyPatch) -> None:
     names = Names(monkeypatch)
-    monkeypatch.setattr(managed, "LOOK", FailoverPolicy(total_seconds=0.5))
+    monkeypatch.setattr(managed, "LOOK", FailoverPolicy(total_seconds=1))
     plain.nodes[2].kill()
     plain.publish(names)
     seen = look(group_of(plain))
@@ -117,6 +119,7 @@ def test_a_member_that_another_region_was_promoted_over_is_no_trouble(
     plain: ManagedGroup, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     names = Names(monkeypatch)
+    monkeypatch.setattr(managed, "LOOK", FailoverPolicy(total_seconds=1))
     plain.publish(names)
     first = plain.primaries()[0]
     second, third = [node for node in plain.nodes if node is not first]

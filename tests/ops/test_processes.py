@@ -4,15 +4,16 @@ import json
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from rich.console import Console
 
-from redis_ha_ops import drawing
+from redis_ha_ops import drawing, status
 from redis_ha_ops.asking import directly
 from redis_ha_ops.drill import ledger, report
 from redis_ha_ops.drill.load import APPLICATION, PROBE, Load
@@ -23,8 +24,11 @@ from redis_ha_ops.status import Look, look, wait_until_healthy
 from tests.support.redis_processes import Node, RedisProcesses
 from tests.support.waiting import wait_until
 
+pytestmark = pytest.mark.servers
+
 # A node dies with the thread that started it (PR_SET_PDEATHSIG, prctl(2)), and a drill's fault runs in a thread of its own.
 STARTER = ThreadPoolExecutor(max_workers=1)
+ALONE = 50  # writes that a master takes without a replica
 PLAN = Plan(rate=50, seconds=3, baseline_seconds=1, rejoin_seconds=40)
 
 
@@ -67,32 +71,21 @@ class Kill:
 
 
 class Isolate(Kill):
-    """A known bad cluster: the master has lost its replicas, acknowledges for a second all the same, and then dies."""
+    """A known bad cluster: the master has lost its replicas, takes writes all the same, and then dies."""
 
     def cut(self, machine: str) -> None:
-        replicas = [node for node in self.cluster.data if node.name != machine]
+        master, replicas = self.node(machine), [node for node in self.cluster.data if node.name != machine]
         for node in replicas:
             self.cluster.command(node, "CONFIG", "SET", "masterauth", "wrong")
-        self.cluster.command(self.node(machine), "CLIENT", "KILL", "TYPE", "replica")
-        time.sleep(1)
+        self.cluster.command(master, "CLIENT", "KILL", "TYPE", "replica")
+        wanted = self.executed(master) + ALONE
+        wait_until(lambda: self.executed(master) >= wanted, f"{ALONE} writes that no replica gets")
         super().cut(machine)
         for node in replicas:
             self.cluster.command(node, "CONFIG", "SET", "masterauth", self.cluster.passwords["replication"])
 
-
-@pytest.fixture(scope="module")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisProcesses]:
-    with RedisProcesses(tmp_path_factory.mktemp("cluster")) as running:
-        yield running
-
-
-@pytest.fixture
-def whole(cluster: RedisProcesses) -> Iterator[RedisProcesses]:
-    cluster.heal()
-    yield cluster
-    for node in cluster.nodes:
-        if node.running:
-            node.thaw()
+    def executed(self, node: Node) -> int:
+        return int(self.cluster.command(node, "INFO", "commandstats").get("cmdstat_set", {"calls": 0})["calls"])
 
 
 def quietly(_: str, __: Record | None) -> None:
@@ -109,7 +102,8 @@ def test_status_of_a_whole_cluster(whole: RedisProcesses) -> None:
     assert master.slot.name == whole.master().name
     made = drawing.as_json(seen.topology, seen.findings, stack)
     assert [node["role"] for node in made["data"]].count("replica") == 2
-    assert all(node["lag_seconds"] in (0, 1) for node in made["data"] if node["role"] == "replica")
+    # Replicas acknowledge once a second; one that is further behind than min-replicas-max-lag would be a finding.
+    assert all(0 <= node["lag_seconds"] <= 10 for node in made["data"] if node["role"] == "replica")
     assert {one["quorum_text"] for one in made["sentinels"]} == {
         "OK 3 usable Sentinels. Quorum and failover authorization can be reached"
     }
@@ -160,8 +154,13 @@ def test_status_could_not_look(whole: RedisProcesses) -> None:
     assert look(stack, lambda _host, _port: ("127.0.0.1", 1)).exit_code == 2
 
 
-def test_waiting_is_bounded(whole: RedisProcesses) -> None:
-    stack = stack_for(whole)
+def test_waiting_is_bounded(whole: RedisProcesses, monkeypatch: pytest.MonkeyPatch) -> None:
+    stack, now = stack_for(whole), [0.0]
+
+    def sleep(seconds: float) -> None:
+        now[0] += seconds
+
+    monkeypatch.setattr(status, "time", SimpleNamespace(monotonic=lambda: now[0], sleep=sleep))
     looks = []
 
     def again() -> Look:
@@ -169,10 +168,11 @@ def test_waiting_is_bounded(whole: RedisProcesses) -> None:
         return looks[-1]
 
     assert wait_until_healthy(again, 1.5, Console(quiet=True)).exit_code == 2
-    assert 2 <= len(looks) <= 4
+    assert (len(looks), now[0]) == (3, 1.5)  # at once, after a second, and when the time is up
 
 
 def test_a_drill_measures_a_failover_and_loses_nothing(whole: RedisProcesses) -> None:
+    whole.command(whole.master(), "FLUSHALL")
     fault = Kill(whole)
     record = kill_master(stack_for(whole), directly, fault, PLAN, quietly)
     made = report.report_of(record)
@@ -185,7 +185,9 @@ def test_a_drill_measures_a_failover_and_loses_nothing(whole: RedisProcesses) ->
     assert probe["loss"]["lost"] == probe["loss"]["impossible"] == 0
     detection = made["detection"]
     assert 0.9 < detection["sdown"] <= detection["odown"] <= detection["elected"] <= detection["promoted"]
-    assert abs(detection["switched"] - probe["outage"]["outage_seconds"]) < 5
+    assert detection["promoted"] <= detection["switched"]
+    # Nobody takes writes before a Sentinel is elected to promote somebody.
+    assert probe["outage"]["ended"] > detection["cut"] + detection["elected"]
     # An application with the default policy sees no error at all.
     assert made["writers"][APPLICATION]["errors"] == {}
     assert made["writers"][APPLICATION]["counts"]["acknowledged"] > 10
@@ -200,8 +202,9 @@ def test_a_drill_sees_a_loss(tmp_path: Path) -> None:
         probe = made["writers"][PROBE]
         assert not made["verdict"]["passed"]
         assert "acknowledged writes are lost" in " ".join(made["verdict"]["reasons"])
-        # It acknowledged for about a second without a replica: at 50 writes a second.
-        assert 20 <= probe["loss"]["lost"] <= 200
+        # All that it acknowledged without a replica, of both writers; of the last ones the answer may not have arrived.
+        lost = probe["loss"]["lost"] + made["writers"][APPLICATION]["loss"]["lost"]
+        assert ALONE / 2 <= lost < probe["counts"]["acknowledged"]
         assert probe["loss"]["lost_began"] >= record.cut_began
         assert "min-replicas-to-write is 0" in " ".join(made["limits"])
 
@@ -300,7 +303,7 @@ def test_the_probe_keeps_its_schedule_whatever_the_server_does(whole: RedisProce
     try:
         wait_until(lambda: len(load.probe.operations()) > 10, "writes")
         whole.master().freeze()
-        time.sleep(1)
+        wait_until(lambda: lost(load) > 10, "writes without an answer")
     finally:
         load.stop(patiently=False)
         load.close()
@@ -311,5 +314,9 @@ def test_the_probe_keeps_its_schedule_whatever_the_server_does(whole: RedisProce
     dues = [one.due for one in operations]
     assert [one.number for one in operations] == list(range(len(operations)))
     gaps = [after - before for before, after in pairwise(dues)]
-    assert max(gaps) < 0.021  # 50 a second, without a hole, though nothing was answered for a second
-    assert ledger.count(operations)["unknown"] + ledger.count(operations)["failed"] > 10
+    assert max(gaps) < 0.021  # 50 a second, without a hole, though nothing was answered for a while
+
+
+def lost(load: Load) -> int:
+    counted = ledger.count(load.probe.operations())
+    return counted["unknown"] + counted["failed"]

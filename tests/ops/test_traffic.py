@@ -16,8 +16,10 @@ from redis_ha_ops.call import Call
 from redis_ha_ops.cli import cli
 from redis_ha_ops.errors import OpsError
 from redis_ha_ops.traffic import Shifted, TrafficLook, judge, look
-from tests.aws.conftest import world as aws  # noqa: F401 - a fixture
 from tests.support.aws_world import REGION, Remote
+from tests.support.aws_world import world as aws
+
+__all__ = ["aws"]  # a fixture
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 IDENTIFIERS = {"blue": "shop-blue", "green": "shop-green"}
@@ -68,7 +70,7 @@ class Zone:
 
 
 @pytest.fixture(scope="module")
-def ask(aws: Remote) -> Iterator[cloud.Ask]:  # noqa: F811 - the fixture
+def ask(aws: Remote) -> Iterator[cloud.Ask]:
     """Ask as a real stack is asked: with the credentials and the endpoint of this process."""
     with pytest.MonkeyPatch.context() as environment:
         for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
@@ -79,7 +81,7 @@ def ask(aws: Remote) -> Iterator[cloud.Ask]:  # noqa: F811 - the fixture
 
 
 @pytest.fixture
-def zone(aws: Remote) -> Zone:  # noqa: F811 - the fixture
+def zone(aws: Remote) -> Zone:
     return Zone(aws)
 
 

@@ -1,7 +1,6 @@
 """`--via`: the ssh command line, and one real sshd on the loopback through which nodes are reached."""
 
 import getpass
-import os
 import shutil
 import socket
 import subprocess
@@ -17,7 +16,13 @@ from redis_ha_ops.errors import OpsError
 from redis_ha_ops.stack import Stack
 from redis_ha_ops.tunnel import check_via, command_of, forwarded
 from tests.support.droplet_image import in_image
+from tests.support.loopback import next_subnet
+from tests.support.redis_processes import DATA_PORT, GUARD
 from tests.support.waiting import wait_until
+
+SSHD_PORT = 2222
+
+pytestmark = pytest.mark.servers
 
 
 @pytest.mark.parametrize("via", ["root@203.0.113.5", "bastion", "me@bastion.example.org", "root@[2001:db8::1]", "a.b-c@h_1"])
@@ -46,12 +51,12 @@ def test_the_command_line(stack: Stack) -> None:
 @dataclass
 class Sshd:
     folder: Path
-    port: int
+    host: str
 
     @property
     def options(self) -> tuple[str, ...]:
         return (
-            f"Port={self.port}",
+            f"Port={SSHD_PORT}",
             f"IdentityFile={self.folder / 'user'}",
             "IdentitiesOnly=yes",
             f"UserKnownHostsFile={self.folder / 'known_hosts'}",
@@ -59,34 +64,32 @@ class Sshd:
 
     @property
     def via(self) -> str:
-        return f"{getpass.getuser()}@127.0.0.1"
+        return f"{getpass.getuser()}@{self.host}"
 
 
 @pytest.fixture
 def sshd(tmp_path: Path) -> Iterator[Sshd]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    host = f"{next_subnet()}.1"
     for name in ("host", "user"):
         subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(tmp_path / name)], check=True)
     (tmp_path / "authorized").write_text((tmp_path / "user.pub").read_text())
     (tmp_path / "config").write_text(
-        f"Port {port}\nListenAddress 127.0.0.1\nHostKey /mnt/host\nPidFile none\nAuthorizedKeysFile /mnt/authorized\n"
+        f"Port {SSHD_PORT}\nListenAddress {host}\nHostKey /mnt/host\nPidFile none\nAuthorizedKeysFile /mnt/authorized\n"
         "PasswordAuthentication no\nKbdInteractiveAuthentication no\nUsePAM no\nStrictModes no\nAllowTcpForwarding yes\n"
     )
     with (tmp_path / "log").open("wb") as log:
         # A droplet's own sshd: nothing has to be installed here, and no service starts on this machine.
         command = in_image("debian-13-x64", tmp_path, "/usr/sbin/sshd", "-D", "-e", "-f", "/mnt/config")
-        process = subprocess.Popen(command, stderr=log)
+        process = subprocess.Popen([*GUARD, *command], stderr=log)
     try:
-        wait_until(lambda: _listens(port), "sshd listens")
-        yield Sshd(tmp_path, port)
+        wait_until(lambda: _listens(host, SSHD_PORT), "sshd listens")
+        yield Sshd(tmp_path, host)
     finally:
         process.terminate()
         process.wait()
 
 
-def _listens(port: int, host: str = "127.0.0.1") -> bool:
+def _listens(host: str, port: int) -> bool:
     with socket.socket() as probe:
         return probe.connect_ex((host, port)) == 0
 
@@ -115,7 +118,7 @@ def test_a_node_is_asked_through_sshd_and_nothing_stays(sshd: Sshd, tmp_path: Pa
 @pytest.mark.machines
 def test_a_changed_host_key_is_refused(sshd: Sshd, tmp_path: Path, stack: Stack) -> None:
     other = (tmp_path / "user.pub").read_text().split()
-    (sshd.folder / "known_hosts").write_text(f"[127.0.0.1]:{sshd.port} {other[0]} {other[1]}\n")
+    (sshd.folder / "known_hosts").write_text(f"[{sshd.host}]:{SSHD_PORT} {other[0]} {other[1]}\n")
     with pytest.raises(OpsError, match="Host key verification failed"), forwarded(sshd.via, stack.slots[:1], sshd.options):
         pytest.fail("forwards were set up")
     assert _ssh_children() == []
@@ -157,13 +160,13 @@ class _small_redis:  # noqa: N801 - used as a function
         self.folder = folder
 
     def __enter__(self) -> tuple[str, int]:
-        host = f"127.{20 + os.getpid() % 200}.251.1"
+        host = f"{next_subnet()}.1"
         program = shutil.which("redis-server")
         assert program, "redis-server is not installed"
-        arguments = ["--bind", host, "--port", "6379", "--save", "", "--requirepass", "open", "--dir", str(self.folder)]
-        self.process = subprocess.Popen([program, *arguments], stdout=subprocess.DEVNULL)
-        wait_until(lambda: _listens(6379, host), "redis-server listens")
-        return host, 6379
+        arguments = ["--bind", host, "--port", str(DATA_PORT), "--save", "", "--requirepass", "open", "--dir", str(self.folder)]
+        self.process = subprocess.Popen([*GUARD, program, *arguments], stdout=subprocess.DEVNULL)
+        wait_until(lambda: _listens(host, DATA_PORT), "redis-server listens")
+        return host, DATA_PORT
 
     def __exit__(self, *_: object) -> None:
         self.process.kill()

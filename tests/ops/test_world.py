@@ -16,10 +16,12 @@ from redis_ha_ops.cli import cli
 from redis_ha_ops.errors import OpsError
 from redis_ha_ops.findings import Finding
 from redis_ha_ops.world import Member, World, WorldLook, judge, look, world_of
-from tests.aws.conftest import world as aws  # noqa: F401 - a fixture
 from tests.client.test_global_documents import GLOBAL, PARAMETER
 from tests.support.aws_global import WEST, Datastore, datastore
 from tests.support.aws_world import REGION, Remote
+from tests.support.aws_world import world as aws
+
+__all__ = ["aws"]  # a fixture
 
 SECRET = "never-to-be-seen"
 CREDENTIALS = {"version": 1, "username": "application", "password": SECRET}
@@ -27,7 +29,7 @@ RECORD = "writer.world.internal"
 
 
 @pytest.fixture(scope="module")
-def store(aws: Remote) -> Datastore:  # noqa: F811 - the fixture
+def store(aws: Remote) -> Datastore:
     """A primary in eu-central-1 and a secondary in eu-west-1, as the emulated AWS has them."""
     made = datastore(aws)
     made.add()

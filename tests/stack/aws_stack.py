@@ -1,8 +1,9 @@
-"""This repository's own program with only its AWS half, on the emulator: configured by a test, asked by the emulated API."""
+"""This repository's own program with its AWS half, on the emulator: configured by a test, asked by the emulated API."""
 
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -11,10 +12,10 @@ from typing import Any, Self
 
 import yaml
 
+from pulumi_emulator.progress import DONE, PLANNED
 from tests.stack.conftest import ROOT, OwnStack
 
 AWS_BLOCKS = ("aws:region", "redis-ha:network", "redis-ha:elasticache")
-OTHER_BLOCKS = ("redis-ha:generate_ssh_key", "redis-ha:sentinel")
 # Nothing is refused for want of a fresh connection: a client of a test outlives failovers.
 CLIENT = """
 import json, sys
@@ -34,14 +35,14 @@ class AwsStack(OwnStack):
 
     @classmethod
     def of_stack_file(cls, folder: Path, home: Path, stack: str, *, whole: bool = False) -> Self:
-        """Lay out the program with the AWS blocks of Pulumi.<stack>.yaml: all, or a group that is on its own."""
+        """Lay out the program with Pulumi.<stack>.yaml: the whole of it, or an ElastiCache group that is on its own."""
         folder.mkdir()
         for name in ("Pulumi.yaml", "__main__.py", "settings.py", "settings.schema.json"):
             shutil.copy(ROOT / name, folder / name)
         config = yaml.safe_load((ROOT / f"Pulumi.{stack}.yaml").read_text())["config"]
         made = cls(folder, home, stack, "redis-ha")
         if whole:
-            made._write({key: value for key, value in config.items() if key not in OTHER_BLOCKS})
+            made._write(config)
             return made
         made._write({key: config[key] for key in AWS_BLOCKS})
         made.configure(global_member=None)
@@ -110,9 +111,11 @@ class AwsStack(OwnStack):
 
     def planned(self) -> dict[str, str]:
         """Return what a preview would do to the children: name -> step, for whatever is not left alone."""
-        lines = self.run("preview").stdout.splitlines()
-        steps = [line.split() for line in lines if line.startswith("  ")]
-        return {words[2]: words[0] for words in steps if len(words) > 2}
+        return steps_of(self.run("preview").stdout)
+
+    def brought_up_to_date(self) -> dict[str, str]:
+        """Run `up`; return what it did to the children: name -> step. What is replaced is "created anew"."""
+        return steps_of(self.run("up").stdout)
 
     def refused_application(self, code: str) -> str:
         """Run such a program that has to fail; return what it says."""
@@ -120,3 +123,13 @@ class AwsStack(OwnStack):
         output, _ = started.communicate(timeout=120)
         assert started.returncode != 0, output
         return output
+
+
+WORDS = "|".join(sorted({*DONE.values(), *PLANNED.values()}, key=len, reverse=True))
+STEP = re.compile(rf"  ({WORDS}) [\w-]+(?:\.[\w-]+)+ (\S+)")
+
+
+def steps_of(output: str) -> dict[str, str]:
+    """Return the steps that a command shows, a line each: the emulator's word, a type, and a name."""
+    found = (STEP.match(line) for line in output.splitlines())
+    return {step[2]: step[1] for step in found if step}

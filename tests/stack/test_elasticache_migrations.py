@@ -22,8 +22,8 @@ def stack(tmp_path: Path, home: Path) -> Iterator[AwsStack]:
         made.clean_up()
 
 
-def group_step(stack: AwsStack) -> str:
-    return stack.planned().get("staging-group", "same")
+def assert_updated_in_place(stack: AwsStack) -> None:
+    assert stack.brought_up_to_date()["staging-group"] == "updated"
 
 
 def test_to_cluster_mode_step_by_step(stack: AwsStack) -> None:
@@ -31,8 +31,7 @@ def test_to_cluster_mode_step_by_step(stack: AwsStack) -> None:
     stack.application('[client.set(f"key-{number}", number) for number in range(100)]')
     for mode, shards in (("compatible", 1), ("enabled", 1), ("enabled", 2)):
         stack.configure(cluster_mode=mode, shards=shards)
-        assert group_step(stack) == "update"
-        stack.run("up")
+        assert_updated_in_place(stack)
         assert stack.group()["ClusterMode"] == mode
         assert len(stack.group()["NodeGroups"]) == shards
         assert stack.application('print(sum(client.get(f"key-{number}") is not None for number in range(100)))') == "100\n"
@@ -47,12 +46,10 @@ def test_to_tls_in_two_steps_and_then_to_a_new_token(stack: AwsStack) -> None:
     stack.application('client.set("old", "plain")')
     for mode in ("preferred", "required"):
         stack.configure(tls=mode)
-        assert group_step(stack) == "update"
-        stack.run("up")
+        assert_updated_in_place(stack)
         assert stack.application('print(client.get("old"))') == "b'plain'\n"
     stack.configure(tls="required", auth="token", auth_token_update_strategy="SET")
-    assert group_step(stack) == "update"
-    stack.run("up")
+    assert_updated_in_place(stack)
     assert stack.application('print(client.get("old"))') == "b'plain'\n"
     assert "Authentication required" in stack.refused_application(
         'import redis; endpoint = documents["elasticache_connection"]["primary"]\n'

@@ -1,6 +1,8 @@
-"""The AWS halves of staging and prod as their stack files have them: regions that follow each other, weights that tools shift.
+"""staging and prod as their stack files have them: machines, regions that follow each other, weights that tools shift.
 
-Every time that shows up here is the emulator's own; none is a figure of AWS.
+Each is brought up once, on a worker of its own; tests that look come before those that change and break.
+
+Every time that is measured here is the emulator's, not one of AWS.
 """
 
 from __future__ import annotations
@@ -55,7 +57,7 @@ print(json.dumps({"acknowledged": len(acknowledged), "refused": refused[:3], "lo
 
 
 class Shapes(AwsStack):
-    """The AWS half of a stack file, its global datastore and its records."""
+    """A whole stack file, its global datastore and its records."""
 
     client = GLOBAL_CLIENT
 
@@ -129,6 +131,12 @@ def brought_up(stack: str, folder: Path, home: Path) -> Iterator[Shapes]:
         yield made
     finally:
         made.clean_up()
+    assert not made.folder.path.exists()
+
+
+# Tests of one stack go to one worker.
+PROD = pytest.mark.xdist_group("tests/stack/prod")
+STAGING = pytest.mark.xdist_group("tests/stack/staging")
 
 
 @pytest.fixture(scope="module")
@@ -141,7 +149,7 @@ def staging(tmp_path_factory: pytest.TempPathFactory, home: Path) -> Iterator[Sh
     yield from brought_up("staging", tmp_path_factory.mktemp("staging"), home)
 
 
-@pytest.fixture(params=["staging", "prod"])
+@pytest.fixture(params=[pytest.param("staging", marks=STAGING), pytest.param("prod", marks=PROD)])
 def stack(request: pytest.FixtureRequest) -> Shapes:
     made: Shapes = request.getfixturevalue(request.param)
     return made
@@ -154,6 +162,12 @@ def test_all_shapes_are_up_and_a_second_preview_changes_nothing(stack: Shapes) -
         f"redis-ha:index:{name}" for name in ("ElastiCacheHaGroup", "GlobalDatastore", "LiveColourRecord", "AlbBlueGreen")
     } <= kinds
     assert stack.members() == {HOME: "PRIMARY", AWAY: "SECONDARY"}
+
+
+def test_the_machines_are_healthy_and_the_data_nodes_protected(stack: Shapes) -> None:
+    stack.ops("status", "--emulated", "--block", "sentinel", "--wait", "240")
+    protected = {item["urn"].rsplit("::", 1)[1] for item in stack.state_resources() if item.get("protect")}
+    assert {f"{stack.stack}-data-{slot}" for slot in range(3)} <= protected
 
 
 def test_what_is_written_in_one_region_is_read_in_the_other(stack: Shapes) -> None:
@@ -182,21 +196,14 @@ def test_an_application_survives_a_promotion(stack: Shapes) -> None:
     assert counted["lost"] == 0
 
 
+@PROD
 def test_no_preview_wants_to_undo_a_promotion(prod: Shapes) -> None:
     assert prod.members()[AWAY] == "PRIMARY"
     # The state still has the writer's name as it was, the program says what is live: nothing else is to be done.
     assert prod.planned() == {"prod-writer.prod.redis-ha.internal-cname": "update"}
 
 
-def test_a_writers_name_with_runtime_authority_stays_where_the_promotion_put_it(prod: Shapes) -> None:
-    assert prod.members()[AWAY] == "PRIMARY"
-    prod.run("up")
-    rows = prod.api("route53", "list_resource_record_sets", HostedZoneId=prod.zone_id())["ResourceRecordSets"]
-    name = next(row for row in rows if row["Name"].startswith("writer."))
-    assert ".euw1." in name["ResourceRecords"][0]["Value"]
-    prod.run("preview", "--expect-no-changes")
-
-
+@STAGING
 def test_a_writers_name_that_the_stack_decides_is_not_moved_behind_a_tools_back(staging: Shapes) -> None:
     assert staging.members()[AWAY] == "PRIMARY"
     says = staging.fails("preview")
@@ -208,33 +215,56 @@ def test_a_writers_name_that_the_stack_decides_is_not_moved_behind_a_tools_back(
     staging.forget("/redis-ha/staging/live_colour_record/live", AWAY)
 
 
-def test_after_a_promotion_the_datastore_is_scaled_and_upgraded_through_its_global_object(prod: Shapes) -> None:
+SHIFTED = {"blue": 90, "green": 10}
+
+
+@pytest.fixture(scope="module")
+def changed(prod: Shapes) -> dict[str, str]:
+    """What one `up` did after a tool has shifted weights, a region was promoted, and the stack file asks for more."""
+    assert prod.members()[AWAY] == "PRIMARY"
+    assert prod.weights() == {"blue": 100, "green": 0}
     prod.application('writer = connect("eu-central-1")\nfor n in range(300): writer.set(f"kept-{n}", n)')
+    rows = prod.api("route53", "list_resource_record_sets", HostedZoneId=prod.zone_id())["ResourceRecordSets"]
+    prod.upsert(*({**row, "Weight": SHIFTED[row["SetIdentifier"]]} for row in rows if "Weight" in row))
+    traffic = prod.outputs()["weighted_blue_green"]
+    prod.note(f"{traffic['record_path']}/weights", {"version": 1, **SHIFTED}, traffic["region"])
     prod.configure(shards=3, engine_version="8.2", node_type="cache.r7g.xlarge")
-    planned = prod.planned()
-    assert set(planned.values()) <= {"update", "create"}, planned
-    assert planned["prod-global"] == "update", planned
-    prod.run("up")
+    return prod.brought_up_to_date()
+
+
+@PROD
+def test_a_writers_name_with_runtime_authority_stays_where_the_promotion_put_it(prod: Shapes, changed: dict[str, str]) -> None:
+    assert changed["prod-writer.prod.redis-ha.internal-cname"] == "updated"
+    rows = prod.api("route53", "list_resource_record_sets", HostedZoneId=prod.zone_id())["ResourceRecordSets"]
+    name = next(row for row in rows if row["Name"].startswith("writer."))
+    assert ".euw1." in name["ResourceRecords"][0]["Value"]
+
+
+@PROD
+def test_after_a_promotion_the_datastore_is_scaled_and_upgraded_through_its_global_object(
+    prod: Shapes, changed: dict[str, str]
+) -> None:
+    assert set(changed.values()) <= {"updated", "created"}, changed
+    assert changed["prod-global"] == "updated", changed
     found = prod.datastore
     assert len(found["GlobalNodeGroups"]) == 3
     assert found["EngineVersion"].startswith("8.2")
     assert found["CacheNodeType"] == "cache.r7g.xlarge"
     count = 'reader = connect("eu-central-1", reader=True)\nprint(sum(reader.get(f"kept-{n}") is not None for n in range(300)))'
     assert prod.application(count) == "300\n"
-    prod.run("preview", "--expect-no-changes")
 
 
+@PROD
+@pytest.mark.usefixtures("changed")
 def test_no_up_undoes_a_shift_of_weights(prod: Shapes) -> None:
-    traffic = prod.outputs()["weighted_blue_green"]
-    assert prod.weights() == {"blue": 100, "green": 0}
-    rows = prod.api("route53", "list_resource_record_sets", HostedZoneId=prod.zone_id())["ResourceRecordSets"]
-    shifted = {"blue": 90, "green": 10}
-    prod.upsert(*({**row, "Weight": shifted[row["SetIdentifier"]]} for row in rows if "Weight" in row))
-    path, region = traffic["record_path"], traffic["region"]
-    prod.note(f"{path}/weights", {"version": 1, **shifted}, region)
-    prod.run("up")
-    assert prod.weights() == shifted
+    assert prod.weights() == SHIFTED
     prod.run("preview", "--expect-no-changes")
+
+
+@PROD
+def test_no_up_runs_while_a_shift_does(prod: Shapes) -> None:
+    traffic = prod.outputs()["weighted_blue_green"]
+    path, region = traffic["record_path"], traffic["region"]
     expires = (datetime.now(UTC) + timedelta(hours=1)).isoformat()
     prod.note(f"{path}/lease", {"version": 1, "holder": "the test", "expires": expires}, region)
     assert "held by 'the test'" in prod.fails("up")
@@ -242,6 +272,7 @@ def test_no_up_undoes_a_shift_of_weights(prod: Shapes) -> None:
     prod.forget(f"{path}/lease", region)
 
 
+@PROD
 def test_what_is_promoted_is_destroyed_only_after_it_came_home(prod: Shapes) -> None:
     assert prod.members()[AWAY] == "PRIMARY"
     assert "only a secondary can be disassociated" in prod.fails("destroy")

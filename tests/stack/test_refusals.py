@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import json
+import runpy
+import sys
+from contextvars import copy_context
 from pathlib import Path
 from typing import Any
 
+import pulumi
 import pytest
 import yaml
+from pulumi.runtime import config
 
 from tests.stack.conftest import ROOT, OwnStack
 from tests.support.emulated import shared_home
-
-pytestmark = [pytest.mark.engine, pytest.mark.timeout(120)]
+from tests.support.pulumi_world import run
 
 # What is changed in the local stack's block -> the argument that is named, and what else the one line has to say.
 MISTAKES: dict[str, tuple[dict[str, Any], str, list[str]]] = {
@@ -38,31 +43,58 @@ MISTAKES: dict[str, tuple[dict[str, Any], str, list[str]]] = {
 }
 
 
-@pytest.fixture
-def program(tmp_path: Path) -> OwnStack:
+# One that settings.py finds, one that the component finds: these go the whole way, by `up`.
+BY_THE_ENGINE = ("unknown key", "even Sentinels")
+
+
+def stack_file(mistake: str) -> dict[str, Any]:
+    """Return the local stack's configuration with one mistake."""
+    document: dict[str, Any] = yaml.safe_load((ROOT / "Pulumi.local.yaml").read_text())["config"]
+    document["redis-ha:sentinel"] |= MISTAKES[mistake][0]
+    return document
+
+
+def check(message: str, stack: str, mistake: str) -> None:
+    """One line names the argument, and says what else it has to."""
+    _, argument, told = MISTAKES[mistake]
+    lines = [one for one in message.splitlines() if f"redis-ha:sentinel.{argument}" in one]
+    assert len(lines) == 1, message
+    (line,) = lines
+    assert line.startswith(f"stack {stack!r}: ")
+    assert [word for word in told if word not in line] == []
+    assert "correct-horse" not in message
+
+
+@pytest.mark.parametrize("mistake", sorted(MISTAKES))
+def test_the_program_names_a_mistake(mistake: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The unchanged program in a preview, with the configuration as the engine hands it over."""
+
+    def program() -> str:
+        raw = {key: value if isinstance(value, str) else json.dumps(value) for key, value in stack_file(mistake).items()}
+        config.set_all_config(raw, [])
+        try:
+            runpy.run_path(str(ROOT / "__main__.py"), run_name="__main__")
+        except pulumi.RunError as error:
+            return str(error)
+        return "accepted"
+
+    monkeypatch.syspath_prepend(str(ROOT))
+    monkeypatch.delitem(sys.modules, "settings", raising=False)
+    # The SDK keeps a program's configuration in a context variable.
+    _, message = copy_context().run(run, program, known=False)
+    check(message, "test", mistake)
+
+
+@pytest.mark.engine
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("mistake", BY_THE_ENGINE)
+def test_up_touches_nothing_after_a_mistake(mistake: str, tmp_path: Path) -> None:
     folder = tmp_path / "program"
     folder.mkdir()
     for name in ("Pulumi.yaml", "__main__.py", "settings.py", "settings.schema.json"):
         (folder / name).write_text((ROOT / name).read_text())
-    return OwnStack(folder, shared_home(tmp_path / "home"), "local", "redis-ha")
-
-
-def configure(program: OwnStack, changes: dict[str, Any]) -> None:
-    document = yaml.safe_load((ROOT / "Pulumi.local.yaml").read_text())
-    document["config"]["redis-ha:sentinel"] |= changes
-    (program.program / "Pulumi.local.yaml").write_text(yaml.safe_dump(document))
-
-
-@pytest.mark.parametrize("mistake", sorted(MISTAKES))
-def test_a_mistake_is_named_before_anything_is_touched(program: OwnStack, mistake: str) -> None:
-    changes, argument, told = MISTAKES[mistake]
-    configure(program, changes)
-    message = program.fails("up")
-    lines = [one for one in message.splitlines() if f"redis-ha:sentinel.{argument}" in one]
-    assert len(lines) == 1, message
-    (line,) = lines
-    assert line.startswith("stack 'local': ")
-    assert [word for word in told if word not in line] == []
-    assert "correct-horse" not in message
-    assert program.world() == {}
-    assert [item["type"] for item in program.state_resources() if "digitalocean" in item["type"]] == []
+    (folder / "Pulumi.local.yaml").write_text(yaml.safe_dump({"config": stack_file(mistake)}))
+    stack = OwnStack(folder, shared_home(tmp_path / "home"), "local", "redis-ha")
+    check(stack.fails("up"), "local", mistake)
+    assert stack.world() == {}
+    assert [item["type"] for item in stack.state_resources() if "digitalocean" in item["type"]] == []

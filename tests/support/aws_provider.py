@@ -2,30 +2,30 @@
 
 from __future__ import annotations
 
-import threading
+import functools
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn
 
 import grpc
+import pytest
 from pulumi.runtime.proto import provider_pb2 as pb
 
 from pulumi_emulator import aws
-from pulumi_emulator.aws.elasticache import failover
-from pulumi_emulator.aws.elasticache.account import Account
-from pulumi_emulator.aws.serving import make_endpoint
 from pulumi_emulator.handlers import HANDLERS, Cloud
 from pulumi_emulator.handlers.base import AwsAccess
 from pulumi_emulator.provider import Provider
 from pulumi_emulator.values import decode, encode, reveal
 from pulumi_emulator.world import World
-from tests.support.aws_world import PaperPlane
+from tests.support.aws_world import serving
 
 TOKENS = {
     ".".join([token.split(":")[1].split("/")[0], token.rsplit(":", 1)[1]]): token for token in HANDLERS if token[:4] == "aws:"
 }
 REGION = "eu-central-1"
+# One client for all accounts of an endpoint: to read a service's model takes a tenth of a second.
+client_of = functools.cache(aws.client)
 
 
 class RefusedError(Exception):
@@ -138,7 +138,7 @@ class EmulatedAccount:
         self.starts = 0
         # What the endpoint's own place for it would say; here tests say it.
         self.caches: list[dict[str, Any]] = []
-        access = AwsAccess(self._ensure, lambda: self.endpoint, aws.client, lambda: self.caches)
+        access = AwsAccess(self._ensure, lambda: self.endpoint, client_of, lambda: self.caches)
         self.cloud = Cloud(World(folder / "world.json"), _no_host, lambda _: None, access)
         self.provider = Provider("aws", self.cloud)
         self.context = Context()
@@ -173,18 +173,29 @@ def _no_host() -> NoReturn:
 @contextmanager
 def served() -> Iterator[str]:
     """Serve an emulated AWS in this process whose cache nodes are on paper only."""
-    account: Account
+    with serving() as (url, _):
+        yield url
 
-    def emit(*event: Any) -> None:
-        failover.told(account, *event)
 
-    account = Account(lambda: PaperPlane(emit), lambda _: None)
-    server = make_endpoint(account, "127.0.0.1")
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+# --- fixtures: a folder's conftest.py imports those that it wants ---
+
+
+@pytest.fixture(scope="module")
+def endpoint() -> Iterator[str]:
+    """A served endpoint of the test module."""
+    with served() as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def account(endpoint: str, tmp_path_factory: pytest.TempPathFactory) -> EmulatedAccount:
+    """The emulated provider in front of it. One for all tests: clients of a service are dear, and each test has own names."""
+    return EmulatedAccount(tmp_path_factory.mktemp("account"), endpoint)
+
+
+@pytest.fixture(scope="module")
+def route53(endpoint: str) -> Iterator[Any]:
+    """A client of its DNS."""
+    client = aws.client(endpoint, "route53", "us-east-1")
+    yield client
+    client.close()

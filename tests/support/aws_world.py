@@ -6,11 +6,16 @@ import itertools
 import socket
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
+import pytest
+
 from pulumi_emulator import aws
+from pulumi_emulator.aws.elasticache import failover
 from pulumi_emulator.aws.elasticache.account import Account
+from pulumi_emulator.aws.serving import make_endpoint
 
 REGION = "eu-central-1"
 ZONES = ("eu-central-1a", "eu-central-1b")
@@ -98,6 +103,26 @@ class PaperPlane:
 
     def listen(self, port: int) -> socket.socket:
         raise AssertionError(f"paper has no network to listen in at {port}")
+
+
+@contextmanager
+def serving() -> Iterator[tuple[str, Account]]:
+    """Serve an emulated AWS in this process whose cache nodes are on paper only: its address, and what it knows."""
+    account: Account
+
+    def emit(*event: Any) -> None:
+        failover.told(account, *event)
+
+    account = Account(lambda: PaperPlane(emit), lambda _: None)
+    server = make_endpoint(account, "127.0.0.1")
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}", account
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
 
 
 class Remote:
@@ -222,6 +247,15 @@ class World(Remote):
     @property
     def plane(self) -> Any:
         return self.account.plane
+
+
+@pytest.fixture(scope="module")
+def world() -> Iterator[World]:
+    """A served endpoint of the test module; a folder's conftest.py or a test file imports it."""
+    with serving() as (url, account):
+        made = World(url, account)
+        yield made
+        made.close()
 
 
 def until(look: Callable[[], Any], good: Callable[[Any], bool]) -> Any:

@@ -12,12 +12,14 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+# An answer may take long on a busy machine. A cluster's client also dials nodes without power: it waits for each of them.
 def client(host, **given):
-    given = {"socket_timeout": 2, "socket_connect_timeout": 2, "decode_responses": True, "retry": Retry(NoBackoff(), 0)} | given
+    waits = {"socket_timeout": 10, "socket_connect_timeout": 10, "retry": Retry(NoBackoff(), 0)}
+    given = waits | {"decode_responses": True} | given
     return redis.Redis(host, given.pop("port", 6379), **given)
 
 def cluster(host, **given):
-    given = {"socket_timeout": 2, "socket_connect_timeout": 2, "decode_responses": True} | given
+    given = {"socket_timeout": 10, "socket_connect_timeout": 2, "decode_responses": True} | given
     return redis.RedisCluster(host=host, port=given.pop("port", 6379), **given)
 
 def written(number):
@@ -60,6 +62,21 @@ for line in sys.stdin:
     except BaseException as error:
         answer = {"error": f"{type(error).__name__}: {error}", "trace": traceback.format_exc()}
     print(json.dumps(answer), flush=True)
+"""
+
+
+# A writer that goes on while something is broken, and which of its acknowledged writes are missing then, counted from 0. Both
+# take what `arguments` says of a group, with cluster mode on or off.
+START_WRITER = """
+def make():
+    hasty = {"socket_timeout": 0.5, "socket_connect_timeout": 0.5} | given
+    return cluster(configuration, **hasty) if "configuration" in globals() else client(primary, **hasty)
+kept["w"] = Writer(make)
+"""
+MISSING = """
+numbers = kept.pop("w").end()
+c = cluster(configuration, **given) if "configuration" in globals() else client(primary, **given)
+result = [at for at, number in enumerate(numbers) if c.get(written(number)) is None]
 """
 
 

@@ -81,6 +81,19 @@ class World:
     def wait_whole(self, group_id: str) -> None:
         wait_until(lambda: self.host.whole(group_id), f"{group_id} is whole: {self.host.roles(group_id)}")
 
+    def writes(self) -> int:
+        """Return how many writes of the clients' writer are acknowledged."""
+        return int(self.clients.run("result = len(kept['w'].acknowledged)"))
+
+    def wait_copied(self, group_id: str, shard: str) -> None:
+        """Wait until every replica of a shard has what its primary had acknowledged before."""
+        group = self.host._group(group_id)
+        offset = int(group.primary(shard).info()["master_repl_offset"])
+        wait_until(
+            lambda: all(int(node.info()["slave_repl_offset"]) >= offset for node in group.replicas(shard)),
+            f"shard {shard} of {group_id} is copied",
+        )
+
     def primaries(self, group_id: str) -> list[str]:
         return [node for node, role in self.host.roles(group_id).items() if role == "primary"]
 

@@ -9,10 +9,10 @@ import secrets
 import socket
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
-from tests.support.managed_processes import ADMIN, APPLICATION, ManagedGroup, Names
-from tests.support.redis_processes import DATA_PORT, Node
+from tests.support.managed_processes import APPLICATION, ManagedGroup, Names
+from tests.support.redis_processes import ADMIN, DATA_PORT, Node, Started
 from tests.support.waiting import wait_until
 
 HOME, AWAY = "eu-central-1", "eu-west-1"
@@ -40,7 +40,7 @@ class WorldNames(Names):
 
 
 @dataclass
-class GlobalGroups:
+class GlobalGroups(Started):
     """A group in each of two regions; `home` takes writes first."""
 
     directory: Path
@@ -133,18 +133,10 @@ class GlobalGroups:
             for node in links:
                 wait_until(lambda group=group, node=node: group.command(node, "ROLE")[3] == "connected", f"{node.name} follows")  # type: ignore[misc]
 
-    def __enter__(self) -> Self:
-        try:
-            for group in self.groups.values():
-                group.start()
-            self.heal()
-        except BaseException:
-            self.stop()
-            raise
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.stop()
+    def start(self) -> None:
+        for group in self.groups.values():
+            group.start()
+        self.heal()
 
     def stop(self) -> None:
         for group in self.groups.values():

@@ -5,12 +5,9 @@ bound without set-up; the files name a source address, else all connections woul
 """
 
 import itertools
-import json
 import os
-import secrets
 import shutil
 import signal
-import socket
 import subprocess
 import threading
 import time
@@ -25,6 +22,8 @@ from redis_ha.sentinel.node.config import NOWHERE
 from redis_ha.sentinel.node.resp import Connection, ReplyError, info_fields, pairs
 from redis_ha.sentinel.slots import Slot, in_creation_order
 from redis_ha.sentinel.topology import Plan, make_plan
+from tests.support.loopback import next_subnet
+from tests.support.redis_processes import GUARD
 from tests.support.waiting import wait_until
 
 PYTHON = "/usr/bin/python3"  # Debian's, as on a node: no package of this repository's environment is there
@@ -43,7 +42,12 @@ class Process:
         with self.log.open("ab") as log:
             # A process group of its own, as a unit has: the shell's gate must not outlive the shell.
             self.popen = subprocess.Popen(
-                self.argv, stdout=log, stderr=log, stdin=subprocess.DEVNULL, env=self.environment, start_new_session=True
+                [*GUARD, *self.argv],
+                stdout=log,
+                stderr=log,
+                stdin=subprocess.DEVNULL,
+                env=self.environment,
+                start_new_session=True,
             )
 
     def end(self, number: int = signal.SIGKILL) -> None:
@@ -141,7 +145,7 @@ class LoopbackCluster:
         self.plan: Plan = make_plan("proc", arguments)
         self.passwords = render.Passwords(**{role: f"{role}-" + "p" * 24 for role in render.ROLES})
         self.folder = folder
-        net = f"127.{40 + secrets.randbelow(200)}.{1 + secrets.randbelow(250)}"  # other tests run at the same time
+        net = next_subnet()
         self.addresses = {slot.name: f"{net}.{10 + number}" for number, slot in enumerate(self.plan.slots)}
         self.nodes = {slot.key: self._node(slot, self.addresses[slot.name]) for slot in in_creation_order(self.plan.slots)}
 
@@ -304,15 +308,6 @@ class Prober:
             assert node == other or start >= end, f"{node} and {other} took writes at the same time for {end - start:.2f} s"
 
 
-def free_port(address: str) -> bool:
-    with socket.socket() as probe:
-        try:
-            probe.bind((address, 6379))
-        except OSError:
-            return False
-    return True
-
-
 @contextmanager
 def running(folder: Path, **args: object) -> Iterator[LoopbackCluster]:
     cluster = LoopbackCluster(folder, **args)
@@ -322,8 +317,3 @@ def running(folder: Path, **args: object) -> Iterator[LoopbackCluster]:
         yield cluster
     finally:
         cluster.end()
-
-
-def read_json(path: Path) -> dict[str, object]:
-    document: dict[str, object] = json.loads(path.read_text())
-    return document

@@ -11,19 +11,18 @@ import socket
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import pytest
 import redis
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
-from tests.support.redis_processes import DATA_PORT, Node, next_subnet
+from tests.support.certificates import issue
+from tests.support.loopback import next_subnet
+from tests.support.redis_processes import ADMIN, DATA_PORT, Node, Started, admin_client, tls_lines
 from tests.support.waiting import wait_until
 
 SLOTS = 16384
 NODE_TIMEOUT_MS = 1000  # cluster-node-timeout: how long a cluster waits before it calls a silent node failed
-ADMIN = "admin"
 APPLICATION = "application"
 
 
@@ -50,7 +49,7 @@ class Names:
 
 
 @dataclass
-class ManagedGroup:
+class ManagedGroup(Started):
     """`shards` primaries with `replicas` each. `start` returns when replication is up (and the cluster covers all slots)."""
 
     directory: Path
@@ -125,6 +124,11 @@ class ManagedGroup:
 
     # --- life ---
 
+    def use_tls(self) -> None:
+        """Let the nodes speak TLS only, with a certificate for their addresses and the group's names; called before `start`."""
+        wildcard = f"*.{self.primary_name.partition('.')[2]}"
+        self.tls_directory = issue(self.directory / "tls", [*(node.host for node in self.nodes), wildcard])
+
     def start(self) -> None:
         for node in self.nodes:
             path = node.directory / "redis.conf"
@@ -143,17 +147,6 @@ class ManagedGroup:
     def stop(self) -> None:
         for node in self.nodes:
             node.kill()
-
-    def __enter__(self) -> Self:
-        try:
-            self.start()
-        except BaseException:
-            self.stop()
-            raise
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.stop()
 
     def heal(self) -> None:
         """Bring back what a test broke: nodes that are gone come back empty, as replicas."""
@@ -192,20 +185,8 @@ class ManagedGroup:
     # --- looking ---
 
     def command(self, node: Node, *args: str) -> Any:
-        tls = {"ssl": True, "ssl_ca_certs": str(self.tls_directory / "ca.crt")} if self.tls_directory else {}
-        client = redis.Redis(
-            node.host,
-            node.port,
-            username=ADMIN,
-            password=self.passwords[ADMIN],
-            socket_timeout=2,
-            socket_connect_timeout=2,
-            retry=Retry(NoBackoff(), 0),
-            decode_responses=True,
-            **tls,  # type: ignore[arg-type]
-        )
-        with client:
-            return client.execute_command(*args)  # type: ignore[no-untyped-call]
+        with admin_client(node, self.passwords[ADMIN], self.tls_directory) as client:
+            return client.execute_command(*args)
 
     def role(self, node: Node) -> str:
         return str(self.command(node, "ROLE")[0])
@@ -225,6 +206,18 @@ class ManagedGroup:
             if int(first) <= slot <= int(last):
                 return next(node for node in self.nodes if self.node_name(node) in primary[0] or node.host in _strings(primary))
         raise AssertionError(f"slot {slot} is not covered")
+
+    def wait_copied(self, primary: Node) -> None:
+        """Wait until every replica of `primary` has what it had acknowledged before."""
+        info = self.command(primary, "INFO", "replication")
+        replicas = [info[f"slave{number}"] for number in range(info["connected_slaves"])]
+        nodes = [next(node for node in self.nodes if node.host == replica["ip"]) for replica in replicas]
+        wait_until(
+            lambda: all(
+                self.command(node, "INFO", "replication")["slave_repl_offset"] >= info["master_repl_offset"] for node in nodes
+            ),
+            f"the replicas of {primary.name} have all that it had",
+        )
 
     def replica_of(self, primary: Node) -> Node:
         """A replica of `primary`, as it says itself."""
@@ -309,18 +302,8 @@ class ManagedGroup:
                 "cluster-replica-validity-factor 0",
                 "cluster-allow-replica-migration no",  # each primary keeps the replicas that the tests gave it
             ]
-        if self.tls_directory is None:
-            return [*lines, f"port {node.port}"]
-        lines += [
-            "port 0",
-            f"tls-port {node.port}",
-            f"tls-ca-cert-file {self.tls_directory / 'ca.crt'}",
-            f"tls-cert-file {self.tls_directory / 'node.crt'}",
-            f"tls-key-file {self.tls_directory / 'node.key'}",
-            "tls-auth-clients no",
-            "tls-replication yes",
-        ]
-        return [*lines, "tls-cluster yes"] if self.cluster else lines
+        lines += tls_lines(node, self.tls_directory)
+        return [*lines, "tls-cluster yes"] if self.cluster and self.tls_directory else lines
 
 
 def _strings(row: Any) -> Iterator[str]:

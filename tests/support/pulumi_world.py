@@ -6,8 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pulumi
-from pulumi.runtime import mocks, rpc_manager, settings
-from pulumi.runtime.stack import run_pulumi_func
+from pulumi.runtime import mocks, rpc, rpc_manager, settings
+from pulumi.runtime.stack import run_pulumi_func, wait_for_rpcs
 
 
 class Providers(pulumi.runtime.Mocks):
@@ -123,23 +123,36 @@ class Monitor(mocks.MockMonitor):
         return [name for name in self.order if self.requests[name].type.endswith(f":{kind}")]
 
 
+def inputs(monitor: Monitor, name: str) -> dict[str, Any]:
+    """What a resource was registered with."""
+    found: dict[str, Any] = rpc.deserialize_properties(monitor.requests[name].object, keep_unknowns=True)
+    return found
+
+
 def run(
     program: Callable[..., Any], *, known: bool = True, prepare: Callable[[], Awaitable[Any]] | None = None
 ) -> tuple[Monitor, Any]:
     """Run a program in an event loop of its own and return the monitor and what the program's result became.
 
-    `prepare` is awaited first, and the program gets its result.
+    `prepare` is awaited first, and the program gets its result. The program has a thread of its own: Pulumi notes the whole
+    stack of each registration, and most of that stack would be pytest's.
     """
+    with ThreadPoolExecutor(max_workers=1) as thread:
+        return thread.submit(_run, program, known=known, prepare=prepare).result()
+
+
+def _run(program: Callable[..., Any], *, known: bool, prepare: Callable[[], Awaitable[Any]] | None) -> tuple[Monitor, Any]:
     monitor = Monitor(Providers(known=known))
-    loops = [asyncio.new_event_loop()]
-    loop = loops[0]
-    asyncio.set_event_loop(loop)
+    loops: list[asyncio.AbstractEventLoop] = []
 
     def loop_of_thread() -> None:
         """The mock monitor wants a loop in each thread that it answers in, and closes none of those it makes itself."""
         loops.append(asyncio.new_event_loop())
+        loops[-1].set_exception_handler(tell_what_somebody_asked_for)
         asyncio.set_event_loop(loops[-1])
 
+    loop_of_thread()
+    loop = loops[0]
     executor = ThreadPoolExecutor(initializer=loop_of_thread)
     loop.set_default_executor(executor)
     found: list[Any] = []
@@ -152,8 +165,9 @@ def run(
         async def whole() -> None:
             given = () if prepare is None else (await prepare(),)
 
-            def body() -> None:
+            async def body() -> None:
                 found.append(program(*given))
+                await _all_outputs()
 
             await run_pulumi_func(body)
 
@@ -171,6 +185,31 @@ def run(
         for each in loops:
             each.close()
         asyncio.set_event_loop(None)
+
+
+def tell_what_somebody_asked_for(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """Report an error of a loop, but not the exceptions that the outputs of a failed program hold and nobody reads.
+
+    asyncio reports those when they are collected as garbage, which is in the middle of anything. It writes their traceback,
+    and that parses source. While something else is being parsed, CPython 3.11 then ends it with "AST constructor recursion
+    depth mismatch".
+    """
+    if "never retrieved" not in context["message"]:
+        loop.default_exception_handler(context)
+
+
+async def _all_outputs() -> None:
+    """Wait until every output has its value, or one has failed.
+
+    Pulumi waits too, but each time that one is done it begins again with all that are left: a quarter of the time of a large
+    program. After this it finds none, or the one that failed.
+    """
+    await wait_for_rpcs(await_all_outstanding_tasks=False)
+    while waiting := [output for output in settings.SETTINGS.outputs if not output.done()]:
+        done, _ = await asyncio.wait(waiting, return_when=asyncio.FIRST_EXCEPTION)
+        if any(output.cancelled() or output.exception() for output in done):
+            return
+        await wait_for_rpcs(await_all_outstanding_tasks=False)
 
 
 async def _resolve(value: Any) -> Any:

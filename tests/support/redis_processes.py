@@ -8,12 +8,11 @@ Processes are ended by their own handle only, and `stop` leaves none behind.
 # redis-py has no annotations on execute_command.
 
 import contextlib
-import itertools
-import os
 import secrets
 import shutil
 import signal
 import subprocess
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,17 +22,17 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from tests.support.loopback import next_subnet
 from tests.support.waiting import wait_until
 
+# Before a command: it ends with the test run even if that is killed (prctl(2), PR_SET_PDEATHSIG). That counts for the thread
+# that starts it, so nodes are started from the main thread.
+GUARD = ("setpriv", "--pdeathsig", "KILL")
 DATA_PORT = 6379
 SENTINEL_PORT = 26379
-USERS = ("application", "replication", "sentinel", "admin", "sentinel-peer")
-_SUBNETS = itertools.count(secrets.randbelow(250))
-
-
-def next_subnet() -> str:
-    """Return the first three numbers of addresses that nobody else in this test run has; another run has other ones."""
-    return f"127.{20 + os.getpid() % 200}.{1 + next(_SUBNETS) % 250}"
+ADMIN = "admin"
+USERS = ("application", "replication", "sentinel", ADMIN, "sentinel-peer")
+ADMIN_SECONDS = 10  # far above what an answer takes on a busy machine: a silence of a node is never awaited by this client
 
 
 @dataclass(eq=False)
@@ -62,9 +61,7 @@ class Node:
         program = shutil.which("redis-server")
         assert program, "redis-server is not installed"
         mode = ["--sentinel"] if self.kind == "sentinel" else []
-        # Ends with the test run even if that is killed. Counts for the thread that starts it: start nodes from the main thread.
-        guard = ["setpriv", "--pdeathsig", "KILL"]
-        command = [*guard, program, str(self.directory / "redis.conf"), *mode, *arguments]
+        command = [*GUARD, program, str(self.directory / "redis.conf"), *mode, *arguments]
         with (self.directory / "log").open("ab") as log:
             self.process = subprocess.Popen(command, cwd=self.directory, stdout=log, stderr=log)
 
@@ -91,8 +88,60 @@ class Node:
         self.frozen = False
 
 
+def admin_client(node: Node, password: str, tls_directory: Path | None = None) -> redis.Redis:
+    """A plain client for one node as admin, for looking and for breaking things; no retries."""
+    tls: dict[str, Any] = {"ssl": True, "ssl_ca_certs": str(tls_directory / "ca.crt")} if tls_directory else {}
+    return redis.Redis(
+        node.host,
+        node.port,
+        username=ADMIN,
+        password=password,
+        socket_timeout=ADMIN_SECONDS,
+        socket_connect_timeout=ADMIN_SECONDS,
+        retry=Retry(NoBackoff(), 0),
+        decode_responses=True,
+        **tls,
+    )
+
+
+def tls_lines(node: Node, tls_directory: Path | None) -> list[str]:
+    """The port as redis.conf has it: TLS only when there are certificates."""
+    if tls_directory is None:
+        return [f"port {node.port}"]
+    return [
+        "port 0",
+        f"tls-port {node.port}",
+        f"tls-ca-cert-file {tls_directory / 'ca.crt'}",
+        f"tls-cert-file {tls_directory / 'node.crt'}",
+        f"tls-key-file {tls_directory / 'node.key'}",
+        "tls-auth-clients no",
+        "tls-replication yes",
+    ]
+
+
+class Started(ABC):
+    """What runs as long as a `with` block does; it is ended too when only a part of it could be started."""
+
+    @abstractmethod
+    def start(self) -> None: ...
+
+    @abstractmethod
+    def stop(self) -> None: ...
+
+    def __enter__(self) -> Self:
+        try:
+            self.start()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+
 @dataclass
-class RedisProcesses:
+class RedisProcesses(Started):
     """1 master, replicas and Sentinels. `start` returns when replication is up and all Sentinels know each other."""
 
     directory: Path
@@ -109,7 +158,6 @@ class RedisProcesses:
     _subnet: str = ""
 
     def __post_init__(self) -> None:
-        # Two test runs at once, or two clusters in one run, must not meet.
         self._subnet = next_subnet()
         for kind, count, port, nodes, first in (
             ("data", 1 + self.replicas, DATA_PORT, self.data, 2),
@@ -202,17 +250,6 @@ class RedisProcesses:
         for node in self.nodes:
             node.kill()
 
-    def __enter__(self) -> Self:
-        try:
-            self.start()
-        except BaseException:
-            self.stop()
-            raise
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.stop()
-
     def heal(self) -> None:
         """Bring back whatever a test broke and wait until the topology is whole; a returning data node comes as a replica."""
         for node in self.sentinels:
@@ -229,7 +266,7 @@ class RedisProcesses:
         master.thaw()
         for node in self.data:
             # A node that was cut off may believe that it is a master; Sentinels take 10 s to see it, a restart does not.
-            if node is not master and (not node.running or not self._follows(node, master)):
+            if node is not master and (node.frozen or not node.running or not self._follows(node, master)):
                 node.kill()
                 node.start("--replicaof", f"{master.host} {DATA_PORT}")
         self.wait_healthy()
@@ -244,25 +281,23 @@ class RedisProcesses:
         """Wait until all Sentinels agree, see every replica, each other and a quorum, and the replicas' links are up."""
         wait_until(self._healthy, "the topology is whole")
 
+    @contextlib.contextmanager
+    def nobody_down(self) -> Iterator[None]:
+        """Let the Sentinels call no silent node down: the master stays the master, however long a busy machine takes."""
+        option = ("SENTINEL", "SET", self.master_name, "down-after-milliseconds")
+        for node in self.sentinels:
+            self.command(node, *option, "600000")
+        try:
+            yield
+        finally:
+            for node in self.sentinels:
+                self.command(node, *option, str(self.down_after_ms))
+
     # --- looking ---
 
-    @contextlib.contextmanager
-    def admin(self, node: Node) -> Iterator[redis.Redis]:
-        """A plain client for one node as admin, for looking and for breaking things; no retries."""
-        tls = {"ssl": True, "ssl_ca_certs": str(self.tls_directory / "ca.crt")} if self.tls_directory else {}
-        client = redis.Redis(
-            node.host,
-            node.port,
-            username="admin",
-            password=self.passwords["admin"],
-            socket_timeout=2,
-            socket_connect_timeout=2,
-            retry=Retry(NoBackoff(), 0),
-            decode_responses=True,
-            **tls,  # type: ignore[arg-type]
-        )
-        with client:
-            yield client
+    def admin(self, node: Node) -> redis.Redis:
+        """A plain client for one node as admin."""
+        return admin_client(node, self.passwords[ADMIN], self.tls_directory)
 
     def command(self, node: Node, *args: str) -> Any:
         with self.admin(node) as client:
@@ -315,18 +350,7 @@ class RedisProcesses:
 
     def _common_lines(self, node: Node) -> list[str]:
         lines = [f"bind {node.host}", "protected-mode no", "daemonize no", f"dir {node.directory}", "user default off"]
-        if self.tls_directory is None:
-            return [*lines, f"port {node.port}"]
-        return [
-            *lines,
-            "port 0",
-            f"tls-port {node.port}",
-            f"tls-ca-cert-file {self.tls_directory / 'ca.crt'}",
-            f"tls-cert-file {self.tls_directory / 'node.crt'}",
-            f"tls-key-file {self.tls_directory / 'node.key'}",
-            "tls-auth-clients no",
-            "tls-replication yes",
-        ]
+        return [*lines, *tls_lines(node, self.tls_directory)]
 
     def _user(self, user: str, rules: str) -> str:
         return f"user {user} on >{self.passwords[user]} {rules}"

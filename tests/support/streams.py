@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
@@ -20,24 +20,29 @@ class Stream:
     def __init__(self, key: str) -> None:
         self.key = key
         self.acknowledged: list[int] = []
-        self.acknowledged_at: list[float] = []
         self.stopped = threading.Event()
+
+    def lost(self, client: Any) -> list[int]:
+        """Return which of the acknowledged numbers are not in the set."""
+        kept = client.smismember(self.key, self.acknowledged)
+        return [number for number, there in zip(self.acknowledged, kept, strict=True) if not there]
 
     def write(self, client: Any) -> None:
         while not self.stopped.is_set():
             client.sadd(self.key, len(self.acknowledged))
-            self._note()
+            self.acknowledged.append(len(self.acknowledged))
             time.sleep(PACE_SECONDS)
 
     async def awrite(self, client: Any) -> None:
         while not self.stopped.is_set():
             await client.sadd(self.key, len(self.acknowledged))
-            self._note()
+            self.acknowledged.append(len(self.acknowledged))
             await asyncio.sleep(PACE_SECONDS)
 
-    def _note(self) -> None:
-        self.acknowledged_at.append(time.monotonic())
-        self.acknowledged.append(len(self.acknowledged))
+
+def counts(streams: Sequence[Stream]) -> list[int]:
+    """Return how many numbers each stream has got acknowledged."""
+    return [len(stream.acknowledged) for stream in streams]
 
 
 @contextlib.contextmanager
@@ -63,7 +68,7 @@ def streams_of(client: Any, make_async: Callable[[], Any]) -> Iterator[list[Stre
         try:
             wait_until(lambda: all(len(stream.acknowledged) > 10 for stream in streams), "all writers write")
             yield streams
-            before = [len(stream.acknowledged) for stream in streams]
+            before = counts(streams)
             wait_until(
                 lambda: all(
                     len(stream.acknowledged) > count + 10 or one.done()

@@ -108,7 +108,7 @@ def _weighted(rng: random.Random, number: int) -> Arguments:
     if any("alias" not in pair["blue"] for pair in names.values()) and rng.random() < 0.3:
         args["ttl_seconds"] = 60
     if args.get("weight_authority") and rng.random() < 0.7:
-        args["runtime_weights"] = {"blue": rng.randint(0, 255), "green": rng.randint(0, 255)}
+        args["runtime_weights"] = {colour: rng.choice([0, 1, 128, 255]) for colour in ("blue", "green")}
     if args.get("weight_authority") and rng.random() < 0.2:
         args["runtime_unknown"] = True
     return args

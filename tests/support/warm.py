@@ -44,6 +44,7 @@ class WarmParent:
         with self._lock:
             if self._process is not None and self._process.poll() is None:
                 return
+            # Private: a socket without a file could be used by every user of this computer.
             folder = tempfile.mkdtemp(prefix="redis-ha-warm-")
             atexit.register(shutil.rmtree, folder)
             self._path = str(Path(folder) / "commands")

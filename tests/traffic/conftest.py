@@ -2,35 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from pulumi_emulator import aws
-from tests.support.aws_provider import EmulatedAccount, served
+from tests.support.aws_provider import EmulatedAccount, account, endpoint, route53
 from tests.support.emulated_zone import REFERENCES, EmulatedZone
 
-
-@pytest.fixture(scope="module")
-def endpoint() -> Iterator[str]:
-    """A served endpoint of this test module."""
-    with served() as url:
-        yield url
-
-
-@pytest.fixture(scope="module")
-def account(endpoint: str, tmp_path_factory: pytest.TempPathFactory) -> EmulatedAccount:
-    """The emulated provider in front of it."""
-    return EmulatedAccount(tmp_path_factory.mktemp("account"), endpoint)
-
-
-@pytest.fixture(scope="module")
-def route53(endpoint: str) -> Iterator[Any]:
-    """A client of its API."""
-    client = aws.client(endpoint, "route53", "us-east-1")
-    yield client
-    client.close()
+__all__ = ["account", "endpoint", "route53"]
 
 
 @pytest.fixture

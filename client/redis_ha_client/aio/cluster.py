@@ -23,7 +23,7 @@ from redis_ha_client.documents import ClusterConnection
 from redis_ha_client.endpoint import in_cluster_mode
 from redis_ha_client.errors import OutcomeUnknownError, RefusedError, is_read_only, wrong_kind
 from redis_ha_client.policy import IAM_AGE_SECONDS
-from redis_ha_client.routing import NotPermittedHereError, not_permitted_here, permitted, translated
+from redis_ha_client.routing import callers_mistake, not_permitted_here, note_not_permitted, translated
 from redis_ha_client.wiring import Settings, command_name, full_pool, pipeline_name
 
 
@@ -190,13 +190,13 @@ class ClusterClient(RedisCluster):
         writer, here = self.settings.writer, self.settings.region
         if writer is None or isinstance(error, FINAL_ERRORS):
             return
+        note_not_permitted(error, here)
         writer.doubted(refused=is_read_only(error))
-        asked_at = writer.asked_at
         with contextlib.suppress(exceptions.RedisError):  # the next attempt says why
             await self.follow_writer()
-        confirmed = writer.asked_at != asked_at and self.settings.region == here
-        if confirmed and isinstance(error, NotPermittedHereError) and error.__cause__ and not permitted(self._permitted):
-            raise error.__cause__
+        mistake = callers_mistake(error, here, writer, self._permitted)
+        if mistake is not None:
+            raise mistake
 
     async def follow_writer(self) -> None:
         """Move to the region of a global datastore that takes writes, if that is another one; its layout is read next."""

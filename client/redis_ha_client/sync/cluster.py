@@ -32,10 +32,10 @@ from redis_ha_client.errors import OutcomeUnknownError, RefusedError, is_read_on
 from redis_ha_client.policy import IAM_AGE_SECONDS
 from redis_ha_client.routing import (
     OWN_COMMANDS,
-    NotPermittedHereError,
     UnreachableError,
+    callers_mistake,
     not_permitted_here,
-    permitted,
+    note_not_permitted,
     translated,
 )
 from redis_ha_client.sync.nodes import BudgetRetry, NodeConnection, NodePool
@@ -189,18 +189,18 @@ class ClusterClient(RedisCluster):
     def look_elsewhere(self, error: Exception) -> None:
         """Move on if another region of a global datastore takes writes by now.
 
-        If none does, NOPERM is the caller's mistake, unless the command was permitted before: then a promotion is under way.
+        If none does, NOPERM is the caller's mistake.
         """
         writer, here = self.settings.writer, self.settings.region
         if writer is None or isinstance(error, FINAL_ERRORS):
             return
+        note_not_permitted(error, here)
         writer.doubted(refused=is_read_only(error))
-        asked_at = writer.asked_at
         with contextlib.suppress(exceptions.RedisError, exceptions.RedisClusterException):  # the next attempt says why
             self.follow_writer()
-        confirmed = writer.asked_at != asked_at and self.settings.region == here
-        if confirmed and isinstance(error, NotPermittedHereError) and error.__cause__ and not permitted(self._permitted):
-            raise error.__cause__
+        mistake = callers_mistake(error, here, writer, self._permitted)
+        if mistake is not None:
+            raise mistake
 
     def follow_writer(self) -> None:
         """Move to the region of a global datastore that takes writes, if that is another one by now."""

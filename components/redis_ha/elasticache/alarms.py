@@ -20,7 +20,7 @@ MAX_QUERIED_SECONDS = 10_800
 
 
 class AlarmSettings(TypedDict):
-    """The group's CloudWatch alarms, one per node, or one query per metric where autoscaling moves nodes.
+    """The group's CloudWatch alarms, one per node, or one query per metric with autoscaling.
 
     Names: cpu, memory, memory_critical, evictions, replication_lag, connections_high, connections_drop, hit_rate, read_latency,
     write_latency, authentication_failures, replica_link, failover, swap.
@@ -29,14 +29,14 @@ class AlarmSettings(TypedDict):
     enabled: NotRequired[bool]
     """Whether there are alarms at all. Default true."""
     topic_arns: NotRequired[Sequence[pulumi.Input[str]]]
-    """SNS topics that are told when an alarm rings and when it is over, at most 5. Not the topic of ElastiCache's events: this
-    one may be encrypted. Default: none, the alarms only show."""
+    """SNS topics that are notified of ALARM and of OK, at most 5. Not the topic of ElastiCache's events: this
+    one may be encrypted. Default: none."""
     off: NotRequired[Sequence[str]]
     """Alarms not to make, by name."""
     overrides: NotRequired[Mapping[str, AlarmOverride]]
     """Changed thresholds and periods, by name of the alarm."""
     actions_enabled: NotRequired[bool]
-    """Whether the topics are told. Default true."""
+    """Whether the topics are notified. Default true."""
 
 
 def check_alarms(settings: AlarmSettings | None, watched: Watched) -> list[tuple[str, str]]:

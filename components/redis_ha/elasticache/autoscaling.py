@@ -46,7 +46,7 @@ _DECLARED = {"shards": "num_node_groups", "replicas": "replicas_per_node_group"}
 
 
 class AutoscalingSettings(TypedDict):
-    """What follows the load, and how far. One thing, by one metric: AWS advises against two policies on one group."""
+    """What is scaled, and in which bounds. One count, by one metric: AWS advises against two policies on one group."""
 
     scale: str
     """`replicas` (for reads) or `shards` (for writes and memory)."""
@@ -59,7 +59,7 @@ class AutoscalingSettings(TypedDict):
     target: NotRequired[float]
     """Percent at which to keep the metric, 35 to 70. Default 60."""
     scale_in: NotRequired[bool]
-    """Whether capacity is taken away again when the load goes. Default false: AWS advises to begin so."""
+    """Whether capacity is removed again when the load falls. Default false, as AWS advises for the start."""
     cooldown_seconds: NotRequired[int]
     """Seconds between two changes. Default 600."""
 

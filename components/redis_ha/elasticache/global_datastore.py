@@ -50,8 +50,8 @@ class GlobalDatastoreArgs(TypedDict):
     """The primary, made here: the arguments of an ElastiCacheHaGroup, but `engine`, `engine_version`, `node_type` and `shards`,
     which are the datastore's, and `multi_az`, which is `automatic_failover`. Default of its `group_id`: `<name>-<region>`."""
     primary_replication_group_id: NotRequired[pulumi.Input[str]]
-    """Id of an existing group, e.g. output `group_id` of an ElastiCacheHaGroup with `global_member: true`. Only looked at when
-    the datastore is made."""
+    """Id of an existing group, e.g. output `group_id` of an ElastiCacheHaGroup with `global_member: true`. Used only when the
+    datastore is made."""
     primary_region: NotRequired[str]
     """Region of that group."""
     primary_connection: NotRequired[pulumi.Input[Mapping[str, Any]]]
@@ -69,28 +69,28 @@ class GlobalDatastoreArgs(TypedDict):
     """Whether a lost primary node is replaced by a replica of its own region, in all members; then each needs a replica. There
     is no automatic failover from region to region. Default true."""
     parameter_group_name: NotRequired[pulumi.Input[str]]
-    """Parameter group, in the primary's region, for the next major version: given in the update that upgrades, and left. With
-    `primary` default its own."""
+    """Parameter group, in the primary's region, for the next major version: given in the update that upgrades, and kept.
+    Default with `primary`: its own."""
     cluster_mode: NotRequired[str]
-    """Whether a brought primary has it `enabled` or `disabled` (default)."""
+    """Cluster mode of an existing primary: `enabled` or `disabled` (default)."""
     tls: NotRequired[str]
-    """Whether a brought primary has TLS `required` (default) or `off`."""
+    """TLS of an existing primary: `required` (default) or `off`."""
     auth: NotRequired[str]
-    """How clients of a brought primary prove who they are: `rbac` (default), `token` or `none`."""
+    """How clients of an existing primary log in: `rbac` (default), `token` or `none`."""
     users: NotRequired[Mapping[str, ElastiCacheUser]]
-    """Users of a brought primary (`auth: rbac`), made in each secondary's region again: user groups are regional. Needed are
-    the passwords of `application`, from output `credentials`; who is not named, or has no password here, gets an own one in
-    each region."""
+    """Users of an existing primary (`auth: rbac`). They are made again in each secondary's region, because user groups are
+    regional. The passwords of `application` are required (output `credentials`). A user that is not named, or has no password
+    here, gets another password in each region."""
     user_engine: NotRequired[str]
     """Engine of the users made in secondaries' regions. Default: the datastore's."""
     auth_token: NotRequired[pulumi.Input[str]]
-    """The AUTH token of a brought primary (`auth: token`)."""
+    """The AUTH token of an existing primary (`auth: token`)."""
     lag: NotRequired[GlobalLag]
     """The alarms on the replication lag between regions. Default: on."""
     writer: NotRequired[GlobalWriter]
-    """Where clients read which region takes writes now. Default: nowhere, they write to the first primary."""
+    """Where clients read which region takes writes now. Default: none, they always write to the first primary."""
     tags: NotRequired[Mapping[str, str]]
-    """More tags of everything in all regions; the provider gives the global object itself none."""
+    """More tags of all resources in all regions; the provider gives the global object itself none."""
     protect: NotRequired[bool]
     """Whether Pulumi refuses to delete or replace the global object, the groups and their subnet groups. Default true."""
 
@@ -98,9 +98,9 @@ class GlobalDatastoreArgs(TypedDict):
 class GlobalDatastore(pulumi.ComponentResource):
     """ElastiCache over regions: a primary that takes writes, and one or two secondaries that follow it and answer reads.
 
-    Replication between regions is asynchronous, and nothing fails over from region to region by itself: somebody promotes.
-    Raw children: `global_group`, `primary` (the ElastiCacheHaGroup made here, or None), `secondaries` (by region: network,
-    access, log_groups, notifications, replication_group, alarms, dashboard), `lag_alarms` of the primary made here.
+    Replication between regions is asynchronous. There is no automatic failover from region to region: a person or a tool
+    promotes. Raw children: `global_group`, `primary` (the ElastiCacheHaGroup made here, or None), `secondaries` (by region:
+    network, access, log_groups, notifications, replication_group, alarms, dashboard), `lag_alarms` of the primary made here.
     """
 
     global_id: pulumi.Output[str]

@@ -1,4 +1,4 @@
-"""What a Global Datastore tells the world."""
+"""The outputs of a Global Datastore."""
 
 import json
 from collections.abc import Mapping

@@ -61,7 +61,7 @@ class GlobalSecondary(TypedDict):
     logs: NotRequired[ElastiCacheLogs]
     """Which logs go where. Default: both, into made log groups."""
     alarms: NotRequired[AlarmSettings]
-    """The CloudWatch alarms of its nodes; the lag alarms tell the same topics. Default: on, nobody is told."""
+    """The CloudWatch alarms of its nodes; the lag alarms notify the same topics. Default: on, without a topic to notify."""
     dashboard: NotRequired[bool]
     """Whether a CloudWatch dashboard is made. Default true."""
     notifications: NotRequired[NotificationSettings]
@@ -80,7 +80,7 @@ class GlobalLag(TypedDict):
     enabled: NotRequired[bool]
     """Whether there are any. Default true."""
     threshold_seconds: NotRequired[float]
-    """The lag, a minute's maximum, from which on `lag_high` rings; told to clients as `stale_seconds`. Default 5."""
+    """The lag, a minute's maximum, from which on `lag_high` rings; `stale_seconds` in `connection`. Default 5."""
     periods: NotRequired[int]
     """Minutes that are looked at. Default 5."""
     datapoints: NotRequired[int]
@@ -89,7 +89,7 @@ class GlobalLag(TypedDict):
     """Minutes without any lag reported, in a row, after which `lag_missing` rings. Default 5."""
     dimension: NotRequired[str]
     """What the metric is published under: `node` (default: CacheClusterId and CacheNodeId), `cluster` (CacheClusterId alone),
-    `group` (ReplicationGroupId) or `global` (GlobalReplicationGroupId). AWS's pages do not settle it: look with
+    `group` (ReplicationGroupId) or `global` (GlobalReplicationGroupId). AWS's documents do not state it: look with
     `aws cloudwatch list-metrics --metric-name GlobalDatastoreReplicationLag` in the secondary's region."""
 
 
@@ -103,7 +103,7 @@ class GlobalWriterParameter(TypedDict):
 
 
 class GlobalWriter(TypedDict):
-    """Where clients read, at run time, which region takes writes. One of the two; who promotes keeps it right."""
+    """Where clients read, at run time, which region takes writes. One of the two. Whoever promotes updates it."""
 
     record: NotRequired[str]
     """Full name of a CNAME to the writing region's endpoint, e.g. of a LiveColourRecord."""

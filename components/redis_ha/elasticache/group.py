@@ -44,7 +44,7 @@ class ElastiCacheHaGroupArgs(TypedDict):
     """
 
     region: str
-    """AWS region of everything, e.g. `eu-central-1`."""
+    """AWS region of all resources, e.g. `eu-central-1`."""
     zones: Sequence[str]
     """Availability zones, at least two of the region, e.g. `eu-central-1a`. Without cluster mode they are the nodes' zones in
     turn, the primary's first, when the group is made; shards are spread by ElastiCache over the zones of its subnets."""
@@ -81,7 +81,7 @@ class ElastiCacheHaGroupArgs(TypedDict):
     replicas: NotRequired[int]
     """Replicas of each shard, 0 to 5. Default 1; with 0 there is no failover."""
     multi_az: NotRequired[bool]
-    """Whether replicas live in other zones and (without cluster mode) take over by themselves. Default true where there are
+    """Whether replicas are in other zones and (without cluster mode) fail over automatically. Default true where there are
     replicas; false is only the step before the last replica goes."""
     node_ids: NotRequired[Sequence[str]]
     """Ids of the nodes as the account has them, when they were replaced or the cluster mode was migrated: the alarms' nodes.
@@ -91,20 +91,20 @@ class ElastiCacheHaGroupArgs(TypedDict):
     network_type: NotRequired[str]
     """`ipv4`, `ipv6` or `dual_stack`. Default: AWS's, ipv4. A change replaces the group."""
     ip_discovery: NotRequired[str]
-    """Addresses that the cluster protocol tells: `ipv4` or `ipv6`. Default: AWS's."""
+    """Addresses that the cluster protocol returns: `ipv4` or `ipv6`. Default: AWS's."""
     parameter_group_name: NotRequired[pulumi.Input[str]]
     """Name of an existing parameter group of the version's family. Default: one is made."""
     parameters: NotRequired[Mapping[str, str]]
     """Parameters of the made parameter group, e.g. `maxmemory-policy`. Default: AWS's values."""
     auth: NotRequired[str]
-    """`rbac` (default): users; `token`: one AUTH token; `none`: whoever reaches the port."""
+    """`rbac` (default): users; `token`: one AUTH token; `none`: no login, everybody who reaches the port."""
     users: NotRequired[Mapping[str, ElastiCacheUser]]
     """More users by name, or changes of `application` (default: everything but administration) and `monitoring`."""
     user_engine: NotRequired[str]
     """Engine of the users: `valkey` or `redis`. Default: the group's. A group that began as redis keeps its users when it
-    becomes valkey; set this to `redis` then, so that users who join later fit in."""
+    becomes valkey; set this to `redis` then, so that new users have the same engine."""
     user_group_id: NotRequired[pulumi.Input[str]]
-    """Id of an existing user group instead of made users. `credentials` then names nobody."""
+    """Id of an existing user group instead of made users. `credentials` then has no user and no password."""
     auth_token: NotRequired[pulumi.Input[str]]
     """The AUTH token (`auth: token`). Default: one is made. 16 to 128 letters, digits and ! & # $ ^ < > -."""
     auth_token_update_strategy: NotRequired[str]
@@ -129,14 +129,14 @@ class ElastiCacheHaGroupArgs(TypedDict):
     restore_snapshot_arns: NotRequired[pulumi.Input[Sequence[pulumi.Input[str]]]]
     """RDB files in S3 to fill the new group from. Ignored later."""
     apply_immediately: NotRequired[bool]
-    """Whether changes are made now (default true) or in the next maintenance window; then they stay a difference till then.
+    """Whether changes are made now (default true) or in the next maintenance window. Until then they show as a difference.
     Counts and tokens change at once in any case."""
     auto_minor_version_upgrade: NotRequired[bool]
     """Whether AWS upgrades patch versions by itself. Default true."""
     logs: NotRequired[ElastiCacheLogs]
     """Log delivery. Default: slow log and engine log into log groups that are made."""
     alarms: NotRequired[AlarmSettings]
-    """CloudWatch alarms. Default: all, with nobody to tell."""
+    """CloudWatch alarms. Default: all, without a topic to notify."""
     dashboard: NotRequired[bool]
     """Whether a CloudWatch dashboard is made. Default true."""
     autoscaling: NotRequired[AutoscalingSettings]
@@ -150,7 +150,7 @@ class ElastiCacheHaGroupArgs(TypedDict):
     secrets_manager: NotRequired[bool]
     """Whether passwords or token are also kept in AWS Secrets Manager, one secret each. Default false."""
     tags: NotRequired[Mapping[str, str]]
-    """More tags of everything. AWS puts the group's on its nodes too."""
+    """More tags of all resources of the component. AWS puts the group's on its nodes too."""
     protect: NotRequired[bool]
     """Whether Pulumi refuses to delete or replace replication group and subnet group. Default true."""
     timeouts: NotRequired[ElastiCacheTimeouts]
@@ -182,7 +182,7 @@ class ElastiCacheHaGroup(pulumi.ComponentResource):
     primary_endpoint: pulumi.Output[str]
     """Host name of the primary; empty with cluster mode."""
     reader_endpoint: pulumi.Output[str]
-    """Host name of the replicas in turn; empty with cluster mode."""
+    """Host name of the reader endpoint, which leads to one replica after the other; empty with cluster mode."""
     configuration_endpoint: pulumi.Output[str]
     """Host name of the configuration endpoint; empty without cluster mode."""
     port: pulumi.Output[int]

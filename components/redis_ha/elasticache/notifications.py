@@ -20,7 +20,7 @@ _ACCOUNT_OF_ARN, _NAME_OF_ARN = 4, 5
 
 
 class SubscriptionSettings(TypedDict):
-    """Who is told of ElastiCache's events."""
+    """A subscriber of ElastiCache's events."""
 
     protocol: str
     """`email`, `email-json`, `https`, `sqs`, `lambda` or `sms`."""
@@ -32,13 +32,14 @@ class NotificationSettings(TypedDict):
     """The topic of ElastiCache's own events (FailoverComplete, CacheNodeReplaceStarted, ..). Not the alarms' topic.
 
     ElastiCache cannot publish to an encrypted topic, nor to one of another account or region, nor to one whose policy names
-    aws:SourceAccount: it then takes the topic for inactive and says nothing.
+    aws:SourceAccount: it then treats the topic as inactive and publishes nothing.
     """
 
     enabled: NotRequired[bool]
     """Whether a topic is made. Default true."""
     topic_arn: NotRequired[pulumi.Input[str]]
-    """An existing topic to use instead of a new one. It has to be as said above."""
+    """An existing topic to use instead of a new one. Not encrypted, same account and region, and with a policy that names
+    aws:SourceOwner."""
     subscriptions: NotRequired[Mapping[str, SubscriptionSettings]]
     """Subscribers of the new topic, by a name of your choice. A brought topic keeps the subscribers that it has."""
 

@@ -1,4 +1,4 @@
-"""What a replication group tells the world: how to connect, and who the application is. Plain functions, no Pulumi."""
+"""The outputs of a replication group: how to connect, and the application's login. Plain functions, no Pulumi."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -27,9 +27,9 @@ ENDPOINTS = ("primary", "reader", "configuration")
 class RecordSettings(TypedDict):
     """CNAME records for the group's endpoints.
 
-    Mind TLS: ElastiCache's certificate is for its own names only, so a client that connects by a record has to be told
-    ElastiCache's name to check against, or TLS fails, as it should. `connection` never uses records. In cluster mode clients
-    go on to the nodes' own names in any case.
+    TLS: ElastiCache's certificate is for its own names only, so a client that connects by a record has to check it against
+    ElastiCache's name, or TLS fails. `connection` never uses records. In cluster mode clients go on to the nodes' own names in
+    any case.
     """
 
     zone_id: pulumi.Input[str]

@@ -42,7 +42,7 @@ FAILOVER = {"automatic": True, "multi_az": True, "replicas": 1}
 
 
 class ServerlessLimits(TypedDict):
-    """What the cache may grow to, and what it is kept ready for.
+    """Maximum and minimum of data and of processing units.
 
     A maximum bounds the bill: over it, data is evicted or writes fail, and requests are throttled. A minimum is paid for.
     """
@@ -79,11 +79,11 @@ class ServerlessCacheArgs(TypedDict):
     limits: NotRequired[ServerlessLimits]
     """Bounds of data and of processing units. Default: AWS's."""
     auth: NotRequired[str]
-    """`rbac` (default): users; `none`: whoever reaches the endpoint. There are no AUTH tokens here."""
+    """`rbac` (default): users; `none`: no login, everybody who reaches the endpoint. There are no AUTH tokens here."""
     users: NotRequired[Mapping[str, ElastiCacheUser]]
     """More users by name, or changes of `application` and `monitoring`, as of an ElastiCacheHaGroup."""
     user_group_id: NotRequired[pulumi.Input[str]]
-    """Id of an existing user group instead of made users. `credentials` then names nobody."""
+    """Id of an existing user group instead of made users. `credentials` then has no user and no password."""
     snapshot_time: NotRequired[str]
     """Time of the daily snapshot in UTC. Default `02:00`."""
     snapshot_retention_days: NotRequired[int]
@@ -95,7 +95,7 @@ class ServerlessCacheArgs(TypedDict):
     network_type: NotRequired[str]
     """`ipv4`, `ipv6` or `dual_stack`. Default: AWS's, ipv4. A change replaces the cache."""
     tags: NotRequired[Mapping[str, str]]
-    """More tags of everything."""
+    """More tags of all resources of the component."""
     protect: NotRequired[bool]
     """Whether Pulumi refuses to delete or replace the cache. Default true: the provider takes no last snapshot."""
 
@@ -263,7 +263,7 @@ class ServerlessCache(pulumi.ComponentResource):
     connection: pulumi.Output[dict[str, Any]]
     """How to connect: version, kind `cluster`, configuration, tls, engine, failover. Not secret."""
     credentials: pulumi.Output[dict[str, Any]]
-    """Whom the application logs in as. Secret."""
+    """The application's user and password. Secret."""
     arn: pulumi.Output[str]
     """ARN of the cache."""
     cache_name: pulumi.Output[str]

@@ -14,7 +14,7 @@ class ElastiCacheUser(TypedDict):
     authentication: NotRequired[str]
     """`password` (default) or `iam`: short-lived tokens of an IAM identity; the user's name and id are then the same."""
     passwords: NotRequired[Sequence[pulumi.Input[str]]]
-    """One or two passwords, both accepted, the first is told to clients. Default: one is made. To rotate without a gap: first
+    """One or two passwords, both accepted; the first is in `credentials`. Default: one is made. To rotate without a gap: first
     `[new, old]`, later `[new]`. 16 to 128 letters, digits and ! & # $ ^ < > -."""
 
 
@@ -51,10 +51,10 @@ class ElastiCacheTimeouts(TypedDict):
 
 
 class ElastiCacheAdopt(TypedDict):
-    """Ids of what already exists and shall be taken over without a change. The block stays: it names what is taken over."""
+    """Ids of existing resources that are imported without a change. Keep the block: it has the ids of what is taken over."""
 
     keep_as_found: NotRequired[bool]
-    """Whether what AWS does not tell (passwords, token, apply_immediately, the final snapshot's name) and what the component
+    """Whether what AWS does not return (passwords, token, apply_immediately, the final snapshot's name) and what the component
     would set (tags, descriptions, access strings, retention of logs) stays as it was found. Default true; set it to false after
     the `up` that imported, together with the users' passwords as they are."""
     replication_group: NotRequired[str]

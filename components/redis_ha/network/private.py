@@ -28,7 +28,7 @@ class PrivateNetworkArgs(TypedDict):
 
 
 class PrivateNetwork(pulumi.ComponentResource):
-    """A VPC whose subnets have no way to the internet: what a cache needs, and nothing more.
+    """A VPC whose subnets have no route to the internet, for caches.
 
     Raw children: `vpc`, `subnets` (by zone).
     """

@@ -44,7 +44,7 @@ class SentinelClusterArgs(TypedDict):
     region: str
     """Region slug of all droplets, e.g. `ams3`."""
     vpc_id: NotRequired[pulumi.Input[str]]
-    """UUID of an existing VPC of that region to live in. Either this or `vpc_ip_range`."""
+    """UUID of an existing VPC of that region for the droplets. Either this or `vpc_ip_range`."""
     vpc_ip_range: NotRequired[str]
     """Range of a VPC to make: private IPv4 (RFC 1918), /16 to /24, e.g. `10.20.0.0/24`. It must not overlap another VPC
     of the account."""
@@ -58,7 +58,7 @@ class SentinelClusterArgs(TypedDict):
     sentinels: NotRequired[int]
     """Sentinels: 3, 5 or 7. Default 3, which survive the loss of one."""
     quorum: NotRequired[int]
-    """Sentinels that have to miss the master before a failover starts. Default: the majority, which has to elect the
+    """Sentinels that have to count the master as down before a failover starts. Default: the majority, which has to elect the
     leader in any case."""
     image: NotRequired[str]
     """Image slug: `debian-13-x64` (default, Redis 8.0) or `debian-12-x64` (Redis 7.0). Later changes affect replaced
@@ -80,21 +80,22 @@ class SentinelClusterArgs(TypedDict):
     admin_sources: NotRequired[Sequence[str]]
     """Networks (CIDR) whose machines may also log in by ssh. Default: none."""
     down_after_ms: NotRequired[int]
-    """Milliseconds of silence after which a Sentinel misses a node, 200 to 600000. Default 5000: a pause of a second or
-    two is no failover."""
+    """Milliseconds without an answer after which a Sentinel counts a node as down, 200 to 600000. Default 5000: a pause of a
+    second or two starts no failover."""
     failover_timeout_ms: NotRequired[int]
-    """Half of the time in milliseconds before a failed failover is tried again; no upper bound of an outage. Default 20000."""
+    """After a failed failover the next attempt waits twice this time, in milliseconds. It does not bound an outage. Default
+    20000."""
     parallel_syncs: NotRequired[int]
     """Replicas that are re-pointed at the same time after a failover. Default 1."""
     min_replicas_to_write: NotRequired[int]
-    """Replicas that have to follow for the master to take writes; 0 switches it off. Default 1: a cut-off master
-    stops acknowledging."""
+    """Replicas that have to follow for the master to take writes; 0 switches it off. Default 1: a master that is cut off stops
+    acknowledging writes."""
     min_replicas_max_lag: NotRequired[int]
-    """Seconds of silence after which a replica does not count as following, 2 to 60. Default 3."""
+    """Seconds without an acknowledgement after which a replica does not count as following, 2 to 60. Default 3."""
     maxmemory_mb: NotRequired[int]
     """Memory in MB for data. Default: 60 % of what the size slug names; the rest is for forks, buffers and the system."""
     maxmemory_policy: NotRequired[str]
-    """What a full Redis forgets. Default `noeviction`: nothing, it refuses writes instead."""
+    """Which keys a full Redis evicts. Default `noeviction`: none, it refuses writes instead."""
     persistence: NotRequired[str]
     """`aof+rdb` (default), `aof` or `rdb`. Without any, a master that restarts would empty its replicas."""
     extra_directives: NotRequired[Mapping[str, str]]
@@ -108,20 +109,20 @@ class SentinelClusterArgs(TypedDict):
     """Whether Pulumi refuses to delete or replace the data droplets and the VPC. Default true; set false together with a
     raised generation."""
     application_password: NotRequired[pulumi.Input[str]]
-    """Password of the application's user on Redis. Default: made. All passwords: 16 to 128 printable characters, no space,
+    """Password of the application's user on Redis. Default: generated. All passwords: 16 to 128 printable characters, no space,
     quote or backslash."""
     discovery_password: NotRequired[pulumi.Input[str]]
-    """Password with which the application asks the Sentinels. Default: made."""
+    """Password of the application's user on the Sentinels. Default: generated."""
     replication_password: NotRequired[pulumi.Input[str]]
-    """Password with which replicas follow. Default: made."""
+    """Password of replication. Default: generated."""
     sentinel_password: NotRequired[pulumi.Input[str]]
-    """Password of the Sentinels on Redis. Default: made."""
+    """Password of the Sentinels on Redis. Default: generated."""
     sentinel_peer_password: NotRequired[pulumi.Input[str]]
-    """Password of the Sentinels among themselves. Default: made."""
+    """Password of the Sentinels among themselves. Default: generated."""
     exporter_password: NotRequired[pulumi.Input[str]]
-    """Password of a metrics exporter on Redis. Default: made."""
+    """Password of a metrics exporter on Redis. Default: generated."""
     admin_password: NotRequired[pulumi.Input[str]]
-    """Password of the administrator on Redis and Sentinels. Default: made."""
+    """Password of the administrator on Redis and Sentinels. Default: generated."""
 
 
 class SentinelCluster(pulumi.ComponentResource):

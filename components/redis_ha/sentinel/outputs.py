@@ -1,4 +1,4 @@
-"""What a cluster tells the world: how to connect, who the application is, and what live nodes should look like."""
+"""The outputs of a cluster: how to connect, the application's login, and the desired settings of live nodes."""
 
 from collections.abc import Mapping
 from typing import Any

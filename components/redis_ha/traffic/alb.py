@@ -27,7 +27,7 @@ class AlbBlueGreenArgs(TypedDict):
     """What an AlbBlueGreen is made of. Needed are `region`, `vpc_id`, `subnet_ids`, `targets`; in form listener `weights`."""
 
     region: str
-    """AWS region of everything, e.g. `eu-central-1`."""
+    """AWS region of all resources, e.g. `eu-central-1`."""
     vpc_id: pulumi.Input[str]
     """VPC of balancers and targets."""
     subnet_ids: pulumi.Input[Sequence[pulumi.Input[str]]]
@@ -67,15 +67,15 @@ class AlbBlueGreenArgs(TypedDict):
     target_port: NotRequired[int]
     """Port of the targets. Default 443 with HTTPS, else 80. A change replaces the target groups, beside the old ones."""
     health_check: NotRequired[AlbHealthCheck]
-    """How a target is found to be well. Default: 200 from `/`, every 10 seconds, twice."""
+    """The health check of a target. Default: 200 from `/`, every 10 seconds, twice."""
     deregistration_delay_seconds: NotRequired[int]
-    """How long requests that run may end when a target leaves, 0 to 3600. Default 300."""
+    """Seconds in which running requests may finish when a target is removed, 0 to 3600. Default 300."""
     weights: NotRequired[AlbWeights]
     """Shares of both colours, 0 to 999 each (form listener)."""
     weight_authority: NotRequired[str]
     """Who changes the weights: `stack` (default, by `up`) or `runtime` (tools, which keep a plan of record)."""
     runtime_weights: NotRequired[AlbWeights]
-    """What the plan of record says now, as looked up by the program. Default: there is none yet."""
+    """The weights of the plan of record, as the program looked them up. Default: there is no record yet."""
     runtime_unknown: NotRequired[bool]
     """True when the plan of record could not be looked up: with authority runtime the recorded action of the listener stays."""
     record_path: NotRequired[str]
@@ -87,13 +87,13 @@ class AlbBlueGreenArgs(TypedDict):
     access_logs: NotRequired[AlbAccessLogs]
     """Where access logs go. Default: nowhere."""
     alarms: NotRequired[AlbAlarms]
-    """CloudWatch alarms of each colour. Default: all, with nobody to tell."""
+    """CloudWatch alarms of each colour. Default: all, without a topic to notify."""
     deletion_protection: NotRequired[bool]
     """Whether AWS refuses to delete the balancers. Default: as `protect`."""
     protect: NotRequired[bool]
     """Whether Pulumi refuses to delete or replace the balancers, whose host names would change. Default true."""
     tags: NotRequired[Mapping[str, str]]
-    """More tags of everything."""
+    """More tags of all resources of the component."""
     adopt: NotRequired[AlbAdopt]
     """Existing balancers, target groups, listeners to take over without a change."""
 

@@ -44,7 +44,7 @@ class AlbWeights(TypedDict):
 
 
 class AlbStickiness(TypedDict):
-    """Whether a client stays with the colour that it met first. Sticky clients do not follow a shift of weights."""
+    """Whether a client keeps its first colour. Sticky clients do not follow a shift of weights."""
 
     enabled: bool
     """Whether clients stay."""
@@ -53,7 +53,7 @@ class AlbStickiness(TypedDict):
 
 
 class AlbHealthCheck(TypedDict):
-    """How the balancer finds out whether a target is well."""
+    """The balancer's health check of a target."""
 
     path: NotRequired[str]
     """Path that is asked. Default `/`."""
@@ -68,9 +68,9 @@ class AlbHealthCheck(TypedDict):
     timeout_seconds: NotRequired[int]
     """Seconds until no answer is a failure, 2 to 120 and less than the interval. Default 5."""
     healthy_threshold: NotRequired[int]
-    """Good answers in a row after which a target is well, 2 to 10. Default 2."""
+    """Good answers in a row after which a target is healthy, 2 to 10. Default 2."""
     unhealthy_threshold: NotRequired[int]
-    """Failures in a row after which a target is not, 2 to 10. Default 2."""
+    """Failures in a row after which a target is unhealthy, 2 to 10. Default 2."""
 
 
 class AlbAccessLogs(TypedDict):
@@ -91,24 +91,24 @@ class AlbAlarms(TypedDict):
     enabled: NotRequired[bool]
     """Whether there are alarms at all. Default true."""
     topic_arns: NotRequired[Sequence[pulumi.Input[str]]]
-    """SNS topics that are told when an alarm rings and when it is over, at most 5. Default: none, the alarms only show."""
+    """SNS topics that are notified of ALARM and of OK, at most 5. Default: none."""
     off: NotRequired[Sequence[str]]
     """Alarms not to make, by name."""
     overrides: NotRequired[Mapping[str, AlarmOverride]]
     """Changed thresholds and periods, by name of the alarm."""
     actions_enabled: NotRequired[bool]
-    """Whether the topics are told. Default true."""
+    """Whether the topics are notified. Default true."""
 
 
 class AlbAdopt(TypedDict):
-    """What already exists and shall be taken over without a change. The block stays: it names what is taken over.
+    """Existing resources that are imported without a change. Keep the block: it has the ids of what is taken over.
 
     Keys of balancers and listeners are `blue` and `green` in form dns, `both` in form listener. Registered targets need no
     adoption: to register them again is no change.
     """
 
     keep_as_found: NotRequired[bool]
-    """Whether what the component would set by itself (tags, health checks, delays, protection against deletion, security
+    """Whether what the component would set by default (tags, health checks, delays, protection against deletion, security
     policy) stays as it was found. Default true; set it to false after the `up` that imported."""
     load_balancers: NotRequired[Mapping[str, str]]
     """ARNs of the balancers; their names are then the balancers' names."""

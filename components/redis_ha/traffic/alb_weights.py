@@ -36,7 +36,7 @@ def weights_by_colour(actions: Any, arns: Mapping[str, str]) -> dict[str, int]:
 
 
 def weight_judge(plan: AlbPlan) -> Judge:
-    """Return what judges an update of a living listener: whoever has no say over the weights does not change them."""
+    """Return the update hook of an existing listener: it refuses a change of weights that `weight_authority` does not allow."""
 
     def judge(old: Mapping[str, Any], new: Mapping[str, Any]) -> Refusals:
         reason = _reason(plan)

@@ -1,4 +1,4 @@
-"""Who has the say over live weights and the live colour: configuration, or records that running tools keep. No Pulumi.
+"""What decides live weights and the live colour: the configuration, or records that tools write. No Pulumi.
 
 The records are SSM parameters under one path, each a small JSON document: `weights` is the plan of record of a weighted set,
 `live` the colour that a writer's name leads to, `lease` says that a shift is running. Tools write them when they shift for the
@@ -26,7 +26,7 @@ T = TypeVar("T")
 
 
 class InvalidDocumentError(ValueError):
-    """A runtime record that says nothing usable; the message names the parameter."""
+    """A runtime record that cannot be used; the message names the parameter."""
 
 
 class AuthorityError(ValueError):
@@ -54,7 +54,7 @@ class Weights:
 
 @dataclass(frozen=True)
 class Lease:
-    """Who is shifting, and until when nobody else may."""
+    """Who is shifting, and until when others must not."""
 
     holder: str
     expires: datetime
@@ -66,7 +66,7 @@ class Lease:
 
 @dataclass(frozen=True)
 class RuntimeRecords:
-    """What the runtime records under a path say; None: not there. `unknown`: nobody could look."""
+    """The runtime records under a path; None: there is none. `unknown`: the look-up failed."""
 
     weights: Weights | None = None
     live: str | None = None

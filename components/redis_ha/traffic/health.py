@@ -51,7 +51,7 @@ class Maker:
     def standby(self) -> pulumi.Input[str]:
         """Make a check that is never healthy.
 
-        A disabled check counts as healthy, and inversion turns that round: AWS's own way to take something out (botocore,
+        A disabled check counts as healthy; inverted it counts as unhealthy: AWS's own way to take something out (botocore,
         route53 2013-04-01, HealthCheckConfig.Disabled).
         """
         never = {"type": "TCP", "fqdn": NOBODY, "port": 80, "disabled": True, "invert_healthcheck": True}

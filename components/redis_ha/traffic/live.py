@@ -55,8 +55,8 @@ class LiveColourRecordArgs(TypedDict):
     live: str
     """The live colour, `blue` or `green`. With `live_authority` runtime: until a tool has switched for the first time."""
     live_authority: NotRequired[str]
-    """Who has the say over the live colour: `stack` (default): `live`; `runtime`: the runtime record under `record_path`, which
-    tools write and `up` never reverts."""
+    """What decides the live colour: `stack` (default): the argument `live`; `runtime`: the runtime record under `record_path`,
+    which tools write and `up` never reverts."""
     runtime_live: NotRequired[str]
     """The runtime record as it was looked up, `blue` or `green`. Default: there is none yet."""
     runtime_unknown: NotRequired[bool]
@@ -66,7 +66,7 @@ class LiveColourRecordArgs(TypedDict):
     ttl_seconds: NotRequired[int]
     """Seconds that resolvers keep the record. Default 5."""
     known_records: NotRequired[Sequence[KnownRecord]]
-    """What the zone holds, as it was looked up. Default: nobody looked."""
+    """Records of the zone, as the program looked them up. Default: no look-up was made."""
     adopt: NotRequired[bool]
     """Whether the record exists already and is taken over without a change. Default false."""
     protect: NotRequired[bool]

@@ -85,7 +85,7 @@ class EndpointCheck(TypedDict):
 
 
 class AlarmCheck(TypedDict):
-    """The state of a CloudWatch alarm: what there is for private targets."""
+    """The state of a CloudWatch alarm. Use it for private targets."""
 
     name: pulumi.Input[str]
     """Name of the alarm. Route 53 watches its metric itself, with the threshold that the alarm had when the check was made."""
@@ -94,7 +94,7 @@ class AlarmCheck(TypedDict):
     revision: NotRequired[pulumi.Input[str]]
     """Any text that changes whenever the alarm's metric or threshold does: the check is then submitted again."""
     insufficient_data: NotRequired[str]
-    """What the check says while the alarm has too little data: `healthy`, `unhealthy` or `last_known` (default)."""
+    """Status of the check while the alarm has too little data: `healthy`, `unhealthy` or `last_known` (default)."""
 
 
 class PartCheck(TypedDict):
@@ -118,7 +118,7 @@ class CalculatedCheck(TypedDict):
 
 
 class ColourHealth(TypedDict):
-    """How it is known whether a colour is healthy: exactly one of these."""
+    """The health check of a colour: exactly one of these."""
 
     endpoint: NotRequired[EndpointCheck]
     """By connecting to a public endpoint."""

@@ -43,8 +43,8 @@ class WeightedBlueGreenArgs(TypedDict):
     ttl_seconds: NotRequired[int]
     """Seconds that resolvers keep records that are no aliases. Default 60."""
     weight_authority: NotRequired[str]
-    """Who has the say over the weights: `stack` (default): `weights`; `runtime`: the plan of record under `record_path`, which
-    tools write and `up` never reverts."""
+    """What decides the weights: `stack` (default): the argument `weights`; `runtime`: the plan of record under `record_path`,
+    which tools write and `up` never reverts."""
     runtime_weights: NotRequired[ColourWeights]
     """The plan of record as it was looked up. Default: there is none yet."""
     runtime_unknown: NotRequired[bool]
@@ -52,14 +52,14 @@ class WeightedBlueGreenArgs(TypedDict):
     record_path: NotRequired[str]
     """Path of the runtime records' parameters: `weights`, and `lease` while a shift runs. Default `/redis-ha/<name>`."""
     known_records: NotRequired[Sequence[KnownRecord]]
-    """What the zone holds, as it was looked up. Default: nobody looked."""
+    """Records of the zone, as the program looked them up. Default: no look-up was made."""
     set_identifiers: NotRequired[ColourIdentifiers]
     """Set identifiers of the records, for adopting existing ones; they never change. Default `blue` and `green`."""
     health: NotRequired[TrafficHealth]
     """Health checks of the colours, for all names. Default: none but what aliases evaluate."""
     standby_receives_on_failure: NotRequired[bool]
-    """Whether a colour with weight 0 takes over when the other one is sick. Needed when there is a health check or an alias
-    that evaluates its target's health: a weight of 0 is not off then."""
+    """Whether a colour with weight 0 takes over when the other one is unhealthy. Required when there is a health check or an
+    alias that evaluates its target's health: with these a weight of 0 can still get traffic."""
     tags: NotRequired[Mapping[str, str]]
     """More tags of the health checks; records have none."""
     protect: NotRequired[bool]

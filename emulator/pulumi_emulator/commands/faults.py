@@ -32,6 +32,7 @@ def _machine(stack: str, program: Path, name: str) -> tuple[Host, str]:
 def power(stack: str, program: Path, action: str, machine: str) -> None:
     """Cut a machine's power (its disk stays), switch it on again, or both."""
     host, machine_id = _machine(stack, program, machine)
+    click.echo(f"{machine}: power {action}")
     if action in ("off", "cycle"):
         host.power_off(machine_id)
     if action in ("on", "cycle"):
@@ -87,4 +88,9 @@ def kill(stack: str, program: Path, machine: str) -> None:
 @click.argument("name", metavar="ZONE")
 def zone(stack: str, program: Path, action: str, name: str) -> None:
     """Take the power from every cache node in a zone of the emulated AWS, or give it back."""
-    aws.zone_power(existing_stack(stack, program).path, name, on=action == "up")
+    folder = existing_stack(stack, program).path
+    if action == "down":
+        click.echo(f"taking the power from zone {name} and waiting until replicas are promoted")
+    else:
+        click.echo(f"giving the power back to zone {name} and waiting until its nodes follow")
+    aws.zone_power(folder, name, on=action == "up")

@@ -51,6 +51,7 @@ def preview_report_command(
     if preview is not None:
         plan = preview_report.read_plan(preview.read(), preview.name)
     else:
+        click.echo(f"previewing stack {stack}", err=True)
         plan = preview_report.run_preview(str(stack), program, emulated=is_emulated(str(stack), emulated))
     report_made = preview_report.judge(plan)
     markdown = preview_report.as_markdown(report_made, stack)
