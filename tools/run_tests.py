@@ -6,11 +6,15 @@ machines nor servers. Without a tier every test runs, and the linters beside the
 Most of the tests live with real processes, machines and clocks on a computer that may be busy with something else. One of them
 in four thousand must not hide what the others say, and must not go unseen either: a test that fails twice fails the run; one
 that passes the second time is named at the end, and is a defect to mend, in the test or in the product.
+
+Everything temporary of a run lies in a folder of its own (tools/leftovers.py), so several runs, also of one clone, do not meet.
+Ctrl-C and SIGTERM end the tests; what they leave then, and what runs left that were killed, is cleared and named.
 """
 
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -19,14 +23,24 @@ from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from types import FrameType
+from typing import NoReturn
 from xml.etree import ElementTree as ET
 
 ROOT = Path(__file__).resolve().parent.parent
+sys.path.append(str(ROOT))  # where this file is run by its path
+
+from tools import leftovers  # noqa: E402
+
 TESTS = ROOT / "tests"
-FAILED = ROOT / ".pytest_cache" / "v" / "cache" / "lastfailed"  # pytest's own record: docs.pytest.org, how-to/cache
-RESULTS = ROOT / ".pytest_cache" / "results.xml"
+CACHE = "cache"
+FAILED = f"{CACHE}/v/cache/lastfailed"  # pytest's own record: docs.pytest.org, how-to/cache
+RESULTS = "results.xml"
 TESTS_FAILED = 1  # pytest.ExitCode
 USAGE_ERROR = 4  # pytest.ExitCode
+INTERRUPTED = 130  # as a shell has it for SIGINT
+# Seconds for fixtures to take down what they made: xdist gives its workers 10.
+END_SECONDS = 30
 MOST = 3  # more at once is no coincidence
 FAST = "fast"
 NOT_FAST = "engine or machines or servers"  # the markers of pyproject.toml
@@ -114,10 +128,32 @@ def failed_tests(record: Mapping[str, bool]) -> list[str]:
     return sorted({GROUP.sub("", name) for name in record})
 
 
-def lint() -> tuple[int, str]:
+def environment(folder: Path) -> dict[str, str]:
+    """Return the environment of all that a run starts: temporary files go to its folder."""
+    return {**os.environ, leftovers.MARKER: str(folder)}
+
+
+def lint(folder: Path) -> tuple[int, str]:
     """Run format, lint and types; return the exit code and what they said."""
-    done = subprocess.run(["make", "--no-print-directory", "lint"], cwd=ROOT, capture_output=True, text=True, check=False)
+    command = ["make", "--no-print-directory", "lint"]
+    done = subprocess.run(command, cwd=ROOT, env=environment(folder), capture_output=True, text=True, check=False)
     return done.returncode, done.stdout + done.stderr
+
+
+def pytest(folder: Path, temporary: str, arguments: Sequence[str]) -> int:
+    """Run pytest with all its files in the run's folder; return its exit code."""
+    # It ends when this process is killed. In a process group of its own, Ctrl-C and SIGTERM reach it in one way: from here.
+    command = ["setpriv", "--pdeathsig", "KILL", sys.executable, "-m", "pytest", "-o", f"cache_dir={folder / CACHE}"]
+    process = subprocess.Popen(
+        [*command, f"--basetemp={folder / temporary}", *arguments], cwd=ROOT, env=environment(folder), process_group=0
+    )
+    try:
+        return process.wait()
+    except KeyboardInterrupt:
+        say(["interrupted: fixtures take down what they made; once more ends them at once"])
+        os.killpg(process.pid, signal.SIGINT)
+        process.wait(END_SECONDS)
+        raise
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -128,28 +164,48 @@ def main(arguments: Sequence[str]) -> int:
     except KeyError:
         say([f"error: {tier!r} is no tier; there are: {', '.join(tiers())}"])
         return USAGE_ERROR
-    with ThreadPoolExecutor(1) as beside:
-        linting = beside.submit(lint) if tier in (None, FAST) else None
-        code = run(chosen, list(arguments[1 if tier else 0 :]))
-        if linting is not None:
-            lint_code, said = linting.result()
-            say([said.rstrip()] if lint_code else ["format, lint and types: nothing to say"])
-            code = code or lint_code
+    runs = leftovers.runs_folder()
+    with leftovers.ended(runs) as folders:
+        for folder in folders:
+            say([f"an earlier run left {folder}; it is removed, with", *leftovers.clear(folder)])
+    with leftovers.begun(runs) as folder, ThreadPoolExecutor(1) as beside:
+        try:
+            linting = beside.submit(lint, folder) if tier in (None, FAST) else None
+            code = run(folder, chosen, list(arguments[1 if tier else 0 :]))
+            if linting is not None:
+                lint_code, said = linting.result()
+                say([said.rstrip()] if lint_code else ["format, lint and types: nothing to say"])
+                code = code or lint_code
+        except (KeyboardInterrupt, subprocess.TimeoutExpired):
+            code = INTERRUPTED
+        finish(folder, code)
     return code
 
 
-def run(chosen: Sequence[str], arguments: Sequence[str]) -> int:
+def finish(folder: Path, code: int) -> None:
+    """Clear what the tests left and name it; the files stay when a test failed, and tell why."""
+    failed = code not in {0, INTERRUPTED}
+    left = list(leftovers.clear(folder, keep_files=failed))
+    if left:
+        say(["cleared what the tests left:" if code == INTERRUPTED else "LEFT by the tests, to be mended; cleared:", *left])
+    if failed:
+        say([f"the files of the tests are in {folder}; the next run removes them"])
+
+
+def interrupt(_number: int, _frame: FrameType | None) -> NoReturn:
+    """End as at Ctrl-C."""
+    raise KeyboardInterrupt
+
+
+def run(folder: Path, chosen: Sequence[str], arguments: Sequence[str]) -> int:
     """Run pytest, and what failed once more; say what came of it."""
-    FAILED.unlink(missing_ok=True)
-    RESULTS.unlink(missing_ok=True)
     workers = WORKERS_PER_CORE * (os.cpu_count() or 1)
     # Five processes load the same modules: each compiles them all where none may keep what it compiled.
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
-    pytest = [sys.executable, "-m", "pytest"]
     began = time.monotonic()
-    side_by_side = ["-n", str(workers), "--dist", "loadgroup", "--no-loadscope-reorder", f"--junitxml={RESULTS}"]
-    first = subprocess.run([*pytest, *side_by_side, *chosen, *arguments], cwd=ROOT, check=False).returncode
-    found = results(RESULTS)
+    side_by_side = ["-n", str(workers), "--dist", "loadgroup", "--no-loadscope-reorder", f"--junitxml={folder / RESULTS}"]
+    first = pytest(folder, "t", [*side_by_side, *chosen, *arguments])
+    found = results(folder / RESULTS)
     say(summary(found, time.monotonic() - began, workers))
     missing = not_run(found)
     if missing:
@@ -159,11 +215,11 @@ def run(chosen: Sequence[str], arguments: Sequence[str]) -> int:
             return first or TESTS_FAILED
     if first != TESTS_FAILED:
         return first
-    failed = failed_tests(json.loads(FAILED.read_text()))
+    failed = failed_tests(json.loads((folder / FAILED).read_text()))
     if len(failed) > MOST:
         return first
     say([f"{len(failed)} failed: once more, alone"])
-    second = subprocess.run([*pytest, *failed], cwd=ROOT, check=False).returncode
+    second = pytest(folder, "again", failed)
     if second == 0:
         say(["NOT RELIABLE, failed once and passed alone; to be mended:", *(f"  {test}" for test in failed)])
     return second
@@ -176,4 +232,11 @@ def say(lines: Iterable[str]) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    for end in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if end is not signal.SIGHUP or signal.getsignal(end) is not signal.SIG_IGN:  # nohup ignores it
+            signal.signal(end, interrupt)
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except KeyboardInterrupt:
+        say(["interrupted; the next run clears what is left"])
+        sys.exit(INTERRUPTED)

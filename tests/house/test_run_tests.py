@@ -1,15 +1,14 @@
-"""What `make test` runs and says: tiers, what took long, what was not run, and tests that fail once or twice."""
+"""What `make test` runs and says: tiers, what took long, what was not run, tests that fail once or twice, and interrupts."""
 
 import json
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 import pytest
 
-from tools import run_tests
+from tools import leftovers, run_tests
 from tools.run_tests import Result
 
 XML = """<testsuites><testsuite>
@@ -23,27 +22,27 @@ XML = """<testsuites><testsuite>
 class Runs:
     """Stands in for pytest: its exit codes, what it was asked to run, and the files that it leaves."""
 
-    def __init__(self, folder: Path, failed: int, codes: tuple[int, ...], xml: str) -> None:
-        self.record, self.xml = folder / "lastfailed", folder / "results.xml"
+    def __init__(self, failed: int, codes: tuple[int, ...], xml: str) -> None:
         self.failed, self.left, self.content = failed, list(codes), xml
-        self.asked: list[list[str]] = []
+        self.asked: list[Sequence[str]] = []
 
-    def __call__(self, command: list[str], **_: Any) -> SimpleNamespace:
-        self.asked.append(command)
+    def __call__(self, folder: Path, _: str, arguments: Sequence[str]) -> int:
+        self.asked.append(arguments)
         names = (f"tests/test_it.py::test_{number}@tests/test_it.py" for number in range(self.failed))
-        self.record.write_text(json.dumps(dict.fromkeys(names, True)))
-        self.xml.write_text(self.content)
-        return SimpleNamespace(returncode=self.left.pop(0), stdout="", stderr="")
+        record = folder / run_tests.FAILED
+        record.parent.mkdir(parents=True, exist_ok=True)
+        record.write_text(json.dumps(dict.fromkeys(names, True)))
+        (folder / run_tests.RESULTS).write_text(self.content)
+        return self.left.pop(0)
 
 
 def run(
     monkeypatch: pytest.MonkeyPatch, folder: Path, failed: int, *codes: int, xml: str = XML, tier: str = "house"
 ) -> tuple[int, Runs]:
     """Run one tier with pytest's exit codes as given; return the exit code and what pytest was asked."""
-    runs = Runs(folder, failed, codes, xml)
-    monkeypatch.setattr(run_tests, "FAILED", runs.record)
-    monkeypatch.setattr(run_tests, "RESULTS", runs.xml)
-    monkeypatch.setattr(subprocess, "run", runs)
+    runs = Runs(failed, codes, xml)
+    monkeypatch.setattr(leftovers, "runs_folder", lambda: folder)
+    monkeypatch.setattr(run_tests, "pytest", runs)
     return run_tests.main([tier]), runs
 
 
@@ -103,11 +102,9 @@ def test_a_tier_is_a_folder_or_what_needs_nothing() -> None:
 def test_the_linters_run_beside_all_and_beside_the_fast_tier(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, tier: str | None, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    runs = Runs(tmp_path, 0, (0,), XML)
-    monkeypatch.setattr(run_tests, "FAILED", runs.record)
-    monkeypatch.setattr(run_tests, "RESULTS", runs.xml)
-    monkeypatch.setattr(subprocess, "run", runs)
-    monkeypatch.setattr(run_tests, "lint", lambda: (1, "a line is too long"))
+    monkeypatch.setattr(leftovers, "runs_folder", lambda: tmp_path)
+    monkeypatch.setattr(run_tests, "pytest", Runs(0, (0,), XML))
+    monkeypatch.setattr(run_tests, "lint", lambda _: (1, "a line is too long"))
     assert run_tests.main([] if tier is None else [tier]) == 1
     assert "a line is too long" in capsys.readouterr().out
 
@@ -150,3 +147,53 @@ def test_tests_that_share_a_fixture_are_given_out_together(tmp_path: Path) -> No
     done = subprocess.run(argv, cwd=run_tests.ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
     assert 'name="test_top_level_holds_what_was_asked_for@tests/house/test_tree.py"' in xml.read_text()
+
+
+def test_the_files_of_a_run_that_passed_are_removed_and_those_of_failed_tests_kept_for_the_next(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(monkeypatch, tmp_path, 0, 0)
+    assert list(tmp_path.iterdir()) == []
+    run(monkeypatch, tmp_path, 1, 1, 1)
+    [kept] = tmp_path.iterdir()
+    assert f"the files of the tests are in {kept}; the next run removes them" in capsys.readouterr().out
+    run(monkeypatch, tmp_path, 0, 0)
+    assert f"an earlier run left {kept}; it is removed" in capsys.readouterr().out
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_two_runs_of_one_clone_share_no_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    cache = run_tests.ROOT / ".pytest_cache"
+    before = {path: path.stat().st_mtime_ns for path in cache.rglob("*")}
+    folder = tmp_path / "run"
+    folder.mkdir()
+    monkeypatch.delenv("PYTEST_XDIST_WORKER", raising=False)
+    chosen = ["tests/house/test_tree.py", "-k", "top_level", "-q", f"--junitxml={folder / run_tests.RESULTS}"]
+    assert run_tests.pytest(folder, "t", chosen) == 0
+    assert [result.name for result in run_tests.results(folder / run_tests.RESULTS)] == [
+        "test_top_level_holds_what_was_asked_for"
+    ]
+    assert (folder / "cache" / "v" / "cache" / "nodeids").exists()
+    assert {path: path.stat().st_mtime_ns for path in cache.rglob("*")} == before
+
+
+def test_an_interrupted_run_is_no_failed_one_and_names_what_it_cleared(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(*_: object) -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(leftovers, "runs_folder", lambda: tmp_path)
+    monkeypatch.setattr(run_tests, "pytest", interrupted)
+    monkeypatch.setattr(leftovers, "end", lambda _: ["redis-server", "redis-server"])
+    assert run_tests.main(["house"]) == run_tests.INTERRUPTED
+    assert "cleared what the tests left:\n  processes: redis-server x 2\n" in capsys.readouterr().out
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_a_run_that_passed_leaves_is_a_defect(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(leftovers, "end", lambda _: ["redis-server"])
+    run(monkeypatch, tmp_path, 0, 0)
+    assert "LEFT by the tests, to be mended; cleared:\n  processes: redis-server x 1\n" in capsys.readouterr().out

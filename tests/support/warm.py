@@ -7,14 +7,15 @@ starts it cold: `Emulated.run(..., cold=True)`, `Emulated.start`.
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import gc
 import importlib
 import json
 import os
 import pkgutil
-import secrets
 import select
+import shutil
 import signal
 import socket
 import subprocess
@@ -37,23 +38,27 @@ class WarmParent:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
-        # In the abstract name space: no file that somebody would have to remove.
-        self._path = f"\0redis-ha-warm-{os.getpid()}-{secrets.token_hex(8)}"
+        self._path = ""
 
     def _start(self) -> None:
         with self._lock:
             if self._process is not None and self._process.poll() is None:
                 return
+            # Private: a socket without a file could be used by every user of this computer.
+            folder = tempfile.mkdtemp(prefix="redis-ha-warm-")
+            atexit.register(shutil.rmtree, folder)
+            self._path = str(Path(folder) / "commands")
             with socket.socket(socket.AF_UNIX) as listener:
                 listener.bind(self._path)
                 listener.listen(16)
-                # It ends with its standard input, however this process ends.
+                # It ends with its standard input, however this process ends. Not at Ctrl-C: fixtures destroy stacks then.
                 self._process = subprocess.Popen(
                     [sys.executable, "-m", "tests.support.warm", str(listener.fileno())],
                     cwd=ROOT,
                     pass_fds=[listener.fileno()],
                     stdin=subprocess.PIPE,
                     stdout=subprocess.DEVNULL,
+                    start_new_session=True,
                 )
 
     def run(
@@ -77,9 +82,11 @@ class WarmParent:
                 line.settimeout(timeout)
                 try:
                     code = int(text.readline())
-                except TimeoutError:
-                    os.kill(pid, signal.SIGKILL)
-                    raise subprocess.TimeoutExpired(list(argv), timeout) from None
+                except BaseException as error:
+                    os.kill(pid, signal.SIGKILL)  # as subprocess.run does, also at Ctrl-C
+                    if isinstance(error, TimeoutError):
+                        raise subprocess.TimeoutExpired(list(argv), timeout) from None
+                    raise
             out.seek(0)
             err.seek(0)
             return subprocess.CompletedProcess(list(argv), code, out.read(), err.read())
