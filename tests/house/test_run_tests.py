@@ -185,15 +185,15 @@ def test_an_interrupted_run_is_no_failed_one_and_names_what_it_cleared(
 
     monkeypatch.setattr(leftovers, "runs_folder", lambda: tmp_path)
     monkeypatch.setattr(run_tests, "pytest", interrupted)
-    monkeypatch.setattr(leftovers, "end", lambda _: ["redis-server", "redis-server"])
+    monkeypatch.setattr(leftovers, "end", lambda _: ["sleep", "sleep"])
     assert run_tests.main(["house"]) == run_tests.INTERRUPTED
-    assert "cleared what the tests left:\n  processes: redis-server x 2\n" in capsys.readouterr().out
+    assert "cleared what the tests left:\n  processes: sleep x 2\n" in capsys.readouterr().out
     assert list(tmp_path.iterdir()) == []
 
 
 def test_what_a_run_that_passed_leaves_is_a_defect(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(leftovers, "end", lambda _: ["redis-server"])
+    monkeypatch.setattr(leftovers, "end", lambda _: ["sleep"])
     run(monkeypatch, tmp_path, 0, 0)
-    assert "LEFT by the tests, to be mended; cleared:\n  processes: redis-server x 1\n" in capsys.readouterr().out
+    assert "LEFT by the tests, to be mended; cleared:\n  processes: sleep x 1\n" in capsys.readouterr().out
