@@ -47,11 +47,11 @@ def tree(folder: Path) -> dict[str, str]:
 def test_a_stack_lives_through_everything(emulated: Make) -> None:
     stack = emulated(program())
     before = tree(stack.program)
-    preview = stack.run("preview").stdout
+    preview = stack.run("preview", cold=True).stdout
     assert "create digitalocean.SshKey ssh" in preview
     assert not stack.folder.exists(), "a preview changes nothing"
 
-    up = stack.run("up").stdout
+    up = stack.run("up", cold=True).stdout
     assert re.search(r"4 create in \d", up)
     assert "created random.RandomPassword password" in up
     assert "no changes" in stack.run("preview --expect-no-changes").stdout
@@ -103,7 +103,7 @@ def test_secrets_are_encrypted_in_the_state_and_shown_nowhere(emulated: Make) ->
         for secret in secrets:
             assert secret not in result.stdout
             assert secret not in result.stderr
-    assert "[secret]" in stack.run("output").stdout
+    assert "[secret]" in stack.run("output", cold=True).stdout
     files = [path for path in stack.folder.path.rglob("*") if path.is_file()]
     assert len(files) > 5
     for path in files:
@@ -197,7 +197,7 @@ def test_two_stacks_at_once_and_one_stack_once(emulated: Make) -> None:
     assert (one.returncode, two.returncode) == (0, 0), outputs
     for finished in (stack, other):
         assert len(finished.world()["digitalocean:index/tag:Tag"]) == 12
-    everything = json.loads(stack.run("status --json").stdout)
+    everything = json.loads(stack.run("status --json", cold=True).stdout)
     assert everything["resources"] == 12
     other.run("destroy")
     assert len(stack.world()["digitalocean:index/tag:Tag"]) == 12

@@ -118,7 +118,7 @@ def test_a_droplet_is_replaced_by_its_generation_only_and_comes_back_when_lost(e
     assert [machine["id"] for machine in stack.status()["machines"]] == [second["id"]]
 
     # Drift: the cloud loses the machine.
-    stack.run("kill", "machine-0")
+    stack.run("kill", "machine-0", cold=True)
     assert "deleted digitalocean.Droplet machine-0" in stack.run("refresh").stdout
     assert "created digitalocean.Droplet machine-0" in stack.run("up").stdout
     assert_agreement(stack, 1)
@@ -149,12 +149,12 @@ def test_power_and_links_are_seen_and_the_network_answers(emulated: Make) -> Non
         return reaches_ssh(stack, address)
 
     wait_until(answers, "the machine to answer")
-    stack.run("link down machine-0 --interface private")
+    stack.run("link down machine-0 --interface private", cold=True)
     assert stack.status()["machines"][0]["links_down"] == ["private"]
     assert not answers()
     stack.run("link up machine-0")
     wait_until(answers, "the mended link")
-    stack.run("power off machine-0")
+    stack.run("power off machine-0", cold=True)
     assert stack.status()["machines"][0]["power"] == "off"
     stack.run("refresh")
     [droplet] = [item for item in stack.state_resources() if item["type"] == DROPLETS]
@@ -164,7 +164,7 @@ def test_power_and_links_are_seen_and_the_network_answers(emulated: Make) -> Non
     wait_until(answers, "the machine to boot again")
     assert "it has machine-0" in stack.fails("power off nobody")
     assert "machine-0" in stack.run("status").stdout
-    assert stack.run("exec", "--on", "machine-0", "--", "sh", "-c", "exit 7", expect=7).stdout == ""
+    assert stack.run("exec", "--on", "machine-0", "--", "sh", "-c", "exit 7", expect=7, cold=True).stdout == ""
 
 
 def reaches_ssh(stack: Emulated, address: str) -> bool:

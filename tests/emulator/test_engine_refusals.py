@@ -170,7 +170,7 @@ def test_the_callers_credentials_reach_neither_program_nor_engine(emulated: Make
         "HTTPS_PROXY": "real",
     }
     stack.environment |= given
-    stack.run("up")
+    stack.run("up", cold=True)
     seen = stack.outputs()["environment"]
     assert seen["DIGITALOCEAN_TOKEN"] == "emulated"
     assert set(seen) & set(given) == {"DIGITALOCEAN_TOKEN"}
@@ -185,7 +185,7 @@ def test_no_engine_and_a_wrong_one(emulated: Make) -> None:
     fake.write_text("#!/bin/sh\necho v3.1.0\n")
     fake.chmod(0o755)
     stack.environment["PATH"] = f"{bin_folder}:{os.environ['PATH']}"
-    result = stack.run("preview")
+    result = stack.run("preview", cold=True)
     assert f"note: {fake} (v3.1.0) is passed over: at least v3.253.0 is needed" in result.stderr
     engine = stack.home / "engine"
     engine.unlink()

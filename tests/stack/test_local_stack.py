@@ -95,7 +95,7 @@ def master_of(stack: OwnStack) -> str:
 
 def test_the_tree_stays_as_it_is_and_a_second_preview_shows_nothing(local: OwnStack) -> None:
     before = tree_state()
-    local.run("preview", "--expect-no-changes")
+    local.run("preview", "--expect-no-changes", cold=True)
     assert tree_state() == before
 
 
