@@ -64,15 +64,15 @@ def _step(metadata: events.StepEventMetadata) -> dict[str, Any]:
 
 def _state(state: events.StepEventStateMetadata) -> dict[str, Any]:
     found = {key: getattr(state, key) for key in STATE_KEYS if getattr(state, key)}
-    return {**found, "inputs": _shown(state.inputs or {}), "outputs": _shown(state.outputs or {})}
+    return {**found, "inputs": shown(state.inputs or {}), "outputs": shown(state.outputs or {})}
 
 
-def _shown(value: Any) -> Any:
+def shown(value: Any) -> Any:
     """Return a value as the engine prints it: a secret as one word."""
     if isinstance(value, Mapping):
         if value.get(SIGNATURE) == SECRET_SIGNATURE:
             return SECRET_SHOWN
-        return {key: _shown(item) for key, item in value.items()}
+        return {key: shown(item) for key, item in value.items()}
     if isinstance(value, list):
-        return [_shown(item) for item in value]
+        return [shown(item) for item in value]
     return value

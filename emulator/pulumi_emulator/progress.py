@@ -12,6 +12,7 @@ from pulumi.automation import EngineEvent
 from rich.console import Console
 from rich.markup import escape
 
+from pulumi_emulator.digest import shown
 from pulumi_emulator.rules import PACKAGES
 from pulumi_emulator.type_names import type_name
 
@@ -36,6 +37,7 @@ PLANNED: Final = {
     "delete-replaced": "delete the replaced",
     "import": "import",
 }
+STACK_TYPE: Final = "pulumi:pulumi:Stack"
 INTERNAL_TYPES: Final = ("pulumi:pulumi:", "pulumi:providers:")
 COLOURS: Final = {"create": "green", "update": "yellow", "delete": "red", "replace": "magenta"}
 _COLOUR_TAG: Final = re.compile(r"<\{%[^%]*%\}>")
@@ -65,6 +67,8 @@ class Progress:
     warnings: list[str] = field(default_factory=list)
     changes: dict[str, int] = field(default_factory=dict)
     packages: set[str] = field(default_factory=set)
+    # The stack's outputs as the engine prints them: "[secret]" stands for a secret.
+    outputs: dict[str, Any] = field(default_factory=dict)
     _began: dict[str, float] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _shown: float = field(default_factory=_now)
@@ -95,6 +99,8 @@ class Progress:
 
     def _end(self, step: Any) -> None:
         operation = str(getattr(step.op, "value", step.op))
+        if step.type == STACK_TYPE and getattr(step, "new", None) is not None:
+            self.outputs = shown(dict(step.new.outputs))
         # The stack itself and the providers are resources of the engine's own; the halves of a replacement belong to it.
         if not str(step.type).startswith(INTERNAL_TYPES) and operation not in ("create-replacement", "delete-replaced"):
             self.changes[operation] = self.changes.get(operation, 0) + 1

@@ -18,7 +18,7 @@ from rich.console import Console
 
 from pulumi_emulator import aws, recovery, state
 from pulumi_emulator.command import EngineCommand, OneStack, OneStackWorkspace
-from pulumi_emulator.digest import Digest
+from pulumi_emulator.digest import SECRET_SHOWN, Digest
 from pulumi_emulator.engine import find_engine
 from pulumi_emulator.environment import engine_environment, scrub_this_process
 from pulumi_emulator.errors import EmulatorError
@@ -211,12 +211,10 @@ def up(home: Path, stack: str, program_folder: Path, console: Console) -> dict[s
         work.check_fingerprint(check)
         work.prepare()
         progress = Progress(console)
-        result = work.run(
-            "up", progress, lambda: work.stack.up(on_event=progress.on_event, show_secrets=False, suppress_outputs=True)
-        )
+        work.run("up", progress, lambda: work.stack.up(on_event=progress.on_event, show_secrets=False, suppress_outputs=True))
         work.check_fingerprint(progress)
         console.print(f"[bold]{_summary(progress)}[/bold] in {time.monotonic() - started:.1f} s", highlight=False)
-        return {name: output.value for name, output in result.outputs.items() if not output.secret}
+        return {name: value for name, value in progress.outputs.items() if value != SECRET_SHOWN}
 
 
 def preview(
