@@ -44,8 +44,8 @@ END_SECONDS = 30
 MOST = 3  # more at once is no coincidence
 FAST = "fast"
 NOT_FAST = "engine or machines or servers"  # the markers of pyproject.toml
-# Tests wait for processes and clocks half of their time: two for each core keep it busy.
-WORKERS_PER_CORE = 2
+# Tests wait for processes and clocks half of their time: three for each core keep it busy.
+WORKERS_PER_CORE = 3
 SLOWEST = 10
 NEEDS_ROOT = "booting machines needs root"  # the reason that tests/conftest.py gives
 # xdist writes a test's group behind its name when tests are given out by groups.
