@@ -25,7 +25,9 @@ def event(kind: str, **fields: Any) -> EngineEvent:
 
 def step(operation: str, name: str, kind: str = "digitalocean:index/tag:Tag", *, custom: bool = True) -> SimpleNamespace:
     urn = f"urn:pulumi:dev::p::{kind}::{name}"
-    return SimpleNamespace(op=operation, type=kind, urn=urn, new=SimpleNamespace(custom=custom, outputs={}), old=None, detailed_diff=None)
+    return SimpleNamespace(
+        op=operation, type=kind, urn=urn, new=SimpleNamespace(custom=custom, outputs={}), old=None, detailed_diff=None
+    )
 
 
 def shown(*events: EngineEvent, planned: bool = False, quiet: bool = False) -> tuple[str, Progress]:

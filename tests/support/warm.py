@@ -176,6 +176,7 @@ def load() -> None:
     sys.path.remove(str(ROOT))
     warnings.simplefilter("ignore")
     import pulumi_emulator.commands
+    from pulumi_emulator import aws
 
     for module in pkgutil.iter_modules(pulumi_emulator.commands.__path__):
         importlib.import_module(f"pulumi_emulator.commands.{module.name}")
@@ -185,6 +186,9 @@ def load() -> None:
         package = importlib.import_module(f"redis_ha.{room}")
         for name in package.__all__:
             getattr(package, name)
+    # The models of the largest services, which a process reads once. No connection is made before the first call.
+    for service in ("cloudwatch", "ec2", "elasticache"):
+        aws.client("http://127.0.0.1:9", service, "eu-central-1")
     warnings.resetwarnings()
     gc.collect()
     gc.freeze()

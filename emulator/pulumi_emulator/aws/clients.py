@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import threading
 from typing import Any, Final
 
 # What every emulated account is called: the number that AWS's own examples use, and moto's default.
@@ -12,6 +14,18 @@ CONNECT_TIMEOUT: Final = 5
 READ_TIMEOUT: Final = 60
 ATTEMPTS: Final = 2
 
+_MAKING: Final = threading.Lock()  # a session makes one client at a time (boto3's guide, "Multithreading")
+
+
+@functools.cache
+def _session() -> Any:
+    """Return the one session of this process: it keeps the services' models, which take up to 0.1 CPU seconds each."""
+    import botocore.session  # noqa: PLC0415 - programs without AWS never load it
+
+    session = botocore.session.Session(profile=None, session_vars={"config_file": (None, None, "/dev/null", None)})
+    session.set_credentials(CREDENTIAL, CREDENTIAL)
+    return session
+
 
 def client(endpoint: str, service: str, region: str) -> Any:
     """Return a botocore client of the emulated AWS.
@@ -19,11 +33,8 @@ def client(endpoint: str, service: str, region: str) -> Any:
     `endpoint` is what `ensure_endpoint` answers, `service` botocore's name ("elasticache"), `region` AWS's ("eu-central-1").
     Nothing of the caller's AWS configuration is read: the credentials are placeholders.
     """
-    import botocore.session  # noqa: PLC0415 - programs without AWS never load it
-    from botocore.config import Config  # noqa: PLC0415 - as above
+    from botocore.config import Config  # noqa: PLC0415 - programs without AWS never load it
 
-    session = botocore.session.Session(profile=None, session_vars={"config_file": (None, None, "/dev/null", None)})
-    session.set_credentials(CREDENTIAL, CREDENTIAL)
     config = Config(
         connect_timeout=CONNECT_TIMEOUT,
         read_timeout=READ_TIMEOUT,
@@ -32,4 +43,5 @@ def client(endpoint: str, service: str, region: str) -> Any:
         s3={"addressing_style": "path"},
         inject_host_prefix=False,
     )
-    return session.create_client(service, region_name=region, endpoint_url=endpoint, config=config)
+    with _MAKING:
+        return _session().create_client(service, region_name=region, endpoint_url=endpoint, config=config)
