@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from pulumi_emulator import aws
 from pulumi_emulator.machines import processes
-from tests.support.aws_stack import Stack
+from tests.support.aws_stack import Stack, running
 from tests.support.aws_world import PASSWORD, TOKEN, ZONES, until
 
 pytestmark = [pytest.mark.machines, pytest.mark.timeout(600)]
@@ -208,9 +209,11 @@ def test_the_api_answers_where_the_names_resolve_too(stack: Stack) -> None:
     assert done.stdout.strip() == "200"
 
 
-def test_a_killed_endpoint_takes_its_nodes_along(stack: Stack) -> None:
-    stack.group()
-    assert processes.running_with(["pulumi_emulator.aws.endpoint", str(stack.folder / "aws")])
-    processes.end(processes.running_with(["pulumi_emulator.aws.endpoint", str(stack.folder / "aws")]))
-    aws.stop_endpoint(stack.folder)
-    assert aws.leftovers(stack.folder) == []
+def test_a_killed_endpoint_takes_its_nodes_along(tmp_path: Path) -> None:
+    with running(tmp_path) as own:
+        own.group()
+        endpoint = ["pulumi_emulator.aws.endpoint", str(tmp_path / "aws")]
+        assert processes.running_with(endpoint)
+        processes.end(processes.running_with(endpoint))
+        aws.stop_endpoint(tmp_path)
+        assert aws.leftovers(tmp_path) == []

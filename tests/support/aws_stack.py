@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -117,10 +118,9 @@ class Stack(Remote):
         return found
 
 
-@pytest.fixture(scope="module")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """The AWS of the test module; nothing of it is left afterwards."""
-    folder = tmp_path_factory.mktemp("aws")
+@contextmanager
+def running(folder: Path) -> Iterator[Stack]:
+    """An emulated AWS for a block; nothing of it is left afterwards."""
     aws.ensure_software(emulator_home(), print)
     try:
         made = Stack(folder)
@@ -129,3 +129,10 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     finally:
         aws.stop_endpoint(folder)
         assert aws.leftovers(folder) == []
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """The AWS of the test module."""
+    with running(tmp_path_factory.mktemp("aws")) as made:
+        yield made
