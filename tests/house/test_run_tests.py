@@ -158,7 +158,7 @@ def test_the_files_of_a_run_that_passed_are_removed_and_those_of_failed_tests_ke
     [kept] = tmp_path.iterdir()
     assert f"the files of the tests are in {kept}; the next run removes them" in capsys.readouterr().out
     run(monkeypatch, tmp_path, 0, 0)
-    assert f"an earlier run left {kept}; it is removed" in capsys.readouterr().out
+    assert f"removed what an earlier run left in {kept}\n" in capsys.readouterr().out
     assert list(tmp_path.iterdir()) == []
 
 

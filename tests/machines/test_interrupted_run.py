@@ -75,7 +75,7 @@ def test_the_next_run_clears_what_a_killed_run_left(temporary: Path) -> None:
         [*RUN, "house", "-k", "top_level"], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert f"an earlier run left {folder}; it is removed, with\n" in done.stdout
+    assert f"removed what an earlier run left in {folder}\n" in done.stdout
     for part in left:
         assert f"\n  {part.folder.relative_to(folder)}: " in done.stdout
     assert list(runs.iterdir()) == []
