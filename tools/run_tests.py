@@ -167,7 +167,7 @@ def main(arguments: Sequence[str]) -> int:
     runs = leftovers.runs_folder()
     with leftovers.ended(runs) as folders:
         for folder in folders:
-            say([f"an earlier run left {folder}; it is removed, with", *leftovers.clear(folder)])
+            say([f"removed what an earlier run left in {folder}", *leftovers.clear(folder)])
     with leftovers.begun(runs) as folder, ThreadPoolExecutor(1) as beside:
         try:
             linting = beside.submit(lint, folder) if tier in (None, FAST) else None

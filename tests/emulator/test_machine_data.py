@@ -3,6 +3,8 @@
 import gzip
 import json
 import subprocess
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -163,6 +165,30 @@ def test_a_build_without_room_fails_before_it_begins(tmp_path: Path, monkeypatch
     with pytest.raises(EmulatorError, match=r"needs 2048 MB .* 100 MB free.*PULUMI_EMULATOR_HOME"):
         images.ensure_image(tmp_path, "debian-13-x64", print)
     assert not list((tmp_path / "images").glob(".building*"))
+
+
+def test_of_two_commands_one_builds_and_the_other_waits_and_says_so(tmp_path: Path) -> None:
+    began, said = threading.Event(), threading.Event()
+    built, told = [], []
+
+    def build(folder: Path) -> None:
+        built.append(folder)
+        folder.mkdir()
+        began.set()
+        assert said.wait(30), "the other one waits"
+
+    def report(text: str) -> None:
+        told.append(text)
+        said.set()
+
+    target = tmp_path / "images" / "root"
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(images.ensure_root, target, build, print)
+        assert began.wait(30)
+        second = pool.submit(images.ensure_root, target, build, report)
+        assert first.result() == second.result() == target
+    assert (len(built), target.is_dir()) == (1, True)
+    assert told == [f"another command builds images in {target.parent}: waiting for it"]
 
 
 def test_remains_of_a_killed_build_are_removed_by_the_next(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from pulumi_emulator.caches.site import Site
 from pulumi_emulator.machines import network
 from pulumi_emulator.machines.boot import groups_of, mounts_below
 from tests.support.waiting import wait_until
@@ -75,7 +76,7 @@ def test_the_next_run_clears_what_a_killed_run_left(temporary: Path) -> None:
         [*RUN, "house", "-k", "top_level"], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert f"an earlier run left {folder}; it is removed, with\n" in done.stdout
+    assert f"removed what an earlier run left in {folder}\n" in done.stdout
     for part in left:
         assert f"\n  {part.folder.relative_to(folder)}: " in done.stdout
     assert list(runs.iterdir()) == []
@@ -83,3 +84,24 @@ def test_the_next_run_clears_what_a_killed_run_left(temporary: Path) -> None:
     prefixes = {network.names_of(path).prefix for part in left for path in (part.folder, part.folder / "caches")}
     assert [name for prefix in prefixes for name in (*network.namespaces(prefix), *groups_of(prefix))] == []
     assert [one for one in psutil.process_iter(["cmdline"]) if str(runs) in " ".join(one.info["cmdline"] or [])] == []
+
+
+def test_a_network_of_cache_nodes_and_a_mount_are_found_without_a_record(tmp_path: Path) -> None:
+    folder, elsewhere = tmp_path / "run", tmp_path / "caches"
+    site, other = Site(folder / "t/caches0/caches"), Site(elsewhere)
+    bound = folder / "t/bound"
+    for path in (site.folder, other.folder, bound):
+        path.mkdir(parents=True)
+    try:
+        site.ensure()
+        other.ensure()
+        subprocess.run(["mount", "--bind", elsewhere, bound], check=True)
+        (elsewhere / "kept").touch()
+        assert list(clear(folder)) == ["  t/caches0/caches: namespace x 1", f"  mount {bound}"]
+        assert not network.exists(site.namespace)
+        assert network.exists(other.namespace), "not of this run"
+        assert (elsewhere / "kept").exists()
+        assert not folder.exists()
+    finally:
+        list(clear(folder))
+        other.remove()

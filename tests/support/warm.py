@@ -83,7 +83,10 @@ class WarmParent:
                 try:
                     code = int(text.readline())
                 except BaseException as error:
-                    os.kill(pid, signal.SIGKILL)  # as subprocess.run does, also at Ctrl-C
+                    # As subprocess.run does, also at Ctrl-C: nothing of the command goes on when this returns.
+                    os.kill(pid, signal.SIGKILL)
+                    line.settimeout(START_SECONDS)
+                    line.recv(16)
                     if isinstance(error, TimeoutError):
                         raise subprocess.TimeoutExpired(list(argv), timeout) from None
                     raise

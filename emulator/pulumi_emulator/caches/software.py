@@ -44,7 +44,7 @@ def root_path(home: Path, engine: str) -> Path:
 
 def ensure_engine(home: Path, engine: str, report: Callable[[str], None]) -> Path:
     """Return an engine's root file system, building it first when it is not there (about 20 s, once)."""
-    return ensure_root(root_path(home, engine), lambda building: _build(building, engine, report))
+    return ensure_root(root_path(home, engine), lambda building: _build(building, engine, report), report)
 
 
 def _build(building: Path, engine: str, report: Callable[[str], None]) -> None:

@@ -157,16 +157,20 @@ def image_path(home: Path, slug: str) -> Path:
 
 def ensure_image(home: Path, slug: str, report: Callable[[str], None]) -> Path:
     """Return an image's folder, building it first when it is not there (once, also when two commands ask together)."""
-    return ensure_root(image_path(home, slug), lambda building: _build(building, slug, report))
+    return ensure_root(image_path(home, slug), lambda building: _build(building, slug, report), report)
 
 
-def ensure_root(target: Path, build: Callable[[Path], None]) -> Path:
+def ensure_root(target: Path, build: Callable[[Path], None], report: Callable[[str], None]) -> Path:
     """Return a root file system that is built once: `build` makes it in the folder it is given, which then becomes `target`."""
     if target.is_dir():
         return target
     target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     with target.parent.joinpath(".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            report(f"another command builds images in {target.parent}: waiting for it")
+            fcntl.flock(lock, fcntl.LOCK_EX)
         if not target.is_dir():
             _remove_remains(target.parent)
             building = target.parent / f".building-{target.name}"

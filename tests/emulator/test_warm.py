@@ -1,0 +1,31 @@
+"""Commands in forks of a warm process, at Ctrl-C: the command ends, and the parent is there for the fixtures' `destroy`."""
+
+import os
+import signal
+import threading
+from collections.abc import Callable
+
+import pytest
+
+from tests.support.emulated import WARM, Emulated
+from tests.support.waiting import wait_until
+
+
+@pytest.mark.engine
+def test_ctrl_c_ends_the_command_and_leaves_the_parent_for_what_is_destroyed_then(emulated: Callable[..., Emulated]) -> None:
+    stack = emulated("import pathlib, time\npathlib.Path('runs').touch()\ntime.sleep(600)\n")
+    runs = stack.program / "runs"
+
+    def interrupt() -> None:
+        wait_until(runs.exists, "the program runs")
+        os.kill(os.getpid(), signal.SIGINT)
+
+    threading.Thread(target=interrupt).start()
+    with pytest.raises(KeyboardInterrupt):
+        stack.run("up")
+    parent = WARM._process
+    assert parent is not None
+    assert parent.poll() is None
+    assert os.getpgid(parent.pid) != os.getpgid(0), "Ctrl-C in a terminal is for a whole process group"
+    stack.clean_up()  # it would be refused while `up` runs
+    assert not stack.folder.exists()
