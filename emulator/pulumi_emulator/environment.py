@@ -76,6 +76,8 @@ def engine_environment(folder: StackFolder, debug_providers: str, *, holds_lock:
         "PULUMI_CONFIG_PASSPHRASE": folder.passphrase(),
         "PULUMI_DEBUG_PROVIDERS": debug_providers,
         "PULUMI_AUTOMATION_API": "true",
+        # A command lives for seconds. Go's default collects its garbage from 4 MB on, a tenth of the engine's CPU time.
+        "GOGC": "400",
         "PULUMI_SKIP_UPDATE_CHECK": "true",
         "PULUMI_SKIP_CONFIRMATIONS": "true",
         "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",

@@ -20,6 +20,7 @@ from tools.leftovers import Part, clear, parts
 ROOT = Path(__file__).resolve().parents[2]
 RUNS = f"redis-ha-{os.getuid()}"
 RUN = [sys.executable, "tools/run_tests.py"]
+PROCESSES = ["-n", "2"]  # one for each part
 # Machines of the one file; an emulated AWS and cache nodes of the other; side by side. They take longer than the wait for both.
 NODES = "test_failover_with or test_the_loss_of_a_zone"
 TESTS = ["machines", "tests/aws/test_nodes.py", "-k", f"{NODES} or test_a_command_killed_anywhere"]
@@ -55,7 +56,9 @@ def kill(run: subprocess.Popen[bytes]) -> None:
 def test_the_next_run_clears_what_a_killed_run_left(temporary: Path) -> None:
     runs = temporary / RUNS
     environment = {**os.environ, "TMPDIR": str(temporary)}
-    run = subprocess.Popen([*RUN, *TESTS], cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    run = subprocess.Popen(
+        [*RUN, *TESTS, *PROCESSES], cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
 
     def all_up() -> bool:
         assert run.poll() is None, "the tests ended before they were killed"
@@ -73,7 +76,7 @@ def test_the_next_run_clears_what_a_killed_run_left(temporary: Path) -> None:
     assert {"process", "namespace"} <= standing(endpoint)
     # Any run does.
     done = subprocess.run(
-        [*RUN, "house", "-k", "top_level"], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+        [*RUN, "house", "-k", "top_level", *PROCESSES], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert f"removed what an earlier run left in {folder}\n" in done.stdout

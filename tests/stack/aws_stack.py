@@ -97,7 +97,7 @@ class AwsStack(OwnStack):
             text=True,
         )
         assert started.stdin is not None
-        started.stdin.write(self.run("output --json --show-secrets").stdout)
+        started.stdin.write(json.dumps(self.outputs()))
         started.stdin.close()
         started.stdin = None
         return started

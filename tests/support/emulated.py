@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import os
 import subprocess
@@ -40,6 +41,7 @@ class Emulated:
     stack: str
     project: str
     environment: dict[str, str] = field(default_factory=dict)
+    _read: tuple[int, dict[str, Any]] | None = field(default=None, init=False)
 
     @classmethod
     def create(
@@ -117,8 +119,11 @@ class Emulated:
         return "\n".join(line.removeprefix("error: ") for line in lines if line.startswith("error: "))
 
     def outputs(self) -> dict[str, Any]:
-        """Return all outputs, secret ones too."""
-        return read_outputs(self.folder, show_secrets=True)
+        """Return all outputs, secret ones too; read by the engine once for each state."""
+        written = self.folder.state_file.stat().st_mtime_ns if self.folder.state_file.exists() else 0
+        if self._read is None or self._read[0] != written:
+            self._read = (written, read_outputs(self.folder, show_secrets=True))
+        return copy.deepcopy(self._read[1])
 
     def status(self) -> dict[str, Any]:
         """Return the stack's status."""
