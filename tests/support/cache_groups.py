@@ -79,7 +79,10 @@ class World:
         return f"g{next(self.numbers)}"
 
     def wait_whole(self, group_id: str) -> None:
-        wait_until(lambda: self.host.whole(group_id), f"{group_id} is whole: {self.host.roles(group_id)}")
+        wait_until(
+            lambda: self.host.whole(group_id),
+            lambda: f"{group_id} is whole: {self.host.roles(group_id)}, {self.host.trouble(group_id)}",
+        )
 
     def writes(self) -> int:
         """Return how many writes of the clients' writer are acknowledged."""

@@ -11,8 +11,8 @@ import redis
 SLOWEST_SECONDS = 120
 
 
-def wait_until(condition: Callable[[], object], what: str, seconds: float = SLOWEST_SECONDS) -> None:
-    """Wait until a condition holds; an error of redis-py counts as "not yet". Fails with what was waited for."""
+def wait_until(condition: Callable[[], object], what: str | Callable[[], str], seconds: float = SLOWEST_SECONDS) -> None:
+    """Wait until a condition holds; an error of redis-py counts as "not yet". Fails with what was waited for, as it is then."""
     deadline = time.monotonic() + seconds
     last: Exception | None = None
     while time.monotonic() < deadline:
@@ -22,4 +22,5 @@ def wait_until(condition: Callable[[], object], what: str, seconds: float = SLOW
         except redis.RedisError as error:
             last = error
         time.sleep(0.05)
-    raise AssertionError(f"not within {seconds:g} s: {what} (last error: {last!r})")
+    waited_for = what if isinstance(what, str) else what()
+    raise AssertionError(f"not within {seconds:g} s: {waited_for} (last error: {last!r})")

@@ -54,6 +54,7 @@ class Group:
     lock: threading.RLock = field(default_factory=threading.RLock, repr=False)
     unanswered: dict[str, int] = field(default_factory=dict)
     recovering: set[str] = field(default_factory=set)
+    trouble: dict[str, str] = field(default_factory=dict)  # why the last look at a node, or at the group, did not bring it back
     leader: Group | None = field(default=None, repr=False)  # of another region, whose data this group follows
     links: dict[str, Link] = field(default_factory=dict, repr=False)  # to the leader, of each shard, cluster mode on
     resharding: bool = False  # its slots move: nobody follows it now, and it follows nobody

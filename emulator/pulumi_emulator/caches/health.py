@@ -74,11 +74,13 @@ def recover(group: Group, node: Node) -> bool:
             return False
         if group.primaries[node.spec.shard] == node_id and not following.filled(group, node.spec.shard):
             return False
-    except (OSError, EmulatorError):
+    except (OSError, EmulatorError) as error:
+        group.trouble[node_id] = str(error) or type(error).__name__
         return False  # the next look tries again
     group.place.site.open(node.address, group.spec.client_ports)
     node.serving = True
     group.recovering.discard(node_id)
+    group.trouble.pop(node_id, None)
     group.unanswered.pop(node_id, None)
     group.tell("cache-cluster", node_id, f"Finished recovery for cache nodes {CACHE_NODE}", "CacheNodeReplaceComplete")
     return True

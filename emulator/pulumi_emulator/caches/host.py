@@ -186,6 +186,10 @@ class CacheHost:
         group = self._group(group_id)
         return not group.recovering and "gone" not in group.roles().values()
 
+    def trouble(self, group_id: str) -> dict[str, str]:
+        """Return why nodes of a group are not back yet, by node id, and by the group's what else went wrong last."""
+        return dict(self._group(group_id).trouble)
+
     def addresses(self, group_id: str) -> dict[str, str]:
         """Return a group's host names and the address each has now; a name that leads nowhere is left out."""
         group = self._group(group_id)
@@ -332,7 +336,8 @@ class CacheHost:
                     return
                 try:
                     pause = LOOK_EVERY if health.look(group, self._down_for(group)) else LOOK_SOON
-                except (OSError, EmulatorError):
+                except (OSError, EmulatorError) as error:
+                    group.trouble[group.spec.group_id] = str(error) or type(error).__name__
                     pause = LOOK_SOON  # a node died while it was asked: the next look sees that
 
     def _look_at_all(self) -> None:

@@ -11,6 +11,7 @@ from pulumi_emulator.caches.admin import ReplyError
 from pulumi_emulator.caches.group import PING_TIMEOUT, Group
 from pulumi_emulator.caches.node import BUS_OFFSET, CLUSTER_NODE_TIMEOUT_MS, POLL, SYNC_TIMEOUT, Node, wait_until
 from pulumi_emulator.caches.spec import slots_of
+from pulumi_emulator.errors import EmulatorError
 
 GOSSIP_TIMEOUT: Final = 30.0  # seconds until every node knows of every other; about 2 s on an idle machine
 GOSSIP_POLL: Final = 0.1
@@ -48,7 +49,9 @@ def learn_ids(group: Group, nodes: Iterable[Node]) -> None:
 def take_slots(node: Node, slots: str) -> bool:
     """Let a node own slots that nobody owns; False when it has them. One that started with data owns those of its keys."""
     mine = str(node.ask("CLUSTER", "MYID"))
-    own = next(row for row in rows_of(node) if row.node_id == mine)
+    own = next((row for row in rows_of(node) if row.node_id == mine), None)
+    if own is None:
+        raise EmulatorError(f"cache node {node.spec.node_id} does not list itself in CLUSTER NODES")
     missing = sorted(slots_of(slots) - slots_of(own.slots))
     if missing:
         node.ask("CLUSTER", "ADDSLOTS", *missing)
