@@ -155,7 +155,7 @@ def test_a_parameter_that_stays_behind_is_told(store: Datastore, ask: cloud.Ask)
 
 
 def test_the_lag_is_the_newest_of_the_secondarys_own_metrics(store: Datastore, ask: cloud.Ask) -> None:
-    now = datetime.now(UTC)
+    now = datetime.now(UTC) - timedelta(days=1)  # metrics stay: other tests look at today
     metrics = store.world.client("cloudwatch", WEST)
     group = away(store)
 
@@ -173,12 +173,12 @@ def test_the_lag_is_the_newest_of_the_secondarys_own_metrics(store: Datastore, a
     put(f"{group}-001", 0.25, 2)
     put("other-group-001", 77.0, 2)
     made = of(store, stale_seconds=5)
-    seen = look(made, ask)
+    seen = look(made, ask, now)
     assert [one.lag_seconds for one in seen.members] == [None, 0.25]
     assert seen.exit_code == 0
     assert "0.25 s" in drawn(made, seen)
     put(f"{group}-002", 9.0, 2)
-    assert codes(look(made, ask)) == {"lagging": "degraded"}
+    assert codes(look(made, ask, now)) == {"lagging": "degraded"}
 
 
 def test_a_datastore_that_is_not_there_and_an_aws_that_does_not_answer(
