@@ -330,6 +330,14 @@ TABLE: tuple[Danger, ...] = (
         "one slot in each `up`, `redis-ha status` healthy before the next",
         "pulumi resource option replacementTrigger",
     ),
+    Danger(
+        DROPLET,
+        "size",
+        "update",
+        "the machine is powered off, resized, powered on: minutes without it; with resize_disk its disk grows for good",
+        "one slot in each `up` (sizes), replicas first, `redis-ha status` healthy before the next",
+        "terraform-provider-digitalocean digitalocean/droplet/resource_droplet.go, Update",
+    ),
     *(
         Danger(DROPLET_VPC, name, "replace", "a VPC keeps its range and region", PUT_BACK, _DROPLET_SOURCE)
         for name in ("ipRange", "region")

@@ -32,6 +32,15 @@ def test_defaults() -> None:
     assert plan.protect
 
 
+def test_a_slot_may_have_a_size_of_its_own_and_the_smallest_decides_the_memory() -> None:
+    plan = make_plan("local", GOOD | {"sizes": {"data-1": "s-4vcpu-8gb", "sentinel-0": "s-1vcpu-2gb"}})
+    assert [plan.size_of(slot) for slot in plan.slots] == [
+        "s-2vcpu-4gb", "s-4vcpu-8gb", "s-2vcpu-4gb", "s-1vcpu-2gb", "s-1vcpu-1gb", "s-1vcpu-1gb",
+    ]  # fmt: skip
+    assert plan.maxmemory_mb == 2457
+    assert make_plan("local", GOOD | {"sizes": {"data-1": "s-1vcpu-2gb"}}).maxmemory_mb == 1228
+
+
 def test_numbers_may_come_as_floats() -> None:
     plan = make_plan("local", GOOD | {"replicas": 1.0, "sentinels": 5.0, "generations": {"data-0": 2.0}})
     assert (len(plan.of_kind("data")), plan.sentinel_count, plan.quorum, plan.slots[0].generation) == (2, 5, 3, 2)
@@ -45,6 +54,12 @@ def test_numbers_may_come_as_floats() -> None:
         ({"region": "Amsterdam"}, "region", "'Amsterdam' is not a region slug"),
         ({"data_size": "4 GB"}, "data_size", "'4 GB' is not a size slug"),
         ({"sentinel_size": "s_1vcpu"}, "sentinel_size", "not a size slug"),
+        ({"sizes": {"data-3": "s-4vcpu-8gb"}}, "sizes", "'data-3' is no slot of this cluster; it has data-0"),
+        ({"sizes": {"data-1": "8gb"}}, "sizes.data-1", "'8gb' is not a size slug"),
+        ({"sizes": {"data-1": "c-2"}}, "maxmemory_mb", "'c-2' does not name its memory"),
+        ({"sizes": {"data-1": "s-1vcpu-1gb"}, "maxmemory_mb": 2000}, "maxmemory_mb", "all the memory of s-1vcpu-1gb"),
+        ({"sizes": "s-4vcpu-8gb"}, "sizes", "is no mapping"),
+        ({"resize_disk": "yes"}, "resize_disk", "neither true nor false"),
         ({"image": "ubuntu-24-04-x64"}, "image", "use one of debian-13-x64, debian-12-x64"),
         ({"sentinels": 4}, "sentinels", "4 is even"),
         ({"sentinels": 1}, "sentinels", "1 is out of range; use 3 to 7"),

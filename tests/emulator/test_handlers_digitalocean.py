@@ -100,15 +100,27 @@ def test_droplets_without_a_vpc_share_the_default_one_of_their_region(cloud: Clo
     assert len(host.networks) == 2
 
 
-def test_a_droplet_changes_in_place_and_its_disk_never_shrinks(cloud: Cloud, host: StandInHost) -> None:
+def test_a_droplet_with_another_size_is_powered_off_and_on(cloud: Cloud, host: StandInHost) -> None:
     droplet, state = create(cloud, "Droplet", **DROPLET, userData="x")
     handler = BY_NAME["Droplet"]
-    outputs = handler.update(cloud, droplet, state, DROPLET | {"size": "s-2vcpu-4gb", "tags": ["new"], "userData": "x"})
-    assert (outputs["memory"], outputs["tags"], outputs["userData"]) == (4096, ["new"], state["userData"])
-    assert host.booted[droplet].spec.tags == ("new",)
-    with pytest.raises(EmulatorError, match="smaller disk"):
-        handler.update(cloud, droplet, state, DROPLET)
-    handler.update(cloud, droplet, state, DROPLET | {"resizeDisk": False})
+    outputs = handler.update(cloud, droplet, state, DROPLET | {"tags": ["new"], "userData": "x"})
+    assert (outputs["tags"], outputs["userData"], host.booted[droplet].spec.tags) == (["new"], state["userData"], ("new",))
+    assert host.power == []
+    outputs = handler.update(cloud, droplet, state, DROPLET | {"size": "s-2vcpu-4gb"})
+    assert host.power == ["hard off", "on"]
+    assert (outputs["memory"], outputs["status"]) == (4096, "active")
+
+
+def test_a_disk_grows_only_when_it_is_asked_to_and_never_shrinks(cloud: Cloud) -> None:
+    droplet, state = create(cloud, "Droplet", **DROPLET)
+    handler = BY_NAME["Droplet"]
+    larger = DROPLET | {"size": "s-2vcpu-4gb"}
+    assert handler.update(cloud, droplet, state, larger | {"resizeDisk": False})["disk"] == 25
+    assert handler.update(cloud, droplet, state, DROPLET | {"resizeDisk": False})["disk"] == 25
+    assert handler.update(cloud, droplet, state, larger)["disk"] == 80
+    for choice in (True, False):
+        with pytest.raises(EmulatorError, match="has a disk of 25 GB, the droplet's has 80 GB"):
+            handler.update(cloud, droplet, state, DROPLET | {"resizeDisk": choice})
 
 
 def test_a_lost_machine_is_gone_and_one_without_power_is_off(cloud: Cloud, host: StandInHost) -> None:

@@ -194,14 +194,26 @@ def test_the_drill_loses_nothing_and_leaves_a_healthy_stack(local: OwnStack, tmp
     local.ops("status")
 
 
-def test_a_replaced_slot_joins_and_the_others_are_not_touched(home: Path, local: OwnStack, tmp_path: Path) -> None:
-    """The one change that may replace a machine: its generation."""
-    edited = tmp_path / "program"
-    edited.mkdir()
+def edited(folder: Path, home: Path, **changes: str) -> OwnStack:
+    """The local stack with another stack file: lines of the block `sentinel`."""
+    folder.mkdir()
     for name in ("Pulumi.yaml", "__main__.py", "settings.py", "settings.schema.json"):
-        (edited / name).write_text((ROOT / name).read_text())
-    (edited / "Pulumi.local.yaml").write_text((ROOT / "Pulumi.local.yaml").read_text() + "    generations: {data-2: 1}\n")
-    copy = OwnStack(edited, home, "local", "redis-ha")
+        (folder / name).write_text((ROOT / name).read_text())
+    lines = (ROOT / "Pulumi.local.yaml").read_text().splitlines()
+    kept = [line for line in lines if not line.strip().startswith(tuple(f"{name}:" for name in changes))]
+    (folder / "Pulumi.local.yaml").write_text("\n".join([*kept, *(f"    {name}: {text}" for name, text in changes.items()), ""]))
+    return OwnStack(folder, home, "local", "redis-ha")
+
+
+def test_an_edit_that_would_stop_several_machines_is_refused(home: Path, local: OwnStack, tmp_path: Path) -> None:
+    says = edited(tmp_path / "program", home, data_size="s-2vcpu-4gb").fails("preview")
+    assert "sizes: data-0 s-1vcpu-1gb -> s-2vcpu-4gb" in says
+    assert "3 machines would stop at once" in says
+
+
+def test_a_replaced_slot_joins_and_the_others_are_not_touched(home: Path, local: OwnStack, tmp_path: Path) -> None:
+    """The one change that may replace a machine: its generation. Then the one that may stop one: its size."""
+    copy = edited(tmp_path / "program", home, generations="{data-2: 1}")
     before = {machine["name"]: machine["id"] for machine in local.status()["machines"]}
     copy.run("up")
     after = {machine["name"]: machine["id"] for machine in local.status()["machines"]}
@@ -213,3 +225,16 @@ def test_a_replaced_slot_joins_and_the_others_are_not_touched(home: Path, local:
         return any(node["name"] == "local-data-2" and node["link"] == "up" for node in nodes)
 
     wait_until(in_sync, "the replaced replica in sync", seconds=90)
+
+    def boots() -> dict[str, str]:
+        names = [machine["name"] for machine in local.status()["machines"]]
+        return {name: local.run("exec", "--on", name, "--", "stat", "-c", "%Y", "/proc/1").stdout for name in names}
+
+    booted = boots()
+    larger = edited(tmp_path / "larger", home, generations="{data-2: 1}", sizes="{data-2: s-2vcpu-4gb}")
+    larger.run("up")
+    assert {machine["name"]: machine["id"] for machine in local.status()["machines"]} == after
+    again = boots()
+    assert {name for name in booted if booted[name] != again[name]} == {"local-data-2"}
+    wait_until(in_sync, "the resized replica in sync", seconds=90)
+    larger.run("preview", "--expect-no-changes")

@@ -19,6 +19,7 @@ class StandInHost:
         self.networks: dict[str, str] = {}
         self.booted: dict[str, Machine] = {}
         self.firewalls: list[Firewall] = []
+        self.power: list[str] = []
 
     def preflight(self) -> None:
         self.preflights += 1
@@ -63,7 +64,12 @@ class StandInHost:
         self.firewalls = list(firewalls)
 
     def power_off(self, machine_id: str, *, hard: bool = True) -> None:
+        self.power.append("hard off" if hard else "shutdown")
         self.booted[machine_id] = replace(self.booted[machine_id], power="off", created_at="hard" if hard else "soft")
+
+    def power_on(self, machine_id: str) -> None:
+        self.power.append("on")
+        self.booted[machine_id] = replace(self.booted[machine_id], power="on")
 
 
 def stand_in_cloud(folder: Path) -> tuple[Cloud, StandInHost]:

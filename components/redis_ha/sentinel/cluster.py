@@ -9,8 +9,10 @@ import pulumi_digitalocean as digitalocean
 import pulumi_random as random
 
 from redis_ha.arguments import camel_case
+from redis_ha.guard import Judge, Refusals, guard
 from redis_ha.inputs import as_input_errors, known_now
 
+from .changes import recorded, refusals, resized
 from .outputs import connection_document, credentials_document, desired_document
 from .render import MAX_PASSWORD_LENGTH, ROLES, Passwords, check_size, cloud_config
 from .slots import Slot, in_creation_order, seeds_of
@@ -67,6 +69,12 @@ class SentinelClusterArgs(TypedDict):
     """Size slug of master and replicas. Default `s-2vcpu-4gb`."""
     sentinel_size: NotRequired[str]
     """Size slug of the Sentinels. Default `s-1vcpu-1gb`."""
+    sizes: NotRequired[Mapping[str, str]]
+    """Size slug of a slot by its name (`data-0`, `sentinel-2`) where it is another. A new size powers the droplet off for some
+    minutes, so one `up` takes one slot: replicas first, the master last. When all have it, write it to `data_size`."""
+    resize_disk: NotRequired[bool]
+    """Whether a new size grows the disk too, which cannot be taken back: a disk never shrinks. Default false: processors and
+    memory only."""
     ssh_key_ids: NotRequired[pulumi.Input[Sequence[pulumi.Input[str]]]]
     """Ids or fingerprints of the ssh keys that root may log in with. Later changes affect replaced droplets only."""
     project_id: NotRequired[pulumi.Input[str]]
@@ -146,7 +154,11 @@ class SentinelCluster(pulumi.ComponentResource):
     def __init__(self, name: str, args: SentinelClusterArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         """Make the cluster. Raises pulumi.InputPropertiesError, before anything is registered, when arguments are wrong."""
         plan = checked_plan(name, args)
-        super().__init__("redis-ha:index:SentinelCluster", name, {}, opts)
+        hooks = guard(f"{name}-machines", machine_judge(plan))
+        own = pulumi.ResourceOptions(hooks=hooks)
+        super().__init__(
+            "redis-ha:index:SentinelCluster", name, recorded(plan, args.get("vpc_id")), pulumi.ResourceOptions.merge(opts, own)
+        )
         self._name = name
         self.vpc = self._make_vpc(plan)
         vpc_id = self.vpc.id if self.vpc is not None else pulumi.Output.from_input(args["vpc_id"])
@@ -245,7 +257,8 @@ class SentinelCluster(pulumi.ComponentResource):
             name=slot.name,
             region=plan.region,
             image=plan.image,
-            size=plan.data_size if slot.kind == "data" else plan.sentinel_size,
+            size=plan.size_of(slot),
+            resize_disk=plan.resize_disk,
             vpc_uuid=vpc_id,
             ssh_keys=ssh_keys,
             tags=[self.tag.name, *plan.tags],
@@ -292,6 +305,18 @@ class SentinelCluster(pulumi.ComponentResource):
                 "masterName": self.master_name,
             }
         )
+
+
+def machine_judge(plan: Plan) -> Judge:
+    """Return what judges an update of the cluster; a disk that grows for good is warned of."""
+
+    def judge(old: Mapping[str, Any], new: Mapping[str, Any]) -> Refusals:
+        found = refusals(old, new)
+        for key in resized(old, new) if plan.resize_disk and not found else ():
+            pulumi.log.warn(f"the disk of {key} grows with its size for good (resize_disk): the old size is no longer possible")
+        return found
+
+    return judge
 
 
 def checked_plan(name: str, args: Mapping[str, Any]) -> Plan:

@@ -2,7 +2,7 @@
 
 import ipaddress
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -85,7 +85,6 @@ REGION = re.compile(r"[a-z]{3}[0-9]{1,2}")  # e.g. ams3; slugs.do-api.dev lists 
 SIZE = re.compile(r"[a-z]+[0-9]*(_[0-9]+)?(-[0-9a-z]+){1,6}")  # e.g. s-2vcpu-4gb, c-2, so1_5-2vcpu-16gb
 SIZE_MEMORY = re.compile(r"-([0-9]+)(mb|gb)(?:-|$)")  # the first one; a second one is the disk: s-1vcpu-512mb-10gb
 TAG = re.compile(r"[A-Za-z0-9:_-]{1,255}")  # DigitalOcean API: tags
-GENERATION_KEY = re.compile(r"(data|sentinel)-(0|[1-9][0-9]*)")
 MAX_GENERATION = 1_000_000
 
 # Directives that carry the cluster's safety or that an argument sets: refused in extra_directives.
@@ -124,6 +123,8 @@ class Plan:
     image: str
     data_size: str
     sentinel_size: str
+    sizes: tuple[tuple[str, str], ...]
+    resize_disk: bool
     slots: tuple[Slot, ...]
     quorum: int
     down_after_ms: int
@@ -145,6 +146,10 @@ class Plan:
     def of_kind(self, kind: Kind) -> tuple[Slot, ...]:
         """Return the slots of one kind, in order."""
         return tuple(slot for slot in self.slots if slot.kind == kind)
+
+    def size_of(self, slot: Slot) -> str:
+        """Return the size slug of a slot's droplet."""
+        return dict(self.sizes).get(slot.key, self.data_size if slot.kind == "data" else self.sentinel_size)
 
     @property
     def sentinel_count(self) -> int:
@@ -197,6 +202,7 @@ def make_plan(resource_name: str, args: Mapping[str, Any], known: Sequence[str] 
     replicas = checks.whole("replicas", DEFAULT_REPLICAS, 0, MAX_REPLICAS)
     sentinels = _sentinels(checks)
     slots = _slots(checks, name, replicas, sentinels)
+    sizes = _sizes(checks, slots, size_hint)
     plan = Plan(
         name=name,
         master_name=checks.text("master_name", name, MASTER_NAME, "letters, digits, dot, dash and underscore, at most 64"),
@@ -205,6 +211,8 @@ def make_plan(resource_name: str, args: Mapping[str, Any], known: Sequence[str] 
         image=checks.one_of("image", IMAGES[0], IMAGES),
         data_size=data_size,
         sentinel_size=checks.text("sentinel_size", DEFAULT_SENTINEL_SIZE, SIZE, size_hint),
+        sizes=tuple(sizes.items()),
+        resize_disk=checks.switch("resize_disk", default=False),
         slots=slots,
         quorum=_quorum(checks, sentinels),
         down_after_ms=checks.whole("down_after_ms", DEFAULT_DOWN_AFTER_MS, MIN_DOWN_AFTER_MS, MAX_DOWN_AFTER_MS),
@@ -214,7 +222,7 @@ def make_plan(resource_name: str, args: Mapping[str, Any], known: Sequence[str] 
         parallel_syncs=checks.whole("parallel_syncs", DEFAULT_PARALLEL_SYNCS, 1, MAX_REPLICAS),
         min_replicas_to_write=_min_replicas(checks, replicas),
         min_replicas_max_lag=checks.whole("min_replicas_max_lag", DEFAULT_MIN_REPLICAS_MAX_LAG, MIN_LAG, MAX_LAG),
-        maxmemory_mb=_maxmemory(checks, data_size),
+        maxmemory_mb=_maxmemory(checks, [sizes.get(slot.key, data_size) for slot in slots if slot.kind == "data"]),
         maxmemory_policy=checks.one_of("maxmemory_policy", DEFAULT_MAXMEMORY_POLICY, MAXMEMORY_POLICIES),
         persistence=checks.one_of("persistence", DEFAULT_PERSISTENCE, PERSISTENCE),
         extra_directives=_extra_directives(checks),
@@ -266,13 +274,29 @@ def _slots(checks: Checks, name: str, replicas: int, sentinels: int) -> tuple[Sl
     keys: list[tuple[Kind, int]] = [("data", index) for index in range(replicas + 1)] + [
         ("sentinel", index) for index in range(sentinels)
     ]
-    known = {f"{kind}-{index}" for kind, index in keys}
-    generations: dict[str, int] = {}
-    for key, value in checks.mapping("generations").items():
-        if not GENERATION_KEY.fullmatch(key) or key not in known:
-            checks.refuse("generations", f"{key!r} is no slot of this cluster; it has {', '.join(sorted(known))}")
-        generations[key] = checks.number(f"generations.{key}", value, 0, MAX_GENERATION, 0)
+    generations = {
+        key: checks.number(f"generations.{key}", value, 0, MAX_GENERATION, 0)
+        for key, value in _by_slot(checks, "generations", {f"{kind}-{index}" for kind, index in keys}).items()
+    }
     return tuple(Slot(name, kind, index, generations.get(f"{kind}-{index}", 0)) for kind, index in keys)
+
+
+def _sizes(checks: Checks, slots: tuple[Slot, ...], hint: str) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for key, value in _by_slot(checks, "sizes", {slot.key for slot in slots}).items():
+        if not isinstance(value, str) or not SIZE.fullmatch(value):
+            checks.refuse(f"sizes.{key}", f"{value!r} is not {hint}")
+        else:
+            found[key] = value
+    return found
+
+
+def _by_slot(checks: Checks, argument: str, known: Collection[str]) -> dict[str, Any]:
+    """Read values by slot name; those of no slot of this cluster are refused."""
+    given = checks.mapping(argument)
+    for key in sorted(given.keys() - known):
+        checks.refuse(argument, f"{key!r} is no slot of this cluster; it has {', '.join(sorted(known))}")
+    return {key: value for key, value in given.items() if key in known}
 
 
 def _vpc(checks: Checks) -> str | None:
@@ -301,18 +325,20 @@ def _vpc(checks: Checks) -> str | None:
     return text
 
 
-def _maxmemory(checks: Checks, data_size: str) -> int:
-    memory = memory_of_size(data_size)
+def _maxmemory(checks: Checks, data_sizes: Sequence[str]) -> int:
+    """Take the memory for data. While sizes differ the smallest decides: every replica has to hold what the master holds."""
+    memory = {size: memory_of_size(size) for size in data_sizes}
+    smallest = min((found for found in memory.values() if found is not None), default=None)
     if checks.args.get("maxmemory_mb") is None:
-        if memory is None and not checks.refused("data_size"):
-            checks.refuse("maxmemory_mb", f"the size {data_size!r} does not name its memory; set maxmemory_mb")
-        return int((memory or MIN_MAXMEMORY_MB) * MAXMEMORY_FRACTION)
+        unnamed = [size for size, found in memory.items() if found is None]
+        if unnamed and not checks.refused("data_size"):
+            checks.refuse("maxmemory_mb", f"the size {unnamed[0]!r} does not name its memory; set maxmemory_mb")
+        return int((smallest or MIN_MAXMEMORY_MB) * MAXMEMORY_FRACTION)
     wanted = checks.whole("maxmemory_mb", MIN_MAXMEMORY_MB, MIN_MAXMEMORY_MB, 10_000_000)
-    if memory is not None and wanted >= memory:
-        fitting = int(memory * MAXMEMORY_FRACTION)
-        checks.refuse(
-            "maxmemory_mb", f"{wanted} is all the memory of {data_size} or more; leave room for forks and buffers: {fitting}"
-        )
+    if smallest is not None and wanted >= smallest:
+        fitting = int(smallest * MAXMEMORY_FRACTION)
+        size = next(size for size, found in memory.items() if found == smallest)
+        checks.refuse("maxmemory_mb", f"{wanted} is all the memory of {size} or more; leave room for forks and buffers: {fitting}")
     return wanted
 
 

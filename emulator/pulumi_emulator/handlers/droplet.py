@@ -72,6 +72,11 @@ def _known(value: Any) -> bool:
     return value is not None and value is not UNKNOWN
 
 
+def _disk_of(record: Properties) -> int:
+    """Return the disk of a droplet in GB: a new size leaves it as it is, unless it is asked to grow for good."""
+    return int(record.get("disk") or size_of(str(record["size"]))["disk"])
+
+
 class Droplet(Handler):
     """A virtual machine."""
 
@@ -187,6 +192,7 @@ class Droplet(Handler):
     def _outputs(resource_id: str, record: Properties, machine: Machine) -> dict[str, Any]:
         return {
             **size_of(str(record["size"])),
+            "disk": _disk_of(record),
             "name": record["name"],
             "region": record["region"],
             "size": record["size"],
@@ -241,20 +247,28 @@ class Droplet(Handler):
         record = cloud.world.get(DROPLET, resource_id)
         if record is None:
             raise EmulatorError(f"droplet {resource_id} does not exist any more; run `refresh`")
-        size = str(inputs["size"]).lower()
-        if inputs.get("resizeDisk", True) and size_of(size)["disk"] < size_of(record["size"])["disk"]:
+        size, disk = str(inputs["size"]).lower(), _disk_of(record)
+        if size_of(size)["disk"] < disk:
             raise EmulatorError(
-                f"size {size!r} has a smaller disk than {record['size']!r}: a disk cannot shrink; set resize_disk=False"
+                f"size {size!r} has a disk of {size_of(size)['disk']} GB, the droplet's has {disk} GB: a disk cannot shrink"
             )
         tags = [str(tag) for tag in inputs.get("tags") or []]
         for tag in tags:
             if cloud.world.get(TAG, tag) is None:
                 cloud.world.put(TAG, tag, {"name": tag, "by_droplet": True})
         changed = {"name": str(inputs["name"]), "size": size, "tags": tags}
+        resized = size != record["size"]
+        if resized:
+            # terraform-provider-digitalocean, resource_droplet.go, Update: power_off, wait, resize, wait, power_on.
+            cloud.host.power_off(resource_id)
         machine = cloud.host.update_machine(
             resource_id,
             **{name: value for name, value in changed.items() if value != record[name]},  # type: ignore[arg-type]
         )
+        if resized:
+            cloud.host.power_on(resource_id)
+            machine = cloud.host.machine(resource_id) or machine
+            record["disk"] = size_of(size)["disk"] if inputs.get("resizeDisk", True) else disk
         record |= changed
         for name in ("ipv6", "backups"):
             record[name] = bool(inputs.get(name))

@@ -1,0 +1,105 @@
+"""What may not happen to a living cluster in one update: judged from what its component recorded. No Pulumi resources.
+
+A droplet with a new size is powered off, resized and powered on again (terraform-provider-digitalocean, resource_droplet.go,
+Update); one with a new generation, region or VPC is replaced. The engine does so to all droplets at once.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pulumi
+
+from redis_ha.guard import Refusals
+
+from .topology import Plan
+
+# Every droplet, the tag or the VPC would be made anew: input of the component -> argument and why.
+OF_CREATION = {
+    "name": ("name", "the tag changes, and the firewall covers no droplet until all have the new one"),
+    "masterName": ("master_name", "the live Sentinels go on with the old name, and clients that ask for the new one get no master"),
+    "region": ("region", "every droplet would be replaced at once"),
+    "vpcId": ("vpc_id", "every droplet would be replaced at once"),
+    "vpcIpRange": ("vpc_ip_range", "the VPC and every droplet in it would be replaced at once"),
+}
+ORDER = "`redis-ha status` healthy before the next: replicas first, then fail over, then the old master, Sentinels last"
+
+
+def recorded(plan: Plan, vpc_id: pulumi.Input[str] | None) -> dict[str, Any]:
+    """Return what the component records of its machines, for `refusals` in the next update."""
+    found = {
+        "name": plan.name,
+        "masterName": plan.master_name,
+        "region": plan.region,
+        "vpcId": vpc_id,
+        "vpcIpRange": plan.vpc_ip_range,
+        "slots": {slot.key: {"size": plan.size_of(slot), "generation": slot.generation} for slot in plan.slots},
+    }
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def refusals(old: Mapping[str, Any], new: Mapping[str, Any]) -> Refusals:
+    """Return (argument, reason with the values and the way that works) for each change that must not be made like this.
+
+    A cluster that an earlier version made has no record yet: nothing of its first update is refused.
+    """
+    if "slots" not in old:
+        return []
+    return [*_of_creation(old, new), *_stopped_together(old["slots"], new["slots"])]
+
+
+def resized(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+    """Return the slots that stay and get another size."""
+    before, after = old.get("slots", {}), new.get("slots", {})
+    return [key for key in before if key in after and before[key]["size"] != after[key]["size"]]
+
+
+def _of_creation(old: Mapping[str, Any], new: Mapping[str, Any]) -> Refusals:
+    found: Refusals = []
+    for name, (argument, why) in OF_CREATION.items():
+        before, after = old.get(name), new.get(name)
+        if before != after and not isinstance(before, pulumi.Output) and not isinstance(after, pulumi.Output):
+            way = "put it back, or make a second cluster beside it and move the clients"
+            found.append((argument, f"{before} -> {after}: {why}; {way}"))
+    return found
+
+
+def _stopped_together(before: Mapping[str, Any], after: Mapping[str, Any]) -> Refusals:
+    gone = [key for key in before if key not in after]
+    causes = {
+        "sizes": resized({"slots": before}, {"slots": after}),
+        "generations": [key for key in before if key in after and before[key]["generation"] != after[key]["generation"]],
+        "replicas": [key for key in gone if key.startswith("data-")],
+        "sentinels": [key for key in gone if key.startswith("sentinel-")],
+    }
+    stopped = {key for keys in causes.values() for key in keys}
+    if len(stopped) <= 1 or (stopped == set(causes["sentinels"]) and _majority_stays(before, causes["sentinels"])):
+        return []
+    return [
+        (argument, f"{_listed(argument, keys, before, after)}: with this `up` {len(stopped)} machines would stop at once; {way}")
+        for argument, keys in causes.items()
+        if keys
+        for way in [_way(argument, keys, after)]
+    ]
+
+
+def _majority_stays(before: Mapping[str, Any], gone: list[str]) -> bool:
+    """Tell whether the Sentinels that stay can elect a leader before they forget the others. Their number is odd: two go."""
+    sentinels = [key for key in before if key.startswith("sentinel-")]
+    return len(sentinels) - len(gone) > len(sentinels) // 2
+
+
+def _listed(argument: str, keys: list[str], before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
+    if argument == "sizes":
+        return ", ".join(f"{key} {before[key]['size']} -> {after[key]['size']}" for key in keys)
+    if argument == "generations":
+        return ", ".join(f"{key} {before[key]['generation']:g} -> {after[key]['generation']:g}" for key in keys)
+    return f"{', '.join(keys)} removed"
+
+
+def _way(argument: str, keys: list[str], after: Mapping[str, Any]) -> str:
+    if argument == "sizes":
+        last = max(keys)
+        return f"one slot in each `up`, such as sizes: {{{last}: {after[last]['size']}}}; {ORDER}"
+    if argument == "generations":
+        return f"one slot in each `up`; {ORDER}"
+    return f"lower {argument} by {'one' if argument == 'replicas' else 'two'} in an `up` of its own; `redis-ha status` healthy before the next"

@@ -1,0 +1,89 @@
+"""What one update may do to a living SentinelCluster: at most one machine stops."""
+
+from typing import Any
+
+import pytest
+
+from redis_ha.sentinel.changes import recorded, refusals, resized
+from redis_ha.sentinel.topology import make_plan
+
+GOOD: dict[str, Any] = {"region": "ams3", "vpc_ip_range": "10.20.0.0/24"}
+L, XL = "s-4vcpu-8gb", "s-8vcpu-16gb"
+
+
+def record(**changes: Any) -> dict[str, Any]:
+    args = {key: value for key, value in (GOOD | changes).items() if value is not ...}
+    return recorded(make_plan("local", args), args.get("vpc_id"))
+
+
+def refused(old: dict[str, Any], new: dict[str, Any]) -> dict[str, str]:
+    return dict(refusals(record(**old), record(**new)))
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ({}, {}),
+        ({}, {"sizes": {"data-2": L}}),
+        ({"sizes": {"data-2": L}}, {"sizes": {"data-2": L, "data-1": L}}),
+        # The last step: all have the size, which becomes the cluster's.
+        ({"sizes": {"data-0": L, "data-1": L, "data-2": L}}, {"data_size": L}),
+        ({}, {"sizes": {"sentinel-0": L}}),
+        ({}, {"generations": {"data-1": 1}}),
+        ({}, {"generations": {"data-1": 1}, "sizes": {"data-1": L}}),
+        ({"replicas": 3}, {"replicas": 2}),
+        ({"replicas": 1}, {"replicas": 3}),
+        ({"sentinels": 3}, {"sentinels": 7}),
+        ({"sentinels": 5}, {"sentinels": 3}),
+        ({"sentinels": 7}, {"sentinels": 5}),
+        ({}, {"maxmemory_mb": 100, "tags": ["more"], "down_after_ms": 1000, "image": "debian-12-x64"}),
+    ],
+)
+def test_one_machine_may_stop(old: dict[str, Any], new: dict[str, Any]) -> None:
+    assert refused(old, new) == {}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "arguments", "says"),
+    [
+        ({}, {"data_size": L}, {"sizes"}, "data-0 s-2vcpu-4gb -> s-4vcpu-8gb"),
+        ({}, {"data_size": L}, {"sizes"}, "sizes: {data-2: s-4vcpu-8gb}"),
+        ({}, {"sentinel_size": "s-1vcpu-2gb"}, {"sizes"}, "3 machines would stop at once"),
+        ({}, {"sizes": {"data-0": L, "sentinel-0": L}}, {"sizes"}, "2 machines would stop at once"),
+        ({"sizes": {"data-1": L}}, {"data_size": XL}, {"sizes"}, "data-1 s-4vcpu-8gb -> s-8vcpu-16gb"),
+        ({}, {"generations": {"data-0": 1, "data-1": 2}}, {"generations"}, "data-0 0 -> 1, data-1 0 -> 2"),
+        ({}, {"generations": {"sentinel-0": 1, "sentinel-1": 1, "sentinel-2": 1}}, {"generations"}, "3 machines"),
+        ({}, {"generations": {"data-0": 1}, "sizes": {"data-1": L}}, {"generations", "sizes"}, "2 machines"),
+        ({"replicas": 3}, {"replicas": 1}, {"replicas"}, "data-2, data-3 removed"),
+        ({"replicas": 3}, {"replicas": 2, "sizes": {"data-0": L}}, {"replicas", "sizes"}, "lower replicas by one"),
+        ({"sentinels": 7}, {"sentinels": 3}, {"sentinels"}, "lower sentinels by two"),
+        ({"sentinels": 5}, {"sentinels": 3, "generations": {"data-0": 1}}, {"sentinels", "generations"}, "3 machines"),
+    ],
+)
+def test_more_than_one_may_not(old: dict[str, Any], new: dict[str, Any], arguments: set[str], says: str) -> None:
+    found = refused(old, new)
+    assert found.keys() == arguments
+    assert any(says in reason for reason in found.values()), found
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "argument"),
+    [
+        ({}, {"region": "fra1"}, "region"),
+        ({}, {"name": "other", "master_name": "local"}, "name"),
+        ({}, {"master_name": "other"}, "master_name"),
+        ({}, {"vpc_ip_range": "10.21.0.0/24"}, "vpc_ip_range"),
+        ({"vpc_ip_range": ..., "vpc_id": "one"}, {"vpc_ip_range": ..., "vpc_id": "two"}, "vpc_id"),
+    ],
+)
+def test_what_is_chosen_at_creation_stays(old: dict[str, Any], new: dict[str, Any], argument: str) -> None:
+    assert refused(old, new).keys() == {argument}
+
+
+def test_a_cluster_of_an_earlier_version_has_no_record() -> None:
+    assert refusals({}, record(data_size=L)) == []
+
+
+def test_who_gets_another_size() -> None:
+    assert resized(record(), record(sizes={"data-1": L}, replicas=3)) == ["data-1"]
+    assert resized({}, record()) == []
