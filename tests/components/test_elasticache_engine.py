@@ -1,5 +1,6 @@
 """The guard of updates through the real engine: in preview and in up, in a program of its own and hosted for others."""
 
+import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -102,6 +103,48 @@ def test_nothing_is_touched_by_a_refused_up(stack: Emulated) -> None:
     assert stack.state_resources() == before
     stack.edit(program())
     assert "no changes" in stack.run("preview --expect-no-changes").stdout
+
+
+ZONE = """
+import pulumi_aws as aws
+aws.route53.Zone("zone", name="orders.internal", vpcs=[{"vpc_id": network.vpc_id, "vpc_region": "eu-central-1"}])
+"""
+
+
+def test_a_stack_can_be_destroyed_after_a_destroy_that_failed_half_way(tmp_path: Path) -> None:
+    """The last snapshot of the second group has a name of its own, although the first destroy stopped beside the group."""
+    stack = Emulated.create(tmp_path / "program", shared_home(tmp_path / "home"), program(protect=False) + ZONE)
+
+    def api(operation: str, **parameters: Any) -> dict[str, Any]:
+        done = stack.run("aws", "--region", "eu-central-1", "--", *operation.split(), json.dumps(parameters))
+        return dict(json.loads(done.stdout))
+
+    def record(action: str) -> None:
+        row = {"Name": "by-hand.orders.internal", "Type": "A", "TTL": 5, "ResourceRecords": [{"Value": "10.0.0.1"}]}
+        batch = {"Changes": [{"Action": action, "ResourceRecordSet": row}]}
+        zone = api("route53 list_hosted_zones")["HostedZones"][0]["Id"]
+        api("route53 change_resource_record_sets", HostedZoneId=zone, ChangeBatch=batch)
+
+    def snapshots() -> set[str]:
+        return {
+            found["SnapshotName"]
+            for found in api("elasticache describe_snapshots")["Snapshots"]
+            if "-final-" in found["SnapshotName"]
+        }
+
+    try:
+        stack.run("up")
+        record("CREATE")
+        stack.fails("destroy")
+        assert api("elasticache describe_replication_groups")["ReplicationGroups"] == []
+        first = snapshots()
+        stack.run("up")
+        record("DELETE")
+        assert len(first) == 1
+        stack.run("destroy")
+        assert not stack.folder.exists()
+    finally:
+        stack.clean_up()
 
 
 class HostedGroup(pulumi.ComponentResource):

@@ -201,11 +201,14 @@ def edited(folder: Path, home: Path, **changes: str) -> OwnStack:
         (folder / name).write_text((ROOT / name).read_text())
     lines = (ROOT / "Pulumi.local.yaml").read_text().splitlines()
     kept = [line for line in lines if not line.strip().startswith(tuple(f"{name}:" for name in changes))]
-    (folder / "Pulumi.local.yaml").write_text("\n".join([*kept, *(f"    {name}: {text}" for name, text in changes.items()), ""]))
+    (folder / "Pulumi.local.yaml").write_text(
+        "\n".join([*kept, *(f"    {name}: {text}" for name, text in changes.items()), ""])
+    )
     return OwnStack(folder, home, "local", "redis-ha")
 
 
-def test_an_edit_that_would_stop_several_machines_is_refused(home: Path, local: OwnStack, tmp_path: Path) -> None:
+@pytest.mark.usefixtures("local")
+def test_an_edit_that_would_stop_several_machines_is_refused(home: Path, tmp_path: Path) -> None:
     says = edited(tmp_path / "program", home, data_size="s-2vcpu-4gb").fails("preview")
     assert "sizes: data-0 s-1vcpu-1gb -> s-2vcpu-4gb" in says
     assert "3 machines would stop at once" in says

@@ -68,19 +68,21 @@ def make_secondary(
         **access.group_arguments(args),
         "kms_key_id": args.get("kms_key_id"),
         "notification_topic_arn": notifications.arn,
-        "final_snapshot_identifier": final_snapshot_name(place, plan),
         "log_delivery_configurations": log_groups.deliveries or None,
     }
+    optional = {argument: value for argument, value in optional.items() if value is not None}
+    # A global datastore takes one change at a time: secondaries are made, and go, one after the other.
+    after = [*notifications.before_group, *before]
     group = aws.elasticache.ReplicationGroup(
         f"{place.name}-group",
         global_replication_group_id=global_id,
         **secondary_arguments(plan),
-        **{argument: value for argument, value in optional.items() if value is not None},
+        **optional,
+        final_snapshot_identifier=final_snapshot_name(place, plan, {**optional, "global": global_id}, after),
         region=place.region,
         tags=place.tags,
         opts=place.child(
-            # A global datastore takes one change at a time: secondaries are made, and go, one after the other.
-            depends_on=[*notifications.before_group, *before],
+            depends_on=after,
             protect=plan.protect,
             ignore_changes=list(dict.fromkeys([*ONLY_AT_CREATION, *GLOBAL])),
             custom_timeouts=pulumi.CustomTimeouts(**dict(plan.timeouts)),

@@ -263,14 +263,16 @@ class ElastiCacheHaGroup(pulumi.ComponentResource):
             "snapshot_name": args.get("restore_snapshot_name"),
             "snapshot_arns": args.get("restore_snapshot_arns"),
             "notification_topic_arn": self.notifications.arn,
-            "final_snapshot_identifier": final_snapshot_name(self._place, plan),
             "log_delivery_configurations": self.log_groups.deliveries or None,
         }
+        optional = {argument: value for argument, value in optional.items() if value is not None}
+        final_snapshot = final_snapshot_name(self._place, plan, optional, self.notifications.before_group)
         timeouts = dict(plan.timeouts)
         return aws.elasticache.ReplicationGroup(
             f"{self._place.name}-group",
             **group_arguments(plan),
-            **{argument: value for argument, value in optional.items() if value is not None},
+            **optional,
+            final_snapshot_identifier=final_snapshot,
             region=plan.region,
             tags=self._place.tags,
             opts=self._child(

@@ -16,7 +16,10 @@ from .topology import Plan
 # Every droplet, the tag or the VPC would be made anew: input of the component -> argument and why.
 OF_CREATION = {
     "name": ("name", "the tag changes, and the firewall covers no droplet until all have the new one"),
-    "masterName": ("master_name", "the live Sentinels go on with the old name, and clients that ask for the new one get no master"),
+    "masterName": (
+        "master_name",
+        "the live Sentinels go on with the old name, and clients that ask for the new one get no master",
+    ),
     "region": ("region", "every droplet would be replaced at once"),
     "vpcId": ("vpc_id", "every droplet would be replaced at once"),
     "vpcIpRange": ("vpc_ip_range", "the VPC and every droplet in it would be replaced at once"),
@@ -75,7 +78,10 @@ def _stopped_together(before: Mapping[str, Any], after: Mapping[str, Any]) -> Re
     if len(stopped) <= 1 or (stopped == set(causes["sentinels"]) and _majority_stays(before, causes["sentinels"])):
         return []
     return [
-        (argument, f"{_listed(argument, keys, before, after)}: with this `up` {len(stopped)} machines would stop at once; {way}")
+        (
+            argument,
+            f"{_listed(argument, keys, before, after)}: with this `up` {len(stopped)} machines would stop at once; {way}",
+        )
         for argument, keys in causes.items()
         if keys
         for way in [_way(argument, keys, after)]
@@ -102,4 +108,5 @@ def _way(argument: str, keys: list[str], after: Mapping[str, Any]) -> str:
         return f"one slot in each `up`, such as sizes: {{{last}: {after[last]['size']}}}; {ORDER}"
     if argument == "generations":
         return f"one slot in each `up`; {ORDER}"
-    return f"lower {argument} by {'one' if argument == 'replicas' else 'two'} in an `up` of its own; `redis-ha status` healthy before the next"
+    step = "one" if argument == "replicas" else "two"
+    return f"lower {argument} by {step} in an `up` of its own; `redis-ha status` healthy before the next"

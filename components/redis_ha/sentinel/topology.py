@@ -338,7 +338,9 @@ def _maxmemory(checks: Checks, data_sizes: Sequence[str]) -> int:
     if smallest is not None and wanted >= smallest:
         fitting = int(smallest * MAXMEMORY_FRACTION)
         size = next(size for size, found in memory.items() if found == smallest)
-        checks.refuse("maxmemory_mb", f"{wanted} is all the memory of {size} or more; leave room for forks and buffers: {fitting}")
+        checks.refuse(
+            "maxmemory_mb", f"{wanted} is all the memory of {size} or more; leave room for forks and buffers: {fitting}"
+        )
     return wanted
 
 
