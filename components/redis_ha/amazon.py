@@ -1,7 +1,7 @@
 """What all components on AWS share: where children go, regions and tags, and how the provider finds what exists."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import pulumi
@@ -33,6 +33,31 @@ def import_id(identifier: str | None, region: str) -> str | None:
     hashicorp.github.io/terraform-provider-aws, "Enhanced Region Support"; the acceptance tests there import `<id>@<region>`.
     """
     return None if identifier is None else f"{identifier}@{region}"
+
+
+@dataclass(frozen=True)
+class Keyed:
+    """An entry of a list: what its resource is called by, and what it was called by when lists were counted."""
+
+    key: str
+    formerly: str | None
+    value: pulumi.Input[str]
+
+    def options(self, prefix: str, suffix: str = "") -> dict[str, object]:
+        """Return the option by which a resource that was named by its place in the list goes on under its new name."""
+        return {} if self.formerly is None else {"aliases": [pulumi.Alias(name=f"{prefix}{self.formerly}{suffix}")]}
+
+
+def keyed(values: Sequence[pulumi.Input[str]]) -> list[Keyed]:
+    """Name the entries of a list by what they are: one that leaves, or another order, then moves nothing else.
+
+    A value that is not known yet is called by its place. The same value twice is one entry.
+    """
+    found: dict[str, Keyed] = {}
+    for index, value in enumerate(values):
+        entry = Keyed(value, str(index), value) if isinstance(value, str) else Keyed(str(index), None, value)
+        found.setdefault(entry.key, entry)
+    return list(found.values())
 
 
 def checked_tags(checks: Checks) -> tuple[tuple[str, str], ...]:

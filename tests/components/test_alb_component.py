@@ -153,8 +153,8 @@ def test_the_preview_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_targets_are_attached_one_by_one(default: Made) -> None:
     monitor, found = default
-    assert sorted(monitor.names("TargetGroupAttachment")) == ["shop-blue-0", "shop-blue-1", "shop-green-0"]
-    attachment = inputs(monitor, "TargetGroupAttachment", "shop-green-0")
+    assert sorted(monitor.names("TargetGroupAttachment")) == ["shop-blue-i-1", "shop-blue-i-2", "shop-green-i-3"]
+    attachment = inputs(monitor, "TargetGroupAttachment", "shop-green-i-3")
     assert attachment == {
         "region": "eu-central-1",
         "targetGroupArn": found["target_group_arns"][0]["green"],
@@ -179,7 +179,7 @@ def test_the_other_kinds_of_targets() -> None:
     monitor, _ = made(targets={"blue": {"autoscaling_group_name": "shop-blue"}, "green": {"ip_addresses": ["10.0.0.4"]}})
     attachment = inputs(monitor, "Attachment", "shop-blue-group")
     assert attachment["autoscalingGroupName"] == "shop-blue"
-    assert inputs(monitor, "TargetGroupAttachment", "shop-green-0")["targetId"] == "10.0.0.4"
+    assert inputs(monitor, "TargetGroupAttachment", "shop-green-10.0.0.4")["targetId"] == "10.0.0.4"
     kinds = [inputs(monitor, "TargetGroup", f"shop-{colour}-targets")["targetType"] for colour in ("blue", "green")]
     assert kinds == ["instance", "ip"]
     monitor, found = made(targets={"blue": {"ecs": True}, "green": {"ecs": True, "type": "instance"}})
@@ -385,12 +385,12 @@ def test_preview_with_nothing_known() -> None:
         subnet_ids=lambda: pulumi.Output.from_input(["subnet-1", "subnet-2"]),
         certificate_arn=lambda: pulumi.Output.from_input("arn:aws:acm:eu-central-1:123456789012:certificate/1"),
         targets=lambda: {
-            "blue": {"instance_ids": [pulumi.Output.from_input("i-1")]},
+            "blue": {"instance_ids": [pulumi.Output.from_input("i-1")], "names": ["web"]},
             "green": {"autoscaling_group_name": pulumi.Output.from_input("shop-green")},
         },
         client_security_group_ids=lambda: [pulumi.Output.from_input("sg-1")],
     )
-    assert {"shop-both", "shop-both-listener", "shop-blue-0", "shop-green-group", "shop-from-group-0"} <= set(monitor.order)
+    assert {"shop-both", "shop-both-listener", "shop-blue-web", "shop-green-group", "shop-from-group-0"} <= set(monitor.order)
     assert not found["dns_names"][1]
     assert not found["shift_policy"][1]
     assert not found["weights"][1]

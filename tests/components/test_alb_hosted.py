@@ -52,7 +52,7 @@ def test_values_that_are_not_known_yet() -> None:
         "subnetIds": rpc.UNKNOWN,
         "certificateArn": rpc.UNKNOWN,
         "targets": {
-            "blue": {"instanceIds": [nested_output(), "i-2"]},
+            "blue": {"instanceIds": [nested_output(), "i-2"], "names": ["one", "two"]},
             "green": {"autoscalingGroupName": nested_output()},
         },
         "accessLogs": {"bucket": nested_output()},
@@ -62,7 +62,7 @@ def test_values_that_are_not_known_yet() -> None:
     monitor, state = constructed(COMPONENT, PLAIN | later, known=False)
     assert monitor.requests["hosted-blue"].object["subnets"] == rpc.UNKNOWN
     assert monitor.requests["hosted-blue-listener"].object["certificateArn"] == rpc.UNKNOWN
-    assert {"hosted-blue-0", "hosted-blue-1", "hosted-green-group", "hosted-from-group-1"} <= set(monitor.order)
+    assert {"hosted-blue-one", "hosted-blue-two", "hosted-green-group", "hosted-from-group-sg-2"} <= set(monitor.order)
     assert not state["dnsNames"][1]
 
 

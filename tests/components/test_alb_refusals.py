@@ -44,6 +44,11 @@ REFUSED: list[tuple[dict[str, Any], str, str]] = [
     (blue(instance_ids=[]), "targets.blue.instance_ids", "counts as sick"),
     (blue(instance_ids="i-1"), "targets.blue.instance_ids", "is no list"),
     (blue(instance_ids=["i-1", "i-1"]), "targets.blue.instance_ids", "twice"),
+    (blue(instance_ids=["i-1", 2]), "targets.blue.instance_ids", "2 is not text"),
+    (blue(instance_ids=["i-1", "i-2"], names=["one"]), "targets.blue.names", "1 different names for 2 of instance_ids"),
+    (blue(instance_ids=["i-1", "i-2"], names=["one", "one"]), "targets.blue.names", "1 different names for 2"),
+    (blue(instance_ids=["i-1"], names=["a/b"]), "targets.blue.names", "'a/b' is not names of letters"),
+    (blue(ecs=True, names=["one"]), "targets.blue.names", "are for instance_ids and ip_addresses"),
     (blue(ip_addresses=["10.0.0.0/24"]), "targets.blue.ip_addresses", "is no address"),
     (blue(ip_addresses=["cache"]), "targets.blue.ip_addresses", "is no address"),
     (blue(ip_addresses=["203.0.113.7"]), "targets.blue.ip_addresses", "is a public address"),
@@ -156,11 +161,11 @@ def test_what_is_not_known_yet_may_differ() -> None:
 
     def program() -> None:
         same = pulumi.Output.from_input("i-1")
-        args = GOOD | {"targets": {"blue": {"instance_ids": [same]}, "green": {"instance_ids": ["i-1"]}}}
+        args = GOOD | {"targets": {"blue": {"instance_ids": [same], "names": ["same"]}, "green": {"instance_ids": ["i-1"]}}}
         AlbBlueGreen("shop", args)  # type: ignore[arg-type]
 
     monitor, _ = run(program)
-    assert sorted(monitor.names("TargetGroupAttachment")) == ["shop-blue-0", "shop-green-0"]
+    assert sorted(monitor.names("TargetGroupAttachment")) == ["shop-blue-same", "shop-green-i-1"]
 
 
 def test_all_mistakes_are_told_at_once() -> None:

@@ -71,7 +71,7 @@ def test_children() -> None:
     assert monitor.names("UserGroup") == ["orders-user-group"]
     assert set(monitor.names("LogGroup")) == {"orders-slow-log", "orders-engine-log"}
     assert set(monitor.names("SecurityGroupIngressRule")) == {
-        "orders-from-nodes", "orders-from-group-0", "orders-from-cidr-10-0-0-0-16", "orders-from-cidr-fd00-1---48",
+        "orders-from-nodes", "orders-from-group-sg-1", "orders-from-cidr-10-0-0-0-16", "orders-from-cidr-fd00-1---48",
     }  # fmt: skip
     (component,) = {monitor.requests[name].parent for name in monitor.order if name != "orders"}
     assert component.endswith("redis-ha:index:ElastiCacheHaGroup::orders")
@@ -155,7 +155,7 @@ def test_the_port_is_open_to_clients_and_the_nodes_only() -> None:
     monitor, _ = made(client_prefix_list_ids=["pl-1"], port=7000)
     rules = {name: inputs(monitor, name) for name in monitor.names("SecurityGroupIngressRule")}
     assert {(rule["fromPort"], rule["toPort"], rule["ipProtocol"]) for rule in rules.values()} == {(7000, 7000, "tcp")}
-    assert rules["orders-from-prefix-list-0"]["prefixListId"] == "pl-1"
+    assert rules["orders-from-prefix-list-pl-1"]["prefixListId"] == "pl-1"
     assert rules["orders-from-nodes"]["referencedSecurityGroupId"] == "orders-security-group-id"
     assert monitor.names("SecurityGroupEgressRule") == ["orders-to-nodes"]
     assert "ingress" not in inputs(monitor, "orders-security-group")

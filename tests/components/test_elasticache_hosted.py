@@ -89,7 +89,7 @@ def test_values_that_are_not_known_yet() -> None:
     monitor, state = constructed(COMPONENT, PLAIN | later, known=False)
     assert monitor.requests["hosted-group"].object["kmsKeyId"] == rpc.UNKNOWN
     assert monitor.requests["hosted-subnet-group"].object["subnetIds"] == rpc.UNKNOWN
-    assert {"hosted-from-group-0", "hosted-from-group-1"} <= set(monitor.names("SecurityGroupIngressRule"))
+    assert {"hosted-from-group-0", "hosted-from-group-sg-2"} <= set(monitor.names("SecurityGroupIngressRule"))
     assert not state["connection"][1]
 
 

@@ -1,6 +1,7 @@
 """Blue and green records through the real engine: renames keep them, refusals come in preview, live weights stay."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -249,3 +250,62 @@ def test_records_made_by_hand_are_adopted_without_a_change(stack: Emulated) -> N
     assert "3 import" in said, said
     assert records(stack, zone) == before
     stack.run("preview --expect-no-changes")
+
+
+BALANCERS = """
+from redis_ha.network import PrivateNetwork
+from redis_ha.traffic import AlbBlueGreen
+
+zones = ["eu-central-1a", "eu-central-1b"]
+network = PrivateNetwork("network", {"region": "eu-central-1", "zones": zones, "ip_range": "10.50.0.0/20", "protect": False})
+where = {"region": "eu-central-1", "vpc_id": network.vpc_id, "subnet_ids": network.subnet_ids, "protect": False}
+targets = {"blue": {"ip_addresses": BLUE}, "green": {"ip_addresses": ["10.50.0.99"]}}
+AlbBlueGreen("shop", {**where, "targets": targets, "alarms": {"enabled": False}, "client_security_group_ids": GROUPS})
+"""
+
+
+def test_what_leaves_a_list_or_moves_in_it_takes_nothing_else_along(tmp_path: Path) -> None:
+    """hashicorp/terraform-provider-aws issues 253, 971, 34605."""
+
+    def balancers(blue: list[str], groups: list[str]) -> str:
+        return f"BLUE = {blue!r}\nGROUPS = {groups!r}\n{BALANCERS}"
+
+    first, second, third = "10.50.0.11", "10.50.0.12", "10.50.0.13"
+    stack = Emulated.create(tmp_path / "program", shared_home(tmp_path / "home"), balancers([first, second], []))
+
+    def client(service: str) -> Any:
+        endpoint = running_endpoint(stack.folder.path)
+        assert endpoint is not None
+        return aws_client(endpoint, service, "eu-central-1")
+
+    def registered() -> set[str]:
+        elb = client("elbv2")
+        [group] = [one for one in elb.describe_target_groups()["TargetGroups"] if "blue" in one["TargetGroupName"]]
+        found = elb.describe_target_health(TargetGroupArn=group["TargetGroupArn"])["TargetHealthDescriptions"]
+        return {str(one["Target"]["Id"]) for one in found}
+
+    def let_in() -> list[str]:
+        [group] = [
+            one for one in client("ec2").describe_security_groups()["SecurityGroups"] if one["GroupName"].startswith("shop")
+        ]
+        return sorted(pair["GroupId"] for rule in group["IpPermissions"] for pair in rule["UserIdGroupPairs"])
+
+    try:
+        stack.run("up")
+        ids = [
+            client("ec2").create_security_group(GroupName=name, Description=name)["GroupId"] for name in ("one", "two", "three")
+        ]
+        for wanted, groups in (
+            ([first, second], [ids[0], ids[1], ids[0]]),
+            ([second], [ids[1]]),
+            ([third, second], [ids[2], ids[1]]),
+            ([second, third], [ids[1], ids[2]]),
+        ):
+            stack.edit(balancers(wanted, groups))
+            assert "replace" not in stack.run("preview").stdout
+            stack.run("up")
+            assert registered() == set(wanted)
+            assert let_in() == sorted(set(groups))
+        stack.run("preview --expect-no-changes")
+    finally:
+        stack.clean_up()

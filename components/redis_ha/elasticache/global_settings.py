@@ -33,11 +33,11 @@ class GlobalSecondary(TypedDict):
     security_group_ids: NotRequired[pulumi.Input[Sequence[pulumi.Input[str]]]]
     """Existing security groups instead of a made one."""
     client_security_group_ids: NotRequired[Sequence[pulumi.Input[str]]]
-    """Security groups whose members may connect. Append to the list: rules are named by their place in it."""
+    """Security groups whose members may connect. Outputs are named by their place: append those to the list."""
     client_cidrs: NotRequired[Sequence[str]]
     """Networks whose machines may connect; never the whole internet."""
     client_prefix_list_ids: NotRequired[Sequence[pulumi.Input[str]]]
-    """Managed prefix lists whose networks may connect. Append to the list."""
+    """Managed prefix lists whose networks may connect. The same holds."""
     replicas: NotRequired[int]
     """Replicas of each shard, 1 to 5 with automatic failover, else 0 to 5. Default 1. Need not be the primary's number."""
     node_ids: NotRequired[Sequence[str]]

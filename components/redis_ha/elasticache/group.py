@@ -57,11 +57,11 @@ class ElastiCacheHaGroupArgs(TypedDict):
     security_group_ids: NotRequired[pulumi.Input[Sequence[pulumi.Input[str]]]]
     """Existing security groups of the cache instead of a made one."""
     client_security_group_ids: NotRequired[Sequence[pulumi.Input[str]]]
-    """Security groups whose members may connect. Append to the list: rules are named by their place in it."""
+    """Security groups whose members may connect. Outputs are named by their place: append those to the list."""
     client_cidrs: NotRequired[Sequence[str]]
     """Networks whose machines may connect; never the whole internet. IPv4 or IPv6."""
     client_prefix_list_ids: NotRequired[Sequence[pulumi.Input[str]]]
-    """Managed prefix lists whose networks may connect. Append to the list."""
+    """Managed prefix lists whose networks may connect. The same holds."""
     group_id: NotRequired[str]
     """Id of the replication group, unique in account and region: 1 to 40 lower-case letters, digits, hyphens. Default: the
     resource's name. A change replaces the group."""

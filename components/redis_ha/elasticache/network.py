@@ -7,7 +7,7 @@ from typing import Any
 import pulumi
 import pulumi_aws as aws
 
-from redis_ha.amazon import Place, import_id
+from redis_ha.amazon import Keyed, Place, import_id, keyed
 from redis_ha.arguments import network
 
 from .plan import Plan
@@ -43,6 +43,7 @@ class Rule:
     name: str
     source: Mapping[str, Any]
     description: str
+    entry: Keyed | None = None
 
 
 def make_network(place: Place, plan: Plan, args: Mapping[str, Any]) -> Network:
@@ -92,14 +93,14 @@ def make_security_group(place: Place, plan: Plan, vpc_id: pulumi.Input[str]) -> 
 def client_rules(
     plan: Plan, security_group_ids: Sequence[pulumi.Input[str]], prefix_list_ids: Sequence[pulumi.Input[str]]
 ) -> list[Rule]:
-    """Return who may reach the group. Ids may be known later, so their rules are named by their place in the list."""
+    """Return who may reach the group."""
     rules = [
-        Rule(f"group-{index}", {"referenced_security_group_id": group_id}, "clients of a security group")
-        for index, group_id in enumerate(security_group_ids)
+        Rule(f"group-{entry.key}", {"referenced_security_group_id": entry.value}, "clients of a security group", entry)
+        for entry in keyed(security_group_ids)
     ]
     rules += [
-        Rule(f"prefix-list-{index}", {"prefix_list_id": list_id}, "clients of a prefix list")
-        for index, list_id in enumerate(prefix_list_ids)
+        Rule(f"prefix-list-{entry.key}", {"prefix_list_id": entry.value}, "clients of a prefix list", entry)
+        for entry in keyed(prefix_list_ids)
     ]
     for cidr in plan.client_cidrs:
         found = network(cidr)
@@ -125,8 +126,10 @@ def make_rules(
     made: dict[str, aws.vpc.SecurityGroupIngressRule | aws.vpc.SecurityGroupEgressRule] = {}
     own = Rule("nodes", {"referenced_security_group_id": security_group_id}, "the nodes among themselves")
     for rule in [own, *rules]:
+        name = f"{place.name}-from-{rule.name}"
+        formerly = {} if rule.entry is None else rule.entry.options(name.removesuffix(rule.entry.key))
         made[f"from-{rule.name}"] = aws.vpc.SecurityGroupIngressRule(
-            f"{place.name}-from-{rule.name}", description=rule.description, **common, **rule.source, opts=place.child()
+            name, description=rule.description, **common, **rule.source, opts=place.child(**formerly)
         )
     made["to-nodes"] = aws.vpc.SecurityGroupEgressRule(
         f"{place.name}-to-nodes", description=own.description, **common, **own.source, opts=place.child()

@@ -1,5 +1,6 @@
 """The last snapshot of a replication group that is deleted or replaced."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -40,4 +41,4 @@ def final_snapshot_name(
     )
     prefix = plan.group_id[:SNAPSHOT_PREFIX_LENGTH].rstrip("-")
     name = pulumi.Output.concat(prefix, "-final-", suffix.hex)
-    return pulumi.Output(set(), name.future(), name.is_known())
+    return pulumi.Output(set(), asyncio.ensure_future(name.future()), asyncio.ensure_future(name.is_known()))

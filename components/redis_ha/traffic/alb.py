@@ -47,12 +47,12 @@ class AlbBlueGreenArgs(TypedDict):
     client_cidrs: NotRequired[Sequence[str]]
     """Networks whose machines may connect. The whole internet (0.0.0.0/0, ::/0) only with `internal` false."""
     client_security_group_ids: NotRequired[Sequence[pulumi.Input[str]]]
-    """Security groups whose members may connect. Append to the list: rules are named by their place in it."""
+    """Security groups whose members may connect. Outputs are named by their place: append those to the list."""
     client_prefix_list_ids: NotRequired[Sequence[pulumi.Input[str]]]
-    """Managed prefix lists whose networks may connect. Append to the list."""
+    """Managed prefix lists whose networks may connect. The same holds."""
     target_security_group_ids: NotRequired[Sequence[pulumi.Input[str]]]
     """Security groups of the targets, the only ones that the balancers then reach. Default: any address, on the targets' ports.
-    Targets have to let `security_group_id` in themselves. Append to the list."""
+    Targets have to let `security_group_id` in themselves. The same holds."""
     certificate_arn: NotRequired[pulumi.Input[str]]
     """Certificate of AWS Certificate Manager, in the same region, for clients by HTTPS."""
     protocol: NotRequired[str]
@@ -248,16 +248,16 @@ class AlbBlueGreen(pulumi.ComponentResource):
                         opts=self._child(),
                     )
                 ]
-            elif targets.count:
+            elif targets.names:
                 made[colour] = [
                     aws.lb.TargetGroupAttachment(
-                        f"{self._place.name}-{colour}-{index}",
+                        f"{self._place.name}-{colour}-{name}",
                         target_group_arn=group,
                         target_id=target,
                         region=self._place.region,
-                        opts=self._child(),
+                        opts=self._child(aliases=[pulumi.Alias(name=f"{self._place.name}-{colour}-{index}")]),
                     )
-                    for index, target in enumerate(given)
+                    for index, (name, target) in enumerate(zip(targets.names, given, strict=True))
                 ]
         return made
 

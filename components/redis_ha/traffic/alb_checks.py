@@ -23,7 +23,10 @@ from .authority import (
 
 FORMS = ("dns", "listener")
 PROTOCOLS = ("HTTP", "HTTPS")
-TARGET_KINDS = ("instance_ids", "ip_addresses", "autoscaling_group_name", "ecs")
+ATTACHED_KINDS = ("instance_ids", "ip_addresses")  # one attachment each
+TARGET_KINDS = (*ATTACHED_KINDS, "autoscaling_group_name", "ecs")
+# What an attachment is called by: a part of a resource's name, and of its URN.
+TARGET_NAME = re.compile(r"[\w.-]{1,64}")
 TARGET_TYPES = ("instance", "ip")
 LISTENER_ARGUMENTS = ("weights", "weight_authority", "runtime_weights", "runtime_unknown", "record_path", "allow_both_zero")
 CLIENT_ARGUMENTS = ("client_security_group_ids", "client_cidrs", "client_prefix_list_ids")
@@ -239,25 +242,48 @@ def _targets(checks: Checks, colour: str, given: Any) -> Targets:
     chosen = inner.one_of("type", natural, TARGET_TYPES)
     if kind != "ecs" and chosen != natural and not inner.refused("type"):
         inner.refuse("type", f"{chosen!r} does not fit {kind}; leave it out")
-    count = _count(inner, kind, given.get(kind)) if kind.endswith("s") and kind != "ecs" else 0
+    attached = kind in ATTACHED_KINDS
+    if not attached and given.get("names") is not None:
+        inner.refuse("names", f"are for {' and '.join(ATTACHED_KINDS)}; leave it out")
+    names = _names(inner, kind, given.get(kind)) if attached else ()
     checks.problems += [(f"{path}.{argument}", reason) for argument, reason in inner.problems]
-    return Targets(kind, chosen, count)
+    return Targets(kind, chosen, names)
 
 
-def _count(inner: Checks, kind: str, value: Any) -> int:
-    """Count what is attached one by one; an empty colour is what an autoscaling group or ECS is for."""
+def _names(inner: Checks, kind: str, value: Any) -> tuple[str, ...]:
+    """Return what the attachments are called by: their targets, or the names that are given for them.
+
+    Named by their place, an attachment whose target moved up would be made before the old one of that target is deleted. To
+    register a target twice is no error, and the deletion then takes it out (hashicorp/terraform-provider-aws issue 34605).
+    """
     if isinstance(value, str) or not isinstance(value, Sequence):
         inner.refuse(kind, "is no list; give them one by one (the list's length has to be known)")
-        return 0
+        return ()
     if not value:
         inner.refuse(kind, "is empty: a target group without targets counts as sick; give at least one")
     texts = [entry for entry in value if isinstance(entry, str)]
+    _texts_alone(inner, kind, value, texts)
+    if inner.args.get("names") is None:
+        if len(texts) < len(value) and not inner.refused(kind):
+            inner.refuse(
+                "names", f"is missing: ids that are Outputs need a name each, in the order of {kind}, to be known again"
+            )
+        return tuple(texts)
+    names = inner.texts("names", TARGET_NAME, "names of letters, digits, dots, dashes and underscores")
+    if len(names) != len(value) and not inner.refused("names"):
+        inner.refuse("names", f"{len(names)} different names for {len(value)} of {kind}; give each one of its own")
+    return names
+
+
+def _texts_alone(inner: Checks, kind: str, value: Sequence[Any], texts: Sequence[str]) -> None:
     if len(set(texts)) < len(texts):
         inner.refuse(kind, "names one of them twice; leave one out")
+    for entry in value:
+        if entry is None or isinstance(entry, int | float | Mapping | list):
+            inner.refuse(kind, f"{entry!r} is not text")
     if kind == "ip_addresses":
         for text in texts:
             _address(inner, text)
-    return len(value)
 
 
 def _address(inner: Checks, text: str) -> None:

@@ -1,12 +1,13 @@
 """The security group of the balancers: who may reach them, and what they may reach."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import pulumi
 import pulumi_aws as aws
 
-from redis_ha.amazon import Place, import_id
+from redis_ha.amazon import Keyed, Place, import_id, keyed
 from redis_ha.arguments import network
 
 from .alb_plan import AlbPlan
@@ -28,18 +29,29 @@ def make_alb_security_group(place: Place, plan: AlbPlan, vpc_id: pulumi.Input[st
     )
 
 
+@dataclass(frozen=True)
+class Peer:
+    """Who is at the other end of a rule: the argument that names it, and its entry where it stands in a list."""
+
+    source: Mapping[str, Any]
+    entry: Keyed | None = None
+
+
+def groups(ids: Sequence[pulumi.Input[str]]) -> dict[str, Peer]:
+    """Return security groups by the name of their rules."""
+    return {f"group-{entry.key}": Peer({"referenced_security_group_id": entry.value}, entry) for entry in keyed(ids)}
+
+
 def client_sources(
     plan: AlbPlan, security_group_ids: Sequence[pulumi.Input[str]], prefix_list_ids: Sequence[pulumi.Input[str]]
-) -> dict[str, dict[str, Any]]:
-    """Return who may connect, by the rule's name. Ids may be known later, so their rules are named by their place."""
-    found: dict[str, dict[str, Any]] = {
-        f"group-{index}": {"referenced_security_group_id": group_id} for index, group_id in enumerate(security_group_ids)
-    }
-    found |= {f"prefix-list-{index}": {"prefix_list_id": list_id} for index, list_id in enumerate(prefix_list_ids)}
+) -> dict[str, Peer]:
+    """Return who may connect, by the rule's name."""
+    found = groups(security_group_ids)
+    found |= {f"prefix-list-{entry.key}": Peer({"prefix_list_id": entry.value}, entry) for entry in keyed(prefix_list_ids)}
     for cidr in plan.client_cidrs:
         parsed = network(cidr)
         version = 6 if parsed is not None and parsed.version == 6 else 4
-        found["cidr-" + cidr.replace("/", "-").replace(":", "-").replace(".", "-")] = {f"cidr_ipv{version}": cidr}
+        found["cidr-" + cidr.replace("/", "-").replace(":", "-").replace(".", "-")] = Peer({f"cidr_ipv{version}": cidr})
     return found
 
 
@@ -59,20 +71,17 @@ def make_alb_rules(place: Place, plan: AlbPlan, security_group_id: pulumi.Input[
     }
     sources = client_sources(plan, args.get("client_security_group_ids") or (), args.get("client_prefix_list_ids") or ())
     made: Rules = {}
-    for name, source in sources.items():
+    for name, client in sources.items():
         made[f"from-{name}"] = aws.vpc.SecurityGroupIngressRule(
             f"{place.name}-from-{name}",
             description="clients",
             from_port=plan.port,
             to_port=plan.port,
             **common,
-            **source,
-            opts=place.child(),
+            **client.source,
+            opts=place.child(**_formerly(client, f"{place.name}-from-{name}")),
         )
-    groups = args.get("target_security_group_ids") or ()
-    targets: dict[str, dict[str, Any]] = {
-        f"group-{index}": {"referenced_security_group_id": group_id} for index, group_id in enumerate(groups)
-    } or {"targets": {"cidr_ipv4": ANYWHERE}}
+    targets = groups(args.get("target_security_group_ids") or ()) or {"targets": Peer({"cidr_ipv4": ANYWHERE})}
     for name, target in targets.items():
         for port in target_ports(plan):
             made[f"to-{name}-{port}"] = aws.vpc.SecurityGroupEgressRule(
@@ -81,7 +90,11 @@ def make_alb_rules(place: Place, plan: AlbPlan, security_group_id: pulumi.Input[
                 from_port=port,
                 to_port=port,
                 **common,
-                **target,
-                opts=place.child(),
+                **target.source,
+                opts=place.child(**_formerly(target, f"{place.name}-to-{name}", f"-{port}")),
             )
     return made
+
+
+def _formerly(peer: Peer, name: str, suffix: str = "") -> dict[str, object]:
+    return {} if peer.entry is None else peer.entry.options(name.removesuffix(peer.entry.key), suffix)

@@ -28,11 +28,11 @@ def name_in(arn: str) -> str:
 
 @dataclass(frozen=True)
 class Targets:
-    """The targets of a colour: `kind` is the argument that names them, `count` how many attachments there are."""
+    """The targets of a colour: `kind` is the argument that gives them, `names` what those that are attached are called by."""
 
     kind: str
     type: str
-    count: int = 0
+    names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

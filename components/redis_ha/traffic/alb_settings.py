@@ -12,9 +12,12 @@ class AlbTargets(TypedDict):
     """Where the requests of one colour go: exactly one of the four."""
 
     instance_ids: NotRequired[Sequence[pulumi.Input[str]]]
-    """Ids of EC2 instances. Append to the list: attachments are named by their place in it."""
+    """Ids of EC2 instances."""
     ip_addresses: NotRequired[Sequence[pulumi.Input[str]]]
-    """Private addresses in the VPC or in networks that it reaches (RFC 1918, RFC 6598). Append to the list."""
+    """Private addresses in the VPC or in networks that it reaches (RFC 1918, RFC 6598)."""
+    names: NotRequired[Sequence[str]]
+    """What the entries of `instance_ids` or `ip_addresses` are called by, in their order. Needed where an entry is an Output: a
+    target that keeps its name stays registered when another one leaves. Default: the entries themselves."""
     autoscaling_group_name: NotRequired[pulumi.Input[str]]
     """Name of an Auto Scaling group, which registers its instances itself."""
     ecs: NotRequired[bool]
