@@ -23,9 +23,6 @@ if TYPE_CHECKING:
     from redis_ha.sentinel import SentinelClusterArgs
     from redis_ha.traffic import AlbBlueGreen, AlbBlueGreenArgs, LiveColourRecordArgs, WeightedBlueGreenArgs
 
-# What a global datastore has to know of a primary that the same stack makes.
-OF_THE_PRIMARY = ("auth", "cluster_mode", "engine", "engine_version", "node_type", "shards", "tls")
-
 
 def administrator_key(stack: str) -> digitalocean.SshKey:
     """Make a key pair for this stack's operators; the private half is a secret output."""
@@ -89,25 +86,14 @@ def elasticache_group(args: ElastiCacheHaGroupArgs, networks: Mapping[str, Priva
     return group
 
 
-def of_group(group: ElastiCacheHaGroup, args: ElastiCacheHaGroupArgs) -> dict[str, Any]:
-    """Return the arguments by which the stack's group becomes the primary of a global datastore."""
-    found: dict[str, Any] = {name: args[name] for name in OF_THE_PRIMARY if name in args}  # type: ignore[literal-required]
-    if args.get("auth") == "token":
-        found["auth_token"] = group.credentials["password"]
-    elif args.get("auth", "rbac") == "rbac" and "user_group_id" not in args:
-        found["users"] = {"application": {"passwords": [group.credentials["password"]]}}
-    return {
-        **found,
-        "primary_replication_group_id": group.group_id,
-        "primary_region": args["region"],
-        "primary_connection": group.connection,
-    }
-
-
-def global_datastore(args: Mapping[str, Any], networks: Mapping[str, PrivateNetwork]) -> GlobalDatastore:
-    """Make the secondaries in other regions, and export how all are reached."""
+def global_datastore(
+    args: Mapping[str, Any], networks: Mapping[str, PrivateNetwork], group: ElastiCacheHaGroup | None
+) -> GlobalDatastore:
+    """Make the secondaries in other regions, of the stack's own group where it has one, and export how all are reached."""
+    of_group = {} if group is None else {name: value for name, value in group.as_primary().items() if name not in args}
     secondaries = {region: {**within(networks, region), **one} for region, one in args["secondaries"].items()}
-    with settings.named("global_datastore"):
+    args = {**of_group, **args}
+    with settings.named("global_datastore", dict.fromkeys(of_group, "elasticache")):
         made = elasticache.GlobalDatastore(
             args.get("name_suffix", pulumi.get_stack()), cast("GlobalDatastoreArgs", {**args, "secondaries": secondaries})
         )
@@ -121,16 +107,8 @@ def alb_blue_green(args: AlbBlueGreenArgs, networks: Mapping[str, PrivateNetwork
     """Make the load balancers of blue and green."""
     with settings.named("alb_blue_green"):
         made = traffic.AlbBlueGreen(pulumi.get_stack(), cast("AlbBlueGreenArgs", {**within(networks, args["region"]), **args}))
-    pulumi.export(
-        "alb_blue_green",
-        {
-            "dns_names": made.dns_names,
-            "listener_arn": made.listener_arn,
-            "record_path": made.record_path,
-            "target_group_arns": made.target_group_arns,
-            "weights": made.weights,
-        },
-    )
+    names = {"dns_names": made.dns_names, "target_group_arns": made.target_group_arns}
+    pulumi.export("alb_blue_green", pulumi.Output.all(names, made.traffic).apply(lambda known: {**known[0], **known[1]}))
     return made
 
 
@@ -155,11 +133,10 @@ def live_colour_record(args: LiveColourRecordArgs, filled: Mapping[str, Any]) ->
     pulumi.export("live_colour_record", made.traffic)
 
 
-def regions_as_colours(args: Mapping[str, Any], made: GlobalDatastore) -> dict[str, Any]:
+def regions_as_colours(made: GlobalDatastore, secondaries: Mapping[str, Any]) -> dict[str, Any]:
     """Return the targets of a writer's name: blue is the region that writes at first, green the first secondary."""
-    primary = args["primary_region"] if "primary_region" in args else args["primary"]["region"]
-    colours = {"blue": primary, "green": next(iter(args["secondaries"]))}
-    return {"targets": {colour: made.endpoints[region] for colour, region in colours.items()}}
+    blue = pulumi.Output.all(made.endpoints, made.primary_region).apply(lambda known: known[0][known[1]])
+    return {"targets": {"blue": blue, "green": made.endpoints[next(iter(secondaries))]}}
 
 
 def aws_half(wanted: settings.Settings) -> None:
@@ -172,11 +149,10 @@ def aws_half(wanted: settings.Settings) -> None:
     targets: dict[str, Any] = {}
     if wanted.global_datastore is not None:
         args: dict[str, Any] = {**wanted.global_datastore}
-        if group is not None and wanted.elasticache is not None:
-            args = {**of_group(group, wanted.elasticache), **args}
         if wanted.live_colour_record is not None:
             args.setdefault("writer", {"record": wanted.live_colour_record["name"]})
-        targets = regions_as_colours(args, global_datastore(args, networks))
+        made = global_datastore(args, networks, group)
+        targets = regions_as_colours(made, args["secondaries"])
     balancers = alb_blue_green(wanted.alb_blue_green, networks) if wanted.alb_blue_green is not None else None
     if wanted.weighted_blue_green is not None:
         zone: dict[str, Any] = {} if "zone_id" in wanted.weighted_blue_green else {**in_zone, "private": True}

@@ -283,10 +283,11 @@ def _records(zone_id: str) -> list[dict[str, str]] | None:
 
 
 @contextmanager
-def named(block: str) -> Iterator[None]:
+def named(block: str, elsewhere: Mapping[str, str] | None = None) -> Iterator[None]:
     """Turn a component's refusal of its arguments into one that names the stack and the key of the stack file.
 
-    `block` is the structured key without its prefix. Raises SettingsError, one line for each refused argument.
+    `block` is the structured key without its prefix; `elsewhere` names the blocks of arguments that come from others. Raises
+    SettingsError, one line for each refused argument.
     """
     try:
         yield
@@ -296,7 +297,9 @@ def named(block: str) -> Iterator[None]:
         refusals = [(one["property_path"], one["reason"]) for one in error.errors or []] or [("", error.message)]
     else:
         return
-    lines = [
-        f"stack {pulumi.get_stack()!r}: {PROJECT}:{block}.{snake_case(argument)}: {reason}" for argument, reason in refusals
-    ]
+    lines: list[str] = []
+    for path, reason in refusals:
+        argument = snake_case(path)
+        found = (elsewhere or {}).get(argument.split(".")[0], block)
+        lines.append(f"stack {pulumi.get_stack()!r}: {PROJECT}:{found}.{argument}: {reason}")
     raise SettingsError("\n".join(lines))

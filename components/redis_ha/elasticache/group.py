@@ -12,7 +12,7 @@ from redis_ha.guard import guard
 from redis_ha.inputs import as_input_errors, known_now
 
 from .access import credentials, make_access, make_secrets
-from .access_rules import APPLICATION
+from .access_rules import APPLICATION, DEFAULT
 from .alarms import AlarmSettings, check_alarms, make_alarms, wanted_alarms
 from .autoscaling import AutoscalingSettings, check_autoscaling, ignored_for_autoscaling, make_autoscaling
 from .changes import parameter_refusals, refusals
@@ -27,7 +27,7 @@ from .network import Network, make_network
 from .notifications import NotificationSettings, check_notifications, make_notifications
 from .outputs import connection_document
 from .permissions import client_policy, operator_policy, read_policy
-from .plan import Plan
+from .plan import Plan, User
 from .records import RecordSettings, check_records, make_records
 from .replication import group_arguments, ignored_changes
 from .settings import ElastiCacheAdopt, ElastiCacheLogs, ElastiCacheTimeouts, ElastiCacheUser
@@ -207,6 +207,7 @@ class ElastiCacheHaGroup(pulumi.ComponentResource):
         plan = checked_plan(name, args)
         super().__init__("redis-ha:index:ElastiCacheHaGroup", name, {}, opts)
         self._args: Mapping[str, Any] = args
+        self._plan = plan
         tags = {**dict(plan.tags), GROUP_TAG: plan.group_id}
         self._place = Place(name, plan.region, tags, self._child)
         self._watched = watched(plan, args)
@@ -222,6 +223,42 @@ class ElastiCacheHaGroup(pulumi.ComponentResource):
         self.replication_group = self._make_group(plan, network)
         self._make_monitoring(plan)
         self._make_outputs(plan)
+
+    def as_primary(self) -> dict[str, Any]:
+        """Return the arguments by which the group becomes the primary of a GlobalDatastore of the same program.
+
+        Engine, version, node type, shards, cluster mode and TLS are the group's, and its users have their access in every
+        region. Of the passwords that are made here only the application's is handed on: others differ from region to region.
+        """
+        plan = self._plan
+        found: dict[str, Any] = {
+            "primary_replication_group_id": self.group_id,
+            "primary_region": plan.region,
+            "primary_connection": self.connection,
+            "engine": plan.engine,
+            "engine_version": plan.engine_version,
+            "node_type": plan.node_type,
+            "cluster_mode": plan.topology.cluster_mode,
+            "tls": plan.tls,
+            "auth": plan.auth,
+        }
+        if plan.topology.clustered:
+            found["shards"] = plan.topology.shards
+        if plan.auth == "token":
+            found["auth_token"] = self.access.secrets["token"]
+        if plan.users:
+            found["user_engine"] = plan.user_engine
+            found["users"] = {user.key: self._as_everywhere(user) for user in plan.users if user.key != DEFAULT}
+        return found
+
+    def _as_everywhere(self, user: User) -> dict[str, Any]:
+        found: dict[str, Any] = {"access": user.access, "authentication": user.authentication}
+        given = (self._args.get("users") or {}).get(user.key) or {}
+        if user.given_passwords:
+            found["passwords"] = given["passwords"]
+        elif user.key == APPLICATION and user.authentication == "password":
+            found["passwords"] = [self.access.secrets[APPLICATION]]
+        return found
 
     def _child(self, **options: Any) -> pulumi.ResourceOptions:
         return pulumi.ResourceOptions(parent=self, **options)
