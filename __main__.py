@@ -66,12 +66,12 @@ def within(networks: Mapping[str, PrivateNetwork], region: str) -> dict[str, Any
     return {} if network is None else {"vpc_id": network.vpc_id, "subnet_ids": network.subnet_ids}
 
 
-def private_zone(name: str, networks: Mapping[str, PrivateNetwork]) -> aws.route53.Zone:
+def private_zone(name: str, networks: Mapping[str, PrivateNetwork], *, protect: bool) -> aws.route53.Zone:
     """Make a hosted zone that is seen in the stack's networks, whatever their region."""
     import pulumi_aws as aws  # noqa: PLC0415 - only where it is used
 
     vpcs = [aws.route53.ZoneVpcArgs(vpc_id=network.vpc_id, vpc_region=region) for region, network in networks.items()]
-    return aws.route53.Zone("private-zone", name=name, vpcs=vpcs, opts=pulumi.ResourceOptions(protect=True))
+    return aws.route53.Zone("private-zone", name=name, vpcs=vpcs, opts=pulumi.ResourceOptions(protect=protect))
 
 
 def elasticache_group(args: ElastiCacheHaGroupArgs, networks: Mapping[str, PrivateNetwork]) -> ElastiCacheHaGroup:
@@ -144,7 +144,8 @@ def aws_half(wanted: settings.Settings) -> None:
     networks = private_networks(wanted)
     in_zone: dict[str, Any] = {}
     if wanted.private_zone is not None:
-        in_zone = {"zone_id": private_zone(wanted.private_zone, networks).zone_id, "zone_name": wanted.private_zone}
+        zone = private_zone(wanted.private_zone, networks, protect=wanted.protect)
+        in_zone = {"zone_id": zone.zone_id, "zone_name": wanted.private_zone}
     group = elasticache_group(wanted.elasticache, networks) if wanted.elasticache is not None else None
     targets: dict[str, Any] = {}
     if wanted.global_datastore is not None:
@@ -155,11 +156,11 @@ def aws_half(wanted: settings.Settings) -> None:
         targets = regions_as_colours(made, args["secondaries"])
     balancers = alb_blue_green(wanted.alb_blue_green, networks) if wanted.alb_blue_green is not None else None
     if wanted.weighted_blue_green is not None:
-        zone: dict[str, Any] = {} if "zone_id" in wanted.weighted_blue_green else {**in_zone, "private": True}
-        weighted_blue_green(wanted.weighted_blue_green, zone, balancers)
+        records_in: dict[str, Any] = {} if "zone_id" in wanted.weighted_blue_green else {**in_zone, "private": True}
+        weighted_blue_green(wanted.weighted_blue_green, records_in, balancers)
     if wanted.live_colour_record is not None:
-        zone = {} if "zone_id" in wanted.live_colour_record else in_zone
-        live_colour_record(wanted.live_colour_record, {**zone, **targets})
+        records_in = {} if "zone_id" in wanted.live_colour_record else in_zone
+        live_colour_record(wanted.live_colour_record, {**records_in, **targets})
 
 
 def main() -> None:

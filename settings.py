@@ -41,6 +41,7 @@ class SettingsError(pulumi.RunError):
     """The configuration cannot be used; the message names stack, key, value (never a secret's) and remedy."""
 
 
+PROTECTIONS = ("protect", "deletion_protection")  # by Pulumi, by AWS
 BLOCKS = (
     "sentinel",
     "elasticache",
@@ -73,8 +74,8 @@ class Settings:
     """What the stack is made of; a block that the stack file leaves out is None, and holds its component's arguments otherwise.
 
     `network`: the PrivateNetwork that everything of its region lives in when it names no other; `secondary_networks`: those of
-    other regions. `private_zone`: name of a hosted zone to make for these networks. `generate_ssh_key`: make an administrator's
-    key pair in the stack.
+    other regions. `private_zone`: name of a hosted zone to make for these networks. `protect`: whether what no component protects
+    is protected; without it every block has `protect: false`. `generate_ssh_key`: make an administrator's key pair in the stack.
     """
 
     sentinel: SentinelClusterArgs | None
@@ -86,6 +87,7 @@ class Settings:
     network: PrivateNetworkArgs | None
     secondary_networks: Sequence[PrivateNetworkArgs]
     private_zone: str | None
+    protect: bool
     generate_ssh_key: bool
 
 
@@ -197,6 +199,8 @@ def load(environment: Mapping[str, str]) -> Settings:
     except SettingsError as error:
         raise SettingsError("\n".join(f"stack {stack!r}: {line}" for line in str(error).splitlines())) from None
     _check_regions(stack, values)
+    if not values.get("protect", True):
+        values = _unprotected(stack, values)
     blocks: dict[str, Any] = {block: None if values.get(block) is None else _sealed(values[block]) for block in BLOCKS}
     for block, what in SHIFTED.items():
         args = blocks[block]
@@ -207,8 +211,32 @@ def load(environment: Mapping[str, str]) -> Settings:
         **blocks,
         secondary_networks=_sealed(values.get("secondary_networks", [])),
         private_zone=values.get("private_zone") or None,
+        protect=values.get("protect", True),
         generate_ssh_key=values.get("generate_ssh_key", False),
     )
+
+
+def _unprotected(stack: str, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values with every block's protection off. Raises SettingsError where a block asks for it by itself."""
+    said = sorted(path for key, value in values.items() for path in _protected(key, value) if key != "protect")
+    if said:
+        reason = f"true, but {PROJECT}:protect is false; leave one of them out"
+        raise SettingsError("\n".join(f"stack {stack!r}: {PROJECT}:{path}: {reason}" for path in said))
+    networks = [{**network, "protect": False} for network in values.get("secondary_networks", [])]
+    blocks = {block: {**values[block], "protect": False} for block in BLOCKS if values.get(block) is not None}
+    return {**values, **blocks, "secondary_networks": networks}
+
+
+def _protected(path: str, value: Any) -> Iterator[str]:
+    """Yield the path of every protection that is switched on below a key."""
+    if isinstance(value, dict):
+        for name, entry in value.items():
+            if name in PROTECTIONS and entry is True:
+                yield f"{path}.{name}"
+            yield from _protected(f"{path}.{name}", entry)
+    elif isinstance(value, list):
+        for index, entry in enumerate(value):
+            yield from _protected(f"{path}.{index}", entry)
 
 
 def _check_regions(stack: str, values: Mapping[str, Any]) -> None:

@@ -14,7 +14,7 @@ from pulumi_emulator.errors import EmulatorError
 # Heading -> command -> the module that has it.
 COMMANDS: Final[dict[str, dict[str, str]]] = {
     "Bring up and take down": {"preview": "change", "up": "change", "refresh": "change", "destroy": "change"},
-    "Look": {"status": "show", "output": "output", "logs": "inside", "types": "types"},
+    "Look": {"status": "show", "output": "output", "export": "export", "logs": "inside", "types": "types"},
     "Use": {"exec": "inside", "aws": "inside"},
     "Break and mend": {
         "power": "faults",

@@ -8,7 +8,7 @@ import shutil
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -288,8 +288,11 @@ def _refresh(work: Session) -> Progress:
     return progress
 
 
-def destroy(folder: StackFolder, console: Console) -> None:
-    """Destroy a stack with everything that it has on this computer, protected resources included: they are emulated ones."""
+def destroy(folder: StackFolder, console: Console, *, force: bool) -> None:
+    """Destroy a stack with everything that it has on this computer.
+
+    force: also what Pulumi or AWS protects. EmulatorError without it, before anything is deleted: a real destroy stops there.
+    """
     started = time.monotonic()
     if not folder.exists():
         console.print(f"there is no emulated stack {folder.stack!r} of {folder.project}: nothing to destroy", highlight=False)
@@ -297,11 +300,13 @@ def destroy(folder: StackFolder, console: Console) -> None:
     try:
         with session(folder, None, "destroy", console) as work:
             progress = Progress(console)
-            if any(resource.get("protect") for resource in state.resources(folder)):
+            by_pulumi, by_aws = _protected(folder)
+            if (by_pulumi or by_aws) and not force:
+                raise EmulatorError(_refusal(folder.stack, by_pulumi, by_aws))
+            if by_pulumi:
                 work.run("destroy", progress, work.unprotect)
-            for resource in state.resources(folder):
-                if resource["type"] in PROTECTED:
-                    PROTECTED[resource["type"]].unprotect(work.cloud, resource["id"], resource.get("outputs") or {})
+            for resource in by_aws:
+                PROTECTED[resource["type"]].unprotect(work.cloud, resource["id"], resource.get("outputs") or {})
             work.run("destroy", progress, lambda: work.stack.destroy(on_event=progress.on_event, show_secrets=False))
             _remove(folder)
             console.print(f"[bold]{_summary(progress)}[/bold] in {time.monotonic() - started:.1f} s", highlight=False)
@@ -311,6 +316,26 @@ def destroy(folder: StackFolder, console: Console) -> None:
         )
         with only_command(folder, "destroy"):
             _remove(folder)
+
+
+def _protected(folder: StackFolder) -> tuple[list[Mapping[str, Any]], list[Mapping[str, Any]]]:
+    """Return what the engine refuses to delete, and what the service does."""
+    resources = list(state.resources(folder))
+    by_aws = [
+        one for one in resources if one["type"] in PROTECTED and PROTECTED[one["type"]].is_protected(one.get("outputs") or {})
+    ]
+    return [one for one in resources if one.get("protect")], by_aws
+
+
+def _refusal(stack: str, by_pulumi: list[Mapping[str, Any]], by_aws: list[Mapping[str, Any]]) -> str:
+    whose = {"Pulumi": by_pulumi, "AWS (deletion protection)": by_aws}
+    listed = "; ".join(
+        f"by {who}: {', '.join(one['urn'].rsplit('::', 1)[1] for one in resources)}"
+        for who, resources in whose.items()
+        if resources
+    )
+    way = "lift the protection in the program and run `up`, as on a real cloud, or say --force, which only the emulator has"
+    return f"stack {stack!r} is protected, and nothing is deleted: {listed}; {way}"
 
 
 def _remove(folder: StackFolder) -> None:

@@ -12,7 +12,7 @@ from .call import Call
 from .errors import USER_ERROR, OpsError
 
 # Subcommand -> the module that has it.
-MODULES = {"status": "status", "drill": "drill", "preview-report": "preview_report"}
+MODULES = {"status": "status", "drill": "drill", "preview-report": "preview_report", "destroy": "destroy"}
 
 
 class Subcommands(click.Group):

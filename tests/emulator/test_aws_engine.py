@@ -124,7 +124,8 @@ def test_a_cache_from_up_to_destroy(emulated: Callable[..., Emulated]) -> None:
     wait_until(lambda: aws.running_endpoint(stack.folder.path) is None, "the endpoint's end")
     assert "the emulated AWS with everything in it" in stack.run("up").stdout
     assert stack.outputs()["members"] == ["prod-001", "prod-002", "prod-003"]
-    stack.run("destroy")
+    assert "by Pulumi: cache" in stack.fails("destroy")
+    stack.run("destroy", "--force")
     assert not stack.folder.path.exists()
     assert aws.leftovers(stack.folder.path) == []
 

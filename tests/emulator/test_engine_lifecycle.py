@@ -166,13 +166,31 @@ do.Tag("again", name="kept", opts=pulumi.ResourceOptions(import_="kept"))
     assert "missing" in stack.fails("up")
 
 
-def test_destroy_lifts_protection(emulated: Make) -> None:
-    stack = emulated("""
+PROTECTED = """
 import pulumi, pulumi_digitalocean as do
-do.Tag("t", name="t", opts=pulumi.ResourceOptions(protect=True))
-""")
+do.Tag("free", name="free")
+do.Tag("t", name="t", opts=pulumi.ResourceOptions(protect={protect}))
+"""
+
+
+def test_destroy_stops_at_what_is_protected_before_anything_is_deleted(emulated: Make) -> None:
+    stack = emulated(PROTECTED.format(protect=True))
+    stack.run("up")
+    before = stack.state_resources()
+    assert "stack 'dev' is protected, and nothing is deleted: by Pulumi: t;" in stack.fails("destroy")
+    assert stack.state_resources() == before
+    exported = json.loads(stack.run("export").stdout)["deployment"]["resources"]
+    assert [item["urn"] for item in exported] == [item["urn"] for item in before]
+    stack.edit(PROTECTED.format(protect=False))
     stack.run("up")
     stack.run("destroy")
+    assert not stack.folder.exists()
+
+
+def test_only_the_emulator_destroys_by_force(emulated: Make) -> None:
+    stack = emulated(PROTECTED.format(protect=True))
+    stack.run("up")
+    stack.run("destroy", "--force")
     assert not stack.folder.exists()
 
 

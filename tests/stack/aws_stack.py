@@ -63,6 +63,11 @@ class AwsStack(OwnStack):
         config[f"redis-ha:{block}"] = {key: value for key, value in whole.items() if value is not None}
         self._write(config)
 
+    def unprotect(self) -> None:
+        """Take the whole stack's protection off in the stack file, as before a destroy."""
+        config = yaml.safe_load(self.stack_file.read_text())["config"]
+        self._write({**config, "redis-ha:protect": False})
+
     def api(self, service: str, operation: str, **parameters: Any) -> dict[str, Any]:
         """Call the emulated API."""
         return dict(json.loads(self.run("aws", "--", service, operation, json.dumps(parameters)).stdout))

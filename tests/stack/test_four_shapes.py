@@ -8,7 +8,7 @@ Every time that is measured here is the emulator's, not one of AWS.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from tests.support.waiting import wait_until
 pytestmark = [pytest.mark.engine, pytest.mark.machines, pytest.mark.timeout(900)]
 
 HOME, AWAY = "eu-central-1", "eu-west-1"
+ZONE = "prod.redis-ha.internal"
 GLOBAL_CLIENT = """
 import json, sys, time
 import redis_ha_client
@@ -96,7 +97,14 @@ class Shapes(AwsStack):
 
     def upsert(self, *records: dict[str, Any]) -> None:
         """Write records in one batch."""
-        changes = [{"Action": "UPSERT", "ResourceRecordSet": record} for record in records]
+        self._change("UPSERT", records)
+
+    def drop(self, *records: dict[str, Any]) -> None:
+        """Delete records in one batch."""
+        self._change("DELETE", records)
+
+    def _change(self, action: str, records: Sequence[dict[str, Any]]) -> None:
+        changes = [{"Action": action, "ResourceRecordSet": record} for record in records]
         self.api("route53", "change_resource_record_sets", HostedZoneId=self.zone_id(), ChangeBatch={"Changes": changes})
 
     def zone_id(self) -> str:
@@ -273,9 +281,29 @@ def test_no_up_runs_while_a_shift_does(prod: Shapes) -> None:
 
 
 @PROD
-def test_what_is_promoted_is_destroyed_only_after_it_came_home(prod: Shapes) -> None:
+def test_the_documented_way_out_names_all_that_stops_it_and_then_leaves_nothing(prod: Shapes) -> None:
+    def refused() -> str:
+        return " ".join(prod.ops("destroy", "--emulated", "--check", expect=1).stdout.split())
+
+    protected = refused()
+    assert "prod-group is protected by Pulumi" in protected
+    assert "prod-blue has deletion protection at AWS" in protected
+    assert "private-zone is protected by Pulumi" in protected
+    assert "prod-data-0 is protected by Pulumi" in protected
+    before = prod.state_resources()
+    assert "stack 'prod' is protected, and nothing is deleted: by Pulumi: " in prod.fails("destroy")
+    assert prod.state_resources() == before
+
+    prod.unprotect()
+    assert set(prod.brought_up_to_date().values()) <= {"updated"}
+    prod.upsert({"Name": f"by-hand.{ZONE}", "Type": "A", "TTL": 5, "ResourceRecords": [{"Value": "10.70.0.9"}]})
+    left = refused()
     assert prod.members()[AWAY] == "PRIMARY"
-    assert "only a secondary can be disassociated" in prod.fails("destroy")
+    assert "leads, and AWS detaches no primary: promote prod in eu-central-1 again" in left
+    assert f"private-zone holds by-hand.{ZONE} A, which is not the stack's: delete that record first" in left
+    assert "2 things would stop a destroy half-way; nothing was touched" in left
+
     prod.fail_over(HOME)
-    prod.run("destroy")
+    prod.drop({"Name": f"by-hand.{ZONE}", "Type": "A", "TTL": 5, "ResourceRecords": [{"Value": "10.70.0.9"}]})
+    assert "nothing would stop a destroy" in prod.ops("destroy", "--emulated", "--yes").stdout
     assert not prod.folder.path.exists()

@@ -144,4 +144,4 @@ class Emulated:
     def clean_up(self) -> None:
         """Destroy the stack, whatever state it is in; fail with what destroy says when something of it stays."""
         if self.folder.exists():
-            self.run("destroy")
+            self.run("destroy", "--force")

@@ -1,8 +1,8 @@
 """The last snapshot of a replication group that is deleted or replaced."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Awaitable, Mapping, Sequence
+from typing import Any, cast
 
 import pulumi
 import pulumi_random as random
@@ -31,7 +31,9 @@ def final_snapshot_name(
     """
     if not plan.final_snapshot:
         return None
-    of_group = pulumi.Output.all(*inputs.values(), *(resource.urn for resource in before)).apply(lambda _: [])
+    of_group: pulumi.Output[list[pulumi.Resource]] = pulumi.Output.all(
+        *inputs.values(), *(resource.urn for resource in before)
+    ).apply(lambda _: [])
     as_late = random.RandomId(f"{place.name}-before-final-snapshot", byte_length=1, opts=place.child(depends_on=of_group))
     suffix = random.RandomId(
         f"{place.name}-final-snapshot",
@@ -41,4 +43,5 @@ def final_snapshot_name(
     )
     prefix = plan.group_id[:SNAPSHOT_PREFIX_LENGTH].rstrip("-")
     name = pulumi.Output.concat(prefix, "-final-", suffix.hex)
-    return pulumi.Output(set(), asyncio.ensure_future(name.future()), asyncio.ensure_future(name.is_known()))
+    value = cast("Awaitable[str]", name.future())  # None only where it is not known
+    return pulumi.Output(set(), asyncio.ensure_future(value), asyncio.ensure_future(name.is_known()))

@@ -53,7 +53,7 @@ def refusals(old: Mapping[str, Any], new: Mapping[str, Any]) -> Refusals:
 def resized(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     """Return the slots that stay and get another size."""
     before, after = old.get("slots", {}), new.get("slots", {})
-    return [key for key in before if key in after and before[key]["size"] != after[key]["size"]]
+    return [key for key in sorted(before) if key in after and before[key]["size"] != after[key]["size"]]
 
 
 def _of_creation(old: Mapping[str, Any], new: Mapping[str, Any]) -> Refusals:
@@ -67,10 +67,11 @@ def _of_creation(old: Mapping[str, Any], new: Mapping[str, Any]) -> Refusals:
 
 
 def _stopped_together(before: Mapping[str, Any], after: Mapping[str, Any]) -> Refusals:
-    gone = [key for key in before if key not in after]
+    slots = sorted(before)
+    gone = [key for key in slots if key not in after]
     causes = {
         "sizes": resized({"slots": before}, {"slots": after}),
-        "generations": [key for key in before if key in after and before[key]["generation"] != after[key]["generation"]],
+        "generations": [key for key in slots if key in after and before[key]["generation"] != after[key]["generation"]],
         "replicas": [key for key in gone if key.startswith("data-")],
         "sentinels": [key for key in gone if key.startswith("sentinel-")],
     }

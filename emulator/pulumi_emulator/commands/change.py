@@ -55,11 +55,12 @@ def refresh(stack: str, program: Path) -> None:
 @click.command()
 @STACK_OPTION
 @PROGRAM_OPTION
-def destroy(stack: str, program: Path) -> None:
+@click.option("--force", is_flag=True, help="Also what Pulumi or AWS protects, where a real destroy stops.")
+def destroy(stack: str, program: Path, force: bool) -> None:
     """Destroy a stack with everything that it has on this machine."""
     try:
         folder = existing_stack(stack, program)
     except EmulatorError:
         click.echo(f"there is no emulated stack {stack!r}: nothing to destroy")
         return
-    runner.destroy(folder, console())
+    runner.destroy(folder, console(), force=force)

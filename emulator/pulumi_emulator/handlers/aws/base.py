@@ -238,10 +238,14 @@ class AwsHandler(Handler):
                     raise
         self._forget(cloud, resource_id, aws.region)
 
+    def is_protected(self, state: Properties) -> bool:
+        """Tell whether the service would refuse a removal."""
+        return self.deletion_protection is not None and bool(state.get(self.deletion_protection))
+
     def unprotect(self, cloud: Cloud, resource_id: str, state: Properties) -> None:
         """Let the service take the removal that it would refuse: of emulated things only, when a whole stack is destroyed."""
         name = self.deletion_protection
-        if name is not None and state.get(name) and cloud.aws_running():
+        if name is not None and self.is_protected(state) and cloud.aws_running():
             aws = Aws(cloud, region_of(state))
             for request in self.changes(resource_id, state, {**state, name: False}, [name]):
                 try:
