@@ -19,12 +19,13 @@ TAG_VALUE = re.compile(r"[\w .:/=+@-]{0,256}")
 
 @dataclass(frozen=True)
 class Place:
-    """Where a component's children go: the prefix of their names, their region and tags, and who makes their options."""
+    """Where a component's children go: the prefix of their names, region, tags, who makes their options; see guard.apart."""
 
     name: str
     region: str
     tags: Mapping[str, str]
     child: Callable[..., pulumi.ResourceOptions]
+    apart: str = ""
 
 
 def import_id(identifier: str | None, region: str) -> str | None:

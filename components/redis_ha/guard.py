@@ -1,5 +1,6 @@
 """Stops an update of a living resource before anything is touched, already in preview: a hook that sees the old inputs."""
 
+import uuid
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -17,6 +18,14 @@ class RefusedChangeError(ValueError):
         self.problems = problems
         listed = "; ".join(f"{argument}: {reason}" for argument, reason in problems)
         super().__init__(f"the update of {group} is refused: {listed}")
+
+
+def apart(opts: pulumi.ResourceOptions | None) -> str:
+    """Return what tells a component's hooks from those of its namesake under another parent.
+
+    A hook's name is unique in a program, a component's only below its parent. What stands below the stack needs nothing more.
+    """
+    return "" if opts is None or opts.parent is None else f"-{uuid.uuid4().hex[:8]}"
 
 
 def guard(name: str, judge: Judge) -> pulumi.ResourceHookBinding:

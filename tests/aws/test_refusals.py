@@ -277,6 +277,7 @@ CASES: dict[str, Case] = {
     "engine-back": modify({}, Engine="redis", EngineVersion="7.1"),
     "token-needs-tls": create(AuthToken=TOKEN, TransitEncryptionEnabled=False),
     "users-need-tls": users_without_tls,
+    "access-needs-required": create(AuthToken=TOKEN, TransitEncryptionEnabled=True, TransitEncryptionMode="preferred"),
     "token-or-users": token_with_users,
     "token-form": create(AuthToken="with a space in it"),
     "token-strategy": modify({}, AuthTokenUpdateStrategy="SET"),

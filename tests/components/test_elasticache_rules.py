@@ -6,6 +6,7 @@ import pulumi
 import pytest
 
 from redis_ha.elasticache import nodes, versions, windows
+from redis_ha.elasticache.access_rules import derived_id
 from redis_ha.elasticache.group import checked_plan
 from redis_ha.elasticache.plan import Plan
 from redis_ha.elasticache.topology import Topology
@@ -79,7 +80,7 @@ ACCEPTED: list[dict[str, Any]] = [
     },
     {"users": {"application": {"passwords": ["a-new-password-of-it", "an-old-password-of-it"]}}},
     {"user_group_id": "existing"},
-    {"tls": "preferred"},
+    {"tls": "preferred", "auth": "none"},
     {"maintenance_window": "sat:23:30-sun:01:00"},
     {"snapshot_window": "23:30-00:30", "maintenance_window": "mon:02:00-mon:03:00"},
     {"vpc_id": ..., "security_group_ids": ["sg-1"]},
@@ -176,7 +177,13 @@ REFUSED: list[tuple[dict[str, Any], str, str]] = [
     ({"tls": "off"}, "auth", "'rbac' needs TLS"),
     ({"tls": "off", "auth": "token"}, "auth", "'token' needs TLS"),
     ({"tls": "on"}, "tls", "use one of required, preferred, off"),
-    ({"tls": "preferred", "global_member": True}, "tls", "'preferred' is impossible for the primary of a global datastore"),
+    ({"tls": "preferred"}, "auth", "'rbac' needs tls required: AWS takes no users and no token while TLS is optional"),
+    ({"tls": "preferred", "auth": "token"}, "auth", "'token' needs tls required"),
+    (
+        {"tls": "preferred", "auth": "none", "global_member": True},
+        "tls",
+        "'preferred' is impossible for the primary of a global datastore",
+    ),
     ({"engine": "redis", "engine_version": "5.0.6"}, "auth", "'rbac' needs redis 6.0"),
     ({"auth": "none", "users": {}}, "users", "needs auth rbac, auth is none"),
     ({"auth": "token", "user_group_id": "x"}, "userGroupId", "needs auth rbac, auth is token"),
@@ -212,7 +219,11 @@ REFUSED: list[tuple[dict[str, Any], str, str]] = [
     ),
     ({"auth_token_update_strategy": "ROTATE"}, "authTokenUpdateStrategy", "'ROTATE' needs auth token"),
     ({"auth": "token", "auth_token_update_strategy": "rotate"}, "authTokenUpdateStrategy", "use one of SET, ROTATE, DELETE"),
-    ({"tls": "preferred", "engine": "redis", "engine_version": "6.2"}, "tls", "'preferred' needs redis 7.0 or valkey"),
+    (
+        {"tls": "preferred", "auth": "none", "engine": "redis", "engine_version": "6.2"},
+        "tls",
+        "'preferred' needs redis 7.0 or valkey",
+    ),
     ({"at_rest_encryption": False, "kms_key_id": "arn:key"}, "kmsKeyId", "is given, but at_rest_encryption is false"),
     ({"maintenance_window": "04:30-05:30"}, "maintenanceWindow", "another form than ddd:hh24:mi-ddd:hh24:mi"),
     ({"maintenance_window": "SUN:04:30-SUN:05:30"}, "maintenanceWindow", "another form"),
@@ -413,3 +424,16 @@ def test_known_nodes_belong_to_their_shards() -> None:
 )
 def test_failover_and_multi_az_follow_from_the_topology(topology: Topology, failover: bool, multi_az: bool) -> None:
     assert (topology.automatic_failover, topology.multi_az) == (failover, multi_az)
+
+
+def test_ids_that_are_made_fit_what_aws_takes() -> None:
+    """CreateUser and CreateUserGroup take 40 characters; a group's id alone may have them."""
+    long = "o" * 40
+    users = plan(
+        group_id=long, users={"application": {"authentication": "iam"}, "r" * 40: {"access": "on ~* -@all +@read"}}
+    ).users
+    ids = [user.user_id for user in users] + [derived_id(long, "users")]
+    assert all(len(one) <= 40 for one in ids)
+    assert len(set(ids)) == len(ids)
+    assert derived_id("orders", "users") == "orders-users"
+    assert derived_id(long, "users") != derived_id("o" * 39, "users")

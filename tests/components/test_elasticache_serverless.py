@@ -10,7 +10,13 @@ import pytest
 from pulumi.provider import server
 from pulumi.runtime import rpc
 
-from redis_ha.elasticache.serverless import ServerlessCache, majors, make_serverless_plan, usage_limits
+from redis_ha.elasticache.serverless import (
+    ServerlessCache,
+    majors,
+    make_serverless_plan,
+    serverless_refusals,
+    usage_limits,
+)
 from tests.support.cloudformation import lint
 from tests.support.hosted import constructed, token
 from tests.support.pulumi_world import Monitor, inputs, run
@@ -267,3 +273,18 @@ def test_hosted_with_values_that_are_not_known_yet() -> None:
 def test_hosted_with_wrong_arguments() -> None:
     with pytest.raises(server.ComponentInitError, match="out of range"):
         constructed(COMPONENT, HOSTED | {"limits": {"ecpuMin": 5}})
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "argument"),
+    [
+        (("valkey", "8"), ("valkey", "7"), "major_engine_version"),
+        (("valkey", "8"), ("redis", "7"), "engine"),
+        (("redis", "7"), ("valkey", "7"), None),
+        (("redis", "7"), ("valkey", "8"), None),
+        (("valkey", "7"), ("valkey", "8"), None),
+    ],
+)
+def test_there_is_no_way_back(before: tuple[str, str], after: tuple[str, str], argument: str | None) -> None:
+    old, new = ({"engine": engine, "majorEngineVersion": major} for engine, major in (before, after))
+    assert [name for name, _ in serverless_refusals(old, new)] == ([argument] if argument else [])

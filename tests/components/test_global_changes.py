@@ -103,4 +103,4 @@ def test_the_parameters_of_a_member_are_awss_own_copies() -> None:
     assert member_parameter_refusals(GROUP, GROUP | {"tags": {"a": "b"}}) == []
     # What cannot be changed in any group says so first.
     found = dict(member_parameter_refusals(GROUP, GROUP | {"parameters": [{"name": "databases", "value": "32"}]}))
-    assert "'databases' can only be set when a parameter group is made" in found["parameters"]
+    assert "'databases' can only be set when the cache is made" in found["parameters"]

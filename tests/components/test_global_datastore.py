@@ -289,6 +289,11 @@ def test_the_guards_are_registered_and_ask_the_rules(default: Made) -> None:
     assert list(monitor.requests["orders-global"].hooks.before_update) == ["orders-global-changes"]
     for region in ("eu-west-1", "us-east-1"):
         assert list(monitor.requests[f"orders-{region}-group"].hooks.before_update) == [f"orders-{region}-changes"]
+
+    def of(name: str) -> str:
+        (hook,) = monitor.requests[name].hooks.before_update
+        return str(hook)
+
     guard = monitor.hooks.by_name["orders-global-changes"]
     assert guard.opts is not None
     assert guard.opts.on_dry_run
@@ -299,10 +304,10 @@ def test_the_guards_are_registered_and_ask_the_rules(default: Made) -> None:
     member = inputs(monitor, "orders-eu-central-1-group")
     preferred = member | {"transitEncryptionMode": "preferred"}
     with pytest.raises(RefusedChangeError, match="tls: required -> preferred: AWS changes it in no member"):
-        monitor.hooks.by_name["orders-eu-central-1-changes"].callback(
+        monitor.hooks.by_name[of("orders-eu-central-1-group")].callback(
             pulumi.ResourceHookArgs("urn", "id", "orders-group", "type", preferred, member)
         )
-    parameters = monitor.hooks.by_name["orders-eu-central-1-parameters"]
+    parameters = monitor.hooks.by_name[of("orders-eu-central-1-parameter-group")]
     group = inputs(monitor, "orders-eu-central-1-parameter-group")
     changed = group | {"parameters": [{"name": "maxmemory-policy", "value": "noeviction"}]}
     with pytest.raises(RefusedChangeError, match="parameters: members of a global datastore use AWS's own copies"):

@@ -252,6 +252,40 @@ def test_records_made_by_hand_are_adopted_without_a_change(stack: Emulated) -> N
     stack.run("preview --expect-no-changes")
 
 
+NAMESAKES = """
+import pulumi
+import pulumi_aws as aws
+from redis_ha.elasticache import ElastiCacheHaGroup
+from redis_ha.sentinel import SentinelCluster
+from redis_ha.traffic import AlbBlueGreen, LiveColourRecord, WeightedBlueGreen
+
+zone = aws.route53.Zone("zone", name="example.com")
+hosts = {"blue": {"host": "blue.example.net"}, "green": {"host": "green.example.net"}}
+region, zones = "eu-central-1", ["eu-central-1a", "eu-central-1b"]
+for team in ("red", "green"):
+    parent = pulumi.ResourceOptions(parent=pulumi.ComponentResource(f"tested:index:{team}", team))
+    where = {"region": region, "zone_id": zone.zone_id, "zone_name": "example.com"}
+    shares = {"weights": {"blue": 1, "green": 0}, "standby_receives_on_failure": False}
+    WeightedBlueGreen("shop", {**where, **shares, "names": {f"{team}.example.com": hosts}}, parent)
+    targets = {colour: one["host"] for colour, one in hosts.items()}
+    LiveColourRecord("shop", {**where, "name": f"writer-{team}.example.com", "targets": targets, "live": "blue"}, parent)
+    network = {"vpc_id": "vpc-1", "subnet_ids": ["subnet-1", "subnet-2"], "region": region}
+    AlbBlueGreen(
+        "shop",
+        {**network, "alb_name": team, "form": "listener", "weights": {"blue": 1, "green": 0},
+         "targets": {"blue": {"ecs": True}, "green": {"ecs": True}}},
+        parent,
+    )
+    ElastiCacheHaGroup("shop", {**network, "group_id": team, "zones": zones}, parent)
+    SentinelCluster("shop", {"name": team, "region": "ams3", "vpc_id": "5a4981aa-9653-4bd1-bef5-d6bff52042e4"}, parent)
+"""
+
+
+def test_components_of_one_name_may_stand_under_two_parents(tmp_path: Path) -> None:
+    stack = Emulated.create(tmp_path / "program", shared_home(tmp_path / "home"), NAMESAKES)
+    assert "would be: " in stack.run("preview").stdout
+
+
 BALANCERS = """
 from redis_ha.network import PrivateNetwork
 from redis_ha.traffic import AlbBlueGreen

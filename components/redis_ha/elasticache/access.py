@@ -11,7 +11,7 @@ import pulumi_random as random
 from redis_ha.amazon import Place, import_id
 from redis_ha.arguments import camel_case
 
-from .access_rules import DEFAULT, HOW_PASSWORDS_LOOK, PASSWORD
+from .access_rules import DEFAULT, HOW_PASSWORDS_LOOK, PASSWORD, derived_id
 from .outputs import credentials_document
 from .plan import Plan, User
 
@@ -89,7 +89,7 @@ def make_access(place: Place, plan: AccessPlan, args: Mapping[str, Any]) -> Acce
         adopted = plan.adopted("user_group")
         access.user_group = aws.elasticache.UserGroup(
             f"{place.name}-user-group",
-            user_group_id=adopted or f"{plan.group_id}-users",
+            user_group_id=adopted or derived_id(plan.group_id, "users"),
             engine=plan.user_engine,
             # Membership by this list alone: association resources fail side by side, and cannot hold `default`
             # (hashicorp/terraform-provider-aws issues 28688, 34784).

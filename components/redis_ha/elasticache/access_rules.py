@@ -1,5 +1,6 @@
 """Who may use a group: users, their access strings and names, passwords and tokens. Plain functions, no Pulumi."""
 
+import hashlib
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -20,6 +21,9 @@ MONITORING_ACCESS = "on resetchannels -@all +ping +info +slowlog|get +slowlog|le
 LOCKED_ACCESS = "off ~keys* resetchannels -@all"
 # botocore, elasticache 2015-02-02, CreateUserMessage.UserId; stored in lower case. Long enough for any purpose.
 USER_KEY = re.compile(r"[a-z][a-z0-9-]{0,39}")
+# docs.aws.amazon.com, AmazonElastiCache API reference, CreateUser and CreateUserGroup: ids have at most 40 characters.
+MAX_ID = 40
+HASH_LENGTH = 8
 # docs.aws.amazon.com, AmazonElastiCache/latest/dg, "Role-Based Access Control": 16 to 128 characters, two a user; botocore,
 # CreateReplicationGroupMessage.AuthToken: of the special characters only these.
 MAX_PASSWORDS = 2
@@ -27,6 +31,15 @@ PASSWORD = re.compile(r"[A-Za-z0-9!&#$^<>-]{16,128}")
 HOW_PASSWORDS_LOOK = "takes 16 to 128 letters, digits and ! & # $ ^ < > -; without it one is made"
 # docs.aws.amazon.com, "Role-Based Access Control": an access string holds no password, and not `reset`.
 _PASSWORD_IN_ACCESS = re.compile(r"(^|\s)([<>#!]\S|(nopass|reset|resetpass)($|\s))")
+
+
+def derived_id(cache: str, suffix: str) -> str:
+    """Return the id of something of a cache: `<cache>-<suffix>`, or its beginning and a hash where that is too long."""
+    whole = f"{cache}-{suffix}"
+    if len(whole) <= MAX_ID:
+        return whole
+    digest = hashlib.sha256(whole.encode()).hexdigest()[:HASH_LENGTH]
+    return f"{whole[: MAX_ID - HASH_LENGTH - 1].rstrip('-')}-{digest}"
 
 
 def checked_auth(checks: Checks, engine: str, version: str, tls: str) -> str:
@@ -71,7 +84,7 @@ def planned_users(checks: Checks, group_id: str, auth: str, engine: str, version
             found.append(_user(checks, group_id, key, given.get(key) or {}, defaults.get(key), iam=iam))
     # The id must not be `default`, that one is AWS's own (issue 34784).
     adopted = checks.mapping("adopt").get("users") or {}
-    found.append(User(DEFAULT, adopted.get(DEFAULT, f"{group_id}-{DEFAULT}"), DEFAULT, LOCKED_ACCESS, "password", 0))
+    found.append(User(DEFAULT, adopted.get(DEFAULT, derived_id(group_id, DEFAULT)), DEFAULT, LOCKED_ACCESS, "password", 0))
     return tuple(found)
 
 
@@ -101,11 +114,12 @@ def _user(checks: Checks, group_id: str, key: str, given: Mapping[str, Any], acc
             user.refuse("authentication", "'iam' needs TLS and redis 7.0 or valkey; use password")
     checks.problems += [(f"users.{key}.{argument}", reason) for argument, reason in user.problems]
     adopted = (checks.mapping("adopt").get("users") or {}).get(key)
-    user_id = adopted or f"{group_id}-{key}"
+    user_id = adopted or derived_id(group_id, key)
     if authentication != "iam":
         return User(key, user_id, key, text, authentication, count)
     if adopted:
         return User(key, adopted, adopted, text, authentication, count)
     # Name and id have to be the same (docs.aws.amazon.com, "Authenticating with IAM"), and ids are unique in the account. Not
     # the id of the same user with a password: a change of the name replaces a user, and the new one is made beside the old.
-    return User(key, f"{user_id}-iam", f"{user_id}-iam", text, authentication, count)
+    own = derived_id(group_id, f"{key}-iam")
+    return User(key, own, own, text, authentication, count)

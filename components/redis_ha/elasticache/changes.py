@@ -4,7 +4,7 @@ The inputs are those of `aws:elasticache/replicationGroup:ReplicationGroup`, in 
 or is secret, is an Output: nothing is refused because of what it may be.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pulumi
@@ -25,6 +25,7 @@ FROZEN_WHILE_COMPATIBLE = {
     "engineVersion": "engine_version",
 }
 # docs.aws.amazon.com, AmazonElastiCache/latest/dg, "Engine specific parameters": not modifiable, but allowed at creation.
+ONLY_NEW_GROUPS = "can only be set when the cache is made; put it back, or make a second group and move the clients"
 PARAMETERS_OF_CREATION = frozenset({"databases", "cluster-enabled", "activerehashing"})
 
 
@@ -40,14 +41,33 @@ def refusals(old: Mapping[str, Any], new: Mapping[str, Any]) -> Refusals:
     ]
 
 
+def of_creation(parameters: Sequence[tuple[str, str]]) -> dict[str, Any]:
+    """Return what a group's component records for `creation_refusals` in the next update."""
+    return {"parametersOfCreation": {name: value for name, value in parameters if name in PARAMETERS_OF_CREATION}}
+
+
+def creation_refusals(old: Mapping[str, Any], new: Mapping[str, Any]) -> Refusals:
+    """Return the same for parameters that are chosen at creation, judged from what the component recorded.
+
+    A new version or cluster mode makes a second parameter group, which could have any: no update of the first one shows it.
+    """
+    before, after = old.get("parametersOfCreation"), new.get("parametersOfCreation")
+    if before is None or after is None or before == after:
+        return []  # an earlier version recorded none
+    return [
+        ("parameters", f"{name!r} {before.get(name, 'as AWS has it')} -> {after.get(name, 'as AWS has it')}: {ONLY_NEW_GROUPS}")
+        for name in sorted({*before, *after})
+        if before.get(name) != after.get(name)
+    ]
+
+
 def parameter_refusals(old: Mapping[str, Any], new: Mapping[str, Any]) -> Refusals:
     """Return the same for a living parameter group (`aws:elasticache/parameterGroup:ParameterGroup`)."""
     before, after = _parameters(old), _parameters(new)
     found: Refusals = []
     for name in sorted(PARAMETERS_OF_CREATION):
         if before.get(name) != after.get(name):
-            reason = f"{name!r} can only be set when a parameter group is made; bring another group by parameter_group_name"
-            found.append(("parameters", reason))
+            found.append(("parameters", f"{name!r} {ONLY_NEW_GROUPS}"))
     return found
 
 

@@ -341,6 +341,11 @@ def _together(checks: Checks, plan: Plan) -> None:
         checks.refuse("kms_key_id", "is given, but at_rest_encryption is false; set it to true or leave the key out")
     if plan.tls == "preferred" and not versions.at_least(plan.engine, plan.engine_version, versions.FIRST_REDIS_WITH_TLS_MODE):
         checks.refuse("tls", f"'preferred' needs redis 7.0 or valkey, it is {plan.engine_version}; use required or off")
+    if plan.tls == "preferred" and plan.auth != "none":
+        # cloudposse/terraform-aws-elasticache-redis issue 239, hashicorp/terraform-provider-aws issue 42966.
+        checks.refuse(
+            "auth", f"{plan.auth!r} needs tls required: AWS takes no users and no token while TLS is optional; set auth to none"
+        )
     if plan.tls == "preferred" and plan.global_member:
         # terraform-aws-modules/terraform-aws-elasticache pull request 4.
         checks.refuse("tls", "'preferred' is impossible for the primary of a global datastore; use required")

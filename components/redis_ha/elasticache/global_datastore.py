@@ -8,7 +8,7 @@ import pulumi_aws as aws
 
 from redis_ha.amazon import Place
 from redis_ha.arguments import camel_case
-from redis_ha.guard import guard
+from redis_ha.guard import apart, guard
 from redis_ha.inputs import as_input_errors, known_now
 
 from .access import credentials
@@ -127,6 +127,7 @@ class GlobalDatastore(pulumi.ComponentResource):
         plan = checked_global_plan(name, args)
         super().__init__("redis-ha:index:GlobalDatastore", name, {}, opts)
         self._args: Mapping[str, Any] = args
+        self._apart = apart(opts)
         self.primary = self._make_primary(plan)
         self.global_group = self._make_global_group(plan)
         self.global_id = self.global_group.global_replication_group_id
@@ -163,7 +164,7 @@ class GlobalDatastore(pulumi.ComponentResource):
                 protect=plan.protect,
                 ignore_changes=[WHO_IS_PRIMARY],
                 custom_timeouts=pulumi.CustomTimeouts(**TIMEOUTS),
-                hooks=guard(f"{plan.name}-global-changes", global_refusals),
+                hooks=guard(f"{plan.name}-global-changes{self._apart}", global_refusals),
             ),
         )
 
@@ -186,7 +187,7 @@ class GlobalDatastore(pulumi.ComponentResource):
         for region, secondary in plan.secondaries.items():
             args = secondary_args(self._args, plan.name, region, from_primary, plan.primary)
             tags = {**dict(secondary.tags), GROUP_TAG: secondary.group_id}
-            place = Place(member_name(plan.name, region), region, tags, self._child)
+            place = Place(member_name(plan.name, region), region, tags, self._child, self._apart)
             before = [other.replication_group for other in made.values()]
             made[region] = make_secondary(place, secondary, args, plan.lag, self.global_id, before)
         return made
@@ -208,7 +209,7 @@ class GlobalDatastore(pulumi.ComponentResource):
         if self.primary is None or plan.primary is None:
             return {}
         tags = {**dict(plan.primary.tags), GROUP_TAG: plan.primary.group_id}
-        place = Place(member_name(plan.name, plan.primary_region), plan.primary_region, tags, self._child)
+        place = Place(member_name(plan.name, plan.primary_region), plan.primary_region, tags, self._child, self._apart)
         settings = plan.primary_args.get("alarms") or {}
         group = self.primary.replication_group
         return make_lag_alarms(place, plan.primary.topology, plan.lag, settings, self.global_id, group, secondary=False)

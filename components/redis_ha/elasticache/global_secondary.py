@@ -86,7 +86,7 @@ def make_secondary(
             protect=plan.protect,
             ignore_changes=list(dict.fromkeys([*ONLY_AT_CREATION, *GLOBAL])),
             custom_timeouts=pulumi.CustomTimeouts(**dict(plan.timeouts)),
-            hooks=guard(f"{place.name}-changes", refusals),
+            hooks=guard(f"{place.name}-changes{place.apart}", refusals),
         ),
     )
     watched, settings = Watched(plan.topology, plan.node_type), args.get("alarms")

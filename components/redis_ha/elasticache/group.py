@@ -8,14 +8,14 @@ import pulumi_aws as aws
 
 from redis_ha.amazon import Place, import_id
 from redis_ha.arguments import Checks
-from redis_ha.guard import guard
+from redis_ha.guard import apart, guard
 from redis_ha.inputs import as_input_errors, known_now
 
 from .access import credentials, make_access, make_secrets
 from .access_rules import APPLICATION, DEFAULT
 from .alarms import AlarmSettings, check_alarms, make_alarms, wanted_alarms
 from .autoscaling import AutoscalingSettings, check_autoscaling, ignored_for_autoscaling, make_autoscaling
-from .changes import parameter_refusals, refusals
+from .changes import creation_refusals, of_creation, parameter_refusals, refusals
 from .checks import make_plan, refuse_all
 from .dashboard import make_dashboard
 from .experiments import ExperimentSettings, check_experiments, make_experiments
@@ -205,11 +205,14 @@ class ElastiCacheHaGroup(pulumi.ComponentResource):
     def __init__(self, name: str, args: ElastiCacheHaGroupArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         """Make the group. Raises pulumi.InputPropertiesError, before anything is registered, when arguments are wrong."""
         plan = checked_plan(name, args)
-        super().__init__("redis-ha:index:ElastiCacheHaGroup", name, {}, opts)
+        own = pulumi.ResourceOptions(hooks=guard(f"{name}-creation{apart(opts)}", creation_refusals))
+        super().__init__(
+            "redis-ha:index:ElastiCacheHaGroup", name, of_creation(plan.parameters), pulumi.ResourceOptions.merge(opts, own)
+        )
         self._args: Mapping[str, Any] = args
         self._plan = plan
         tags = {**dict(plan.tags), GROUP_TAG: plan.group_id}
-        self._place = Place(name, plan.region, tags, self._child)
+        self._place = Place(name, plan.region, tags, self._child, apart(opts))
         self._watched = watched(plan, args)
         network = make_network(self._place, plan, args)
         self.subnet_group, self.security_group, self.rules = network.subnet_group, network.security_group, network.rules
@@ -282,7 +285,7 @@ class ElastiCacheHaGroup(pulumi.ComponentResource):
                 import_=import_id(adopted, plan.region),
                 ignore_changes=["description", "tags"] if adopted and plan.keep_as_found else ["description"],
                 hooks=guard(
-                    f"{self._place.name}-parameters",
+                    f"{self._place.name}-parameters{self._place.apart}",
                     member_parameter_refusals if plan.global_member else parameter_refusals,
                 ),
             ),
@@ -318,7 +321,9 @@ class ElastiCacheHaGroup(pulumi.ComponentResource):
                 import_=import_id(plan.adopted("replication_group"), plan.region),
                 ignore_changes=ignored_changes(plan, ignored_for_autoscaling(args.get("autoscaling"))),
                 custom_timeouts=pulumi.CustomTimeouts(**timeouts),
-                hooks=guard(f"{self._place.name}-changes", member_refusals if plan.global_member else refusals),
+                hooks=guard(
+                    f"{self._place.name}-changes{self._place.apart}", member_refusals if plan.global_member else refusals
+                ),
             ),
         )
 

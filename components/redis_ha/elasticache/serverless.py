@@ -10,6 +10,7 @@ import pulumi_aws as aws
 
 from redis_ha.amazon import REGION, Place, checked_tags
 from redis_ha.arguments import Checks, InvalidArgumentsError
+from redis_ha.guard import Refusals, apart, guard
 from redis_ha.inputs import as_input_errors, known_now
 
 from .access import make_access
@@ -254,6 +255,28 @@ def serverless_credentials(plan: ServerlessPlan, secrets: Mapping[str, str]) -> 
     return {"version": 1, "username": user.user_name, "password": secrets[user.key]}
 
 
+def serverless_refusals(old: Mapping[str, Any], new: Mapping[str, Any]) -> Refusals:
+    """Return (argument, reason with the values and the way that works) for each change of a living cache that AWS refuses.
+
+    A major version rises in place, redis becomes valkey in place; there is no way back (docs.aws.amazon.com,
+    AmazonElastiCache/latest/APIReference, ModifyServerlessCache: Engine, MajorEngineVersion).
+    """
+    before, after = (_engine_and_major(inputs) for inputs in (old, new))
+    way = "make a second cache beside it from a snapshot, move the clients, then remove this one"
+    if before is None or after is None:
+        return []
+    if (before[0], after[0]) == ("valkey", "redis"):
+        return [("engine", f"valkey cannot become redis; {way}")]
+    if before[0] == after[0] and after[1] < before[1]:
+        return [("major_engine_version", f"{before[1]} -> {after[1]} is a downgrade, which AWS refuses; {way}")]
+    return []
+
+
+def _engine_and_major(inputs: Mapping[str, Any]) -> tuple[str, int] | None:
+    engine, major = inputs.get("engine"), inputs.get("majorEngineVersion")
+    return (engine, int(major)) if isinstance(engine, str) and isinstance(major, str) and major.isdigit() else None
+
+
 class ServerlessCache(pulumi.ComponentResource):
     """Redis or Valkey by ElastiCache Serverless: over several zones, with TLS, users and limits; AWS sizes it.
 
@@ -281,7 +304,7 @@ class ServerlessCache(pulumi.ComponentResource):
         """Make the cache. Raises pulumi.InputPropertiesError, before anything is registered, when arguments are wrong."""
         plan = checked_serverless_plan(name, args)
         super().__init__("redis-ha:index:ServerlessCache", name, {}, opts)
-        place = Place(name, plan.region, dict(plan.tags), self._child)
+        place = Place(name, plan.region, dict(plan.tags), self._child, apart(opts))
         self.access = make_access(place, plan, args)
         self.cache = self._make_cache(place, plan, args)
         self._make_outputs(plan)
@@ -312,7 +335,11 @@ class ServerlessCache(pulumi.ComponentResource):
             region=place.region,
             tags=place.tags,
             # What a cache was filled from matters once; dropping it later would replace the cache (serverless_cache.go).
-            opts=self._child(protect=plan.protect, ignore_changes=["snapshot_arns_to_restores"]),
+            opts=self._child(
+                protect=plan.protect,
+                ignore_changes=["snapshot_arns_to_restores"],
+                hooks=guard(f"{place.name}-changes{place.apart}", serverless_refusals),
+            ),
         )
 
     def _make_outputs(self, plan: ServerlessPlan) -> None:

@@ -9,7 +9,7 @@ import pulumi_digitalocean as digitalocean
 import pulumi_random as random
 
 from redis_ha.arguments import camel_case
-from redis_ha.guard import Judge, Refusals, guard
+from redis_ha.guard import Judge, Refusals, apart, guard
 from redis_ha.inputs import as_input_errors, known_now
 
 from .changes import recorded, refusals, resized
@@ -154,7 +154,7 @@ class SentinelCluster(pulumi.ComponentResource):
     def __init__(self, name: str, args: SentinelClusterArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         """Make the cluster. Raises pulumi.InputPropertiesError, before anything is registered, when arguments are wrong."""
         plan = checked_plan(name, args)
-        hooks = guard(f"{name}-machines", machine_judge(plan))
+        hooks = guard(f"{name}-machines{apart(opts)}", machine_judge(plan))
         own = pulumi.ResourceOptions(hooks=hooks)
         super().__init__(
             "redis-ha:index:SentinelCluster", name, recorded(plan, args.get("vpc_id")), pulumi.ResourceOptions.merge(opts, own)

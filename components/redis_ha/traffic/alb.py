@@ -9,7 +9,7 @@ import pulumi_aws as aws
 
 from redis_ha.amazon import Place, import_id
 from redis_ha.arguments import InvalidArgumentsError
-from redis_ha.guard import guard
+from redis_ha.guard import apart, guard
 from redis_ha.inputs import as_input_errors, known_now
 
 from .alb_alarms import check_alb_alarms, make_alb_alarms
@@ -133,7 +133,7 @@ class AlbBlueGreen(pulumi.ComponentResource):
         plan = checked_alb_plan(name, args)
         super().__init__("redis-ha:index:AlbBlueGreen", name, {}, opts)
         self._args: Mapping[str, Any] = args
-        self._place = Place(name, plan.region, dict(plan.tags), self._child)
+        self._place = Place(name, plan.region, dict(plan.tags), self._child, apart(opts))
         if plan.weights is not None and plan.weights.warning is not None:
             pulumi.log.warn(plan.weights.warning, self)
         self.security_group: aws.ec2.SecurityGroup | None = None
@@ -215,7 +215,9 @@ class AlbBlueGreen(pulumi.ComponentResource):
             opts=self._child(
                 import_=import_id(plan.adopted("listeners", key), plan.region),
                 ignore_changes=ignored or None,
-                hooks=guard(f"{self._place.name}-weights", weight_judge(plan)) if plan.weights is not None else None,
+                hooks=guard(f"{self._place.name}-weights{self._place.apart}", weight_judge(plan))
+                if plan.weights is not None
+                else None,
             ),
         )
 

@@ -10,7 +10,7 @@ import pulumi_aws as aws
 
 from redis_ha.amazon import REGION
 from redis_ha.arguments import Checks, InvalidArgumentsError
-from redis_ha.guard import Judge
+from redis_ha.guard import Judge, apart
 from redis_ha.inputs import as_input_errors, holds_output, known_now
 
 from . import names
@@ -136,7 +136,7 @@ class LiveColourRecord(pulumi.ComponentResource):
                 # A name has one CNAME: made over the old one it would be deleted with it (hashicorp/terraform-provider-aws
                 # issue 32460).
                 delete_before_replace=True,
-                hooks=record_guard(f"{name}-record", judges(plan), plan.known, ADOPT),
+                hooks=record_guard(f"{name}-record{apart(opts)}", judges(plan), plan.known, ADOPT),
             ),
         )
         self._make_outputs(plan, zone_id, targets)

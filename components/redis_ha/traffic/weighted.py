@@ -8,7 +8,7 @@ import pulumi
 import pulumi_aws as aws
 
 from redis_ha.arguments import InvalidArgumentsError
-from redis_ha.guard import Judge
+from redis_ha.guard import Judge, apart
 from redis_ha.inputs import as_input_errors, known_now
 
 from .authority import COLOURS
@@ -98,7 +98,7 @@ class WeightedBlueGreen(pulumi.ComponentResource):
         self.health_checks: dict[str, aws.route53.HealthCheck] = {}
         health = self._make_health(plan)
         self.records: dict[tuple[str, str, str], aws.route53.Record] = {}
-        hooks = record_guard(f"{name}-records", judges(plan), plan.known, ADOPT)
+        hooks = record_guard(f"{name}-records{apart(opts)}", judges(plan), plan.known, ADOPT)
         first, second = plan.order()
         made = [self._make_record(plan, one, kind, first, health, hooks, []) for one in plan.names for kind in one.types]
         for one in plan.names:

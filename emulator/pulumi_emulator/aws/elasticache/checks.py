@@ -68,6 +68,8 @@ def check_access(group: Group) -> None:
         raise refuse("token-needs-tls")
     if group.user_groups and not group.tls:
         raise refuse("users-need-tls")
+    if group.tls_mode == "preferred" and (group.token_hashes or group.user_groups):
+        raise refuse("access-needs-required")
     if group.token_hashes and group.user_groups:
         raise refuse("token-or-users")
     if group.tls_mode is not None and not group.tls:

@@ -139,6 +139,11 @@ REFUSALS: Final = {
     "users-need-tls": Refusal(
         COMBINATION, "User groups need TransitEncryptionEnabled", f"{DG}Clusters.RBAC.html: RBAC needs encryption in transit"
     ),
+    "access-needs-required": Refusal(
+        COMBINATION,
+        "Transit encryption preferred is not supported with redis access control",
+        "cloudposse/terraform-aws-elasticache-redis#239",
+    ),
     "token-or-users": Refusal(
         COMBINATION,
         "AuthToken cannot be used with UserGroupIds",
