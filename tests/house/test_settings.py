@@ -124,3 +124,25 @@ def test_a_region_has_one_network() -> None:
     settings._check_regions("prod", {"network": {"region": "eu-central-1"}, "secondary_networks": [here]})
     with pytest.raises(settings.SettingsError, match=r"secondary_networks\.1\.region: 'eu-west-1' has a network already"):
         settings._check_regions("prod", {"secondary_networks": [here, here]})
+
+
+def test_one_key_takes_all_protection_off() -> None:
+    values = {"protect": False, "sentinel": {"region": "ams3"}, "network": {}, "secondary_networks": [{"region": "eu-west-1"}]}
+    found = settings._unprotected("prod", values)
+    assert [found["sentinel"]["protect"], found["network"]["protect"], found["secondary_networks"][0]["protect"]] == [False] * 3
+    assert "elasticache" not in found
+
+
+@pytest.mark.parametrize(
+    ("block", "path"),
+    [
+        ({"sentinel": {"protect": True}}, "sentinel.protect"),
+        ({"alb_blue_green": {"deletion_protection": True}}, "alb_blue_green.deletion_protection"),
+        ({"global_datastore": {"primary": {"protect": True}}}, "global_datastore.primary.protect"),
+        ({"secondary_networks": [{}, {"protect": True}]}, "secondary_networks.1.protect"),
+    ],
+)
+def test_a_block_that_protects_by_itself_contradicts_it(block: dict[str, object], path: str) -> None:
+    message = rf"stack 'prod': redis-ha:{path}: true, but redis-ha:protect is false; leave one of them out"
+    with pytest.raises(settings.SettingsError, match=message):
+        settings._unprotected("prod", {"protect": False, **block})
