@@ -9,8 +9,6 @@ import runpy
 import sys
 from pathlib import Path
 
-from pulumi.provider.experimental.component import ComponentProvider
-
 COMPONENTS = Path(__file__).resolve().parent.parent / "components"
 SCHEMA = COMPONENTS / "schema.json"
 
@@ -18,7 +16,7 @@ SCHEMA = COMPONENTS / "schema.json"
 def render() -> str:
     """Give the text of schema.json."""
     hosted = runpy.run_path(str(COMPONENTS / "__main__.py"), run_name="hosted")
-    schema = json.loads(ComponentProvider(hosted["COMPONENTS"], hosted["NAME"]).schema or "{}")
+    schema = json.loads(hosted["provider"]().schema or "{}")
     # Versions of the SDKs installed here are no part of the components' surface.
     for dependency in schema.get("dependencies", []):
         dependency.pop("version", None)

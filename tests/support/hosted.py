@@ -12,10 +12,10 @@ from typing import Any
 import pulumi
 from google.protobuf import struct_pb2
 from pulumi.provider import server
-from pulumi.provider.experimental.component import ComponentProvider
 from pulumi.runtime import rpc
 
 from redis_ha.arguments import camel_case
+from redis_ha.hosted import CheckedProvider
 from tests.support.pulumi_world import Monitor, run
 
 COMPONENTS = Path(__file__).resolve().parents[2] / "components"
@@ -23,11 +23,12 @@ PACKAGE = "redis-ha"
 
 
 @functools.cache
-def provider() -> ComponentProvider:
+def provider() -> CheckedProvider:
     """Return the provider of all components, as their host makes it; it keeps nothing of what it constructs."""
     host = runpy.run_path(str(COMPONENTS / "__main__.py"), run_name="hosted")
     assert host["NAME"] == PACKAGE
-    return ComponentProvider(host["COMPONENTS"], host["NAME"])
+    made: CheckedProvider = host["provider"]()
+    return made
 
 
 def token(component: str) -> str:

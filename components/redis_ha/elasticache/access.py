@@ -148,7 +148,7 @@ def _checked(argument: str, given: pulumi.Input[str]) -> pulumi.Output[str]:
 
 def checked_password(argument: str, password: str) -> str:
     """Check a given password or token; the message never holds it."""
-    if not PASSWORD.fullmatch(password):
+    if not isinstance(password, str) or not PASSWORD.fullmatch(password):
         raise pulumi.InputPropertyError(camel_case(argument), f"{argument} {HOW_PASSWORDS_LOOK}")
     return password
 

@@ -334,7 +334,7 @@ def checked_plan(name: str, args: Mapping[str, Any]) -> Plan:
 
 def checked_password(role: str, password: str) -> str:
     """Check a given password; the message never holds it."""
-    if not GIVEN_PASSWORD.fullmatch(password):
+    if not isinstance(password, str) or not GIVEN_PASSWORD.fullmatch(password):
         reason = (
             f"takes 16 to {MAX_PASSWORD_LENGTH} printable ASCII characters, no space, quote, backslash; without it one is made"
         )
