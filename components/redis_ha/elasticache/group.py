@@ -132,7 +132,8 @@ class ElastiCacheHaGroupArgs(TypedDict):
     """Whether changes are made now (default true) or in the next maintenance window. Until then they show as a difference.
     Counts and tokens change at once in any case."""
     auto_minor_version_upgrade: NotRequired[bool]
-    """Whether AWS upgrades patch versions by itself. Default true."""
+    """Whether AWS upgrades minor versions by itself, such as 8.0 to 8.1 (botocore, ModifyReplicationGroup). Default true. Give
+    the new version as `engine_version` then: after a refresh the older one would replace the group."""
     logs: NotRequired[ElastiCacheLogs]
     """Log delivery. Default: slow log and engine log into log groups that are made."""
     alarms: NotRequired[AlarmSettings]
