@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pulumi
 
@@ -28,12 +29,23 @@ class Place:
     apart: str = ""
 
 
-def import_id(identifier: str | None, region: str) -> str | None:
-    """Return what the provider imports by: it knows nothing of the program's region but by the id's end.
+def imported(identifier: str | None, region: str) -> dict[str, Any]:
+    """Return the options by which a child that exists already is imported.
 
-    hashicorp.github.io/terraform-provider-aws, "Enhanced Region Support"; the acceptance tests there import `<id>@<region>`.
+    The provider learns the region by the id's end alone (hashicorp.github.io/terraform-provider-aws, "Enhanced Region
+    Support"; the acceptance tests there import `<id>@<region>`).
     """
-    return None if identifier is None else f"{identifier}@{region}"
+    return {} if identifier is None else {"import_": f"{identifier}@{region}"}
+
+
+def adoption(identifier: str | None, region: str, *, protect: bool = True) -> dict[str, Any]:
+    """Return the same for what has no protection of its own: once it is adopted it is protected, and never deleted at AWS.
+
+    An import whose identity differs from the program's would be replaced in the same `up`: protection refuses that in the
+    preview, before anything is imported. What is retained outlives the program, also when `adopt` is taken out again
+    (hashicorp/terraform-provider-aws issue 36848).
+    """
+    return {} if identifier is None else {**imported(identifier, region), "protect": protect, "retain_on_delete": True}
 
 
 @dataclass(frozen=True)

@@ -244,7 +244,7 @@ def make_by_hand(endpoint: str, vpc: str, subnets: list[str]) -> dict[str, str]:
     cache.create_cache_parameter_group(
         CacheParameterGroupName="legacy-parameters", CacheParameterGroupFamily="valkey8", Description="by hand"
     )
-    for user, name in (("app", "application"), ("locked", "default"), ("mon", "monitoring")):
+    for user, name in (("app", "application"), ("locked", "default"), ("mon", "monitoring"), ("old", "shop-app")):
         mode = {"Type": "password", "Passwords": [PASSWORD]}
         cache.create_user(UserId=user, UserName=name, Engine="valkey", AccessString="on ~* +@all", AuthenticationMode=mode)
     cache.create_user_group(UserGroupId="legacy-users", Engine="valkey", UserIds=["app", "locked", "mon"])
@@ -272,19 +272,39 @@ def test_a_group_made_by_hand_is_adopted_without_a_change_and_brought_into_line_
             "users": {"application": {"passwords": [PASSWORD]}},
             "logs": {"slow_log": False, "engine_log": False},
         }
-        stack.edit(NETWORK_ONLY + program(**wanted).replace(PROGRAM[: PROGRAM.index("args = ")], ""))
+
+        def wants(**changes: Any) -> None:
+            stack.edit(NETWORK_ONLY + program(**(wanted | changes)).replace(PROGRAM[: PROGRAM.index("args = ")], ""))
+
+        def live_users() -> set[str]:
+            found = aws_client(endpoint, "elasticache", "eu-central-1").describe_users()["Users"]
+            return {user["UserId"] for user in found}
+
+        # A name is a user's identity: this one would be replaced, and the live one deleted.
+        wants(adopt=adopt | {"users": adopt["users"] | {"application": "old"}})
+        before = stack.state_resources()
+        for command in ("preview", "up"):
+            said = stack.fails(command)
+            assert "orders-user-application" in said
+            assert "protect" in said
+            assert stack.state_resources() == before
+
+        wants()
         said = stack.run("preview").stdout
         assert "9 import" in said
         assert "update aws" not in said
         assert "replace" not in said
         stack.run("up")
         stack.run("preview --expect-no-changes")
-        wanted["adopt"] = adopt | {"keep_as_found": False}
-        stack.edit(NETWORK_ONLY + program(**wanted).replace(PROGRAM[: PROGRAM.index("args = ")], ""))
+        wants(adopt=adopt | {"keep_as_found": False})
         said = stack.run("preview").stdout
         adopted = "update aws.elasticache.ReplicationGroup orders-group"
         assert f"{adopted} (applyImmediately, description, finalSnapshotIdentifier, tags" in said
         assert "replace" not in said
         assert PASSWORD not in said
+        # Without the ids of the users others are made; nobody who logs in today is deleted.
+        wants(adopt={key: value for key, value in adopt.items() if key not in {"users", "user_group"}})
+        stack.run("up")
+        assert live_users() >= {"app", "mon", "legacy-application", "legacy-monitoring"}
     finally:
         stack.clean_up()

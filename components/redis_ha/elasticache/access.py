@@ -8,7 +8,7 @@ import pulumi
 import pulumi_aws as aws
 import pulumi_random as random
 
-from redis_ha.amazon import Place, import_id
+from redis_ha.amazon import Place, adoption
 from redis_ha.arguments import camel_case
 
 from .access_rules import DEFAULT, HOW_PASSWORDS_LOOK, PASSWORD, derived_id
@@ -64,6 +64,10 @@ class AccessPlan(Protocol):
         """Whether a user group is made for them."""
 
     @property
+    def protect(self) -> bool:
+        """Whether Pulumi refuses to delete or replace what holds data or names."""
+
+    @property
     def keep_as_found(self) -> bool:
         """Whether what is adopted stays as it was found."""
 
@@ -97,7 +101,7 @@ def make_access(place: Place, plan: AccessPlan, args: Mapping[str, Any]) -> Acce
             region=place.region,
             tags=place.tags,
             opts=place.child(
-                import_=import_id(adopted, place.region),
+                **adoption(adopted, place.region, protect=plan.protect),
                 ignore_changes=[*FOR_EVER, *(["tags"] if adopted and plan.keep_as_found else [])],
             ),
         )
@@ -114,6 +118,8 @@ def _make_user(place: Place, plan: AccessPlan, access: Access, user: User, given
         access.secrets[user.key] = passwords[0]
         mode["passwords"] = passwords
     adopted = dict(plan.adopt_users).get(user.key)
+    # A user group that outlives the program keeps its users: AWS deletes no default user of a group.
+    kept = {} if plan.adopted("user_group") is None else {"retain_on_delete": True}
     access.users[user.key] = aws.elasticache.User(
         f"{place.name}-user-{user.key}",
         user_id=user.user_id,
@@ -124,7 +130,7 @@ def _make_user(place: Place, plan: AccessPlan, access: Access, user: User, given
         region=place.region,
         tags=place.tags,
         opts=place.child(
-            import_=import_id(adopted, place.region),
+            **{**kept, **adoption(adopted, place.region, protect=plan.protect)},
             ignore_changes=[*FOR_EVER, *(USER_AS_FOUND if adopted and plan.keep_as_found else ())],
         ),
     )

@@ -6,7 +6,7 @@ from typing import Any, NotRequired, TypedDict
 import pulumi
 import pulumi_aws as aws
 
-from redis_ha.amazon import Place, import_id
+from redis_ha.amazon import Place, adoption, imported
 from redis_ha.arguments import Checks
 from redis_ha.guard import apart, guard
 from redis_ha.inputs import as_input_errors, known_now
@@ -283,7 +283,8 @@ class ElastiCacheHaGroup(pulumi.ComponentResource):
             region=plan.region,
             tags=self._place.tags,
             opts=self._child(
-                import_=import_id(adopted, plan.region),
+                # The next version's group stands beside it: that is a replacement.
+                **{**adoption(adopted, plan.region), "protect": False},
                 ignore_changes=["description", "tags"] if adopted and plan.keep_as_found else ["description"],
                 hooks=guard(
                     f"{self._place.name}-parameters{self._place.apart}",
@@ -319,7 +320,7 @@ class ElastiCacheHaGroup(pulumi.ComponentResource):
             opts=self._child(
                 depends_on=self.notifications.before_group,
                 protect=plan.protect,
-                import_=import_id(plan.adopted("replication_group"), plan.region),
+                **imported(plan.adopted("replication_group"), plan.region),
                 ignore_changes=ignored_changes(plan, ignored_for_autoscaling(args.get("autoscaling"))),
                 custom_timeouts=pulumi.CustomTimeouts(**timeouts),
                 hooks=guard(

@@ -6,7 +6,7 @@ from typing import Any
 
 import pulumi_aws as aws
 
-from redis_ha.amazon import Place, import_id
+from redis_ha.amazon import Place, adoption
 
 from .plan import Plan
 
@@ -38,7 +38,7 @@ def make_log_groups(place: Place, plan: Plan, settings: Mapping[str, Any] | None
                 region=place.region,
                 tags=place.tags,
                 opts=place.child(
-                    import_=import_id(adopted, place.region),
+                    **adoption(adopted, place.region, protect=plan.protect),
                     ignore_changes=list(AS_FOUND) if adopted and plan.keep_as_found else None,
                 ),
             )

@@ -7,7 +7,7 @@ from typing import Any
 import pulumi
 import pulumi_aws as aws
 
-from redis_ha.amazon import Keyed, Place, import_id, keyed
+from redis_ha.amazon import Keyed, Place, adoption, imported, keyed
 from redis_ha.arguments import network
 
 from .plan import Plan
@@ -70,7 +70,7 @@ def make_subnet_group(
         tags=place.tags,
         opts=place.child(
             protect=plan.protect,
-            import_=import_id(adopted, place.region),
+            **imported(adopted, place.region),
             ignore_changes=list(SUBNET_GROUP_AS_FOUND) if adopted and plan.keep_as_found else None,
         ),
     )
@@ -86,7 +86,7 @@ def make_security_group(place: Place, plan: Plan, vpc_id: pulumi.Input[str]) -> 
         vpc_id=vpc_id,
         region=place.region,
         tags={**place.tags, "Name": plan.group_id},
-        opts=place.child(import_=import_id(adopted, place.region), ignore_changes=ignored),
+        opts=place.child(**adoption(adopted, place.region, protect=plan.protect), ignore_changes=ignored),
     )
 
 

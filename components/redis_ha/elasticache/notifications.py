@@ -8,7 +8,7 @@ from typing import Any, NotRequired, TypedDict
 import pulumi
 import pulumi_aws as aws
 
-from redis_ha.amazon import Place, import_id
+from redis_ha.amazon import Place, adoption
 from redis_ha.arguments import Checks
 
 from .topology import Topology
@@ -132,9 +132,7 @@ def make_notifications(
         display_name=f"ElastiCache events of {topology.group_id}",
         region=place.region,
         tags=place.tags,
-        opts=place.child(
-            import_=import_id(adopted, place.region), ignore_changes=["display_name", "tags"] if adopted else None
-        ),
+        opts=place.child(**adoption(adopted, place.region), ignore_changes=["display_name", "tags"] if adopted else None),
     )
     policy = None
     if adopted is None:

@@ -7,7 +7,7 @@ from typing import Any, NotRequired, TypedDict
 import pulumi
 import pulumi_aws as aws
 
-from redis_ha.amazon import Place, import_id
+from redis_ha.amazon import Place, adoption, imported
 from redis_ha.arguments import InvalidArgumentsError
 from redis_ha.guard import apart, guard
 from redis_ha.inputs import as_input_errors, known_now
@@ -172,7 +172,7 @@ class AlbBlueGreen(pulumi.ComponentResource):
             tags=self._place.tags,
             opts=self._child(
                 protect=plan.protect,
-                import_=import_id(plan.adopted("load_balancers", key), plan.region),
+                **imported(plan.adopted("load_balancers", key), plan.region),
                 ignore_changes=plan.as_found("load_balancers", key),
             ),
         )
@@ -191,7 +191,7 @@ class AlbBlueGreen(pulumi.ComponentResource):
             region=self._place.region,
             tags=self._place.tags,
             opts=self._child(
-                import_=import_id(plan.adopted("target_groups", colour), plan.region),
+                **adoption(plan.adopted("target_groups", colour), plan.region, protect=plan.protect),
                 ignore_changes=plan.as_found("target_groups", colour),
             ),
         )
@@ -213,7 +213,7 @@ class AlbBlueGreen(pulumi.ComponentResource):
             region=self._place.region,
             tags=self._place.tags,
             opts=self._child(
-                import_=import_id(plan.adopted("listeners", key), plan.region),
+                **adoption(plan.adopted("listeners", key), plan.region, protect=plan.protect),
                 ignore_changes=ignored or None,
                 hooks=guard(f"{self._place.name}-weights{self._place.apart}", weight_judge(plan))
                 if plan.weights is not None

@@ -7,7 +7,7 @@ from typing import Any
 import pulumi
 import pulumi_aws as aws
 
-from redis_ha.amazon import Keyed, Place, import_id, keyed
+from redis_ha.amazon import Keyed, Place, adoption, keyed
 from redis_ha.arguments import network
 
 from .alb_plan import AlbPlan
@@ -25,7 +25,9 @@ def make_alb_security_group(place: Place, plan: AlbPlan, vpc_id: pulumi.Input[st
         vpc_id=vpc_id,
         region=place.region,
         tags={**place.tags, "Name": plan.alb_name},
-        opts=place.child(import_=import_id(adopted, place.region), ignore_changes=plan.as_found("security_group")),
+        opts=place.child(
+            **adoption(adopted, place.region, protect=plan.protect), ignore_changes=plan.as_found("security_group")
+        ),
     )
 
 
