@@ -20,6 +20,20 @@ class RefusedChangeError(ValueError):
         super().__init__(f"the update of {group} is refused: {listed}")
 
 
+def all_of(*judges: Judge) -> Judge:
+    """Return a judge that says what each of several says."""
+    return lambda old, new: [problem for judge in judges for problem in judge(old, new)]
+
+
+def hooks_of(*bindings: pulumi.ResourceHookBinding) -> pulumi.ResourceOptions:
+    """Return the options of a resource with all hooks of several bindings."""
+    found = pulumi.ResourceHookBinding(before_create=[], before_update=[])
+    for binding in bindings:
+        found.before_create = [*(found.before_create or []), *(binding.before_create or [])]
+        found.before_update = [*(found.before_update or []), *(binding.before_update or [])]
+    return pulumi.ResourceOptions(hooks=found)
+
+
 def apart(opts: pulumi.ResourceOptions | None) -> str:
     """Return what tells a component's hooks from those of its namesake under another parent.
 

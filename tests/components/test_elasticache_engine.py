@@ -289,6 +289,13 @@ def test_a_group_made_by_hand_is_adopted_without_a_change_and_brought_into_line_
             assert "protect" in said
             assert stack.state_resources() == before
 
+        # What differs is refused, unless it is named: nothing is changed because it was left out.
+        larger = {"node_type": "cache.r7g.2xlarge"}
+        wants(**larger)
+        assert "node_type: 'cache.r7g.large' is live, 'cache.r7g.2xlarge' is asked for" in stack.fails("preview")
+        wants(**larger, adopt=adopt | {"change": ["node_type"]})
+        assert "update aws.elasticache.ReplicationGroup orders-group (nodeType)" in stack.run("preview").stdout
+
         wants()
         said = stack.run("preview").stdout
         assert "9 import" in said
@@ -296,6 +303,9 @@ def test_a_group_made_by_hand_is_adopted_without_a_change_and_brought_into_line_
         assert "replace" not in said
         stack.run("up")
         stack.run("preview --expect-no-changes")
+        # Once it is adopted it is changed like any other.
+        wants(**larger)
+        assert "update aws.elasticache.ReplicationGroup orders-group (nodeType)" in stack.run("preview").stdout
         wants(adopt=adopt | {"keep_as_found": False})
         said = stack.run("preview").stdout
         adopted = "update aws.elasticache.ReplicationGroup orders-group"

@@ -245,7 +245,16 @@ def test_records_made_by_hand_are_adopted_without_a_change(stack: Emulated) -> N
         "weights": {"blue": 100, "green": 0},
         "set_identifiers": {"blue": "old", "green": "new"},
     }
-    stack.edit(program(theirs=(where | weighted, where | LIVE | {"name": "writer.example.org", "adopt": True})))
+    live = where | LIVE | {"name": "writer.example.org", "adopt": True}
+    flipped = weighted | {"weights": {"blue": 0, "green": 100}}
+    stack.edit(program(theirs=(where | flipped, live)))
+    said = stack.fails("preview")
+    assert "weighted_routing_policies: " in said
+    assert "an adoption changes nothing unsaid" in said
+    stack.edit(program(theirs=(where | weighted, live | {"live": "green"})))
+    assert "records: ['blue.example.net'] is live, ['green.example.net'] is asked for" in stack.fails("preview")
+    assert records(stack, zone) == before
+    stack.edit(program(theirs=(where | weighted, live)))
     said = stack.run("up").stdout
     assert "3 import" in said, said
     assert records(stack, zone) == before

@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from redis_ha.adopting import checked_change
 from redis_ha.amazon import MAX_RULES, REGION, checked_tags
 from redis_ha.arguments import Checks, InvalidArgumentsError
 
@@ -43,7 +44,7 @@ DURATION = re.compile(r"([1-9]\d*)(s|m|h)")
 DESCRIPTION = re.compile(r"[ -~]{1,255}")
 
 CLIENT_ARGUMENTS = ("client_security_group_ids", "client_cidrs", "client_prefix_list_ids")
-ADOPTED_BY_ID = frozenset(ElastiCacheAdopt.__annotations__) - {"keep_as_found", "users"}
+ADOPTED_BY_ID = frozenset(ElastiCacheAdopt.__annotations__) - {"change", "keep_as_found", "users"}
 # What is made only when it is not brought, and by which argument it is.
 BROUGHT_BY = {
     "subnet_group": "subnet_group_name",
@@ -66,7 +67,7 @@ def make_plan(name: str, args: Mapping[str, Any], known: Sequence[str] = ()) -> 
     auth = checked_auth(checks, engine, engine_version, tls)
     maintenance_window, snapshot_window = _windows(checks)
     apply_immediately = checks.switch("apply_immediately", default=True)
-    adopt, adopt_users, keep_as_found = _adopt(checks)
+    adopt, adopt_users, keep_as_found, adopt_change = _adopt(checks)
     plan = Plan(
         name=name,
         region=region,
@@ -111,6 +112,7 @@ def make_plan(name: str, args: Mapping[str, Any], known: Sequence[str] = ()) -> 
         adopt=adopt,
         adopt_users=adopt_users,
         keep_as_found=keep_as_found,
+        adopt_change=adopt_change,
         global_member=global_member,
     )
     _together(checks, plan)
@@ -311,7 +313,7 @@ def _timeouts(checks: Checks) -> tuple[tuple[str, str], ...]:
     return tuple(found)
 
 
-def _adopt(checks: Checks) -> tuple[tuple[tuple[str, str], ...], tuple[tuple[str, str], ...], bool]:
+def _adopt(checks: Checks) -> tuple[tuple[tuple[str, str], ...], tuple[tuple[str, str], ...], bool, tuple[str, ...]]:
     given = checks.mapping("adopt")
     entries = Checks(given)
     entries.known(tuple(ElastiCacheAdopt.__annotations__))
@@ -319,6 +321,7 @@ def _adopt(checks: Checks) -> tuple[tuple[tuple[str, str], ...], tuple[tuple[str
         if part in ADOPTED_BY_ID and (not isinstance(value, str) or not value):
             entries.refuse(part, f"{value!r} is no id; give it as the account has it, or leave it out")
     keep_as_found = entries.switch("keep_as_found", default=True)
+    change = checked_change(entries)
     users = entries.mapping("users")
     for key, value in users.items():
         if not isinstance(value, str) or not value:
@@ -328,7 +331,7 @@ def _adopt(checks: Checks) -> tuple[tuple[tuple[str, str], ...], tuple[tuple[str
         if given.get(part) is not None and checks.args.get(argument) is not None:
             checks.refuse(f"adopt.{part}", f"cannot be used with {argument}: what is brought is not the component's to adopt")
     found = [(part, value) for part, value in given.items() if part in ADOPTED_BY_ID and isinstance(value, str)]
-    return tuple(found), tuple(users.items()), keep_as_found
+    return tuple(found), tuple(users.items()), keep_as_found, change
 
 
 def _optional(checks: Checks, argument: str, allowed: Sequence[str]) -> str | None:

@@ -6,9 +6,10 @@ from typing import Any, NotRequired, TypedDict
 import pulumi
 import pulumi_aws as aws
 
+from redis_ha.adopting import Adoption
 from redis_ha.amazon import Place, adoption, imported
 from redis_ha.arguments import Checks
-from redis_ha.guard import apart, guard
+from redis_ha.guard import all_of, apart, guard, hooks_of
 from redis_ha.inputs import as_input_errors, known_now
 
 from .access import credentials, make_access, make_secrets
@@ -29,7 +30,7 @@ from .outputs import connection_document
 from .permissions import client_policy, operator_policy, read_policy
 from .plan import Plan, User
 from .records import RecordSettings, check_records, make_records
-from .replication import group_arguments, ignored_changes
+from .replication import AS_FOUND, group_arguments, ignored_changes
 from .settings import ElastiCacheAdopt, ElastiCacheLogs, ElastiCacheTimeouts, ElastiCacheUser
 from .snapshots import final_snapshot_name
 
@@ -206,10 +207,11 @@ class ElastiCacheHaGroup(pulumi.ComponentResource):
     def __init__(self, name: str, args: ElastiCacheHaGroupArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         """Make the group. Raises pulumi.InputPropertiesError, before anything is registered, when arguments are wrong."""
         plan = checked_plan(name, args)
-        own = pulumi.ResourceOptions(hooks=guard(f"{name}-creation{apart(opts)}", creation_refusals))
-        super().__init__(
-            "redis-ha:index:ElastiCacheHaGroup", name, of_creation(plan.parameters), pulumi.ResourceOptions.merge(opts, own)
-        )
+        scope = f"{name}{apart(opts)}"
+        self._adoption = Adoption(dict(plan.adopt), plan.adopt_change)
+        own = hooks_of(guard(f"{scope}-creation", creation_refusals), self._adoption.hooks(scope))
+        recorded = {**of_creation(plan.parameters), **self._adoption.record}
+        super().__init__("redis-ha:index:ElastiCacheHaGroup", name, recorded, pulumi.ResourceOptions.merge(opts, own))
         self._args: Mapping[str, Any] = args
         self._plan = plan
         tags = {**dict(plan.tags), GROUP_TAG: plan.group_id}
@@ -288,7 +290,10 @@ class ElastiCacheHaGroup(pulumi.ComponentResource):
                 ignore_changes=["description", "tags"] if adopted and plan.keep_as_found else ["description"],
                 hooks=guard(
                     f"{self._place.name}-parameters{self._place.apart}",
-                    member_parameter_refusals if plan.global_member else parameter_refusals,
+                    all_of(
+                        member_parameter_refusals if plan.global_member else parameter_refusals,
+                        self._adoption.judge("parameter_group", ("description", "tags")),
+                    ),
                 ),
             ),
         )
@@ -324,7 +329,11 @@ class ElastiCacheHaGroup(pulumi.ComponentResource):
                 ignore_changes=ignored_changes(plan, ignored_for_autoscaling(args.get("autoscaling"))),
                 custom_timeouts=pulumi.CustomTimeouts(**timeouts),
                 hooks=guard(
-                    f"{self._place.name}-changes{self._place.apart}", member_refusals if plan.global_member else refusals
+                    f"{self._place.name}-changes{self._place.apart}",
+                    all_of(
+                        member_refusals if plan.global_member else refusals,
+                        self._adoption.judge("replication_group", AS_FOUND),
+                    ),
                 ),
             ),
         )

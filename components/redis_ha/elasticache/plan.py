@@ -72,6 +72,7 @@ class Plan:
     adopt: tuple[tuple[str, str], ...]
     adopt_users: tuple[tuple[str, str], ...]
     keep_as_found: bool
+    adopt_change: tuple[str, ...]
     global_member: bool
 
     @property

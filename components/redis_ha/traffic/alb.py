@@ -7,9 +7,10 @@ from typing import Any, NotRequired, TypedDict
 import pulumi
 import pulumi_aws as aws
 
+from redis_ha.adopting import Adoption
 from redis_ha.amazon import Place, adoption, imported
 from redis_ha.arguments import InvalidArgumentsError
-from redis_ha.guard import apart, guard
+from redis_ha.guard import Judge, all_of, apart, guard, hooks_of
 from redis_ha.inputs import as_input_errors, known_now
 
 from .alb_alarms import check_alb_alarms, make_alb_alarms
@@ -17,7 +18,7 @@ from .alb_checks import make_alb_plan
 from .alb_known_later import MAY_BE_KNOWN_LATER, shape_of
 from .alb_network import Rules, make_alb_rules, make_alb_security_group
 from .alb_permissions import shift_document
-from .alb_plan import BOTH, AlbPlan
+from .alb_plan import AS_FOUND, BOTH, AlbPlan
 from .alb_settings import AlbAccessLogs, AlbAdopt, AlbAlarms, AlbColours, AlbHealthCheck, AlbStickiness, AlbWeights
 from .alb_weights import weight_judge, weights_by_colour
 from .authority import COLOURS
@@ -131,7 +132,9 @@ class AlbBlueGreen(pulumi.ComponentResource):
     def __init__(self, name: str, args: AlbBlueGreenArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         """Make them. Raises pulumi.InputPropertiesError, before anything is registered, when arguments are wrong."""
         plan = checked_alb_plan(name, args)
-        super().__init__("redis-ha:index:AlbBlueGreen", name, {}, opts)
+        self._adoption = Adoption(plan.adopt, plan.adopt_change)
+        own = hooks_of(self._adoption.hooks(f"{name}{apart(opts)}"))
+        super().__init__("redis-ha:index:AlbBlueGreen", name, self._adoption.record, pulumi.ResourceOptions.merge(opts, own))
         self._args: Mapping[str, Any] = args
         self._place = Place(name, plan.region, dict(plan.tags), self._child, apart(opts))
         if plan.weights is not None and plan.weights.warning is not None:
@@ -150,6 +153,13 @@ class AlbBlueGreen(pulumi.ComponentResource):
 
     def _child(self, **options: Any) -> pulumi.ResourceOptions:
         return pulumi.ResourceOptions(parent=self, **options)
+
+    def _guarded(self, plan: AlbPlan, part: str, key: str, *judges: Judge) -> pulumi.ResourceHookBinding | None:
+        """Return the hook of a child that is judged: by `judges`, and when it is newly adopted."""
+        if plan.adopted(part, key) is not None:
+            judges = (*judges, self._adoption.judge(f"{part}.{key}", AS_FOUND[part]))
+        what = "weights" if part == "listeners" and plan.weights is not None else f"{part}-{key}".replace("_", "-")
+        return guard(f"{self._place.name}-{what}{self._place.apart}", all_of(*judges)) if judges else None
 
     def _make_balancer(self, plan: AlbPlan, key: str) -> aws.lb.LoadBalancer:
         args, name = self._args, plan.balancer_name(key)
@@ -174,6 +184,7 @@ class AlbBlueGreen(pulumi.ComponentResource):
                 protect=plan.protect,
                 **imported(plan.adopted("load_balancers", key), plan.region),
                 ignore_changes=plan.as_found("load_balancers", key),
+                hooks=self._guarded(plan, "load_balancers", key),
             ),
         )
 
@@ -193,6 +204,7 @@ class AlbBlueGreen(pulumi.ComponentResource):
             opts=self._child(
                 **adoption(plan.adopted("target_groups", colour), plan.region, protect=plan.protect),
                 ignore_changes=plan.as_found("target_groups", colour),
+                hooks=self._guarded(plan, "target_groups", colour),
             ),
         )
 
@@ -215,9 +227,7 @@ class AlbBlueGreen(pulumi.ComponentResource):
             opts=self._child(
                 **adoption(plan.adopted("listeners", key), plan.region, protect=plan.protect),
                 ignore_changes=ignored or None,
-                hooks=guard(f"{self._place.name}-weights{self._place.apart}", weight_judge(plan))
-                if plan.weights is not None
-                else None,
+                hooks=self._guarded(plan, "listeners", key, *([] if plan.weights is None else [weight_judge(plan)])),
             ),
         )
 

@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from redis_ha.adopting import checked_change
 from redis_ha.amazon import MAX_RULES, REGION, checked_tags
 from redis_ha.arguments import Checks, network
 
@@ -127,6 +128,7 @@ def make_alb_plan(name: str, args: Mapping[str, Any], known: Sequence[str] = ())
         protect=protect,
         tags=checked_tags(checks),
         adopt=_adopt(checks, form),
+        adopt_change=checked_change(Checks(checks.mapping("adopt"))),
         keep_as_found=checks.mapping("adopt").get("keep_as_found") is not False,
     )
     _access_logs(checks)
@@ -380,6 +382,7 @@ def _adopt(checks: Checks, form: str) -> Mapping[str, str]:
     inner = Checks(checks.mapping("adopt"))
     inner.known(tuple(AlbAdopt.__annotations__))
     inner.switch("keep_as_found", default=True)
+    checked_change(inner)
     found: dict[str, str] = {}
     balancers = (BOTH,) if form == "listener" else COLOURS
     for part, keys in (("load_balancers", balancers), ("target_groups", COLOURS), ("listeners", balancers)):

@@ -65,6 +65,7 @@ class AlbPlan:
     tags: tuple[tuple[str, str], ...]
     adopt: Mapping[str, str]
     keep_as_found: bool
+    adopt_change: tuple[str, ...]
 
     @property
     def balancers(self) -> Mapping[str, tuple[str, ...]]:

@@ -113,6 +113,9 @@ class AlbAdopt(TypedDict):
     keep_as_found: NotRequired[bool]
     """Whether what the component would set by default (tags, health checks, delays, protection against deletion, security
     policy) stays as it was found. Default true; set it to false after the `up` that imported."""
+    change: NotRequired[Sequence[str]]
+    """Properties of what is taken over that the same `up` may change, in the provider's words, such as `node_type`. Default:
+    none, a difference is refused in the preview."""
     load_balancers: NotRequired[Mapping[str, str]]
     """ARNs of the balancers; their names are then the balancers' names."""
     target_groups: NotRequired[Mapping[str, str]]

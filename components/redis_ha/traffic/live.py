@@ -8,9 +8,10 @@ from typing import Any, NotRequired, TypedDict
 import pulumi
 import pulumi_aws as aws
 
+from redis_ha.adopting import Adoption
 from redis_ha.amazon import REGION
 from redis_ha.arguments import Checks, InvalidArgumentsError
-from redis_ha.guard import Judge, apart
+from redis_ha.guard import Judge, apart, hooks_of
 from redis_ha.inputs import as_input_errors, holds_output, known_now
 
 from . import names
@@ -26,7 +27,7 @@ from .authority import (
 )
 from .names import HOST_NAME, MAX_TTL_SECONDS, Held, record_import_id
 from .permissions import shift_document
-from .refusals import any_change, record_guard, value_changes
+from .refusals import adopted_record, any_change, record_guard, value_changes
 from .settings import KnownRecord, LiveTargets
 from .targets import distinct, same_thing
 
@@ -115,7 +116,9 @@ class LiveColourRecord(pulumi.ComponentResource):
     def __init__(self, name: str, args: LiveColourRecordArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         """Make the record. Raises pulumi.InputPropertiesError, before anything is registered, when arguments are wrong."""
         plan = checked_plan(name, args)
-        super().__init__("redis-ha:index:LiveColourRecord", name, {}, opts)
+        adoption = Adoption({plan.wanted.name: "record"} if plan.adopt else {})
+        own = hooks_of(adoption.hooks(f"{name}{apart(opts)}"))
+        super().__init__("redis-ha:index:LiveColourRecord", name, adoption.record, pulumi.ResourceOptions.merge(opts, own))
         if plan.decision.warning is not None:
             pulumi.log.warn(plan.decision.warning, self)
         zone_id, targets = args["zone_id"], args["targets"]
@@ -136,7 +139,7 @@ class LiveColourRecord(pulumi.ComponentResource):
                 # A name has one CNAME: made over the old one it would be deleted with it (hashicorp/terraform-provider-aws
                 # issue 32460).
                 delete_before_replace=True,
-                hooks=record_guard(f"{name}-record{apart(opts)}", judges(plan), plan.known, ADOPT),
+                hooks=record_guard(f"{name}-record{apart(opts)}", [*judges(plan), adopted_record(adoption)], plan.known, ADOPT),
             ),
         )
         self._make_outputs(plan, zone_id, targets)

@@ -9,6 +9,7 @@ from typing import Any
 
 import pulumi
 
+from redis_ha.adopting import Adoption
 from redis_ha.guard import Judge, Refusals, guard
 
 from .names import Held, normal
@@ -76,6 +77,16 @@ def foreign(new: Inputs, known: Collection[Held] | None, remedy: str) -> str | N
         return None
     which = "" if wanted.set_identifier is None else f" with set identifier {wanted.set_identifier!r}"
     return f"the zone has a record {wanted.name} {wanted.type}{which} that this stack did not make; {remedy}"
+
+
+def adopted_record(adoption: Adoption) -> Judge:
+    """Return what judges the update of a record that exists already. Its health check is the component's own."""
+
+    def judge(old: Inputs, new: Inputs) -> Refusals:
+        name = _known(new, "name")
+        return adoption.judge(normal(name), ("healthCheckId",))(old, new) if isinstance(name, str) else []
+
+    return judge
 
 
 def record_guard(name: str, judges: Sequence[Judge], known: Collection[Held] | None, remedy: str) -> pulumi.ResourceHookBinding:

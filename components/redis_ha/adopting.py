@@ -1,0 +1,112 @@
+"""What exists already is taken over as it is: an adoption that would change it in the same `up` is refused in the preview.
+
+The engine imports a resource and updates it at once where the program asks for something else. Weights of live traffic, or the
+size of a cache's nodes, would then follow from what somebody left out. The component records what it has adopted, so its own
+hook, which runs before any child is touched, knows which adoptions are new.
+"""
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+import pulumi
+
+from .arguments import Checks
+from .guard import Judge, Refusals
+
+RECORD = "adopted"  # of the component's inputs
+# What the engine and the provider keep in inputs beside the program's own.
+NOT_ASKED = frozenset({"tagsAll"})
+EMPTY: tuple[Any, ...] = (None, "", False, [], {})  # 0 among them, as False
+
+
+class Adoption:
+    """The adoptions of one component: `wanted` is part -> id, `change` names what an adoption may change at once."""
+
+    def __init__(self, wanted: Mapping[str, str], change: Collection[str] = ()) -> None:
+        self.wanted = dict(wanted)
+        self._change = frozenset(change)
+        self._new: frozenset[str] = frozenset()
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """Return what the component records of it."""
+        return {RECORD: self.wanted} if self.wanted else {}
+
+    def look(self, old: Mapping[str, Any]) -> None:
+        """Note which adoptions are new, by what the component recorded in the last update (nothing, when it is new itself)."""
+        before = old.get(RECORD) or {}
+        self._new = frozenset(part for part, identifier in self.wanted.items() if before.get(part) != identifier)
+
+    def hooks(self, scope: str) -> pulumi.ResourceHookBinding:
+        """Return the component's own hooks, which look. Nothing is looked at where nothing is adopted."""
+        if not self.wanted:
+            return pulumi.ResourceHookBinding()
+
+        def check(made: pulumi.ResourceHookArgs) -> None:
+            self.look(made.old_inputs or {})
+
+        hook = pulumi.ResourceHook(f"{scope}-adoption", check, pulumi.ResourceHookOptions(on_dry_run=True))
+        return pulumi.ResourceHookBinding(before_create=[hook], before_update=[hook])
+
+    def judge(self, part: str, free: Collection[str] = ()) -> Judge:
+        """Return what judges an update of an adopted child. `free`: properties that are the component's to bring into line."""
+
+        def judged(old: Mapping[str, Any], new: Mapping[str, Any]) -> Refusals:
+            if part not in self._new:
+                return []
+            return [
+                (snake_case(name), f"{old.get(name)!r} is live, {new[name]!r} is asked for; {WAY}")
+                for name in differing(old, new)
+                if name not in free and snake_case(name) not in self._change
+            ]
+
+        return judged
+
+
+WAY = "an adoption changes nothing unsaid: ask for what is live, and change it in the next `up`, or name it in adopt.change"
+
+
+def differing(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+    """Return the properties that are asked for otherwise than they are. What is secret or not known yet nobody can compare."""
+    return [
+        name
+        for name, value in new.items()
+        if not name.startswith("__")
+        and name not in NOT_ASKED
+        and not isinstance(value, pulumi.Output)
+        and not isinstance(old.get(name), pulumi.Output)
+        and not _same(old.get(name), value)
+    ]
+
+
+def checked_change(checks: Checks) -> tuple[str, ...]:
+    """Read the names of properties that an adoption may change at once."""
+    change = checks.args.get("change")
+    if change is None:
+        return ()
+    if not isinstance(change, list | tuple) or not all(isinstance(name, str) for name in change):
+        checks.refuse("change", f"{change!r} is no list of property names such as [node_type]")
+        return ()
+    return tuple(change)
+
+
+def snake_case(name: str) -> str:
+    """Return a property's name as Python writes it."""
+    return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name)
+
+
+def _same(live: Any, asked: Any) -> bool:
+    """Compare what is asked for with what is there; what is empty is as good as not there, and lists have no order."""
+    if asked in EMPTY or live in EMPTY:
+        return asked in EMPTY and live in EMPTY
+    if isinstance(asked, Mapping):
+        return isinstance(live, Mapping) and all(_same(live.get(key), value) for key, value in asked.items())
+    if isinstance(asked, list | tuple):
+        left = list(live) if isinstance(live, list | tuple) else []
+        for entry in asked:
+            found = next((index for index, other in enumerate(left) if _same(other, entry)), None)
+            if found is None:
+                return False
+            del left[found]
+        return not left
+    return bool(live == asked)
