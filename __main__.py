@@ -91,6 +91,8 @@ def global_datastore(
 ) -> GlobalDatastore:
     """Make the secondaries in other regions, of the stack's own group where it has one, and export how all are reached."""
     of_group = {} if group is None else {name: value for name, value in group.as_primary().items() if name not in args}
+    if "auth" in args:  # the block decides, with users or a token of its own
+        of_group = {name: value for name, value in of_group.items() if name not in {"users", "user_engine", "auth_token"}}
     secondaries = {region: {**within(networks, region), **one} for region, one in args["secondaries"].items()}
     args = {**of_group, **args}
     with settings.named("global_datastore", dict.fromkeys(of_group, "elasticache")):

@@ -12,6 +12,7 @@ import pulumi
 
 from .arguments import Checks
 from .guard import Judge, Refusals
+from .inputs import holds_output
 
 RECORD = "adopted"  # of the component's inputs
 # What the engine and the provider keep in inputs beside the program's own.
@@ -20,11 +21,15 @@ EMPTY: tuple[Any, ...] = (None, "", False, [], {})  # 0 among them, as False
 
 
 class Adoption:
-    """The adoptions of one component: `wanted` is part -> id, `change` names what an adoption may change at once."""
+    """The adoptions of one component: `wanted` is part -> id, `change` names what an adoption may change at once.
 
-    def __init__(self, wanted: Mapping[str, str], change: Collection[str] = ()) -> None:
+    `change` None: the component has no argument for that.
+    """
+
+    def __init__(self, wanted: Mapping[str, str], change: Collection[str] | None = None) -> None:
         self.wanted = dict(wanted)
-        self._change = frozenset(change)
+        self._change = frozenset(change or ())
+        self._way = WAY if change is None else f"{WAY}, or name it in adopt.change"
         self._new: frozenset[str] = frozenset()
 
     @property
@@ -55,7 +60,7 @@ class Adoption:
             if part not in self._new:
                 return []
             return [
-                (snake_case(name), f"{old.get(name)!r} is live, {new[name]!r} is asked for; {WAY}")
+                (snake_case(name), f"{old.get(name)!r} is live, {new[name]!r} is asked for; {self._way}")
                 for name in differing(old, new)
                 if name not in free and snake_case(name) not in self._change
             ]
@@ -63,7 +68,7 @@ class Adoption:
         return judged
 
 
-WAY = "an adoption changes nothing unsaid: ask for what is live, and change it in the next `up`, or name it in adopt.change"
+WAY = "an adoption changes nothing unsaid: ask for what is live, and change it in the next `up`"
 
 
 def differing(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
@@ -73,8 +78,8 @@ def differing(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
         for name, value in new.items()
         if not name.startswith("__")
         and name not in NOT_ASKED
-        and not isinstance(value, pulumi.Output)
-        and not isinstance(old.get(name), pulumi.Output)
+        and not holds_output(value)
+        and not holds_output(old.get(name))
         and not _same(old.get(name), value)
     ]
 

@@ -1,13 +1,15 @@
 """What all components on AWS share: where children go, regions and tags, and how the provider finds what exists."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import pulumi
 
+from .adopting import Adoption
 from .arguments import Checks
+from .guard import guard
 
 # docs.aws.amazon.com, vpc/latest/userguide, "Amazon VPC quotas": rules a security group, as long as nobody asks for more.
 MAX_RULES = 60
@@ -27,6 +29,14 @@ class Place:
     tags: Mapping[str, str]
     child: Callable[..., pulumi.ResourceOptions]
     apart: str = ""
+    adopting: Adoption | None = None
+
+    def adopted(self, part: str, free: Collection[str]) -> dict[str, Any]:
+        """Return the option by which an adopted child is judged. `free`: properties that are the component's to change."""
+        if self.adopting is None or part not in self.adopting.wanted:
+            return {}
+        scope = f"{self.name}-{part.replace('_', '-').replace('.', '-')}{self.apart}"
+        return {"hooks": guard(scope, self.adopting.judge(part, free))}
 
 
 def imported(identifier: str | None, region: str) -> dict[str, Any]:

@@ -4,6 +4,7 @@ Each look is at what a real `pulumi destroy` meets: Pulumi's own protection, and
 """
 
 import json
+import re
 import subprocess
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -11,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .cloud import Ask, plain_name
+from .cloud import Ask, CloudError, plain_name
 from .danger import BALANCER, GLOBAL, GROUP, RECORD, SECURITY_GROUP, SUBNET, VPC, ZONE
 from .emulator import emulator_command
 from .errors import OpsError
@@ -21,7 +22,9 @@ LIFT = "set redis-ha:protect to false and run `up`"
 # Every zone has them (docs.aws.amazon.com/Route53/latest/DeveloperGuide/SOA-NSrecords.html); they go with it.
 OF_THE_ZONE = ("NS", "SOA")
 # Network interfaces that ElastiCache and load balancers make, and take away with what they belong to.
-OF_SERVICES = ("ElastiCache", "ELB ")
+OF_BALANCER, OF_CACHE = "ELB app/", "ElastiCache "
+# Error codes of AWS that say that a resource is not there (LoadBalancerNotFound, NoSuchHostedZone, SnapshotNotFoundFault...).
+GONE = re.compile(r"NotFound|^NoSuch")
 
 Resource = Mapping[str, Any]
 
@@ -76,12 +79,20 @@ def obstacles(resources: Sequence[Resource], ask: Ask) -> list[Obstacle]:
     for one in resources:
         look = looks.get(str(one["type"]))
         if look is not None and one.get("id"):
-            found += look(one, resources, ask)
+            try:
+                found += look(one, resources, ask)
+            except CloudError as error:
+                if not GONE.search(error.code):  # what is gone stops nothing
+                    raise
     return found
 
 
 def _is_provider(resource: Resource) -> bool:
     return str(resource["type"]).startswith("pulumi:")
+
+
+def _names(resources: Sequence[Resource], kind: str, output: str) -> list[str]:
+    return [str((one.get("outputs") or {}).get(output)) for one in resources if one["type"] == kind]
 
 
 def _name(resource: Resource) -> str:
@@ -152,8 +163,8 @@ def _last_snapshot(group: Resource, resources: Sequence[Resource], ask: Ask) -> 
     name = (group.get("inputs") or {}).get("finalSnapshotIdentifier")
     if not isinstance(name, str):
         return
-    answer = ask("elasticache", "describe_snapshots", {}, _region(group))
-    if any(found["SnapshotName"] == name for found in answer["Snapshots"]):
+    answer = ask("elasticache", "describe_snapshots", {"SnapshotName": name}, _region(group))
+    if answer["Snapshots"]:
         random = next(
             (str(one["urn"]) for one in resources if _name(one) == _name(group).removesuffix("-group") + "-final-snapshot"), ""
         )
@@ -167,6 +178,10 @@ def _last_snapshot(group: Resource, resources: Sequence[Resource], ask: Ask) -> 
 def _vpc(vpc: Resource, resources: Sequence[Resource], ask: Ask) -> Iterable[Obstacle]:
     """Find what others made in a VPC: AWS deletes none that is in use."""
     ours = {one.get("id") for one in resources if one["type"] in {SUBNET, SECURITY_GROUP}}
+    services = (
+        *(f"{OF_BALANCER}{name}/" for name in _names(resources, BALANCER, "name")),
+        *(f"{OF_CACHE}{name}-" for name in _names(resources, GROUP, "replicationGroupId")),
+    )
     inside = {"Filters": [{"Name": "vpc-id", "Values": [vpc["id"]]}]}
     region = _region(vpc)
     for one in ask("ec2", "describe_subnets", inside, region)["Subnets"]:
@@ -177,6 +192,6 @@ def _vpc(vpc: Resource, resources: Sequence[Resource], ask: Ask) -> Iterable[Obs
             reason = f"holds security group {one['GroupId']} ({one['GroupName']}), which is not the stack's"
             yield Obstacle(_name(vpc), reason, "delete that group first")
     for one in ask("ec2", "describe_network_interfaces", inside, region)["NetworkInterfaces"]:
-        if not str(one.get("Description") or "").startswith(OF_SERVICES):
+        if not str(one.get("Description") or "").startswith(services):
             reason = f"holds network interface {one['NetworkInterfaceId']} ({one.get('Description') or 'no description'})"
             yield Obstacle(_name(vpc), reason, "delete what it belongs to first")

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from redis_ha.sentinel.changes import recorded, refusals, resized
+from redis_ha.sentinel.changes import one_at_a_time, recorded, refusals, resized
 from redis_ha.sentinel.topology import make_plan
 
 GOOD: dict[str, Any] = {"region": "ams3", "vpc_ip_range": "10.20.0.0/24"}
@@ -29,6 +29,9 @@ def refused(old: dict[str, Any], new: dict[str, Any]) -> dict[str, str]:
         # The last step: all have the size, which becomes the cluster's.
         ({"sizes": {"data-0": L, "data-1": L, "data-2": L}}, {"data_size": L}),
         ({}, {"sizes": {"sentinel-0": L}}),
+        ({}, {"sizes": {"data-2": L}, "resize_disk": ["data-2"]}),
+        ({}, {"resize_disk": ["data-2"]}),
+        ({"resize_disk": ["data-1", "data-2"]}, {}),
         ({}, {"generations": {"data-1": 1}}),
         ({}, {"generations": {"data-1": 1}, "sizes": {"data-1": L}}),
         ({"replicas": 3}, {"replicas": 2}),
@@ -50,6 +53,7 @@ def test_one_machine_may_stop(old: dict[str, Any], new: dict[str, Any]) -> None:
         ({}, {"data_size": L}, {"sizes"}, "sizes: {data-2: s-4vcpu-8gb}"),
         ({}, {"sentinel_size": "s-1vcpu-2gb"}, {"sizes"}, "3 machines would stop at once"),
         ({}, {"sizes": {"data-0": L, "sentinel-0": L}}, {"sizes"}, "2 machines would stop at once"),
+        ({}, {"resize_disk": ["data-0", "data-1"]}, {"sizes"}, "data-0 s-2vcpu-4gb -> s-2vcpu-4gb with its disk"),
         ({"sizes": {"data-1": L}}, {"data_size": XL}, {"sizes"}, "data-1 s-4vcpu-8gb -> s-8vcpu-16gb"),
         ({}, {"generations": {"data-0": 1, "data-1": 2}}, {"generations"}, "data-0 0 -> 1, data-1 0 -> 2"),
         ({}, {"generations": {"sentinel-0": 1, "sentinel-1": 1, "sentinel-2": 1}}, {"generations"}, "3 machines"),
@@ -87,3 +91,15 @@ def test_a_cluster_of_an_earlier_version_has_no_record() -> None:
 def test_who_gets_another_size() -> None:
     assert resized(record(), record(sizes={"data-1": L}, replicas=3)) == ["data-1"]
     assert resized({}, record()) == []
+
+
+def test_droplets_say_themselves_what_is_still_to_come() -> None:
+    """After an `up` that failed half-way the record has both sizes already, one droplet has the old one."""
+    stopping: set[str] = set()
+    small, large = {"size": "s-2vcpu-4gb", "resizeDisk": False}, {"size": L, "resizeDisk": False}
+    assert one_at_a_time("data-0", stopping)(large, large) == []
+    assert one_at_a_time("data-1", stopping)(small, large) == []
+    assert [name for name, _ in one_at_a_time("data-2", stopping)(small, large)] == ["sizes"]
+    assert [name for name, _ in one_at_a_time("data-0", stopping)(large, large | {"resizeDisk": True})] == ["sizes"]
+    # A droplet of an earlier version, which named no resize_disk: nothing stops.
+    assert one_at_a_time("data-3", set())({"size": L}, large) == []

@@ -118,6 +118,7 @@ def test_a_disk_grows_only_when_it_is_asked_to_and_never_shrinks(cloud: Cloud) -
     assert handler.update(cloud, droplet, state, larger | {"resizeDisk": False})["disk"] == 25
     assert handler.update(cloud, droplet, state, DROPLET | {"resizeDisk": False})["disk"] == 25
     assert handler.update(cloud, droplet, state, larger)["disk"] == 80
+    assert handler.update(cloud, droplet, state | {"resizeDisk": False}, larger)["disk"] == 80
     for choice in (True, False):
         with pytest.raises(EmulatorError, match="has a disk of 25 GB, the droplet's has 80 GB"):
             handler.update(cloud, droplet, state, DROPLET | {"resizeDisk": choice})

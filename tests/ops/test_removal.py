@@ -101,14 +101,32 @@ def test_a_promoted_secondary(leads: str, count: int) -> None:
 def test_a_last_snapshot_whose_name_is_taken() -> None:
     group = resource(GROUP, "prod-group", "prod", inputs={"finalSnapshotIdentifier": "prod-final-1"})
     other = resource("random:index/randomId:RandomId", "prod-final-snapshot", "x")
-    answers = {"describe_snapshots": {"Snapshots": [{"SnapshotName": "prod-final-1"}, {"SnapshotName": "another"}]}}
+    answers = {"describe_snapshots": {"Snapshots": [{"SnapshotName": "prod-final-1"}]}}
     (found,) = obstacles([group, other], asking(answers))
     assert f"--replace '{other['urn']}'" in found.remedy
     assert whys([{**group, "inputs": {}}], answers) == []
 
 
+@pytest.mark.parametrize(("code", "raised"), [("SnapshotNotFoundFault", False), ("AccessDenied", True)])
+def test_what_is_gone_stops_nothing_and_what_cannot_be_seen_is_no_all_clear(code: str, raised: bool) -> None:
+    def ask(*_: Any) -> Any:
+        raise cloud.CloudError("no", code)
+
+    group = resource(GROUP, "prod-group", "prod", inputs={"finalSnapshotIdentifier": "prod-final-1"})
+    if raised:
+        with pytest.raises(cloud.CloudError):
+            obstacles([group], ask)
+    else:
+        assert obstacles([group], ask) == []
+
+
 def test_what_others_made_in_a_vpc() -> None:
-    resources = [resource(VPC, "prod-vpc", "vpc-1"), resource(SUBNET, "a", "subnet-1"), resource(SECURITY_GROUP, "g", "sg-1")]
+    resources = [
+        resource(VPC, "prod-vpc", "vpc-1"),
+        resource(SUBNET, "a", "subnet-1"),
+        resource(SECURITY_GROUP, "g", "sg-1"),
+        resource(GROUP, "prod-group", "prod", outputs={"replicationGroupId": "prod"}),
+    ]
     own: dict[str, Any] = {
         "describe_subnets": {"Subnets": [{"SubnetId": "subnet-1"}]},
         "describe_security_groups": {
@@ -121,11 +139,13 @@ def test_what_others_made_in_a_vpc() -> None:
     assert whys(resources, own) == []
     own["describe_subnets"]["Subnets"].append({"SubnetId": "subnet-2"})
     own["describe_security_groups"]["SecurityGroups"].append({"GroupId": "sg-2", "GroupName": "app"})
-    own["describe_network_interfaces"]["NetworkInterfaces"].append({"NetworkInterfaceId": "eni-2"})
+    for interface in ({"NetworkInterfaceId": "eni-2"}, {"NetworkInterfaceId": "eni-3", "Description": "ELB app/theirs/1"}):
+        own["describe_network_interfaces"]["NetworkInterfaces"].append(interface)
     assert [why for _, why in whys(resources, own)] == [
         "holds subnet subnet-2, which is not the stack's",
         "holds security group sg-2 (app), which is not the stack's",
         "holds network interface eni-2 (no description)",
+        "holds network interface eni-3 (ELB app/theirs/1)",
     ]
 
 

@@ -25,6 +25,8 @@ FROZEN_WHILE_COMPATIBLE = {
     "engineVersion": "engine_version",
 }
 # docs.aws.amazon.com, AmazonElastiCache/latest/dg, "Engine specific parameters": not modifiable, but allowed at creation.
+# docs.aws.amazon.com, AmazonElastiCache/latest/dg, "Engine specific parameters": the default of `databases`.
+DEFAULTS_OF_CREATION = {"databases": "16"}
 ONLY_NEW_GROUPS = "can only be set when the cache is made; put it back, or make a second group and move the clients"
 PARAMETERS_OF_CREATION = frozenset({"databases", "cluster-enabled", "activerehashing"})
 
@@ -41,9 +43,13 @@ def refusals(old: Mapping[str, Any], new: Mapping[str, Any]) -> Refusals:
     ]
 
 
-def of_creation(parameters: Sequence[tuple[str, str]]) -> dict[str, Any]:
-    """Return what a group's component records for `creation_refusals` in the next update."""
-    return {"parametersOfCreation": {name: value for name, value in parameters if name in PARAMETERS_OF_CREATION}}
+def of_creation(parameters: Sequence[tuple[str, str]], replacing: Mapping[str, str], *, brought: bool) -> dict[str, Any]:
+    """Return what a group's component records for `creation_refusals` in the next update.
+
+    `replacing`: what replaces the group when it changes. `brought`: the parameter group is, and nobody knows what is in it.
+    """
+    found = DEFAULTS_OF_CREATION | {name: value for name, value in parameters if name in PARAMETERS_OF_CREATION}
+    return {"identity": dict(replacing), **({} if brought else {"parametersOfCreation": found})}
 
 
 def creation_refusals(old: Mapping[str, Any], new: Mapping[str, Any]) -> Refusals:
@@ -52,8 +58,8 @@ def creation_refusals(old: Mapping[str, Any], new: Mapping[str, Any]) -> Refusal
     A new version or cluster mode makes a second parameter group, which could have any: no update of the first one shows it.
     """
     before, after = old.get("parametersOfCreation"), new.get("parametersOfCreation")
-    if before is None or after is None or before == after:
-        return []  # an earlier version recorded none
+    if before is None or after is None or before == after or old.get("identity") != new.get("identity"):
+        return []  # not known, or another group
     return [
         ("parameters", f"{name!r} {before.get(name, 'as AWS has it')} -> {after.get(name, 'as AWS has it')}: {ONLY_NEW_GROUPS}")
         for name in sorted({*before, *after})

@@ -30,7 +30,7 @@ from .outputs import connection_document
 from .permissions import client_policy, operator_policy, read_policy
 from .plan import Plan, User
 from .records import RecordSettings, check_records, make_records
-from .replication import AS_FOUND, group_arguments, ignored_changes
+from .replication import AS_FOUND, group_arguments, ignored_changes, replacing
 from .settings import ElastiCacheAdopt, ElastiCacheLogs, ElastiCacheTimeouts, ElastiCacheUser
 from .snapshots import final_snapshot_name
 
@@ -208,14 +208,17 @@ class ElastiCacheHaGroup(pulumi.ComponentResource):
         """Make the group. Raises pulumi.InputPropertiesError, before anything is registered, when arguments are wrong."""
         plan = checked_plan(name, args)
         scope = f"{name}{apart(opts)}"
-        self._adoption = Adoption(dict(plan.adopt), plan.adopt_change)
+        self._adoption = Adoption(plan.all_adopted, plan.adopt_change)
         own = hooks_of(guard(f"{scope}-creation", creation_refusals), self._adoption.hooks(scope))
-        recorded = {**of_creation(plan.parameters), **self._adoption.record}
+        recorded = {
+            **of_creation(plan.parameters, replacing(plan), brought=not plan.makes_parameter_group),
+            **self._adoption.record,
+        }
         super().__init__("redis-ha:index:ElastiCacheHaGroup", name, recorded, pulumi.ResourceOptions.merge(opts, own))
         self._args: Mapping[str, Any] = args
         self._plan = plan
         tags = {**dict(plan.tags), GROUP_TAG: plan.group_id}
-        self._place = Place(name, plan.region, tags, self._child, apart(opts))
+        self._place = Place(name, plan.region, tags, self._child, apart(opts), self._adoption)
         self._watched = watched(plan, args)
         network = make_network(self._place, plan, args)
         self.subnet_group, self.security_group, self.rules = network.subnet_group, network.security_group, network.rules
@@ -224,7 +227,11 @@ class ElastiCacheHaGroup(pulumi.ComponentResource):
         self.secrets = make_secrets(self._place, plan, self.access) if plan.secrets_manager else {}
         self.log_groups = make_log_groups(self._place, plan, args.get("logs"))
         self.notifications = make_notifications(
-            self._place, plan.topology, args.get("notifications"), plan.adopted("notification_topic")
+            self._place,
+            plan.topology,
+            args.get("notifications"),
+            plan.adopted("notification_topic"),
+            protect=plan.protect,
         )
         self.replication_group = self._make_group(plan, network)
         self._make_monitoring(plan)

@@ -44,6 +44,9 @@ class NotificationSettings(TypedDict):
     """Subscribers of the new topic, by a name of your choice. A brought topic keeps the subscribers that it has."""
 
 
+AS_FOUND = ("display_name", "tags")
+
+
 @dataclass(frozen=True)
 class Notifications:
     """What was made: nothing but the ARN when the topic was brought."""
@@ -115,7 +118,12 @@ def _is_topic(arn: object) -> bool:
 
 
 def make_notifications(
-    place: Place, topology: Topology, settings: NotificationSettings | None, adopted: str | None = None
+    place: Place,
+    topology: Topology,
+    settings: NotificationSettings | None,
+    adopted: str | None = None,
+    *,
+    protect: bool = True,
 ) -> Notifications:
     """Make the topic, its policy and its subscriptions, before the group; or take the brought topic.
 
@@ -132,7 +140,11 @@ def make_notifications(
         display_name=f"ElastiCache events of {topology.group_id}",
         region=place.region,
         tags=place.tags,
-        opts=place.child(**adoption(adopted, place.region), ignore_changes=["display_name", "tags"] if adopted else None),
+        opts=place.child(
+            **adoption(adopted, place.region, protect=protect),
+            **place.adopted("notification_topic", AS_FOUND),
+            ignore_changes=list(AS_FOUND) if adopted else None,
+        ),
     )
     policy = None
     if adopted is None:

@@ -106,6 +106,11 @@ class Plan:
             return None
         return tuple(self.zones[index % len(self.zones)] for index in range(self.topology.nodes))
 
+    @property
+    def all_adopted(self) -> dict[str, str]:
+        """Return the ids of all that is taken over, by part; users by `users.<name>`."""
+        return {**dict(self.adopt), **{f"users.{key}": user_id for key, user_id in self.adopt_users}}
+
     def adopted(self, part: str) -> str | None:
         """Return the id of an existing part that is taken over."""
         return dict(self.adopt).get(part)

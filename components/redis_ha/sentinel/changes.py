@@ -1,7 +1,8 @@
 """What may not happen to a living cluster in one update: judged from what its component recorded. No Pulumi resources.
 
-A droplet with a new size is powered off, resized and powered on again (terraform-provider-digitalocean, resource_droplet.go,
-Update); one with a new generation, region or VPC is replaced. The engine does so to all droplets at once.
+A droplet with a new size, or whose `resize_disk` becomes true, is powered off, resized and powered on again
+(terraform-provider-digitalocean, resource_droplet.go, Update). One with a new generation, region or VPC is replaced. The engine
+does so to all droplets at once.
 """
 
 from collections.abc import Mapping
@@ -9,7 +10,7 @@ from typing import Any
 
 import pulumi
 
-from redis_ha.guard import Refusals
+from redis_ha.guard import Judge, Refusals
 
 from .topology import Plan
 
@@ -35,7 +36,10 @@ def recorded(plan: Plan, vpc_id: pulumi.Input[str] | None) -> dict[str, Any]:
         "region": plan.region,
         "vpcId": vpc_id,
         "vpcIpRange": plan.vpc_ip_range,
-        "slots": {slot.key: {"size": plan.size_of(slot), "generation": slot.generation} for slot in plan.slots},
+        "slots": {
+            slot.key: {"size": plan.size_of(slot), "generation": slot.generation, "grown": slot.key in plan.grown}
+            for slot in plan.slots
+        },
     }
     return {name: value for name, value in found.items() if value is not None}
 
@@ -51,9 +55,35 @@ def refusals(old: Mapping[str, Any], new: Mapping[str, Any]) -> Refusals:
 
 
 def resized(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
-    """Return the slots that stay and get another size."""
+    """Return the slots that stay and get another size, or whose disk begins to grow."""
     before, after = old.get("slots", {}), new.get("slots", {})
-    return [key for key in sorted(before) if key in after and before[key]["size"] != after[key]["size"]]
+    return [key for key in sorted(before) if key in after and _resizes(before[key], after[key])]
+
+
+def _resizes(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
+    return bool(before["size"] != after["size"] or (after.get("grown") and not before.get("grown")))
+
+
+def one_at_a_time(key: str, stopping: set[str]) -> Judge:
+    """Return what judges a droplet's own update. `stopping`: the slots that stop in this run, of one cluster.
+
+    What the component recorded is what was asked for: after an `up` that failed half-way the droplets themselves say what is
+    still to come. A droplet of an earlier version has no `resizeDisk`, which is true by default.
+    """
+
+    def judge(old: Mapping[str, Any], new: Mapping[str, Any]) -> Refusals:
+        grows = new.get("resizeDisk") is True and old.get("resizeDisk") is False
+        if old.get("size") == new.get("size") and not grows:
+            return []
+        stopping.add(key)
+        others = sorted(stopping - {key})
+        return (
+            [("sizes", f"{key} and {', '.join(others)} would stop in one `up`; change one slot first; {ORDER}")]
+            if others
+            else []
+        )
+
+    return judge
 
 
 def _of_creation(old: Mapping[str, Any], new: Mapping[str, Any]) -> Refusals:
@@ -97,10 +127,14 @@ def _majority_stays(before: Mapping[str, Any], gone: list[str]) -> bool:
 
 def _listed(argument: str, keys: list[str], before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
     if argument == "sizes":
-        return ", ".join(f"{key} {before[key]['size']} -> {after[key]['size']}" for key in keys)
+        return ", ".join(f"{key} {_size(before[key])} -> {_size(after[key])}" for key in keys)
     if argument == "generations":
         return ", ".join(f"{key} {before[key]['generation']:g} -> {after[key]['generation']:g}" for key in keys)
     return f"{', '.join(keys)} removed"
+
+
+def _size(slot: Mapping[str, Any]) -> str:
+    return f"{slot['size']}{' with its disk' if slot.get('grown') else ''}"
 
 
 def _way(argument: str, keys: list[str], after: Mapping[str, Any]) -> str:

@@ -12,7 +12,7 @@ from redis_ha.arguments import camel_case
 from redis_ha.guard import Judge, Refusals, apart, guard
 from redis_ha.inputs import as_input_errors, known_now
 
-from .changes import recorded, refusals, resized
+from .changes import one_at_a_time, recorded, refusals, resized
 from .outputs import connection_document, credentials_document, desired_document
 from .render import MAX_PASSWORD_LENGTH, ROLES, Passwords, check_size, cloud_config
 from .slots import Slot, in_creation_order, seeds_of
@@ -72,9 +72,9 @@ class SentinelClusterArgs(TypedDict):
     sizes: NotRequired[Mapping[str, str]]
     """Size slug of a slot by its name (`data-0`, `sentinel-2`) where it is another. A new size powers the droplet off for some
     minutes, so one `up` takes one slot: replicas first, the master last. When all have it, write it to `data_size`."""
-    resize_disk: NotRequired[bool]
-    """Whether a new size grows the disk too, which cannot be taken back: a disk never shrinks. Default false: processors and
-    memory only."""
+    resize_disk: NotRequired[Sequence[str]]
+    """Slots, by name, whose disk grows with their size, which cannot be taken back: a disk never shrinks. Naming one powers its
+    droplet off. Default: none, a new size brings processors and memory only."""
     ssh_key_ids: NotRequired[pulumi.Input[Sequence[pulumi.Input[str]]]]
     """Ids or fingerprints of the ssh keys that root may log in with. Later changes affect replaced droplets only."""
     project_id: NotRequired[pulumi.Input[str]]
@@ -154,7 +154,9 @@ class SentinelCluster(pulumi.ComponentResource):
     def __init__(self, name: str, args: SentinelClusterArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         """Make the cluster. Raises pulumi.InputPropertiesError, before anything is registered, when arguments are wrong."""
         plan = checked_plan(name, args)
-        hooks = guard(f"{name}-machines{apart(opts)}", machine_judge(plan))
+        self._apart = apart(opts)
+        self._stopping: set[str] = set()
+        hooks = guard(f"{name}-machines{self._apart}", machine_judge(plan))
         own = pulumi.ResourceOptions(hooks=hooks)
         super().__init__(
             "redis-ha:index:SentinelCluster", name, recorded(plan, args.get("vpc_id")), pulumi.ResourceOptions.merge(opts, own)
@@ -258,7 +260,7 @@ class SentinelCluster(pulumi.ComponentResource):
             region=plan.region,
             image=plan.image,
             size=plan.size_of(slot),
-            resize_disk=plan.resize_disk,
+            resize_disk=slot.key in plan.grown,
             vpc_uuid=vpc_id,
             ssh_keys=ssh_keys,
             tags=[self.tag.name, *plan.tags],
@@ -269,6 +271,7 @@ class SentinelCluster(pulumi.ComponentResource):
                 depends_on=[self.firewall],
                 ignore_changes=list(IGNORED_AFTER_CREATION),
                 replacement_trigger=slot.generation,
+                hooks=guard(f"{self._name}-{slot.key}{self._apart}", one_at_a_time(slot.key, self._stopping)),
                 protect=plan.protect if slot.kind == "data" else False,
                 custom_timeouts=pulumi.CustomTimeouts(delete=DELETE_TIMEOUT),
             ),
@@ -312,8 +315,11 @@ def machine_judge(plan: Plan) -> Judge:
 
     def judge(old: Mapping[str, Any], new: Mapping[str, Any]) -> Refusals:
         found = refusals(old, new)
-        for key in resized(old, new) if plan.resize_disk and not found else ():
-            pulumi.log.warn(f"the disk of {key} grows with its size for good (resize_disk): the old size is no longer possible")
+        for key in resized(old, new) if not found else ():
+            if key in plan.grown:
+                pulumi.log.warn(
+                    f"the disk of {key} grows with its size for good: a size with a smaller disk is impossible then"
+                )
         return found
 
     return judge

@@ -124,7 +124,7 @@ class Plan:
     data_size: str
     sentinel_size: str
     sizes: tuple[tuple[str, str], ...]
-    resize_disk: bool
+    grown: tuple[str, ...]
     slots: tuple[Slot, ...]
     quorum: int
     down_after_ms: int
@@ -212,7 +212,7 @@ def make_plan(resource_name: str, args: Mapping[str, Any], known: Sequence[str] 
         data_size=data_size,
         sentinel_size=checks.text("sentinel_size", DEFAULT_SENTINEL_SIZE, SIZE, size_hint),
         sizes=tuple(sizes.items()),
-        resize_disk=checks.switch("resize_disk", default=False),
+        grown=_grown(checks, slots),
         slots=slots,
         quorum=_quorum(checks, sentinels),
         down_after_ms=checks.whole("down_after_ms", DEFAULT_DOWN_AFTER_MS, MIN_DOWN_AFTER_MS, MAX_DOWN_AFTER_MS),
@@ -288,6 +288,16 @@ def _sizes(checks: Checks, slots: tuple[Slot, ...], hint: str) -> dict[str, str]
             checks.refuse(f"sizes.{key}", f"{value!r} is not {hint}")
         else:
             found[key] = value
+    return found
+
+
+def _grown(checks: Checks, slots: tuple[Slot, ...]) -> tuple[str, ...]:
+    """Read the slots whose disk grows with their size."""
+    known = {slot.key for slot in slots}
+    found = checks.texts("resize_disk", re.compile(r"[a-z0-9-]+"), "slots such as data-2")
+    for key in found:
+        if key not in known:
+            checks.refuse("resize_disk", f"{key!r} is no slot of this cluster; it has {', '.join(sorted(known))}")
     return found
 
 

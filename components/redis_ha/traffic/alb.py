@@ -20,6 +20,8 @@ from .alb_network import Rules, make_alb_rules, make_alb_security_group
 from .alb_permissions import shift_document
 from .alb_plan import AS_FOUND, BOTH, AlbPlan
 from .alb_settings import AlbAccessLogs, AlbAdopt, AlbAlarms, AlbColours, AlbHealthCheck, AlbStickiness, AlbWeights
+from .alb_targets import recorded as recorded_targets
+from .alb_targets import target_refusals
 from .alb_weights import weight_judge, weights_by_colour
 from .authority import COLOURS
 
@@ -133,8 +135,10 @@ class AlbBlueGreen(pulumi.ComponentResource):
         """Make them. Raises pulumi.InputPropertiesError, before anything is registered, when arguments are wrong."""
         plan = checked_alb_plan(name, args)
         self._adoption = Adoption(plan.adopt, plan.adopt_change)
-        own = hooks_of(self._adoption.hooks(f"{name}{apart(opts)}"))
-        super().__init__("redis-ha:index:AlbBlueGreen", name, self._adoption.record, pulumi.ResourceOptions.merge(opts, own))
+        scope = f"{name}{apart(opts)}"
+        own = hooks_of(self._adoption.hooks(scope), guard(f"{scope}-targets", target_refusals))
+        recorded: dict[str, Any] = {**recorded_targets(plan.targets, args["targets"]), **self._adoption.record}
+        super().__init__("redis-ha:index:AlbBlueGreen", name, recorded, pulumi.ResourceOptions.merge(opts, own))
         self._args: Mapping[str, Any] = args
         self._place = Place(name, plan.region, dict(plan.tags), self._child, apart(opts))
         if plan.weights is not None and plan.weights.warning is not None:

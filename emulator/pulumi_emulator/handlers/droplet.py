@@ -257,9 +257,11 @@ class Droplet(Handler):
             if cloud.world.get(TAG, tag) is None:
                 cloud.world.put(TAG, tag, {"name": tag, "by_droplet": True})
         changed = {"name": str(inputs["name"]), "size": size, "tags": tags}
-        resized = size != record["size"]
+        grows = inputs.get("resizeDisk", True) and state.get("resizeDisk") is False
+        resized = size != record["size"] or grows
         if resized:
-            # terraform-provider-digitalocean, resource_droplet.go, Update: power_off, wait, resize, wait, power_on.
+            # terraform-provider-digitalocean, resource_droplet.go, Update: power_off, wait, resize, wait, power_on; also when
+            # resize_disk becomes true.
             cloud.host.power_off(resource_id)
         machine = cloud.host.update_machine(
             resource_id,
