@@ -74,8 +74,9 @@ class Settings:
     """What the stack is made of; a block that the stack file leaves out is None, and holds its component's arguments otherwise.
 
     `network`: the PrivateNetwork that everything of its region lives in when it names no other; `secondary_networks`: those of
-    other regions. `private_zone`: name of a hosted zone to make for these networks. `protect`: whether what no component protects
-    is protected; without it every block has `protect: false`. `generate_ssh_key`: make an administrator's key pair in the stack.
+    other regions. `private_zone`: name of a hosted zone to make for these networks. `protect`: whether what is no component's
+    is protected; when false, every block has `protect: false`. `generate_ssh_key`: make an administrator's key pair in the
+    stack.
     """
 
     sentinel: SentinelClusterArgs | None

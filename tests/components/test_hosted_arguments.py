@@ -16,13 +16,16 @@ REGION, ZONES = "eu-central-1", ["eu-central-1a", "eu-central-1b"]
 SUBNETS = {"vpcId": "vpc-1", "subnetIds": ["subnet-1", "subnet-2"]}
 HOSTS = {"blue": {"host": "a.example.net"}, "green": {"host": "b.example.net"}}
 IN_ZONE = {"region": REGION, "zoneId": "Z1", "zoneName": "example.com"}
+# Alarms are most of what a group has, and take most of the time.
+QUIET = {"alarms": {"enabled": False}}
+GROUP = {"dashboard": False, **QUIET}
 # The least that each component takes.
 PLAIN: dict[str, dict[str, Any]] = {
-    "AlbBlueGreen": {"region": REGION, **SUBNETS, "targets": {"blue": {"ecs": True}, "green": {"ecs": True}}},
-    "ElastiCacheHaGroup": {"region": REGION, "zones": ZONES, **SUBNETS},
+    "AlbBlueGreen": {"region": REGION, **SUBNETS, **QUIET, "targets": {"blue": {"ecs": True}, "green": {"ecs": True}}},
+    "ElastiCacheHaGroup": {"region": REGION, "zones": ZONES, **SUBNETS, **GROUP},
     "GlobalDatastore": {
-        "primary": {"region": REGION, "zones": ZONES, **SUBNETS},
-        "secondaries": {"eu-west-1": {"zones": ["eu-west-1a", "eu-west-1b"], **SUBNETS}},
+        "primary": {"region": REGION, "zones": ZONES, **SUBNETS, **GROUP},
+        "secondaries": {"eu-west-1": {"zones": ["eu-west-1a", "eu-west-1b"], **SUBNETS, **GROUP}},
     },
     "LiveColourRecord": {**IN_ZONE, "name": "w.example.com", "live": "blue", "targets": {"blue": "a.b", "green": "c.d"}},
     "PrivateNetwork": {"region": REGION, "zones": ZONES, "ipRange": "10.50.0.0/20"},
