@@ -5,7 +5,7 @@ from typing import Any
 import pulumi
 import pytest
 
-from redis_ha.elasticache.changes import parameter_refusals, refusals
+from redis_ha.elasticache.changes import creation_refusals, of_creation, parameter_refusals, refusals
 
 OLD: dict[str, Any] = {
     "engine": "valkey",
@@ -167,3 +167,31 @@ def test_parameters_of_creation() -> None:
     assert [argument for argument, _ in parameter_refusals(group(databases="16"), group(databases="32"))] == ["parameters"]
     assert "'databases' can only be set when" in parameter_refusals(group(databases="32"), group())[0][1]
     assert parameter_refusals({}, {"parameters": pulumi.Output.from_input([])}) == []
+
+
+SAME = {"group_id": "orders"}
+
+
+def created(*parameters: tuple[str, str], identity: dict[str, str] | None = None, brought: bool = False) -> dict[str, Any]:
+    return of_creation(parameters, identity or SAME, brought=brought)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (created(), created(("databases", "16"))),  # AWS's own default
+        (created(("databases", "32")), created(brought=True)),  # nobody knows what the brought group says
+        (created(("databases", "32")), created(identity={"group_id": "others"})),  # another group is made
+        (created(("maxmemory-policy", "allkeys-lru")), created()),
+        ({}, created(("databases", "32"))),  # made by an earlier version, which recorded none
+    ],
+)
+def test_what_is_chosen_at_creation_stays(old: dict[str, Any], new: dict[str, Any]) -> None:
+    assert creation_refusals(old, new) == []
+
+
+def test_what_is_chosen_at_creation_is_not_changed() -> None:
+    [(name, reason)] = creation_refusals(created(), created(("databases", "32")))
+    assert name == "parameters"
+    assert reason.startswith("'databases' 16 -> 32: can only be set when the cache is made")
+    assert [name for name, _ in creation_refusals(created(("databases", "32")), created())] == ["parameters"]

@@ -305,7 +305,14 @@ def test_adoption_imports_each_part_and_leaves_it_as_found() -> None:
         "orders-events": "arn:aws:sns:eu-central-1:123456789012:legacy",
     }
     for name in imported:
-        assert "tags" in monitor.requests[name].ignoreChanges, name
+        request = monitor.requests[name]
+        assert "tags" in request.ignoreChanges, name
+        # Judged while it is new, and never replaced or deleted unasked; a parameter group's next version stands beside it.
+        assert request.hooks.before_update, name
+        assert request.protect == (name != "orders-parameter-group"), name
+        assert request.retainOnDelete == (name not in {"orders-group", "orders-subnet-group"}), name
+    unprotected, _ = made(adopt=adopt, users={"application": {"passwords": ["the-password-it-has"]}}, protect=False)
+    assert not any(unprotected.requests[name].protect for name in imported)
     group = inputs(monitor)
     assert (group["replicationGroupId"], group["subnetGroupName"]) == ("legacy", "legacy-subnets")
     assert {"authToken", "finalSnapshotIdentifier", "securityGroupNames"} <= set(monitor.requests["orders-group"].ignoreChanges)

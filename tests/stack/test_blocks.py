@@ -77,6 +77,12 @@ def test_a_mistake_is_named_where_it_was_made(monkeypatch: pytest.MonkeyPatch) -
     assert "redis-ha:global_datastore.node_type" in message
 
 
+def test_a_block_with_a_way_to_log_in_of_its_own_takes_no_users_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    _, message = program(monkeypatch, blocks({}, {"auth": "token"}))
+    assert "redis-ha:global_datastore.auth_token: is missing" in message
+    assert "users" not in message
+
+
 def test_a_listener_is_exported_with_who_decides_its_weights(monkeypatch: pytest.MonkeyPatch) -> None:
     """`redis-ha status` reads it: weights that tools shifted are no disagreement (ops/redis_ha_ops/traffic.py)."""
     block = {
