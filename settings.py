@@ -20,6 +20,7 @@ import jsonschema
 import pulumi
 from pulumi.runtime import config as runtime_config
 
+from redis_ha.arguments import snake_case
 from redis_ha.traffic import authority
 from redis_ha.traffic.alb_checks import MAX_WEIGHT as MAX_LISTENER_WEIGHT
 
@@ -90,11 +91,6 @@ class Settings:
     private_zone: str | None
     protect: bool
     generate_ssh_key: bool
-
-
-def snake_case(name: str) -> str:
-    """Give a property's name as Python and the stack files write it; Pulumi's own paths and schemas say camelCase."""
-    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
 
 
 def nearest(name: str, known: list[str]) -> str:

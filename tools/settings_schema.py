@@ -7,10 +7,9 @@ from typing import Any
 
 import yaml
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
+from redis_ha.arguments import snake_case
 
-from settings import snake_case  # noqa: E402  the stack's modules lie beside this folder
+ROOT = Path(__file__).resolve().parent.parent
 
 # One structured key a component: the key of the stack file -> the component's token.
 BLOCKS = {

@@ -5,15 +5,17 @@ size of a cache's nodes, would then follow from what somebody left out. The comp
 hook, which runs before any child is touched, knows which adoptions are new.
 """
 
+import re
 from collections.abc import Collection, Mapping
 from typing import Any
 
 import pulumi
 
-from .arguments import Checks
+from .arguments import Checks, snake_case
 from .guard import Judge, Refusals
 from .inputs import holds_output
 
+PROPERTY = re.compile(r"[a-z][a-z0-9_]*")
 RECORD = "adopted"  # of the component's inputs
 # What the engine and the provider keep in inputs beside the program's own.
 NOT_ASKED = frozenset({"tagsAll"})
@@ -86,18 +88,7 @@ def differing(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
 
 def checked_change(checks: Checks) -> tuple[str, ...]:
     """Read the names of properties that an adoption may change at once."""
-    change = checks.args.get("change")
-    if change is None:
-        return ()
-    if not isinstance(change, list | tuple) or not all(isinstance(name, str) for name in change):
-        checks.refuse("change", f"{change!r} is no list of property names such as [node_type]")
-        return ()
-    return tuple(change)
-
-
-def snake_case(name: str) -> str:
-    """Return a property's name as Python writes it."""
-    return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name)
+    return checks.texts("change", PROPERTY, "the name of a property such as node_type")
 
 
 def _same(live: Any, asked: Any) -> bool:

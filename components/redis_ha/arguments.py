@@ -28,6 +28,11 @@ def camel_case(argument: str) -> str:
     return first + "".join(word.capitalize() for word in rest)
 
 
+def snake_case(name: str) -> str:
+    """Return a property's name as Python and the stack files write it; Pulumi's own paths and schemas say camelCase."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
+
+
 class InvalidArgumentsError(ValueError):
     """Arguments that nothing can be made of. `problems` holds (argument, reason with the value and the remedy)."""
 

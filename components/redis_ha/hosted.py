@@ -5,6 +5,7 @@ a block belongs, takes no notice of names that there are not, and ends with a Ty
 """
 
 import difflib
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -22,6 +23,8 @@ TYPES = {
     PropertyType.INTEGER: "a whole number",
     PropertyType.NUMBER: "a number",
 }
+
+SECRET = re.compile(r"(^|\.)\w*([Pp]asswords?|[Tt]oken)(\.|$)")  # a path that leads to a secret, wherever it stands
 
 Problem = tuple[str, str]
 
@@ -57,14 +60,14 @@ class CheckedProvider(ComponentProvider):
         elif definition.type == PropertyType.INTEGER and _is_later(value):
             yield path, KNOWN
         elif definition.type in TYPES and not _is_later(value) and not _is_of(value, definition.type):
-            yield path, f"{value!r} is not {TYPES[definition.type]}"
+            yield path, f"{_shown(value, path)} is not {TYPES[definition.type]}"
 
     def _of_many(
         self, value: Any, kind: type[list[Any] | dict[str, Any]], definition: PropertyDefinition, path: str
     ) -> Iterator[Problem]:
         if not isinstance(value, kind):
             if not _is_later(value):
-                yield path, f"{value!r} is not {'a list' if kind is list else 'a mapping of names to values'}"
+                yield path, f"{_shown(value, path)} is not {'a list' if kind is list else 'a mapping of names to values'}"
             elif definition.ref is not None and self.get_type_definition(definition) is not None:
                 yield path, LATER
             return
@@ -79,7 +82,12 @@ class CheckedProvider(ComponentProvider):
         if isinstance(value, Mapping):
             yield from self._problems(value, block.properties, f"{path}.")
         else:
-            yield path, LATER if _is_later(value) else f"{value!r} is no block of arguments"
+            yield path, LATER if _is_later(value) else f"{_shown(value, path)} is no block of arguments"
+
+
+def _shown(value: Any, path: str) -> str:
+    """Return a wrong value for a message: never a secret's, and nothing that could hold one."""
+    return "the value" if SECRET.search(path) or isinstance(value, list | dict) else repr(value)
 
 
 def _is_of(value: Any, kind: PropertyType) -> bool:

@@ -338,6 +338,15 @@ TABLE: tuple[Danger, ...] = (
         "one slot in each `up` (sizes), replicas first, `redis-ha status` healthy before the next",
         "terraform-provider-digitalocean digitalocean/droplet/resource_droplet.go, Update",
     ),
+    Danger(
+        DROPLET,
+        "resizeDisk",
+        "update",
+        "the machine is powered off and on, and its disk grows to its size's for good",
+        "one slot in each `up` (resize_disk), replicas first, `redis-ha status` healthy before the next",
+        "terraform-provider-digitalocean digitalocean/droplet/resource_droplet.go, Update",
+        when="true",
+    ),
     *(
         Danger(DROPLET_VPC, name, "replace", "a VPC keeps its range and region", PUT_BACK, _DROPLET_SOURCE)
         for name in ("ipRange", "region")

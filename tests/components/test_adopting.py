@@ -64,7 +64,7 @@ def test_a_component_that_is_not_updated_adopts_nothing() -> None:
     assert Adoption({"group": "legacy"}).judge("group")(LIVE, {"nodeType": "small"}) == []
 
 
-@pytest.mark.parametrize("change", ["node_type", [1], {"node_type": True}])
+@pytest.mark.parametrize("change", ["node_type", [1], ["nodeType"], {"node_type": True}])
 def test_names_of_properties(change: Any) -> None:
     checks = Checks({"change": change})
     assert checked_change(checks) == ()

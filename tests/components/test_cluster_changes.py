@@ -53,6 +53,7 @@ def test_one_machine_may_stop(old: dict[str, Any], new: dict[str, Any]) -> None:
         ({}, {"data_size": L}, {"sizes"}, "sizes: {data-2: s-4vcpu-8gb}"),
         ({}, {"sentinel_size": "s-1vcpu-2gb"}, {"sizes"}, "3 machines would stop at once"),
         ({}, {"sizes": {"data-0": L, "sentinel-0": L}}, {"sizes"}, "2 machines would stop at once"),
+        ({}, {"sizes": {"data-0": L, "sentinel-0": L}}, {"sizes"}, "such as sizes: {data-0: s-4vcpu-8gb}"),
         ({}, {"resize_disk": ["data-0", "data-1"]}, {"sizes"}, "data-0 s-2vcpu-4gb -> s-2vcpu-4gb with its disk"),
         ({"sizes": {"data-1": L}}, {"data_size": XL}, {"sizes"}, "data-1 s-4vcpu-8gb -> s-8vcpu-16gb"),
         ({}, {"generations": {"data-0": 1, "data-1": 2}}, {"generations"}, "data-0 0 -> 1, data-1 0 -> 2"),

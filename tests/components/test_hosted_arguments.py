@@ -140,3 +140,19 @@ def test_a_value_of_any_kind_is_taken_or_refused_by_name(component: str, path: P
     said = said_of(component, path, [[{}]])
     assert said
     assert any(one.startswith(".".join(path)) for one in said)
+
+
+@pytest.mark.parametrize(
+    ("component", "path", "value"),
+    [
+        ("ElastiCacheHaGroup", ("authToken",), 1234567890123456),
+        ("ElastiCacheHaGroup", ("users",), [{"passwords": ["1234567890123456"]}]),
+        ("ElastiCacheHaGroup", ("users", "application", "passwords"), [1234567890123456]),
+        ("SentinelCluster", ("adminPassword",), 1234567890123456),
+    ],
+)
+def test_a_secret_of_a_wrong_type_is_not_told(component: str, path: Path, value: Any) -> None:
+    with pytest.raises(pulumi.InputPropertiesError) as caught:
+        constructed(component, placed(PLAIN[component], path, value))
+    assert "123456789" not in str(caught.value)
+    assert "123456789" not in str(caught.value.errors)

@@ -139,7 +139,7 @@ def _size(slot: Mapping[str, Any]) -> str:
 
 def _way(argument: str, keys: list[str], after: Mapping[str, Any]) -> str:
     if argument == "sizes":
-        last = max(keys)
+        last = max([key for key in keys if key.startswith("data-")] or keys)
         return f"one slot in each `up`, such as sizes: {{{last}: {after[last]['size']}}}; {ORDER}"
     if argument == "generations":
         return f"one slot in each `up`; {ORDER}"
