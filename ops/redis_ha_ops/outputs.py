@@ -1,12 +1,12 @@
 """A stack's outputs, read by the command line that owns them."""
 
 import json
-import subprocess
 from pathlib import Path
 from typing import Any
 
 from .emulator import emulator_command
 from .errors import OpsError
+from .owner import last_words, run_owner
 
 EMULATED_BY_DEFAULT = "local"  # the one stack whose name alone means "on this machine"
 OUTPUT_SECONDS = 120  # a real backend may be far away; a hung one must not hang the command
@@ -27,24 +27,10 @@ def output_command(stack: str, program: Path, *, emulated: bool) -> list[str]:
 def read_outputs(stack: str, *, emulated: bool, program: Path) -> dict[str, Any]:
     """Run the command that owns the outputs; its standard output is parsed and never shown."""
     command = output_command(stack, program, emulated=emulated)
-    if not (program / "Pulumi.yaml").is_file():
-        raise OpsError(f"--program {program}: no Pulumi.yaml there; give the folder of the Pulumi program")
-    try:
-        done = subprocess.run(
-            command, cwd=program, capture_output=True, text=True, check=False, timeout=OUTPUT_SECONDS, stdin=subprocess.DEVNULL
-        )
-    except FileNotFoundError:
-        raise OpsError(
-            f"stack {stack}: a real stack's outputs come from the Pulumi CLI, and `pulumi` is not on PATH; "
-            "install it, or say --emulated for the stack on this machine"
-        ) from None
-    except subprocess.TimeoutExpired:
-        raise OpsError(f"stack {stack}: the command for its outputs gave no answer within {OUTPUT_SECONDS} s") from None
+    done = run_owner(command, stack, program, what="outputs", seconds=OUTPUT_SECONDS)
     if done.returncode:
-        lines = [line.strip() for line in done.stderr.splitlines() if line.strip()]
-        told = lines[-1] if lines else f"exit code {done.returncode}"
         hint = "" if emulated else " (is the stack up, and are you logged in? `pulumi whoami`)"
-        raise OpsError(f"stack {stack}: its outputs cannot be read: {told.removeprefix('error: ')}{hint}")
+        raise OpsError(f"stack {stack}: its outputs cannot be read: {last_words(done)}{hint}")
     try:
         outputs = json.loads(done.stdout)
     except ValueError:

@@ -4,7 +4,6 @@ Reads the JSON of `pulumi preview --json`. Values are shown for properties of th
 """
 
 import json
-import subprocess
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -14,6 +13,7 @@ from .danger import GROUP, LISTENER, RECORD, Danger, Operation
 from .dangers import HIDDEN, LOST, NO_ROW, SECONDARY, SECONDARY_LOST, STANDS_BESIDE, row_of
 from .emulator import emulator_command
 from .errors import OpsError
+from .owner import last_words, run_owner
 
 VERSION = 1  # of the JSON report
 PREVIEW_SECONDS = 1800  # a preview of a big stack with a refresh takes minutes; a hung one must not hang a pipeline
@@ -84,26 +84,12 @@ def read_plan(text: str, where: str) -> Mapping[str, Any]:
 
 def run_preview(stack: str, program: Path, *, emulated: bool) -> Mapping[str, Any]:
     """Run the preview that belongs to the stack's world and return its digest; changes nothing."""
-    if not (program / "Pulumi.yaml").is_file():
-        raise OpsError(f"--program {program}: no Pulumi.yaml there; give the folder of the Pulumi program")
     real = ["pulumi", "preview", "--json", "--non-interactive", "--stack", stack]
     command = emulator_command("preview", stack, program, "--json") if emulated else real
-    try:
-        done = subprocess.run(
-            command, cwd=program, capture_output=True, text=True, check=False, timeout=PREVIEW_SECONDS, stdin=subprocess.DEVNULL
-        )
-    except FileNotFoundError:
-        raise OpsError(
-            f"stack {stack}: a real stack is previewed by the Pulumi CLI, and `pulumi` is not on PATH; "
-            "install it, or say --emulated for the stack on this machine"
-        ) from None
-    except subprocess.TimeoutExpired:
-        raise OpsError(f"stack {stack}: the preview did not end within {PREVIEW_SECONDS} s") from None
+    done = run_owner(command, stack, program, what="previews", seconds=PREVIEW_SECONDS)
     # A refused plan (a protected resource, for one) ends with an exit code and is a plan all the same.
     if done.returncode and not done.stdout.lstrip().startswith("{"):
-        lines = [line.strip() for line in done.stderr.splitlines() if line.strip()]
-        told = lines[-1].removeprefix("error: ") if lines else f"exit code {done.returncode}"
-        raise OpsError(f"stack {stack}: the preview failed: {told}")
+        raise OpsError(f"stack {stack}: the preview failed: {last_words(done)}")
     return read_plan(done.stdout, f"the preview of stack {stack}")
 
 

@@ -5,7 +5,6 @@ Each look is at what a real `pulumi destroy` meets: Pulumi's own protection, and
 
 import json
 import re
-import subprocess
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from .cloud import Ask, CloudError, plain_name
 from .danger import BALANCER, GLOBAL, GROUP, RECORD, SECURITY_GROUP, SUBNET, VPC, ZONE
 from .emulator import emulator_command
 from .errors import OpsError
+from .owner import last_words, run_owner
 
 EXPORT_SECONDS = 120  # a real backend may be far away
 LIFT = "set redis-ha:protect to false and run `up`"
@@ -42,23 +42,10 @@ def read_state(stack: str, program: Path, *, emulated: bool) -> list[Resource]:
     """Return the resources of a stack's state. Secrets stay encrypted."""
     real = ["pulumi", "stack", "export", "--stack", stack]
     command = emulator_command("export", stack, program) if emulated else real
-    try:
-        done = subprocess.run(
-            command, cwd=program, capture_output=True, text=True, check=False, timeout=EXPORT_SECONDS, stdin=subprocess.DEVNULL
-        )
-    except FileNotFoundError:
-        raise OpsError(
-            f"stack {stack}: a real stack's state comes from the Pulumi CLI, and `pulumi` is not on PATH; "
-            "install it, or say --emulated for the stack on this machine"
-        ) from None
-    except subprocess.TimeoutExpired:
-        raise OpsError(f"stack {stack}: the command for its state gave no answer within {EXPORT_SECONDS} s") from None
+    done = run_owner(command, stack, program, what="states", seconds=EXPORT_SECONDS)
     if done.returncode:
-        lines = [line.strip() for line in done.stderr.splitlines() if line.strip()]
-        raise OpsError(
-            f"stack {stack}: its state cannot be read: {lines[-1].removeprefix('error: ') if lines else done.returncode}"
-        )
-    return list(json.loads(done.stdout)["deployment"].get("resources") or [])
+        raise OpsError(f"stack {stack}: its state cannot be read: {last_words(done)}")
+    return list((json.loads(done.stdout).get("deployment") or {}).get("resources") or [])
 
 
 def contents(resources: Sequence[Resource]) -> dict[str, int]:

@@ -344,7 +344,7 @@ def test_a_preview_is_run_in_the_world_of_its_stack(tmp_path: Path, monkeypatch:
         ran.append(command)
         return subprocess.CompletedProcess(command, 255, json.dumps(plan(MOVED)), "error: preview failed")
 
-    monkeypatch.setattr("redis_ha_ops.preview_report.subprocess.run", fake)
+    monkeypatch.setattr("subprocess.run", fake)
     assert run("--stack", "prod", "--program", str(tmp_path)).exit_code == 3
     assert ran[0] == ["pulumi", "preview", "--json", "--non-interactive", "--stack", "prod"]
     assert run("--stack", "local", "--program", str(tmp_path)).exit_code == 3

@@ -16,6 +16,7 @@ from redis_ha_ops.danger import BALANCER, GLOBAL, GROUP, RECORD, SECURITY_GROUP,
 from redis_ha_ops.errors import OpsError
 from redis_ha_ops.removal import contents, obstacles
 
+ROOT = Path(__file__).resolve().parents[2]
 HOME, AWAY = "eu-central-1", "eu-west-1"
 
 
@@ -185,7 +186,7 @@ def commands(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
 
 
 def invoke(*arguments: str, text: str = "") -> Any:
-    return CliRunner().invoke(cli, ["destroy", "--stack", "prod", *arguments], obj=Call(), input=text)
+    return CliRunner().invoke(cli, ["destroy", "--stack", "prod", "--program", str(ROOT), *arguments], obj=Call(), input=text)
 
 
 @pytest.mark.parametrize(
@@ -217,5 +218,6 @@ def test_nothing_is_deleted_while_something_would_stop_it(commands: list[list[st
 def test_a_state_that_cannot_be_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     failed = subprocess.CompletedProcess([], 255, "", "error: no stack named 'prod' found\n")
     monkeypatch.setattr(subprocess, "run", lambda *_, **__: failed)
+    (tmp_path / "Pulumi.yaml").write_text("name: tested\n")
     with pytest.raises(OpsError, match="stack prod: its state cannot be read: no stack named 'prod' found"):
         removal.read_state("prod", tmp_path, emulated=False)
