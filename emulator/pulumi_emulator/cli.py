@@ -15,7 +15,7 @@ from pulumi_emulator.errors import EmulatorError
 COMMANDS: Final[dict[str, dict[str, str]]] = {
     "Bring up and take down": {"preview": "change", "up": "change", "refresh": "change", "destroy": "change"},
     "Look": {"status": "show", "output": "output", "export": "export", "logs": "inside", "types": "types"},
-    "Use": {"exec": "inside", "aws": "inside"},
+    "Use": {"exec": "inside", "aws": "inside", "environment": "inside"},
     "Break and mend": {
         "power": "faults",
         "link": "faults",

@@ -26,22 +26,21 @@ def run_in(folder: StackFolder, where: str | None, argv: list[str]) -> int:
         where = "client" if (folder.path / "host").exists() else "aws"
     if where != "aws":
         return host_of(folder).run_in(where, argv)
-    endpoint = aws.running_endpoint(folder.path)
-    if endpoint is None:
-        raise EmulatorError(f"stack {folder.stack!r} has no machines, and no emulated AWS that runs")
-    return subprocess.run(aws.command(folder.path, argv), check=False, env=_inside(folder, endpoint)).returncode
-
-
-def _inside(folder: StackFolder, endpoint: str) -> dict[str, str]:
-    """Return the environment of a command where the caches are: tools of AWS find the emulated account, and no other.
-
-    The endpoint listens there at the same address, the region is that of the stack's default provider.
-    """
     kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    # The endpoint listens there at the same address.
+    environment = {**kept, **BLINDFOLD, **aws_environment(folder)}
+    return subprocess.run(aws.command(folder.path, argv), check=False, env=environment).returncode
+
+
+def aws_environment(folder: StackFolder) -> dict[str, str]:
+    """Return the environment variables by which tools of AWS find a stack's emulated account.
+
+    The region is that of the stack's default provider. EmulatorError when no emulated AWS runs.
+    """
     regions = _regions(folder)
     region = {"AWS_REGION": regions[0], "AWS_DEFAULT_REGION": regions[0]} if regions else {}
     credentials = {"AWS_ACCESS_KEY_ID": PLACEHOLDER, "AWS_SECRET_ACCESS_KEY": PLACEHOLDER}
-    return {**kept, **BLINDFOLD, **credentials, **region, "AWS_ENDPOINT_URL": endpoint}
+    return {"AWS_ENDPOINT_URL": _endpoint(folder), **credentials, **region}
 
 
 def call_aws(folder: StackFolder, region: str | None, service: str, operation: str, parameters: Any) -> dict[str, Any]:
@@ -51,11 +50,7 @@ def call_aws(folder: StackFolder, region: str | None, service: str, operation: s
     """
     import botocore.exceptions  # noqa: PLC0415 - commands in machines never load it
 
-    endpoint = aws.running_endpoint(folder.path)
-    if endpoint is None:
-        raise EmulatorError(
-            f"stack {folder.stack!r} has no emulated AWS that runs; bring it up with `up --stack {folder.stack}`"
-        )
+    endpoint = _endpoint(folder)
     if not isinstance(parameters, dict):
         raise EmulatorError("parameters must be a JSON object")
     try:
@@ -68,6 +63,15 @@ def call_aws(folder: StackFolder, region: str | None, service: str, operation: s
     except (botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError) as error:
         raise EmulatorError(f"{service} {operation}: {error}") from None
     return {key: value for key, value in answer.items() if key != "ResponseMetadata"}
+
+
+def _endpoint(folder: StackFolder) -> str:
+    endpoint = aws.running_endpoint(folder.path)
+    if endpoint is None:
+        raise EmulatorError(
+            f"stack {folder.stack!r} has no emulated AWS that runs; bring it up with `up --stack {folder.stack}`"
+        )
+    return endpoint
 
 
 def _only_region(folder: StackFolder) -> str:

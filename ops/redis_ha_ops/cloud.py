@@ -1,21 +1,19 @@
-"""AWS's API for a look at a stack: the account's own, or the emulated one by the emulator's command line. Reading only."""
+"""AWS's API for a look at a stack: the account's own, or the emulated one of this machine. Reading only."""
 
-import json
-import re
-import subprocess
+import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from .emulator import emulator_command
 from .errors import OpsError
+from .owner import last_words, run_owner
 
 # Service, operation as botocore calls it, parameters, region -> the answer.
 Ask = Callable[[str, str, Mapping[str, Any], str], Mapping[str, Any]]
 READING = ("describe_", "get_", "list_")  # whatever else an operation does, a look does not call it
 CONNECT_SECONDS, READ_SECONDS, ATTEMPTS = 5, 20, 3  # of one call
 EMULATED_SECONDS = 120  # a command that starts on a busy computer
-_CODE = re.compile(r"An error occurred \((\w+)\)")  # botocore.exceptions.ClientError's text
 
 
 class CloudError(OpsError):
@@ -33,17 +31,45 @@ def ask_of(stack: str, program: Path, *, emulated: bool) -> Ask:
 
 def real() -> Ask:
     """Ask AWS with the credentials of this process (a role, AWS_PROFILE, AWS_ACCESS_KEY_ID)."""
+    return _asking(dict, {})
+
+
+def _emulated(stack: str, program: Path) -> Ask:
+    """Ask the emulated AWS of a stack; where it listens is looked up once, before the first call."""
+
+    def where() -> Mapping[str, Any]:
+        command = emulator_command("environment", stack, program)
+        done = run_owner(command, stack, program, what="emulated AWS", seconds=EMULATED_SECONDS)
+        if done.returncode:
+            raise CloudError(last_words(done))
+        told = dict(line.split("=", 1) for line in done.stdout.splitlines() if "=" in line)
+        return {
+            "endpoint_url": told["AWS_ENDPOINT_URL"],
+            "aws_access_key_id": told["AWS_ACCESS_KEY_ID"],
+            "aws_secret_access_key": told["AWS_SECRET_ACCESS_KEY"],
+        }
+
+    # Of the caller's own AWS nothing is read: no configuration file, no AWS_PROFILE.
+    unread = {"config_file": (None, None, os.devnull, None), "profile": (None, None, None, None)}
+    # It is on this machine: no proxy of the caller's environment knows it, and no host name may be put before its address.
+    return _asking(where, unread, proxies={}, inject_host_prefix=False)
+
+
+def _asking(where: Callable[[], Mapping[str, Any]], variables: Mapping[str, Any], **settings: Any) -> Ask:
+    """Ask with botocore: `where` and what its clients are made with, the session's `variables`, `settings` for their Config."""
     import botocore.exceptions  # noqa: PLC0415 - a look at stacks without AWS never loads it
     import botocore.session  # noqa: PLC0415 - as above
     from botocore.config import Config  # noqa: PLC0415 - as above
 
-    session = botocore.session.get_session()
+    session = botocore.session.Session(session_vars=dict(variables))
     clients: dict[tuple[str, str], Any] = {}
+    place: dict[str, Any] = {}
     config = Config(
         connect_timeout=CONNECT_SECONDS,
         read_timeout=READ_SECONDS,
         retries={"total_max_attempts": ATTEMPTS, "mode": "standard"},
         user_agent_extra="redis-ha",
+        **settings,
     )
 
     def ask(service: str, operation: str, parameters: Mapping[str, Any], region: str) -> Mapping[str, Any]:
@@ -51,7 +77,9 @@ def real() -> Ask:
         key = (service, region)
         try:
             if key not in clients:
-                clients[key] = session.create_client(service, region_name=region, config=config)
+                if not clients:
+                    place.update(where())
+                clients[key] = session.create_client(service, region_name=region, config=config, **place)
             answer: Mapping[str, Any] = getattr(clients[key], operation)(**parameters)
         except botocore.exceptions.ClientError as error:
             told = error.response.get("Error", {})
@@ -62,34 +90,6 @@ def real() -> Ask:
             ) from None
         except botocore.exceptions.BotoCoreError as error:
             raise CloudError(f"{service} in {region}: {error}") from None
-        return answer
-
-    return ask
-
-
-def _emulated(stack: str, program: Path) -> Ask:
-    def ask(service: str, operation: str, parameters: Mapping[str, Any], region: str) -> Mapping[str, Any]:
-        _reads(operation)
-        arguments = ["--region", region, service, operation, json.dumps(dict(parameters))]
-        command = emulator_command("aws", stack, program, *arguments)
-        try:
-            done = subprocess.run(
-                command,
-                cwd=program,
-                capture_output=True,
-                text=True,
-                check=False,
-                timeout=EMULATED_SECONDS,
-                stdin=subprocess.DEVNULL,
-            )
-        except subprocess.TimeoutExpired:
-            raise CloudError(f"{service} in {region}: the emulated AWS gave no answer within {EMULATED_SECONDS} s") from None
-        if done.returncode:
-            lines = [line.strip() for line in done.stderr.splitlines() if line.strip()]
-            told = lines[-1].removeprefix("error: ") if lines else f"exit code {done.returncode}"
-            code = _CODE.search(told)
-            raise CloudError(f"{service} in {region}: {told}", code.group(1) if code else "")
-        answer: Mapping[str, Any] = json.loads(done.stdout)
         return answer
 
     return ask

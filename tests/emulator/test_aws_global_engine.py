@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -79,6 +80,13 @@ def test_a_promotion_beside_the_program(emulated: Callable[..., Emulated]) -> No
     wait_until(lambda: "one" in ask(second, "GET key"), "the write's arrival")
     assert ask(second, "SET key two").startswith("-READONLY")
     assert stack.run("exec", "--", "python3", "-c", IDENTITY).stdout.strip() == aws.ACCOUNT_ID
+    told = dict(line.split("=", 1) for line in stack.run("environment").stdout.splitlines())
+    assert told["AWS_REGION"] == told["AWS_DEFAULT_REGION"] == "eu-central-1"
+    here = subprocess.run([sys.executable, "-c", IDENTITY], env=told, capture_output=True, text=True, check=True, timeout=60)
+    assert here.stdout.strip() == aws.ACCOUNT_ID
+    # Of what the caller has of AWS nothing is read.
+    stack.environment["AWS_PROFILE"] = "nobody"
+    assert json.loads(stack.run("aws sts get_caller_identity").stdout)["Account"] == aws.ACCOUNT_ID
     stack.run("preview", "--expect-no-changes")
     promote("eu-west-1", "orders-euw1")
     assert ask(second, "SET key two") == "+OK"

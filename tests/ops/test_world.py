@@ -1,8 +1,12 @@
 """`redis-ha status` of a Global Datastore: what AWS's API tells, against the document and the writer's name."""
 
 import json
+import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from subprocess import CompletedProcess
 from typing import Any
 
 import pytest
@@ -279,26 +283,56 @@ def test_the_command_shows_it(store: Datastore, ask: cloud.Ask, monkeypatch: pyt
         CliRunner().invoke(cli, arguments, obj=Call(), catch_exceptions=False)
 
 
-def test_an_emulated_stack_is_asked_by_the_emulators_command(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
-    ran: list[list[str]] = []
+class Parameters(BaseHTTPRequestHandler):
+    """SSM: one parameter, no other."""
 
-    class Done:
-        returncode, stdout, stderr = 0, '{"Parameter": {"Value": "text"}}', ""
+    def do_POST(self) -> None:
+        wanted = json.loads(self.rfile.read(int(self.headers["Content-Length"])))["Name"]
+        found = {"Parameter": {"Name": wanted, "Value": "text"}}
+        missing = {"__type": "ParameterNotFound", "message": "no"}
+        body = json.dumps(found if wanted == "/w" else missing).encode()
+        self.send_response(200 if wanted == "/w" else 400)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
 
-    def run(command: list[str], **_: Any) -> Done:
+    def log_message(self, *_: Any) -> None:
+        pass
+
+
+def emulated(monkeypatch: pytest.MonkeyPatch, program: Path, done: CompletedProcess[str]) -> tuple[cloud.Ask, list[Any]]:
+    """Return how an emulated stack is asked whose emulator answers so, and the commands that it was given."""
+    ran: list[Any] = []
+    (program / "Pulumi.yaml").write_text("name: redis-ha\n")
+
+    def run(command: list[str], **_: Any) -> CompletedProcess[str]:
         ran.append(command)
-        return Done()
+        return done
 
-    monkeypatch.setattr("redis_ha_ops.cloud.subprocess.run", run)
-    ask = cloud.ask_of("local", tmp_path, emulated=True)
-    assert cloud.parameter(ask, "/w", WEST) == "text"
-    assert ran[0][2:5] == ["-m", "pulumi_emulator", "aws"]
-    assert ran[0][-5:] == ["--region", WEST, "ssm", "get_parameter", '{"Name": "/w"}']
-    Done.returncode = 1
-    Done.stderr = (
-        "error: ssm get_parameter: An error occurred (ParameterNotFound) when calling the GetParameter operation: no\n"
-    )
-    assert cloud.parameter(ask, "/w", WEST) is None
-    Done.stderr = "error: stack 'local' has no emulated AWS that runs\n"
-    with pytest.raises(cloud.CloudError, match="has no emulated AWS that runs"):
+    monkeypatch.setattr("redis_ha_ops.owner.subprocess.run", run)
+    # What the caller has of AWS is not asked for.
+    monkeypatch.setenv("AWS_PROFILE", "nobody")
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    return cloud.ask_of("local", program, emulated=True), ran
+
+
+def test_an_emulated_stack_is_asked_where_the_emulator_says(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Parameters)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    says = f"AWS_ENDPOINT_URL=http://127.0.0.1:{server.server_port}\nAWS_ACCESS_KEY_ID=a\nAWS_SECRET_ACCESS_KEY=b\n"
+    ask, ran = emulated(monkeypatch, tmp_path, CompletedProcess([], 0, says, ""))
+    assert not ran
+    try:
+        assert cloud.parameter(ask, "/w", WEST) == "text"
+        assert cloud.parameter(ask, "/other", REGION) is None
+    finally:
+        server.shutdown()
+        server.server_close()
+    assert [command[2:5] for command in ran] == [["-m", "pulumi_emulator", "environment"]]
+
+
+def test_an_emulated_stack_that_does_not_run_says_how_it_is_brought_up(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    refusal = "error: stack 'local' has no emulated AWS that runs; bring it up with `up --stack local`\n"
+    ask, _ = emulated(monkeypatch, tmp_path, CompletedProcess([], 1, "", refusal))
+    with pytest.raises(cloud.CloudError, match="stack 'local' has no emulated AWS that runs"):
         cloud.parameter(ask, "/w", WEST)

@@ -22,7 +22,9 @@ def _session() -> Any:
     """Return the one session of this process: it keeps the services' models, which take up to 0.1 CPU seconds each."""
     import botocore.session  # noqa: PLC0415 - programs without AWS never load it
 
-    session = botocore.session.Session(profile=None, session_vars={"config_file": (None, None, "/dev/null", None)})
+    # Neither the caller's configuration file nor its AWS_PROFILE, which may name what is nowhere.
+    unread = {"config_file": (None, None, "/dev/null", None), "profile": (None, None, None, None)}
+    session = botocore.session.Session(session_vars=unread)
     session.set_credentials(CREDENTIAL, CREDENTIAL)
     return session
 

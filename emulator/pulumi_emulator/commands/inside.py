@@ -1,4 +1,4 @@
-"""The commands that reach into a stack: `exec`, `logs`, `aws`."""
+"""The commands that reach into a stack: `exec`, `logs`, `aws`, `environment`."""
 
 from __future__ import annotations
 
@@ -60,3 +60,12 @@ def call(stack: str, program: Path, region: str | None, service: str, operation:
         raise EmulatorError(f"parameters are not JSON: {error}") from None
     answer = inside.call_aws(existing_stack(stack, program), region, service, operation, given)
     click.echo(json.dumps(answer, indent=2, default=str))
+
+
+@click.command()
+@STACK_OPTION
+@PROGRAM_OPTION
+def environment(stack: str, program: Path) -> None:
+    """Show the variables that point the tools of AWS at the stack's emulated account, each as NAME=value."""
+    for name, value in inside.aws_environment(existing_stack(stack, program)).items():
+        click.echo(f"{name}={value}")
