@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import select
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -29,31 +30,7 @@ POLICY = {
         }
     ],
 }
-# Runs where the names resolve: host, user, cluster or not, TLS or not; the password and the commands come by standard input.
-PROBE = """
-import json, os, sys, redis
-host, user, clustered, tls = sys.argv[1:5]
-password, commands = json.load(sys.stdin)
-options = {"host": host, "port": 6379, "decode_responses": True,
-           "username": user or None, "password": password or None, "socket_timeout": 5}
-if tls == "yes":
-    options |= {"ssl": True, "ssl_ca_certs": os.environ["SSL_CERT_FILE"]}
-if clustered == "yes":
-    options["cluster_error_retry_attempts"] = 20
-client = redis.RedisCluster(**options) if clustered == "yes" else redis.Redis(**options)
-everywhere = {"target_nodes": redis.RedisCluster.PRIMARIES} if clustered == "yes" else {}
-def run(command):
-    try:
-        if command[0] == "WAIT":
-            found = client.execute_command(*command, **everywhere)
-            # redis-py gives the answer of one primary as it is, those of several by node.
-            return min(found.values()) if isinstance(found, dict) else found
-        return client.execute_command(*command)
-    except (redis.ResponseError, redis.AuthenticationError) as error:
-        return f"{type(error).__name__}: {error}"
-print(json.dumps([run(command) for command in commands], default=str))
-client.close()
-"""
+PROBE = Path(__file__).with_name("cache_probe.py")
 
 
 class Stack(Remote):
@@ -61,6 +38,7 @@ class Stack(Remote):
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._probe: subprocess.Popen[str] | None = None
         super().__init__(aws.ensure_endpoint(folder, emulator_home(), print))
 
     def ask(
@@ -74,17 +52,24 @@ class Stack(Remote):
         tls: bool = True,
     ) -> Any:
         """Run commands against a cache, where its names resolve; return the answers."""
-        flags = ["yes" if flag else "no" for flag in (cluster, tls)]
-        done = subprocess.run(
-            aws.command(self.folder, [sys.executable, "-c", PROBE, host, user, *flags]),
-            input=json.dumps([password, commands]),
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
-        assert done.returncode == 0, done.stderr[-2000:]
-        return json.loads(done.stdout)
+        probe = self._probe
+        if probe is None or probe.poll() is not None:
+            argv = aws.command(self.folder, [sys.executable, str(PROBE)])
+            probe = self._probe = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        assert probe.stdin
+        assert probe.stdout
+        question = {"host": host, "user": user, "password": password, "clustered": cluster, "tls": tls, "commands": commands}
+        print(json.dumps(question), file=probe.stdin, flush=True)
+        assert select.select([probe.stdout], [], [], 60)[0], f"no answer of {host} within 60 s"
+        answers = json.loads(probe.stdout.readline() or '{"failed": "the probe ended"}')
+        assert isinstance(answers, list), answers["failed"]
+        return answers
+
+    def close(self) -> None:
+        if self._probe is not None:
+            with self._probe as probe:
+                probe.kill()
+        super().close()
 
     def write(self, host: str, *, cluster: bool = False) -> None:
         """Write keys, each acknowledged by a replica too."""
@@ -124,8 +109,8 @@ def running(folder: Path) -> Iterator[Stack]:
     aws.ensure_software(emulator_home(), print)
     try:
         made = Stack(folder)
-        yield made
-        made.close()
+        with closing(made):
+            yield made
     finally:
         aws.stop_endpoint(folder)
         assert aws.leftovers(folder) == []
