@@ -8,6 +8,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -66,12 +67,23 @@ def obstacles(resources: Sequence[Resource], ask: Ask) -> list[Obstacle]:
     for one in resources:
         look = looks.get(str(one["type"]))
         if look is not None and one.get("id"):
-            try:
-                found += look(one, resources, ask)
-            except CloudError as error:
-                if not GONE.search(error.code):  # what is gone stops nothing
-                    raise
+            found += _looked(partial(look, one, resources, ask))
+    for zone_id in sorted({str(one["id"]) for one in resources if one["type"] == ZONE} | set(_zones_of_records(resources))):
+        found += _looked(partial(_protected_records, zone_id, resources, ask))
     return found
+
+
+def _looked(look: Callable[[], Iterable[Obstacle]]) -> list[Obstacle]:
+    try:
+        return list(look())
+    except CloudError as error:
+        if GONE.search(error.code):  # what is gone stops nothing
+            return []
+        raise
+
+
+def _zones_of_records(resources: Sequence[Resource]) -> list[str]:
+    return [str((one.get("outputs") or {}).get("zoneId")) for one in resources if one["type"] == RECORD]
 
 
 def _is_provider(resource: Resource) -> bool:
@@ -110,6 +122,29 @@ def _zone(zone: Resource, resources: Sequence[Resource], ask: Ask) -> Iterable[O
         key = (plain_name(str(row["Name"])), row["Type"], row.get("SetIdentifier") or "")
         if key not in ours and not (key[0] == apex and key[1] in OF_THE_ZONE):
             yield Obstacle(_name(zone), f"holds {key[0]} {key[1]}, which is not the stack's", "delete that record first")
+
+
+def _protected_records(zone_id: str, resources: Sequence[Resource], ask: Ask) -> Iterable[Obstacle]:
+    """Find record set protections: Route 53 deletes no such record, and no zone that has one (botocore 1.44)."""
+    zone = next((_name(one) for one in resources if one["type"] == ZONE and one["id"] == zone_id), None)
+    records = {
+        (plain_name(str(one["outputs"]["fqdn"])), str(one["outputs"]["type"])): _name(one)
+        for one in resources
+        if one["type"] == RECORD and (one.get("outputs") or {}).get("zoneId") == zone_id
+    }
+    start: dict[str, Any] = {}
+    while True:
+        answer = ask("route53", "list_resource_record_set_protections", {"HostedZoneId": zone_id, **start}, "us-east-1")
+        for row in answer["ResourceRecordSetProtections"]:
+            name, kind = plain_name(str(row["RecordName"])), str(row["RecordType"])
+            whose = records.get((name, kind), zone)
+            if whose is not None:
+                comment = f": {row['Comment']}" if row.get("Comment") else ""
+                remedy = "take it away with `aws route53 delete-resource-record-set-protections`"
+                yield Obstacle(whose, f"has a record set protection of {name} {kind}{comment}", remedy)
+        if not answer.get("NextToken"):
+            return
+        start = {"NextToken": answer["NextToken"]}
 
 
 def _rows(zone_id: str, ask: Ask) -> Iterable[Mapping[str, Any]]:

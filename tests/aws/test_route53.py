@@ -168,6 +168,8 @@ def test_every_refusal_of_records(zone: Zone) -> None:
     servers = next(one for one in zone.sets() if one["Type"] == "NS")
     authority = next(one for one in zone.sets() if one["Type"] == "SOA")
     by_region = {"SetIdentifier": "far", "Region": "eu-west-1"}
+    kept = {"RecordName": f"kept.{name}", "RecordType": "CNAME", "Comment": "ask first"}
+    zone.client.create_resource_record_set_protections(HostedZoneId=zone.zone_id, Protections=[kept])
     cases: dict[str, tuple[list[dict[str, Any]], str]] = {
         "action": (
             [{"Action": "REPLACE", "ResourceRecordSet": zone.record("x")}],
@@ -180,6 +182,7 @@ def test_every_refusal_of_records(zone: Zone) -> None:
         "alias-and-values": ([create(zone.record("x", "A", AliasTarget=alias, TTL=60))], "but found more than one in Change"),
         "policy-needs-id": ([create(zone.record("x", Weight=1))], "Missing field 'SetIdentifier' in Change"),
         "id-needs-policy": ([create(zone.record("x", SetIdentifier="x"))], "but found none in Change"),
+        "protected": ([create(zone.record("kept"))], f"'CNAME kept.{name}' has a resource record set protection: ask first"),
         "weight": ([create(zone.coloured("x", 256, name="x"))], "Value '256' at 'changeBatch.changes.1.member"),
         "too-many-values": (
             [upsert(zone.record("x", "A", ResourceRecords=[{"Value": "192.0.2.1"}] * 501))],
@@ -372,3 +375,39 @@ def test_every_refusal_of_health_checks(dns: Any) -> None:
     assert {*cases, "address-added"} == set(health_checks.REFUSALS)
     for fine in ("192.0.2.44", "8.8.8.8", "2001:db8::1"):
         made(dns, Type="HTTP", IPAddress=fine)
+
+
+# Protections
+
+
+def test_a_protected_record_set_stays_as_it_is(zone: Zone) -> None:
+    dns, about = zone.client, {"HostedZoneId": zone.zone_id}
+    zone.change(create(zone.record()))
+    protections = [
+        {"RecordName": f"later.{zone.name}", "RecordType": "TXT"},
+        {"RecordName": f"www.{zone.name}", "RecordType": "CNAME", "Comment": "ask first"},
+    ]
+    later, www = ({"RecordName": one["RecordName"], "RecordType": one["RecordType"]} for one in protections)
+    dns.create_resource_record_set_protections(**about, Protections=protections)
+    assert dns.list_resource_record_set_protections(**about)["ResourceRecordSetProtections"] == protections
+    for change in (
+        upsert(zone.record(value="b.example.com")),
+        delete(zone.record()),
+        create(zone.record("later", "TXT", '"x"')),
+    ):
+        assert zone.refused(change)[0] == "InvalidChangeBatch"
+    with pytest.raises(ClientError, match="ProtectionAlreadyExists"):
+        dns.create_resource_record_set_protections(**about, Protections=[later, www])
+    dns.delete_resource_record_set_protections(**about, Protections=[www])
+    for call, wrong in (
+        (dns.create_resource_record_set_protections, [later, www]),
+        (dns.create_resource_record_set_protections, [{"RecordName": "www.example.net.", "RecordType": "A"}]),
+        (dns.delete_resource_record_set_protections, [www]),
+    ):
+        with pytest.raises(ClientError, match="InvalidResourceRecordSetProtectionBatch"):
+            call(**about, Protections=wrong)
+    zone.change(delete(zone.record()))
+    with pytest.raises(ClientError, match="protections"):
+        dns.delete_hosted_zone(Id=zone.zone_id)
+    dns.delete_resource_record_set_protections(**about, Protections=[later])
+    dns.delete_hosted_zone(Id=zone.zone_id)

@@ -32,12 +32,15 @@ def resource(kind: str, name: str, identifier: str, **more: Any) -> dict[str, An
     }
 
 
+NO_PROTECTION: dict[str, Any] = {"list_resource_record_set_protections": {"ResourceRecordSetProtections": []}}
+
+
 def asking(answers: Mapping[str, Any], asked: list[tuple[str, str]] | None = None) -> cloud.Ask:
     def ask(service: str, operation: str, parameters: Mapping[str, Any], region: str) -> Mapping[str, Any]:
         del service, parameters
         if asked is not None:
             asked.append((operation, region))
-        answer: Mapping[str, Any] = answers[operation]
+        answer: Mapping[str, Any] = {**NO_PROTECTION, **answers}[operation]
         return answer
 
     return ask
@@ -76,6 +79,22 @@ def test_records_of_others_in_a_zone() -> None:
     ]
     zone["outputs"]["forceDestroy"] = True
     assert whys([zone], {}) == []
+
+
+def test_record_sets_that_may_not_be_changed() -> None:
+    zone = resource(ZONE, "private-zone", "Z1", outputs={"name": "prod.internal", "forceDestroy": True})
+    record = resource(RECORD, "app", "r", outputs={"zoneId": "Z1", "fqdn": "app.prod.internal", "type": "A"})
+    rows = [
+        {"RecordName": "app.prod.internal.", "RecordType": "A", "Comment": "ask the network team"},
+        {"RecordName": "later.prod.internal.", "RecordType": "TXT"},
+    ]
+    answers = {"list_resource_record_set_protections": {"ResourceRecordSetProtections": rows}}
+    assert whys([zone, record], answers) == [
+        ("app", "has a record set protection of app.prod.internal A: ask the network team"),
+        ("private-zone", "has a record set protection of later.prod.internal TXT"),
+    ]
+    # In a zone of others only the stack's own records matter.
+    assert whys([record], answers) == [("app", "has a record set protection of app.prod.internal A: ask the network team")]
 
 
 def member(group: str, region: str, role: str) -> dict[str, str]:

@@ -96,6 +96,11 @@ REFUSALS: Final = {
         f"{API}API_ChangeResourceRecordSets.html (NoSuchHealthCheck)",
     ),
     # One change against the zone.
+    "protected": Refusal(
+        BATCH,
+        "The resource record set '{type} {name}' has a resource record set protection{comment}",
+        f"{API}API_CreateResourceRecordSetProtections.html; the words are ours",
+    ),
     "twice": Refusal(
         BATCH,
         "The request contains an invalid set of changes for a resource record set '{type} {name}'",
@@ -191,6 +196,8 @@ class Zone:
     health_checks: Collection[str] = ()
     # The names of the account's other zones by id, for aliases into them.
     others: Mapping[str, str] | None = None
+    # Names and types that may not be changed, with the comments of those who said so.
+    protected: Mapping[tuple[str, str], str] | None = None
 
 
 def changed(zone: Zone, sets: Sequence[RecordSet], changes: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -298,6 +305,10 @@ def _applied(zone: Zone, after: dict[Key, dict[str, Any]], action: str, one: dic
     record = f"name='{name}', type='{kind}'{marked}"
     if not within(name, zone.name):
         yield _said("outside", name=name, zone=zone.name)
+        return
+    comment = (zone.protected or {}).get((name, kind))
+    if comment is not None:
+        yield _said("protected", name=name, type=kind, comment=f": {comment}" if comment else "")
         return
     if action == "DELETE":
         if key not in after:

@@ -28,6 +28,12 @@ PAGE: Final = 300  # docs.aws.amazon.com/Route53/latest/APIReference/API_ListRes
 # Where health checkers are: API_HealthCheckConfig.html (Regions).
 CHECKER: Final = {"Region": "us-east-1", "IPAddress": "127.0.0.1"}
 _LOCK: Final = threading.RLock()
+# Zone -> name and type of a record set -> comment (API_CreateResourceRecordSetProtections.html).
+_PROTECTIONS: Final[dict[str, dict[tuple[str, str], str]]] = {}
+# What moto has no paths for.
+PATHS: Final = tuple(
+    rf"{{0}}/(?P<api_version>[\d_-]+)/hostedzone/(?P<zone_id>[^/]+)/rrsetprotection{ending}$" for ending in ("", "/delete")
+)
 
 
 class KeptRecordSet(MotoRecordSet):
@@ -80,7 +86,11 @@ class Route53(MotoRoute53):
             zone = self.backend.get_hosted_zone(zone_id)
             others = {other.resource_id: record_sets.absolute(other.name) for other in self.backend.zones.values()}
             place = record_sets.Zone(
-                record_sets.absolute(zone.name), zone.resource_id, frozenset(self.backend.health_checks), others
+                record_sets.absolute(zone.name),
+                zone.resource_id,
+                frozenset(self.backend.health_checks),
+                others,
+                _PROTECTIONS.get(zone.resource_id),
             )
             try:
                 after = record_sets.changed(place, sets_of(zone), changes)
@@ -88,6 +98,60 @@ class Route53(MotoRoute53):
                 raise Route53ClientError(error.code, str(error)) from None
             zone.rrsets = [KeptRecordSet(one) for one in after]  # type: ignore[abstract] # only for moto's type checker
         return ActionResult({"ChangeInfo": _change(self._get_param("ChangeBatch.Comment"))})
+
+    def delete_hosted_zone(self) -> ActionResult:
+        """Delete a zone without records and without protections."""
+        zone = self.backend.get_hosted_zone(self._get_param("Id"))
+        if _PROTECTIONS.get(zone.resource_id):
+            # The rule: docs.aws.amazon.com, Route 53 API reference, DeleteHostedZone; code and words are ours.
+            raise Route53ClientError("HostedZoneNotEmpty", "The hosted zone contains resource record set protections.")
+        return super().delete_hosted_zone()
+
+    def create_resource_record_set_protections(self) -> ActionResult:
+        """Keep record sets of a name and a type as they are, also those that are not there yet."""
+        zone, asked = self._protections()
+        with _LOCK:
+            kept = _PROTECTIONS.setdefault(zone.resource_id, {})
+            again = [key for key in asked if key in kept]
+            if again:
+                code = "ProtectionAlreadyExists" if len(again) == len(asked) else "InvalidResourceRecordSetProtectionBatch"
+                raise Route53ClientError(code, f"A protection exists for {', '.join(' '.join(key) for key in again)}")
+            kept.update(asked)
+        return EmptyResult()
+
+    def delete_resource_record_set_protections(self) -> ActionResult:
+        """Let record sets be changed again."""
+        zone, asked = self._protections()
+        with _LOCK:
+            kept = _PROTECTIONS.get(zone.resource_id, {})
+            missing = [key for key in asked if key not in kept]
+            if missing:
+                text = f"No protection exists for {', '.join(' '.join(key) for key in missing)}"
+                raise Route53ClientError("InvalidResourceRecordSetProtectionBatch", text)
+            for key in asked:
+                del kept[key]
+        return EmptyResult()
+
+    def list_resource_record_set_protections(self) -> ActionResult:
+        """List a zone's protections."""
+        zone = self.backend.get_hosted_zone(self._get_param("HostedZoneId"))
+        rows = [
+            {"RecordName": name, "RecordType": kind, **({"Comment": comment} if comment else {})}
+            for (name, kind), comment in sorted(_PROTECTIONS.get(zone.resource_id, {}).items())
+        ]
+        return ActionResult({"ResourceRecordSetProtections": rows})
+
+    def _protections(self) -> tuple[FakeZone, dict[tuple[str, str], str]]:
+        """Return the zone of a request, and name, type and comment of each protection in it."""
+        zone = self.backend.get_hosted_zone(self._get_param("HostedZoneId"))
+        asked = {}
+        for one in self._get_param("Protections"):
+            name = record_sets.absolute(str(one["RecordName"]))
+            if not record_sets.within(name, record_sets.absolute(zone.name)):
+                text = f"InvalidInput: {name} is not in the hosted zone"
+                raise Route53ClientError("InvalidResourceRecordSetProtectionBatch", text)
+            asked[name, str(one["RecordType"])] = str(one.get("Comment") or "")
+        return zone, asked
 
     def list_resource_record_sets(self) -> ActionResult:
         """List a zone's record sets in Route 53's order, from a place in it on."""
@@ -213,5 +277,5 @@ def _change(comment: str | None) -> dict[str, Any]:
 
 def install() -> None:
     """Put this service into the place of moto's; before the first request."""
-    for path in moto.route53.urls.url_paths:
+    for path in (*moto.route53.urls.url_paths, *PATHS):
         moto.route53.urls.url_paths[path] = Route53.dispatch
