@@ -1,6 +1,8 @@
-"""What all components share of Pulumi: which arguments have to be known now, and errors in the engine's own form."""
+"""What all components share of Pulumi: arguments that have to be known now, outputs, errors in the engine's own form."""
 
-from collections.abc import Collection, Iterator, Mapping
+import types
+import typing
+from collections.abc import Awaitable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -10,12 +12,57 @@ from pulumi.output import Unknown
 from .arguments import InvalidArgumentsError, camel_case
 
 
-def known_now(what: str, args: Mapping[str, Any], may_be_known_later: Collection[str]) -> None:
-    """Refuse Outputs where the shape of the component depends on the value. Raises InvalidArgumentsError."""
-    later = [argument for argument, value in args.items() if argument not in may_be_known_later and holds_output(value)]
-    if later:
-        reason = "is an Output, but it has to be known when the program runs: give a plain value"
-        raise InvalidArgumentsError(what, [(argument, reason) for argument in later])
+def known_now(what: str, args: Mapping[str, Any], declared: type) -> None:
+    """Refuse Outputs where the shape of the component depends on the value. Raises InvalidArgumentsError.
+
+    `declared` is the TypedDict of the arguments: a value may be known later where its annotation is `pulumi.Input[...]`.
+    Everything else decides which resources there are, and Pulumi previews nothing that hangs on a value not known yet.
+    """
+    problems = list(_too_late(declared, args, ""))
+    if problems:
+        raise InvalidArgumentsError(what, problems)
+
+
+def _too_late(declared: object, value: object, path: str) -> Iterator[tuple[str, str]]:
+    kinds = list(_kinds(declared))
+    # Input[T] is T, an awaitable T or an Output of T, and nothing else here is awaitable.
+    if any(typing.get_origin(kind) is Awaitable for kind in kinds):
+        return
+    if isinstance(value, pulumi.Output | Unknown):
+        lists = any(typing.get_origin(kind) is Sequence for kind in kinds)
+        remedy = "give a plain list, whose entries may be Outputs where they are ids" if lists else "give a plain value"
+        yield path, f"is an Output, but it has to be known when the program runs: {remedy}"
+    elif isinstance(value, Mapping):
+        named = {name: kind for one in kinds if typing.is_typeddict(one) for name, kind in one.__annotations__.items()}
+        every = next((typing.get_args(kind)[1] for kind in kinds if typing.get_origin(kind) is Mapping), None)
+        for name, entry in value.items():
+            yield from _too_late(named.get(name, every), entry, f"{path}.{name}" if path else str(name))
+    elif isinstance(value, list | tuple):
+        each = next((typing.get_args(kind)[0] for kind in kinds if typing.get_origin(kind) is Sequence), None)
+        for number, entry in enumerate(value):
+            yield from _too_late(each, entry, f"{path}[{number}]")
+
+
+def _kinds(declared: object) -> Iterator[Any]:
+    """Yield what an annotation allows: the parts of a union, also within NotRequired."""
+    origin = typing.get_origin(declared)
+    if origin in {typing.Union, types.UnionType, typing.NotRequired, typing.Required}:
+        for part in typing.get_args(declared):
+            yield from _kinds(part)
+    else:
+        yield declared
+
+
+def outputs_of(component: pulumi.ComponentResource) -> dict[str, pulumi.Output[Any]]:
+    """Return what a component exports: everything that its class annotates as an Output, in the schema's names."""
+    annotated = {
+        name: kind for one in reversed(type(component).__mro__) for name, kind in vars(one).get("__annotations__", {}).items()
+    }
+    return {
+        camel_case(name): getattr(component, name)
+        for name, kind in annotated.items()
+        if typing.get_origin(kind) is pulumi.Output
+    }
 
 
 def holds_output(value: object) -> bool:

@@ -203,23 +203,26 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         kind, handler = self._type_of(request.urn, context)
         with _answering(context):
             state = decode(request.olds)
-            olds = decode(request.old_inputs) or state
+            olds, news = decode(request.old_inputs) or state, decode(request.news)
             # What the provider filled in is what the program's new value is compared with.
             filled = {name: state[name] for name in kind.kept if name in state and name not in olds}
-            found = rules.changes(kind, {**filled, **olds}, decode(request.news))
+            found = rules.changes(kind, {**filled, **olds}, news)
             ignored = {path.split(".")[0].split("[")[0] for path in request.ignoreChanges}
             found = [change for change in found if change.property not in ignored]
-            found = handler.diff(_all_plain(state), _all_plain(olds), _all_plain(decode(request.news)), found)
+            found = handler.diff(_all_plain(state), _all_plain(olds), _all_plain(news), found)
+            found = [change for change in found if change.property not in ignored]
             due = handler.must_replace({name: _plain(value) for name, value in state.items()})
             if due:
                 found.append(Change(due, "update", replaces=True))
-            return self._difference(found)
+            return self._difference(found, delete_first=rules.deleted_first(kind, news))
 
     @staticmethod
-    def _difference(found: list[Change]) -> Any:
+    def _difference(found: list[Change], *, delete_first: bool) -> Any:
+        replaces = [change.property for change in found if change.replaces]
         return provider_pb2.DiffResponse(
             changes=provider_pb2.DiffResponse.DIFF_SOME if found else provider_pb2.DiffResponse.DIFF_NONE,
-            replaces=[change.property for change in found if change.replaces],
+            replaces=replaces,
+            deleteBeforeReplace=bool(replaces) and delete_first,
             diffs=[change.property for change in found],
             hasDetailedDiff=True,
             detailedDiff={

@@ -331,7 +331,7 @@ def _pruned(kind: ResourceType, expected: Any, old: Any, found: Any) -> Any:
 def automatic_name(rule: Rule, name: str, digits: str) -> str:
     """Return the name of a resource that the program gives none: the resource's own with random digits after it.
 
-    The rule's value is how many digits; or an object with `digits`, `max` (characters), `lower` and `prefix`.
+    The rule's value is how many digits; or an object with `digits`, `max` (characters), `lower`, `prefix` and `framework`.
     """
     how = rule.value if isinstance(rule.value, dict) else {"digits": rule.value}
     made = f"{how.get('prefix', '')}{name}-"
@@ -365,6 +365,18 @@ def changes(kind: ResourceType, olds: Mapping[str, Any], news: Mapping[str, Any]
         seen = "add" if old is None else "delete" if new is None else "update"
         found.append(Change(name, seen, _replaces(kind, name, old, new)))
     return found
+
+
+def deleted_first(kind: ResourceType, news: Mapping[str, Any]) -> bool:
+    """Return whether a replacement deletes the old resource before it makes the new one.
+
+    So it is where the program gives the name that the provider would make up (`nameRequiresDeleteBeforeReplace` in
+    pulumi/pulumi-terraform-bridge pkg/tfbridge/schema.go), also when the name changes. The part of the bridge for resources of
+    Terraform's Plugin Framework does not look (pkg/pf/tfbridge/provider_diff.go).
+    """
+    filled = reveal(news.get(DEFAULTS_KEY)) or []
+    given = [rule for rule in kind.of_kind("autoname") if rule.property in news and rule.property not in filled]
+    return any(not (isinstance(rule.value, dict) and rule.value.get("framework")) for rule in given)
 
 
 def _absent_or_zero(value: Any) -> bool:

@@ -175,6 +175,13 @@ def test_targets_are_attached_one_by_one(default: Made) -> None:
     }
 
 
+def test_the_next_target_group_is_made_before_the_old_one_is_deleted(default: Made) -> None:
+    """The provider would delete first, for the name is given, and AWS deletes no group that a listener uses."""
+    for colour in ("blue", "green"):
+        request = default[0].requests[f"shop-{colour}-targets"]
+        assert (request.deleteBeforeReplaceDefined, request.deleteBeforeReplace) == (True, False)
+
+
 def test_the_other_kinds_of_targets() -> None:
     monitor, _ = made(targets={"blue": {"autoscaling_group_name": "shop-blue"}, "green": {"ip_addresses": ["10.0.0.4"]}})
     attachment = inputs(monitor, "Attachment", "shop-blue-group")

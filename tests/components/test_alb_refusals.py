@@ -136,7 +136,7 @@ REFUSED: list[tuple[dict[str, Any], str, str]] = [
     ({"adopt": {"keep_as_found": 1}}, "adopt.keep_as_found", "neither true nor false"),
     ({"weight": {}}, "weight", "did you mean weights?"),
     ({"form": lambda: pulumi.Output.from_input("dns")}, "form", "has to be known"),
-    ({"client_cidrs": lambda: [pulumi.Output.from_input("10.0.0.0/24")]}, "client_cidrs", "has to be known"),
+    ({"client_cidrs": lambda: [pulumi.Output.from_input("10.0.0.0/24")]}, "client_cidrs[0]", "has to be known"),
 ]
 
 

@@ -122,6 +122,12 @@ def test_a_group_with_shards() -> None:
     assert (found["primary_endpoint"][0], found["reader_endpoint"][0]) == ("", "")
 
 
+def test_the_next_parameter_group_is_made_before_the_old_one_is_deleted() -> None:
+    """The provider would delete first, for the name is given, and AWS deletes no group that a cache uses."""
+    request = made()[0].requests["orders-parameter-group"]
+    assert (request.deleteBeforeReplaceDefined, request.deleteBeforeReplace) == (True, False)
+
+
 def test_a_single_node_fails_over_to_nobody() -> None:
     monitor, found = made(replicas=0)
     group = inputs(monitor)

@@ -347,9 +347,14 @@ def test_an_output_where_the_shape_depends_on_it_is_refused_by_name() -> None:
     later = pulumi.Output.from_input("x")
     for changes, argument in (
         ({"node_type": later}, "nodeType"),
-        ({"users": {"application": {"access": later}}}, "users"),
-        ({"logs": {"log_format": later}}, "logs"),
-        ({"client_cidrs": [later]}, "clientCidrs"),
+        ({"users": later}, "users"),
+        ({"users": {"application": later}}, "users.application"),
+        ({"users": {"application": {"access": later}}}, "users.application.access"),
+        ({"users": {"application": {"passwords": later}}}, "users.application.passwords"),
+        ({"logs": {"log_format": later}}, "logs.logFormat"),
+        ({"client_cidrs": [later]}, "clientCidrs[0]"),
+        ({"client_security_group_ids": later}, "clientSecurityGroupIds"),
+        ({"nod_type": later}, "nodType"),
     ):
         assert "is an Output" in problems(changes)[argument]
 

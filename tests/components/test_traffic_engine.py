@@ -303,15 +303,15 @@ zones = ["eu-central-1a", "eu-central-1b"]
 network = PrivateNetwork("network", {"region": "eu-central-1", "zones": zones, "ip_range": "10.50.0.0/20", "protect": False})
 where = {"region": "eu-central-1", "vpc_id": network.vpc_id, "subnet_ids": network.subnet_ids, "protect": False}
 targets = {"blue": {"ip_addresses": BLUE}, "green": {"ip_addresses": ["10.50.0.99"]}}
-AlbBlueGreen("shop", {**where, "targets": targets, "alarms": {"enabled": False}, "client_security_group_ids": GROUPS})
+AlbBlueGreen("shop", {**where, "targets": targets, "alarms": {"enabled": False}, "client_security_group_ids": GROUPS} | MORE)
 """
 
 
 def test_what_leaves_a_list_or_moves_in_it_takes_nothing_else_along(tmp_path: Path) -> None:
     """hashicorp/terraform-provider-aws issues 253, 971, 34605."""
 
-    def balancers(blue: list[str], groups: list[str]) -> str:
-        return f"BLUE = {blue!r}\nGROUPS = {groups!r}\n{BALANCERS}"
+    def balancers(blue: list[str], groups: list[str], **more: Any) -> str:
+        return f"BLUE = {blue!r}\nGROUPS = {groups!r}\nMORE = {more!r}\n{BALANCERS}"
 
     first, second, third = "10.50.0.11", "10.50.0.12", "10.50.0.13"
     stack = Emulated.create(tmp_path / "program", shared_home(tmp_path / "home"), balancers([first, second], []))
@@ -349,6 +349,12 @@ def test_what_leaves_a_list_or_moves_in_it_takes_nothing_else_along(tmp_path: Pa
             stack.run("up")
             assert registered() == set(wanted)
             assert let_in() == sorted(set(groups))
+        stack.run("preview --expect-no-changes")
+        # Balancers keep their names, so the old ones go first; target groups have others, so the new ones come first.
+        stack.edit(balancers([second], [ids[1]], internal=False, target_port=8080))
+        stack.run("up")
+        schemes = {one["Scheme"] for one in client("elbv2").describe_load_balancers()["LoadBalancers"]}
+        assert (schemes, registered()) == ({"internet-facing"}, {second})
         stack.run("preview --expect-no-changes")
     finally:
         stack.clean_up()

@@ -9,6 +9,7 @@ import grpc
 import pytest
 from pulumi.runtime.proto import provider_pb2 as pb
 
+from pulumi_emulator import rules
 from pulumi_emulator.provider import Provider
 from pulumi_emulator.rules import DEFAULTS_KEY
 from pulumi_emulator.values import UNKNOWN, Secret, decode, encode
@@ -130,6 +131,21 @@ def test_a_difference_says_what_replaces_and_respects_what_is_ignored(digitaloce
     assert (sorted(answer.diffs), list(answer.replaces)) == (["size", "userData"], ["userData"])
     assert answer.detailedDiff["userData"].kind == pb.PropertyDiff.ADD_REPLACE
     assert difference(DROPLET | {"userData": "x"}, "userData").changes == pb.DiffResponse.DIFF_NONE
+
+
+def test_a_replacement_under_a_name_that_the_program_gave_deletes_first(digitalocean: Provider) -> None:
+    def deletes_first(old: dict[str, Any], new: dict[str, Any]) -> bool:
+        request = pb.DiffRequest(id="1", urn=DROPLET_URN, old_inputs=encode(old), news=encode(new))
+        return bool(digitalocean.Diff(request, CONTEXT).deleteBeforeReplace)
+
+    replaced = DROPLET | {"userData": "x"}
+    assert deletes_first(DROPLET, replaced)
+    assert deletes_first(DROPLET, replaced | {"name": "other"})
+    assert not deletes_first(DROPLET, DROPLET | {"size": "s-1vcpu-2gb"})
+    made_up = {"__defaults": ["name"]}
+    assert not deletes_first(DROPLET | made_up, replaced | made_up)
+    cache = rules.load("aws")["aws:elasticache/serverlessCache:ServerlessCache"]
+    assert not rules.deleted_first(cache, {"name": "given"})
 
 
 def test_what_is_gone_reads_as_gone(digitalocean: Provider) -> None:

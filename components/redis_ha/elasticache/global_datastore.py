@@ -9,7 +9,7 @@ import pulumi_aws as aws
 from redis_ha.amazon import Place
 from redis_ha.arguments import camel_case
 from redis_ha.guard import apart, guard
-from redis_ha.inputs import as_input_errors, known_now
+from redis_ha.inputs import as_input_errors, known_now, outputs_of
 
 from .access import credentials
 from .global_alarms import make_lag_alarms
@@ -19,7 +19,6 @@ from .global_outputs import global_connection, promotion_policy, writing_endpoin
 from .global_secondary import Secondary, make_secondary
 from .global_settings import GlobalLag, GlobalSecondary, GlobalWriter
 from .group import ElastiCacheHaGroup, ElastiCacheHaGroupArgs
-from .known_later import shape_of_global
 from .monitored import GROUP_TAG
 from .permissions import member_arn
 from .settings import ElastiCacheUser
@@ -240,19 +239,7 @@ class GlobalDatastore(pulumi.ComponentResource):
         }
         self.alarm_names = pulumi.Output.all(**names)
         self.promotion_policy = promotion_policy(self.global_group.arn, self.arns)
-        self.register_outputs(
-            {
-                "globalId": self.global_id,
-                "primaryRegion": self.primary_region,
-                "connection": self.connection,
-                "credentials": self.credentials,
-                "groupIds": self.group_ids,
-                "arns": self.arns,
-                "endpoints": self.endpoints,
-                "alarmNames": self.alarm_names,
-                "promotionPolicy": self.promotion_policy,
-            }
-        )
+        self.register_outputs(outputs_of(self))
 
     def _credentials(self) -> pulumi.Output[dict[str, Any]]:
         if self.primary is not None:
@@ -274,6 +261,5 @@ def checked_primary(plan: GlobalPlan, group_id: str, connection: Mapping[str, An
 def checked_global_plan(name: str, args: Mapping[str, Any]) -> GlobalPlan:
     """Check the plain arguments. Raises pulumi.InputPropertiesError with all that is wrong with them."""
     with as_input_errors():
-        shape, later = shape_of_global(args)
-        known_now(what(name), shape, later)
+        known_now(what(name), args, GlobalDatastoreArgs)
         return make_global_plan(name, args, known=tuple(GlobalDatastoreArgs.__annotations__))

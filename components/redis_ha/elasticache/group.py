@@ -8,9 +8,9 @@ import pulumi_aws as aws
 
 from redis_ha.adopting import Adoption
 from redis_ha.amazon import Place, adoption, imported
-from redis_ha.arguments import Checks
+from redis_ha.arguments import Checks, InvalidArgumentsError
 from redis_ha.guard import all_of, apart, guard, hooks_of
-from redis_ha.inputs import as_input_errors, known_now
+from redis_ha.inputs import as_input_errors, known_now, outputs_of
 
 from .access import credentials, make_access, make_secrets
 from .access_rules import APPLICATION, DEFAULT
@@ -21,7 +21,6 @@ from .checks import make_plan, refuse_all
 from .dashboard import make_dashboard
 from .experiments import ExperimentSettings, check_experiments, make_experiments
 from .global_changes import member_parameter_refusals, member_refusals
-from .known_later import MAY_BE_KNOWN_LATER, shape_of
 from .logs import make_log_groups
 from .monitored import GROUP_TAG, Watched
 from .network import Network, make_network
@@ -294,6 +293,9 @@ class ElastiCacheHaGroup(pulumi.ComponentResource):
             opts=self._child(
                 # The next version's group stands beside it: that is a replacement.
                 **{**adoption(adopted, plan.region), "protect": False},
+                # Under a name of ours the provider would delete first, and AWS deletes no group that is in use
+                # (pulumi-terraform-bridge pkg/tfbridge/schema.go, nameRequiresDeleteBeforeReplace).
+                delete_before_replace=False,
                 ignore_changes=["description", "tags"] if adopted and plan.keep_as_found else ["description"],
                 hooks=guard(
                     f"{self._place.name}-parameters{self._place.apart}",
@@ -388,26 +390,7 @@ class ElastiCacheHaGroup(pulumi.ComponentResource):
         secret = self.secrets.get("token" if plan.auth == "token" else APPLICATION)
         self.client_policy = client_policy(group.arn, iam_users, None if secret is None else secret.arn)
         self.read_policy, self.operator_policy = read_policy(group.arn), operator_policy(group.arn)
-        self.register_outputs(
-            {
-                "connection": self.connection,
-                "credentials": self.credentials,
-                "arn": self.arn,
-                "groupId": self.group_id,
-                "memberClusters": self.member_clusters,
-                "primaryEndpoint": self.primary_endpoint,
-                "readerEndpoint": self.reader_endpoint,
-                "configurationEndpoint": self.configuration_endpoint,
-                "port": self.port,
-                "alarmNames": self.alarm_names,
-                "securityGroupId": self.security_group_id,
-                "notificationTopicArn": self.notification_topic_arn,
-                "secretArns": self.secret_arns,
-                "clientPolicy": self.client_policy,
-                "readPolicy": self.read_policy,
-                "operatorPolicy": self.operator_policy,
-            }
-        )
+        self.register_outputs(outputs_of(self))
 
 
 def watched(plan: Plan, args: Mapping[str, Any]) -> Watched:
@@ -421,7 +404,7 @@ def watched(plan: Plan, args: Mapping[str, Any]) -> Watched:
 def checked_plan(name: str, args: Mapping[str, Any]) -> Plan:
     """Check the plain arguments. Raises pulumi.InputPropertiesError with all that is wrong with them."""
     with as_input_errors():
-        known_now(f"ElastiCacheHaGroup {name!r}", shape_of(args), MAY_BE_KNOWN_LATER)
+        known_now(f"ElastiCacheHaGroup {name!r}", args, ElastiCacheHaGroupArgs)
         plan, checks = plan_and_checks(name, args, known=tuple(ElastiCacheHaGroupArgs.__annotations__))
         refuse_all(name, checks)
     return plan

@@ -11,12 +11,11 @@ import pulumi_aws as aws
 from redis_ha.amazon import REGION, Place, checked_tags
 from redis_ha.arguments import Checks, InvalidArgumentsError
 from redis_ha.guard import Refusals, apart, guard
-from redis_ha.inputs import as_input_errors, known_now
+from redis_ha.inputs import as_input_errors, known_now, outputs_of
 
 from .access import make_access
 from .access_rules import APPLICATION, planned_users
 from .checks import DEFAULT_RETENTION_DAYS, DESCRIPTION, GROUP_ID, MAX_RETENTION_DAYS, MIN_RETENTION_DAYS, NETWORK_TYPES
-from .known_later import shape_of
 from .permissions import client_policy
 from .plan import User
 from .settings import ElastiCacheUser
@@ -36,7 +35,6 @@ FEWEST_SUBNETS = 2
 # A quiet hour in most of Europe, UTC.
 DEFAULT_SNAPSHOT_TIME = "02:00"
 SNAPSHOT_TIME = re.compile(r"([01]\d|2[0-3]):[0-5]\d")
-MAY_BE_KNOWN_LATER = frozenset({"subnet_ids", "security_group_ids", "kms_key_id", "user_group_id", "restore_snapshot_arns"})
 # AWS replicates every serverless cache over zones and does not say how often (docs.aws.amazon.com, AmazonElastiCache/latest/dg,
 # WhatIs.corecomponents): at least once.
 FAILOVER = {"automatic": True, "multi_az": True, "replicas": 1}
@@ -337,6 +335,9 @@ class ServerlessCache(pulumi.ComponentResource):
             # What a cache was filled from matters once; dropping it later would replace the cache (serverless_cache.go).
             opts=self._child(
                 protect=plan.protect,
+                # Two caches cannot have one name, and this provider's part does not see to it (pulumi-terraform-bridge
+                # pkg/pf/tfbridge/provider_diff.go).
+                delete_before_replace=True,
                 ignore_changes=["snapshot_arns_to_restores"],
                 hooks=guard(f"{place.name}-changes{place.apart}", serverless_refusals),
             ),
@@ -355,25 +356,14 @@ class ServerlessCache(pulumi.ComponentResource):
         self.port = cache.endpoints.apply(lambda found: int(found[0].port))
         iam_users = [self.access.users[user.key].arn for user in plan.users if user.authentication == "iam"]
         self.client_policy = client_policy(cache.arn, iam_users)
-        self.register_outputs(
-            {
-                "connection": self.connection,
-                "credentials": self.credentials,
-                "arn": self.arn,
-                "cacheName": self.cache_name,
-                "endpoint": self.endpoint,
-                "readerEndpoint": self.reader_endpoint,
-                "port": self.port,
-                "clientPolicy": self.client_policy,
-            }
-        )
+        self.register_outputs(outputs_of(self))
 
 
 def checked_serverless_plan(name: str, args: Mapping[str, Any]) -> ServerlessPlan:
     """Check the plain arguments. Raises pulumi.InputPropertiesError with all that is wrong with them."""
     what = f"ServerlessCache {name!r}"
     with as_input_errors():
-        known_now(what, shape_of(args), MAY_BE_KNOWN_LATER)
+        known_now(what, args, ServerlessCacheArgs)
         plan, checks = make_serverless_plan(name, args, known=tuple(ServerlessCacheArgs.__annotations__))
         if checks.problems:
             raise InvalidArgumentsError(what, checks.problems)

@@ -6,7 +6,7 @@ from typing import NotRequired, TypedDict
 import pulumi
 import pulumi_aws as aws
 
-from redis_ha.inputs import as_input_errors, known_now
+from redis_ha.inputs import as_input_errors, known_now, outputs_of
 
 from .layout import make_layout
 
@@ -41,7 +41,7 @@ class PrivateNetwork(pulumi.ComponentResource):
     def __init__(self, name: str, args: PrivateNetworkArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         """Make the network. Raises pulumi.InputPropertiesError, before anything is registered, when arguments are wrong."""
         with as_input_errors():
-            known_now(name, args, may_be_known_later=())
+            known_now(name, args, PrivateNetworkArgs)
             layout = make_layout(name, args, tuple(PrivateNetworkArgs.__annotations__))
         super().__init__("redis-ha:index:PrivateNetwork", name, {}, opts)
         protect, tags = args.get("protect", True), args.get("tags", {})
@@ -69,4 +69,4 @@ class PrivateNetwork(pulumi.ComponentResource):
         }
         self.vpc_id = self.vpc.id
         self.subnet_ids = pulumi.Output.all(*[subnet.id for subnet in self.subnets.values()])
-        self.register_outputs({"vpcId": self.vpc_id, "subnetIds": self.subnet_ids})
+        self.register_outputs(outputs_of(self))

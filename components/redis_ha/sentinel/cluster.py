@@ -10,7 +10,7 @@ import pulumi_random as random
 
 from redis_ha.arguments import camel_case
 from redis_ha.guard import Judge, Refusals, apart, guard
-from redis_ha.inputs import as_input_errors, known_now
+from redis_ha.inputs import as_input_errors, known_now, outputs_of
 
 from .changes import one_at_a_time, recorded, refusals, resized
 from .outputs import connection_document, credentials_document, desired_document
@@ -35,9 +35,6 @@ DELETE_TIMEOUT = "10m"
 OPEN_OUTWARDS = ["0.0.0.0/0", "::/0"]
 # DNS, time, package mirrors: what a droplet needs of the world (a DigitalOcean firewall denies outbound traffic by default).
 OUTBOUND = (("tcp", "53"), ("udp", "53"), ("udp", "123"), ("tcp", "80"), ("tcp", "443"))
-
-# Everything else decides which resources there are, and Pulumi cannot preview what depends on a value that is not known yet.
-MAY_BE_KNOWN_LATER = frozenset({"vpc_id", "ssh_key_ids", "project_id", *(f"{role}_password" for role in ROLES)})
 
 
 class SentinelClusterArgs(TypedDict):
@@ -299,15 +296,7 @@ class SentinelCluster(pulumi.ComponentResource):
             lambda known: desired_document(plan, known["addresses"], known["ids"], known["passwords"])
         )
         self.master_name = pulumi.Output.from_input(plan.master_name)
-        self.register_outputs(
-            {
-                "connection": self.connection,
-                "credentials": self.credentials,
-                "desired": self.desired,
-                "addresses": self.addresses,
-                "masterName": self.master_name,
-            }
-        )
+        self.register_outputs(outputs_of(self))
 
 
 def machine_judge(plan: Plan) -> Judge:
@@ -328,7 +317,7 @@ def machine_judge(plan: Plan) -> Judge:
 def checked_plan(name: str, args: Mapping[str, Any]) -> Plan:
     """Check the plain arguments. Raises pulumi.InputPropertiesError with all that is wrong with them."""
     with as_input_errors():
-        known_now(f"SentinelCluster {name!r}", args, MAY_BE_KNOWN_LATER)
+        known_now(f"SentinelCluster {name!r}", args, SentinelClusterArgs)
         plan = make_plan(name, args, known=tuple(SentinelClusterArgs.__annotations__))
         check_size(plan)
         for role in ROLES:

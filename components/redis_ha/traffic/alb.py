@@ -11,11 +11,10 @@ from redis_ha.adopting import Adoption
 from redis_ha.amazon import Place, adoption, imported
 from redis_ha.arguments import InvalidArgumentsError
 from redis_ha.guard import Judge, all_of, apart, guard, hooks_of
-from redis_ha.inputs import as_input_errors, known_now
+from redis_ha.inputs import as_input_errors, known_now, outputs_of
 
 from .alb_alarms import check_alb_alarms, make_alb_alarms
 from .alb_checks import make_alb_plan
-from .alb_known_later import MAY_BE_KNOWN_LATER, shape_of
 from .alb_network import Rules, make_alb_rules, make_alb_security_group
 from .alb_permissions import shift_document
 from .alb_plan import AS_FOUND, BOTH, AlbPlan
@@ -42,9 +41,10 @@ class AlbBlueGreenArgs(TypedDict):
     `listener`: one balancer whose listener forwards by weight."""
     alb_name: NotRequired[str]
     """Name of the balancers, `-blue` and `-green` added in form dns: at most 21 letters, digits, hyphens. Default: the
-    resource's name. A change replaces them."""
+    resource's name. A change replaces them: the old ones are deleted first."""
     internal: NotRequired[bool]
-    """Whether only the VPC and networks joined to it reach the balancers. Default true. A change replaces them."""
+    """Whether only the VPC and networks joined to it reach the balancers. Default true. A change replaces them: the old ones
+    are deleted first, and their DNS names with them. `protect` refuses it; a second component beside this one has no outage."""
     security_group_ids: NotRequired[pulumi.Input[Sequence[pulumi.Input[str]]]]
     """Existing security groups of the balancers instead of a made one."""
     client_cidrs: NotRequired[Sequence[str]]
@@ -207,6 +207,9 @@ class AlbBlueGreen(pulumi.ComponentResource):
             tags=self._place.tags,
             opts=self._child(
                 **adoption(plan.adopted("target_groups", colour), plan.region, protect=plan.protect),
+                # Under a name of ours the provider would delete first, and AWS deletes no group that a listener uses
+                # (pulumi-terraform-bridge pkg/tfbridge/schema.go, nameRequiresDeleteBeforeReplace).
+                delete_before_replace=False,
                 ignore_changes=plan.as_found("target_groups", colour),
                 hooks=self._guarded(plan, "target_groups", colour),
             ),
@@ -309,21 +312,7 @@ class AlbBlueGreen(pulumi.ComponentResource):
             if listener is None
             else listener.arn.apply(lambda arn: json.dumps(shift_document(arn, plan.region, plan.record_path)))
         )
-        self.register_outputs(
-            {
-                "dnsNames": self.dns_names,
-                "zoneIds": self.zone_ids,
-                "loadBalancerArns": self.load_balancer_arns,
-                "targetGroupArns": self.target_group_arns,
-                "listenerArn": self.listener_arn,
-                "securityGroupId": self.security_group_id,
-                "alarmNames": self.alarm_names,
-                "weights": self.weights,
-                "recordPath": self.record_path,
-                "traffic": self.traffic,
-                "shiftPolicy": self.shift_policy,
-            }
-        )
+        self.register_outputs(outputs_of(self))
 
 
 def traffic_document(
@@ -346,7 +335,7 @@ def checked_alb_plan(name: str, args: Mapping[str, Any]) -> AlbPlan:
     """Check the plain arguments. Raises pulumi.InputPropertiesError with all that is wrong with them."""
     what = f"AlbBlueGreen {name!r}"
     with as_input_errors():
-        known_now(what, shape_of(args), MAY_BE_KNOWN_LATER)
+        known_now(what, args, AlbBlueGreenArgs)
         plan, checks = make_alb_plan(name, args, known=tuple(AlbBlueGreenArgs.__annotations__))
         checks.problems += check_alb_alarms(args.get("alarms"))
         if checks.problems:

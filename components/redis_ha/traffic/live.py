@@ -12,7 +12,7 @@ from redis_ha.adopting import Adoption
 from redis_ha.amazon import REGION
 from redis_ha.arguments import Checks, InvalidArgumentsError
 from redis_ha.guard import Judge, apart, hooks_of
-from redis_ha.inputs import as_input_errors, holds_output, known_now
+from redis_ha.inputs import as_input_errors, holds_output, known_now, outputs_of
 
 from . import names
 from .authority import (
@@ -35,8 +35,6 @@ from .targets import distinct, same_thing
 # queries, which a Redis client sends only when it connects.
 DEFAULT_TTL_SECONDS = 5
 KIND = "CNAME"
-# Values that may be known only when other resources are made.
-MAY_BE_KNOWN_LATER = frozenset({"zone_id", "targets"})
 ADOPT = "if it is meant to become this stack's, set adopt to true; else remove it or use another name"
 
 
@@ -172,23 +170,14 @@ class LiveColourRecord(pulumi.ComponentResource):
         self.shift_policy = zone.apply(
             lambda known: json.dumps(shift_document(known, plan.region, [record], [KIND], plan.record_path))
         )
-        self.register_outputs(
-            {
-                "recordName": self.record_name,
-                "live": self.live,
-                "tlsHostNames": self.tls_host_names,
-                "recordPath": self.record_path,
-                "traffic": self.traffic,
-                "shiftPolicy": self.shift_policy,
-            }
-        )
+        self.register_outputs(outputs_of(self))
 
 
 def checked_plan(name: str, args: Mapping[str, Any]) -> Plan:
     """Check the plain arguments. Raises pulumi.InputPropertiesError with all that is wrong with them."""
     what = f"LiveColourRecord {name!r}"
     with as_input_errors():
-        known_now(what, args, MAY_BE_KNOWN_LATER)
+        known_now(what, args, LiveColourRecordArgs)
         plan, checks = make_plan(name, args)
         if checks.problems:
             raise InvalidArgumentsError(what, checks.problems)

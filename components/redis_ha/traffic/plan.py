@@ -30,13 +30,6 @@ from .targets import DEFAULT_TTL_SECONDS, NamePlan, planned_name
 
 # botocore, route53 2013-04-01, ResourceRecordSetIdentifier. Printable ASCII, so that a tool can show and type it.
 SET_IDENTIFIER = re.compile(r"[!-~]([ -~]{0,126}[!-~])?")
-# Values of these may be known only when other resources are made; everything else decides which resources there are.
-MAY_BE_KNOWN_LATER = frozenset({"zone_id"})
-# Within these arguments, so may entries of these names.
-NESTED_KNOWN_LATER = {
-    "names": frozenset({"name", "zone_id", "host", "address"}),
-    "health": frozenset({"host", "ip_address", "name", "revision", "health_check_id"}),
-}
 
 
 @dataclass(frozen=True)
@@ -122,20 +115,6 @@ def make_plan(name: str, args: Mapping[str, Any], known: Sequence[str]) -> tuple
         protect=checks.switch("protect", default=True),
     )
     return plan, checks
-
-
-def shape_of(args: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the arguments without the nested values that may be known later."""
-    return {
-        argument: _without(value, NESTED_KNOWN_LATER[argument]) if argument in NESTED_KNOWN_LATER else value
-        for argument, value in args.items()
-    }
-
-
-def _without(value: Any, later: frozenset[str]) -> Any:
-    if not isinstance(value, Mapping):
-        return value
-    return {key: _without(entry, later) for key, entry in value.items() if key not in later or isinstance(entry, Mapping)}
 
 
 def _identifiers(checks: Checks) -> Mapping[str, str]:

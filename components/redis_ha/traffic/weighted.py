@@ -10,13 +10,13 @@ import pulumi_aws as aws
 from redis_ha.adopting import Adoption
 from redis_ha.arguments import InvalidArgumentsError
 from redis_ha.guard import Judge, apart, hooks_of
-from redis_ha.inputs import as_input_errors, known_now
+from redis_ha.inputs import as_input_errors, known_now, outputs_of
 
 from .authority import COLOURS
 from .health import Maker
 from .names import record_import_id
 from .permissions import shift_document
-from .plan import MAY_BE_KNOWN_LATER, Plan, make_plan, shape_of
+from .plan import Plan, make_plan
 from .refusals import adopted_record, any_change, identity_changes, record_guard, weight_changes
 from .settings import ColourIdentifiers, ColourWeights, KnownRecord, TrafficHealth, WeightedName
 from .targets import NamePlan, distinct, identity
@@ -188,24 +188,14 @@ class WeightedBlueGreen(pulumi.ComponentResource):
         self.shift_policy = zone_id.apply(
             lambda zone: json.dumps(shift_document(zone, plan.region, names, types, plan.record_path))
         )
-        self.register_outputs(
-            {
-                "recordNames": self.record_names,
-                "setIdentifiers": self.set_identifiers,
-                "weights": self.weights,
-                "recordPath": self.record_path,
-                "healthCheckIds": self.health_check_ids,
-                "traffic": self.traffic,
-                "shiftPolicy": self.shift_policy,
-            }
-        )
+        self.register_outputs(outputs_of(self))
 
 
 def checked_plan(name: str, args: Mapping[str, Any]) -> Plan:
     """Check the plain arguments. Raises pulumi.InputPropertiesError with all that is wrong with them."""
     what = f"WeightedBlueGreen {name!r}"
     with as_input_errors():
-        known_now(what, shape_of(args), MAY_BE_KNOWN_LATER)
+        known_now(what, args, WeightedBlueGreenArgs)
         plan, checks = make_plan(name, args, tuple(WeightedBlueGreenArgs.__annotations__))
         if checks.problems:
             raise InvalidArgumentsError(what, checks.problems)

@@ -79,6 +79,8 @@ class LoadBalancing(ELBV2Response):
         answer = super().create_load_balancer()
         result: Any = answer.result
         [balancer] = result["LoadBalancers"]
+        # API_CreateLoadBalancer.html (Scheme): the default is an Internet-facing one; moto then has none.
+        balancer.scheme = balancer.scheme or "internet-facing"
         internal = balancer.scheme == "internal"
         balancer.dns_name = host_name(name, balancer.arn, self.region, internal=internal, kind=balancer.type)
         zones = NETWORK_ZONES if balancer.type == NETWORK else APPLICATION_ZONES
