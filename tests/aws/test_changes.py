@@ -172,7 +172,8 @@ def test_changed_users_reach_the_nodes(world: World) -> None:
     lines = world.plane.specs[group_id].access.acl
     assert any(line.startswith("user default reset off -@all") for line in lines)
     assert any(line == f"user app reset on ~* +@all #{password_hash(PASSWORD)}" for line in lines)
-    world.cache.modify_user(UserId=app, AccessString="on ~orders:* +@read")
+    changed = world.cache.modify_user(UserId=app, AccessString="on nocommands +@read allchannels ~orders:*")
+    assert changed["AccessString"] == "on ~orders:* &* -@all +@read"
     assert until(lambda: "~orders:*" in "".join(world.plane.specs[group_id].access.acl), bool)
     world.available(group_id)
     extra = world.user("extra")

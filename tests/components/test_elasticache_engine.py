@@ -31,7 +31,9 @@ from redis_ha.elasticache import ElastiCacheHaGroup
 zones = ["eu-central-1a", "eu-central-1b"]
 network = PrivateNetwork("network", {"region": "eu-central-1", "zones": zones, "ip_range": "10.50.0.0/20"})
 args = {"region": "eu-central-1", "zones": zones, "vpc_id": network.vpc_id, "subnet_ids": network.subnet_ids,
-        "engine_version": "8.0", "alarms": {"enabled": False}, "dashboard": False, "tags": {"team": "red"}} | CHANGES
+        "engine_version": "8.0", "alarms": {"enabled": False}, "dashboard": False, "tags": {"team": "red"},
+        # In words that AWS gives back as others.
+        "users": {"reports": {"access": "on allcommands allkeys -@admin resetchannels"}}} | CHANGES
 ElastiCacheHaGroup("orders", args)
 """
 
@@ -81,7 +83,10 @@ def test_day_two_is_an_update_in_place(stack: Emulated, changes: dict[str, Any],
             {"cluster_mode": "enabled"},
             "cluster_mode: disabled -> enabled in one step is impossible; set it to compatible first",
         ),
-        ({"tls": "off", "auth": "none"}, "tls: required -> off in one step is refused by AWS; set it to preferred first"),
+        (
+            {"tls": "off", "auth": "none", "users": None},
+            "tls: required -> off in one step is refused by AWS; set it to preferred first",
+        ),
         (
             {"parameters": {"databases": "32"}},
             "the update of orders is refused: parameters: 'databases' 16 -> 32: can only",

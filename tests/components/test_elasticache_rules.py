@@ -6,7 +6,13 @@ import pulumi
 import pytest
 
 from redis_ha.elasticache import nodes, versions, windows
-from redis_ha.elasticache.access_rules import derived_id
+from redis_ha.elasticache.access_rules import (
+    APPLICATION_ACCESS,
+    LOCKED_ACCESS,
+    MONITORING_ACCESS,
+    derived_id,
+    written_access,
+)
 from redis_ha.elasticache.group import checked_plan
 from redis_ha.elasticache.plan import Plan
 from redis_ha.elasticache.topology import Topology
@@ -329,6 +335,22 @@ def test_a_bad_password_is_refused_without_telling_it(secret: str) -> None:
     with pytest.raises(pulumi.InputPropertiesError) as caught:
         checked_plan("orders", GOOD | {"users": {"application": {"passwords": [secret]}}})
     assert secret not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("given", "written"),
+    [
+        ("on allkeys allcommands", "on ~* +@all"),
+        ("off  nocommands allchannels resetkeys", "off resetkeys &* -@all"),
+        ("on -@all +@read ~b ~a &c %R~d", "on ~b ~a %R~d &c -@all +@read"),
+        ("on (allkeys +@read) ~a", "on (allkeys +@read) ~a"),
+        (APPLICATION_ACCESS, APPLICATION_ACCESS),
+        (MONITORING_ACCESS, MONITORING_ACCESS),
+        (LOCKED_ACCESS, LOCKED_ACCESS),
+    ],
+)
+def test_an_access_string_is_written_as_amazon_writes_it(given: str, written: str) -> None:
+    assert written_access(given) == written
 
 
 def test_a_password_in_an_access_string_is_not_told() -> None:

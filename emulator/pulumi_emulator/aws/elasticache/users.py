@@ -25,6 +25,10 @@ RULE: Final = re.compile(
     r"on|off|~\S*|%RW?~\S*|%W~\S*|&\S*|[+-]@?[a-zA-Z0-9|_-]+|allkeys|allchannels|allcommands|nocommands|"
     r"resetkeys|resetchannels|clearselectors|[()]|\(\S*|\S*\)"
 )
+# AWS gives the short form back, in the order in which Redis lists a user's rules (hashicorp/terraform-provider-aws#20334;
+# acl.c, ACLDescribeUser). It may write other commands for categories too: that table of its is not published, not emulated.
+SHORT: Final = {"allkeys": "~*", "allchannels": "&*", "allcommands": "+@all", "nocommands": "-@all"}
+LISTED: Final = ("on off", "~ % resetkeys", "& resetchannels")
 MARKS: Final = "><#!"  # what a rule that gives or takes a password begins with (valkey.io/topics/acl)
 MINIMUM_VERSION: Final = {REDIS: "6.0", VALKEY: "7.2"}  # Clusters.RBAC.html: Redis OSS 6.0 onward, Valkey 7.2 onward
 
@@ -151,7 +155,7 @@ def check_engine(engine: str) -> str:
 
 
 def check_access(text: str) -> str:
-    """Return an access string; InvalidParameterValue when it is none."""
+    """Return an access string as AWS stores it; InvalidParameterValue when it is none."""
     rules = text.split()
     if not rules:
         raise refuse("user-access", why="it is empty")
@@ -160,7 +164,13 @@ def check_access(text: str) -> str:
             raise refuse("user-access", why="passwords are given apart")  # without the rule: it holds one
         if RULE.fullmatch(rule) is None:
             raise refuse("user-access", why=f"{rule!r} is no rule of keys, channels or commands")
-    return " ".join(rules)
+    stored = [SHORT.get(rule, rule) for rule in rules]
+    return " ".join(stored if "(" in text else sorted(stored, key=_listed))
+
+
+def _listed(rule: str) -> int:
+    beginnings = (tuple(words.split()) for words in LISTED)
+    return next((place for place, words in enumerate(beginnings) if rule.startswith(words)), len(LISTED))
 
 
 def shape(region: Region, user: dict[str, Any]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from pulumi_emulator.handlers.aws.base import EVERYWHERE, TAGS_ALL, Aws, AwsHand
 from pulumi_emulator.handlers.aws.tagging import ELASTICACHE
 from pulumi_emulator.handlers.aws.translation import Call, Each, Pairs, Request, Through, Within
 from pulumi_emulator.handlers.base import Properties
+from pulumi_emulator.rules import Change
 
 # AWS takes this many parameters a call: ModifyCacheParameterGroup, docs.aws.amazon.com/AmazonElastiCache/latest/APIReference
 PARAMETERS_A_CALL: Final = 20
@@ -196,6 +197,13 @@ class User(CacheThing):
         "authenticationMode.passwordCount": "an output that the SDK lists among the inputs: what is given is not sent",
         "passwordsWoVersion": "only says that passwordsWo is to be sent again",
     }
+
+    @override
+    def diff(self, state: Properties, olds: Properties, news: Properties, found: list[Change]) -> list[Change]:
+        # The provider compares with what AWS reported, which writes access strings in its own way (issue 20334).
+        name = "accessString"
+        differs = state.get(name) != news.get(name) and name not in {change.property for change in found}
+        return [*found, Change(name, "update", replaces=False)] if differs else found
 
     @override
     def settle(self, aws: Aws, resource_id: str) -> None:
