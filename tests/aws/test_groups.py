@@ -135,9 +135,10 @@ def test_a_group_is_made_of_files_in_s3(world: World) -> None:
 
 
 def test_durability_is_told(world: World) -> None:
-    group_id = world.shards(EngineVersion="9.0", Durability="async")
+    group_id = world.shards(EngineVersion="9.0", CacheNodeType="cache.r7g.large", Durability="async")
     found = world.describe(group_id)
-    assert (found["Durability"], found["EffectiveDurability"]) == ("async", "async")
+    assert (found["Durability"], found["EffectiveDurability"], found["AtRestEncryptionEnabled"]) == ("async", "async", True)
+    assert world.modify(group_id, Durability="sync")["EffectiveDurability"] == "sync"
 
 
 def test_a_group_whose_nodes_do_not_start_says_so(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

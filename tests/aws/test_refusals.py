@@ -246,6 +246,7 @@ def logs(**changes: Any) -> list[dict[str, Any]]:
 ZONES = ["eu-central-1a", "eu-central-1b"]
 NO_FAILOVER: dict[str, Any] = {"AutomaticFailoverEnabled": False, "MultiAZEnabled": False}
 SHARDS: dict[str, Any] = {"NumNodeGroups": 2}
+DURABLE: dict[str, Any] = SHARDS | {"EngineVersion": "9.0", "CacheNodeType": "cache.r7g.large", "Durability": "sync"}
 HALF = [{"Slots": "0-8191"}, {"Slots": "8192-16000"}]
 NOW: dict[str, Any] = {"ApplyImmediately": True}
 
@@ -306,6 +307,8 @@ CASES: dict[str, Case] = {
     "snapshot-arn": create(SnapshotArns=["arn:aws:s3:::none/dump.rdb"]),
     "data-tiering": create(CacheNodeType="cache.r6gd.xlarge"),
     "durability": create(EngineVersion="9.0", Durability="sync"),
+    "durability-needs": sharded(EngineVersion="9.0", Durability="sync", TransitEncryptionEnabled=False),
+    "durability-alone": modify(DURABLE, Durability="async", SnapshotRetentionLimit=2),
     "snapshot-exists": of_group("create_snapshot", SnapshotName="same"),
     "snapshot-state": snapshot_that_is_not_done,
     "snapshot-source": call("create_snapshot", SnapshotName="of-nothing"),

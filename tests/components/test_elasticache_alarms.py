@@ -20,6 +20,9 @@ from tests.support.pulumi_world import Monitor, inputs, run
 PLAIN = Watched(Topology("prod", "disabled", 1, 1), "cache.r7g.xlarge")
 CLUSTER = Watched(Topology("prod", "enabled", 2, 1), "cache.r7g.xlarge")
 SCALED = replace(CLUSTER, autoscaled="shards", least_shards=2)
+DURABLE = replace(CLUSTER, durability="async")
+OF_DURABLE = {"durability_lag", "durability_refusals", "durability_throttled"}
+ALWAYS = [name for name in NAMES if name not in OF_DURABLE]
 # docs.aws.amazon.com, AmazonCloudWatch, "Supported metrics for resource tags for telemetry", AWS/ElastiCache: what nodes
 # publish under (CacheClusterId, CacheNodeId), and what groups publish per shard. Read 2026-11-21.
 METRICS_OF_NODE = {
@@ -27,6 +30,8 @@ METRICS_OF_NODE = {
     "CacheHits", "CacheMisses", "CacheHitRate", "SuccessfulReadRequestLatency", "SuccessfulWriteRequestLatency",
     "AuthenticationFailures", "MasterLinkHealthStatus", "IsMaster", "SwapUsage", "FreeableMemory", "NewConnections",
     "ProcessedCommands", "NetworkBytesIn", "NetworkBytesOut",
+    # docs.aws.amazon.com, AmazonElastiCache/latest/dg, Durability.Monitoring.
+    "DurabilityLag", "DurabilityBufferExceededErrorCount", "TrafficManagementActive",
 }  # fmt: skip
 METRICS_OF_SHARD = {"EngineCPUUtilization", "DatabaseMemoryUsageCountedForEvictPercentage"}
 
@@ -78,7 +83,7 @@ def metrics_of(arguments: dict[str, Any]) -> list[dict[str, Any]]:
 def test_each_alarm_once_a_node_with_the_ids_that_nodes_have(watched: Watched, ids: set[str]) -> None:
     """An alarm on an id that no node has never gets data (cloudposse/terraform-aws-elasticache-redis issue 56)."""
     found = all_alarms(watched)
-    assert len(found) == len(NAMES) * len(ids)
+    assert len(found) == len(ALWAYS) * len(ids)
     for arguments in found.values():
         for metric in metrics_of(arguments):
             assert metric["metric_name"] in METRICS_OF_NODE
@@ -120,7 +125,7 @@ def test_thresholds_and_missing_data() -> None:
             f"{found[f'{name}-001']['datapoints_to_alarm']} of {found[f'{name}-001']['evaluation_periods']}",
             found[f"{name}-001"]["treat_missing_data"],
         )
-        for name in NAMES
+        for name in ALWAYS
     }
     assert shown == {
         "cpu": (90, "GreaterThan", "5 of 5", "missing"),
@@ -140,8 +145,19 @@ def test_thresholds_and_missing_data() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("durability", "wanted"),
+    [(None, set()), ("disabled", set()), ("sync", {"durability_throttled"}), ("async", OF_DURABLE)],
+)
+def test_a_durable_group_has_more(durability: str | None, wanted: set[str]) -> None:
+    """What waits to be kept is always nothing where a write is acknowledged only then (AmazonElastiCache, Monitoring)."""
+    found = {row.name for row in definitions(replace(CLUSTER, durability=durability))}
+    assert found == {*ALWAYS, *wanted}
+    assert not OF_DURABLE & {row.name for row in definitions(replace(SCALED, durability=durability))}
+
+
 def test_every_threshold_names_its_source() -> None:
-    for watched in (PLAIN, CLUSTER, SCALED):
+    for watched in (PLAIN, CLUSTER, SCALED, DURABLE):
         for row in definitions(watched):
             assert len(row.source) > 10, row.name
             assert all(row.source in arguments["alarm_description"] for key, arguments in alarms(watched, [row]).items()), (
@@ -198,7 +214,7 @@ def test_metric_math(name: str, series: dict[str, list[float]], wanted: float) -
 
 def test_where_autoscaling_moves_nodes_one_query_watches_them_all() -> None:
     found = all_alarms(SCALED)
-    assert set(found) == set(NAMES) - {"replica_link"}
+    assert set(found) == set(ALWAYS) - {"replica_link"}
     for name, arguments in found.items():
         assert "metric_name" not in arguments, name
         (query,) = [query for query in arguments["metric_queries"] if query["expression"].startswith("SELECT")]
@@ -226,7 +242,7 @@ def test_where_autoscaling_moves_nodes_one_query_watches_them_all() -> None:
     assert small["threshold"] == 90  # the engine's core: the host's CPU is not published per shard
 
 
-@pytest.mark.parametrize("watched", [PLAIN, CLUSTER, SCALED])
+@pytest.mark.parametrize("watched", [PLAIN, CLUSTER, SCALED, DURABLE])
 def test_amazon_takes_them(watched: Watched) -> None:
     template = {f"A{number}": as_cloudformation(one) for number, one in enumerate(all_alarms(watched).values())}
     assert lint(template) == []
@@ -320,7 +336,7 @@ def test_none_when_switched_off() -> None:
 
 def test_the_documentation_shows_the_alarms_as_they_are() -> None:
     text = (Path(__file__).resolve().parents[2] / "components/redis_ha/elasticache/MONITORING.md").read_text()
-    for row in definitions(PLAIN):
+    for row in definitions(DURABLE):
         sign = "<" if row.comparison.startswith("Less") else ">"
         rings = f"{sign} {row.threshold:g} {row.unit}, {row.datapoints} of {row.periods} x {row.period} s"
         metrics = ", ".join(metric for metric, _ in row.metrics)

@@ -51,6 +51,8 @@ REFUSED: list[tuple[dict[str, Any], dict[str, Any], str, str]] = [
         "parameter_group_name",
         "is of family redis7, valkey 8.0 needs valkey8",
     ),
+    (CLUSTER, {"durability": "sync", "nodeType": "cache.r7g.xlarge"}, "durability", "disabled -> sync together with nodeType"),
+    (CLUSTER | {"durability": "sync"}, {"durability": None}, "durability", "sync -> left out changes nothing"),
     ({}, CLUSTER, "cluster_mode", "disabled -> enabled in one step"),
     ({}, CLUSTER | {"numNodeGroups": 1.0}, "cluster_mode", "set it to compatible first"),
     (CLUSTER, {"clusterMode": "compatible"}, "cluster_mode", "enabled -> compatible: AWS offers no way back"),
@@ -117,6 +119,10 @@ ALLOWED: list[tuple[dict[str, Any], dict[str, Any]]] = [
     ({}, {"numCacheClusters": 6.0}),
     ({"numCacheClusters": 4.0}, {"numCacheClusters": 2.0}),
     (CLUSTER, {"numNodeGroups": 5.0}),
+    (CLUSTER, {"durability": "sync", "tags": {"a": "c"}}),
+    (CLUSTER | {"durability": "sync"}, {"durability": "async"}),
+    (CLUSTER | {"durability": "sync"}, {"durability": "disabled"}),
+    (CLUSTER | {"durability": "disabled"}, {"durability": None, "nodeType": "cache.r7g.xlarge"}),
     (CLUSTER | {"numNodeGroups": 5.0}, {"numNodeGroups": 2.0, "replicasPerNodeGroup": 2.0}),
     ({}, {"nodeType": "cache.r7g.xlarge"}),
     ({}, {"engineVersion": "8.2"}),
@@ -155,8 +161,9 @@ def test_nothing_is_refused_because_of_what_a_value_may_become(
     del says
     later = pulumi.Output.secret("later")
     found = judged(old, {name: value if value is None or name == "authToken" else later for name, value in new.items()})
-    # Whether there is a token is known even when its value is not.
-    assert list(found) in ([], [argument]) if argument == "auth_token" else found == {}
+    # Whether there is a token, or durability, is known even when its value is not.
+    absent = argument == "auth_token" or new == {"durability": None}
+    assert list(found) in ([], [argument]) if absent else found == {}
 
 
 def test_parameters_of_creation() -> None:

@@ -65,9 +65,13 @@ def test_the_default_version_is_a_known_one(engine: str) -> None:
     assert versions.wrong_version(engine, versions.DEFAULT_VERSIONS[engine]) is None
 
 
+DURABLE = CLUSTER | {"engine_version": "9.0", "durability": "sync"}
 ACCEPTED: list[dict[str, Any]] = [
     CLUSTER,
     CLUSTER | {"replicas": 0},
+    DURABLE,
+    DURABLE | {"durability": "async", "engine_version": "9.1", "node_type": "cache.m8g.xlarge"},
+    {"durability": "disabled"},
     {"cluster_mode": "compatible"},
     {"replicas": 0},
     {"replicas": 2.0, "port": 7000.0, "snapshot_retention_days": 35.0},
@@ -167,6 +171,16 @@ REFUSED: list[tuple[dict[str, Any], str, str]] = [
     ({"multi_az": False, "cluster_mode": "compatible"}, "multiAz", "false is impossible with cluster_mode compatible"),
     ({"engine": "redis", "engine_version": "6.2", "cluster_mode": "compatible"}, "clusterMode", "needs redis 7.0 or valkey"),
     ({"node_ids": ["others-001"]}, "nodeIds", "'others-001' is not a node id of orders"),
+    ({"durability": "default"}, "durability", "use one of sync, async, disabled"),
+    (CLUSTER | {"durability": "sync"}, "durability", "'sync' needs valkey 9.0 or newer, it is valkey 8.1"),
+    (DURABLE | {"engine": "redis", "engine_version": "7.1"}, "durability", "it is redis 7.1"),
+    (DURABLE | {"cluster_mode": "disabled", "shards": 1}, "durability", "needs cluster_mode enabled, it is disabled"),
+    (DURABLE | {"replicas": 0}, "durability", "needs Multi-AZ with at least one replica"),
+    (DURABLE | {"multi_az": False}, "durability", "needs Multi-AZ with at least one replica"),
+    (DURABLE | {"tls": "preferred", "auth": "none"}, "durability", "needs tls required, it is preferred"),
+    (DURABLE | {"at_rest_encryption": False}, "durability", "needs at_rest_encryption true"),
+    (DURABLE | {"node_type": "cache.t4g.small"}, "durability", "needs a node type of c7gn, c8gn, m6g"),
+    (DURABLE | {"global_member": True}, "durability", "no member of a global datastore"),
     ({"port": 0}, "port", "0 is out of range"),
     (
         {"parameter_group_name": "default.valkey7"},

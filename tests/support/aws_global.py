@@ -170,6 +170,12 @@ def member_without_a_node(world: World) -> None:
         world.plane.zone_up(dark)
 
 
+def durable_primary(world: World) -> None:
+    durable = {"EngineVersion": "9.0", "CacheNodeType": LARGE, "Durability": "sync"}
+    given = {"GlobalReplicationGroupIdSuffix": world.name("store"), "PrimaryReplicationGroupId": world.shards(**durable)}
+    world.cache.create_global_replication_group(**given)
+
+
 def stranger_leaves(world: World) -> None:
     made = datastore(world)
     stranger = world.group()
@@ -203,6 +209,7 @@ GLOBAL_CASES: dict[str, Case] = {
     "global-region": elsewhere,
     "global-node-type": made_of(CacheNodeType="cache.t4g.medium"),
     "global-version": made_of(Engine="redis", EngineVersion="4.0.10"),
+    "global-durability": durable_primary,
     "global-tls-preferred": made_of(TransitEncryptionMode="preferred"),
     "global-secondary-given": joined(Engine="valkey"),
     "global-secondary-other": joined(ClusterMode="enabled"),

@@ -76,6 +76,7 @@ class Definition:
     missing: str = MISSED
     query: Query | None = None
     with_replicas: bool = False
+    with_durability: tuple[str, ...] = ()
 
     def limit(self, *, by_query: bool) -> float:
         """Return where the alarm rings, of one node or of a query."""
@@ -156,6 +157,23 @@ _TABLE = (
         query=Query("total", "SUM", "IsMaster", comparison=BELOW),  # fewer primaries than shards: a shard has none
     ),
     Definition(
+        "durability_lag", "Acknowledged writes wait to be kept: a failover would lose them. At 10 s writes are refused.",
+        (("DurabilityLag", "Maximum"),), 5_000, "milliseconds",
+        "ElastiCache guide, Durability, Monitoring (refused from 10,000; half of it is this project's choice)",
+        periods=3, datapoints=2, missing=WELL_WHEN_SILENT, with_durability=("async",),
+    ),
+    Definition(
+        "durability_refusals", "Writes are refused because too many wait to be kept. Lower their rate, or add shards.",
+        (("DurabilityBufferExceededErrorCount", "Sum"),), 0, "count",
+        "ElastiCache guide, Durability, Monitoring (alarm on any)",
+        periods=1, datapoints=1, missing=WELL_WHEN_SILENT, with_durability=("async",),
+    ),
+    Definition(
+        "durability_throttled", "More is written than the log of durable writes takes (100 MiB/s a primary). Add shards.",
+        (("TrafficManagementActive", "Maximum"),), 0, "0 or 1", "ElastiCache guide, Durability, Monitoring (1: throttled)",
+        missing=WELL_WHEN_SILENT, with_durability=("sync", "async"),
+    ),
+    Definition(
         "swap", "The node swaps more than it has free: memory pressure. Raise reserved-memory-percent or scale up.",
         (("SwapUsage", "Maximum"), ("FreeableMemory", "Minimum")), 0, "bytes of swap beyond freeable memory", _DG,
         expression="m1 - m2",
@@ -168,7 +186,11 @@ NAMES = ("cpu", *(row.name for row in _TABLE))
 def definitions(watched: Watched) -> tuple[Definition, ...]:
     """Return the alarms that a group of this shape can have, each once."""
     replicated = watched.topology.replicas > 0 or watched.autoscaled == "replicas"
-    rows = [row for row in (_cpu(watched), *_TABLE) if replicated or not row.with_replicas]
+    rows = [
+        row
+        for row in (_cpu(watched), *_TABLE)
+        if (replicated or not row.with_replicas) and (not row.with_durability or watched.durability in row.with_durability)
+    ]
     if watched.autoscaled is None:
         return tuple(rows)
     return tuple(_fewest_primaries(row, watched) for row in rows if row.query is not None)

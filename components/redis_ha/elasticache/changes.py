@@ -18,7 +18,9 @@ from .versions import known_family, numbers
 BESIDE_CLUSTER_MODE = frozenset({"parameterGroupName", "clusterMode", "tags", "tagsAll", "applyImmediately", "__defaults"})
 # The same topology in the words of either mode; compared by what they mean.
 COUNTS = frozenset({"numCacheClusters", "numNodeGroups", "replicasPerNodeGroup"})
-# The same page: a compatible group can neither be scaled nor upgraded.
+# docs.aws.amazon.com, AmazonElastiCache/latest/dg, "Changing durability on an existing cluster": a modification of its own.
+BESIDE_DURABILITY = frozenset({"durability", "tags", "tagsAll", "applyImmediately", "__defaults"})
+# The same page as of the mode: a compatible group can neither be scaled nor upgraded.
 FROZEN_WHILE_COMPATIBLE = {
     "nodeType": "node_type",
     "engine": "engine",
@@ -40,6 +42,7 @@ def refusals(old: Mapping[str, Any], new: Mapping[str, Any]) -> Refusals:
         *_tls(old, new),
         *_auth_token(old, new),
         *_pending(old, new),
+        *_durability(old, new),
     ]
 
 
@@ -123,6 +126,23 @@ def _cluster_mode(old: Mapping[str, Any], new: Mapping[str, Any]) -> Refusals:
     if others:
         way = "change the cluster mode in an update of its own"
         return [("cluster_mode", f"{before} -> {after} together with {', '.join(others)}: AWS refuses that; {way}")]
+    return []
+
+
+def _durability(old: Mapping[str, Any], new: Mapping[str, Any]) -> Refusals:
+    if any(isinstance(inputs.get("durability"), pulumi.Output) for inputs in (old, new)):
+        return []
+    before, after = old.get("durability"), new.get("durability")
+    if before == after or (before or "disabled") == (after or "disabled"):
+        return []
+    if after is None:
+        return [("durability", f"{before} -> left out changes nothing: the provider keeps what the group has; say disabled")]
+    others = sorted(name for name in {*old, *new} - BESIDE_DURABILITY if _differs(old, new, name))
+    if others:
+        way = "change it in an update of its own, after the others"
+        return [
+            ("durability", f"{before or 'disabled'} -> {after} together with {', '.join(others)}: AWS takes it alone; {way}")
+        ]
     return []
 
 

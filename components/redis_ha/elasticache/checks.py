@@ -32,6 +32,7 @@ TLS_MODES = ("required", "preferred", "off")
 AUTH_TOKEN_STRATEGIES = ("SET", "ROTATE", "DELETE")
 NETWORK_TYPES = ("ipv4", "ipv6", "dual_stack")
 IP_DISCOVERY = ("ipv4", "ipv6")
+DURABILITY = ("sync", "async", "disabled")
 # Waits of the provider: 60, 40, 45 minutes (replication_group.go); adding shards and taking a final snapshot need longer.
 DEFAULT_TIMEOUTS = {"create": "60m", "update": "120m", "delete": "60m"}
 
@@ -98,6 +99,7 @@ def make_plan(name: str, args: Mapping[str, Any], known: Sequence[str] = ()) -> 
             "snapshot_retention_days", DEFAULT_RETENTION_DAYS, MIN_RETENTION_DAYS, MAX_RETENTION_DAYS
         ),
         final_snapshot=checks.switch("final_snapshot", default=True),
+        durability=_optional(checks, "durability", DURABILITY),
         apply_immediately=apply_immediately,
         auto_minor_version_upgrade=_auto_upgrade(checks, engine, engine_version, global_member=global_member),
         network_type=_optional(checks, "network_type", NETWORK_TYPES),
@@ -358,8 +360,33 @@ def _together(checks: Checks, plan: Plan) -> None:
         plan.engine, plan.engine_version, versions.FIRST_REDIS_WITH_IPV6
     ):
         checks.refuse("network_type", f"{plan.network_type!r} needs redis 6.2 or valkey, it is {plan.engine_version}")
+    if plan.durability in DURABILITY[:2]:
+        _durable(checks, plan)
     if checks.args.get("restore_snapshot_name") is not None and checks.args.get("restore_snapshot_arns") is not None:
         checks.refuse("restore_snapshot_arns", "cannot be used with restore_snapshot_name: data come from one place; drop one")
+
+
+def _durable(checks: Checks, plan: Plan) -> None:
+    """Refuse what AWS's transactional log does not go with (docs.aws.amazon.com, AmazonElastiCache, Limitations)."""
+    topology = plan.topology
+    wanted: tuple[tuple[bool, str], ...] = (
+        (
+            plan.engine == "valkey" and versions.numbers(plan.engine_version) >= versions.FIRST_WITH_DURABILITY,
+            f"valkey 9.0 or newer, it is {plan.engine} {plan.engine_version}; upgrade first",
+        ),
+        (topology.clustered, f"cluster_mode enabled, it is {topology.cluster_mode}"),
+        (topology.multi_az, "Multi-AZ with at least one replica; set replicas to 1 or more and leave multi_az out"),
+        (plan.tls == "required", f"tls required, it is {plan.tls}"),
+        (plan.at_rest_encryption, "at_rest_encryption true; leave that out"),
+        (
+            checks.refused("node_type") or nodes.family_of(plan.node_type) in nodes.DURABLE_FAMILIES,
+            f"a node type of {', '.join(nodes.DURABLE_FAMILIES)}, it is {plan.node_type}",
+        ),
+        (not plan.global_member, "a group that is no member of a global datastore"),
+    )
+    for holds, what in wanted:
+        if not holds:
+            checks.refuse("durability", f"{plan.durability!r} needs {what}")
 
 
 def _adopted_secrets(checks: Checks, plan: Plan) -> None:

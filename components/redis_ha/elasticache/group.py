@@ -122,6 +122,12 @@ class ElastiCacheHaGroupArgs(TypedDict):
     """Daily window of the snapshots in UTC, at least 60 minutes. Default `02:00-03:00`."""
     snapshot_retention_days: NotRequired[int]
     """Days that automatic snapshots are kept, 1 to 35. Default 7. They are deleted with the group."""
+    durability: NotRequired[str]
+    """What a failover may lose: `sync` no acknowledged write (writes take milliseconds more), `async` at most the last 10
+    seconds, `disabled` what the replicas lacked. Default: AWS's, disabled. The first two need valkey 9.0 or newer, cluster mode
+    enabled, TLS, at-rest encryption, Multi-AZ with a replica and a node type of families r6g to r8g, m6g to m8g, c7gn or c8gn;
+    no global datastore. They bound the writes to 100 MiB/s a primary. A change is an update of its own; AWS says so since
+    October 2026, older pages of it say that durability is switched on and off at creation only."""
     final_snapshot: NotRequired[bool]
     """Whether a deleted group leaves a last snapshot. Default true."""
     restore_snapshot_name: NotRequired[pulumi.Input[str]]
@@ -243,6 +249,12 @@ class ElastiCacheHaGroup(pulumi.ComponentResource):
         region. Of the passwords that are made here only the application's is handed on: others differ from region to region.
         """
         plan = self._plan
+        if plan.durability not in {None, "disabled"}:
+            # docs.aws.amazon.com, AmazonElastiCache, "Durability", Limitations.
+            reason = (
+                f"{plan.durability!r} is impossible in a global datastore; set it to disabled first, in an update of its own"
+            )
+            raise InvalidArgumentsError(f"ElastiCacheHaGroup {plan.name!r}", [("durability", reason)])
         found: dict[str, Any] = {
             "primary_replication_group_id": self.group_id,
             "primary_region": plan.region,
@@ -398,7 +410,7 @@ def watched(plan: Plan, args: Mapping[str, Any]) -> Watched:
     scaling = args.get("autoscaling") or {}
     scaled = scaling.get("scale")
     least = int(scaling["min"]) if scaled == "shards" and isinstance(scaling.get("min"), int | float) else None
-    return Watched(plan.topology, plan.node_type, scaled, least)
+    return Watched(plan.topology, plan.node_type, scaled, least, plan.durability)
 
 
 def checked_plan(name: str, args: Mapping[str, Any]) -> Plan:

@@ -27,13 +27,14 @@ class Watched:
     """A replication group as its alarms and its dashboard see it.
 
     `autoscaled` is what Application Auto Scaling moves (`shards` or `replicas`; None: nothing), `least_shards` the fewest
-    shards that it may leave (None: those declared).
+    shards that it may leave (None: those declared). `durability` is that of the group.
     """
 
     topology: Topology
     node_type: str
     autoscaled: str | None = None
     least_shards: int | None = None
+    durability: str | None = None
 
     @property
     def fewest_shards(self) -> int:

@@ -26,10 +26,18 @@ SIZES_OF_FAMILY = {
     "t3": _BURSTABLE,
     "t4g": _BURSTABLE,
 }
+# docs.aws.amazon.com, AmazonElastiCache/latest/dg, Durability, Limitations; the newest translation names generation 8.
+DURABLE_FAMILIES = ("c7gn", "c8gn", "m6g", "m7g", "m8g", "r6g", "r7g", "r8g")
 DATA_TIERING_FAMILY = "r6gd"
 # docs.aws.amazon.com, AmazonElastiCache/latest/dg, "Supported node types": no new ones (t2, since 2025), nor failover on t1.
 PREVIOUS_GENERATIONS = ("t1", "t2", "m1", "m2", "m3", "c1", "r3")
 _NODE_TYPE = re.compile(r"cache\.([a-z0-9]+)\.([a-z0-9]+)")
+
+
+def family_of(node_type: str) -> str | None:
+    """Return the family of a node type, None when it is no node type."""
+    found = _NODE_TYPE.fullmatch(node_type)
+    return found[1] if found else None
 
 
 def wrong_node_type(node_type: str) -> str | None:

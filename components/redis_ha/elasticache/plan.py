@@ -58,6 +58,7 @@ class Plan:
     snapshot_window: str
     snapshot_retention_days: int
     final_snapshot: bool
+    durability: str | None
     apply_immediately: bool
     auto_minor_version_upgrade: bool | None
     network_type: str | None

@@ -79,6 +79,7 @@ def group_arguments(plan: Plan) -> dict[str, Any]:
         "auto_minor_version_upgrade": plan.auto_minor_version_upgrade,
         "network_type": plan.network_type,
         "ip_discovery": plan.ip_discovery,
+        "durability": plan.durability,
         "auth_token_update_strategy": plan.auth_token_update_strategy,
     }
     if topology.clustered:

@@ -33,6 +33,8 @@ FIRST_REDIS_WITH_COMPATIBLE_MODE = (7, 0)
 FIRST_REDIS_WITH_TLS_MODE = (7, 0)
 # pulumi-aws 7.51.1, ReplicationGroup.autoMinorVersionUpgrade.
 FIRST_WITH_AUTO_UPGRADE = (6, 0)
+# docs.aws.amazon.com, AmazonElastiCache/latest/dg, "Durability", Limitations: a version of valkey.
+FIRST_WITH_DURABILITY = (9, 0)
 # botocore, elasticache 2015-02-02, CreateReplicationGroupMessage.NetworkType.
 FIRST_REDIS_WITH_IPV6 = (6, 2)
 

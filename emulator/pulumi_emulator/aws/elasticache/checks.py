@@ -11,7 +11,7 @@ from moto.logs.models import logs_backends
 from pulumi_emulator.aws.clients import ACCOUNT_ID
 from pulumi_emulator.aws.elasticache import events, parameters
 from pulumi_emulator.aws.elasticache.account import Region
-from pulumi_emulator.aws.elasticache.engines import CLUSTER_MODE_FROM, DURABLE_FROM, VALKEY, family, numbers
+from pulumi_emulator.aws.elasticache.engines import CLUSTER_MODE_FROM, DURABLE_FAMILIES, DURABLE_FROM, VALKEY, family, numbers
 from pulumi_emulator.aws.elasticache.faults import refuse
 from pulumi_emulator.aws.elasticache.model import Group
 
@@ -60,6 +60,8 @@ def check_engine_features(group: Group) -> None:
     durable = group.durability in {"sync", "async"}
     if durable and not (group.engine == VALKEY and version >= DURABLE_FROM and group.cluster_mode == "enabled"):
         raise refuse("durability", durability=group.durability)
+    if durable and not (group.tls_mode == "required" and group.multi_az and group.node_type.split(".")[1] in DURABLE_FAMILIES):
+        raise refuse("durability-needs", durability=group.durability, families=", ".join(DURABLE_FAMILIES))
 
 
 def check_access(group: Group) -> None:

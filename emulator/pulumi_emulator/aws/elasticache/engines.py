@@ -59,6 +59,8 @@ CLUSTER_MODE_FROM: Final = {VALKEY: (7, 2), REDIS: (7, 0)}
 
 # docs.aws.amazon.com/AmazonElastiCache/latest/dg/AutoFailover.html: durability from Valkey 9.0.
 DURABLE_FROM: Final = (9, 0)
+# dg/Durability.Limitations.html; the newest of its translations names generation 8.
+DURABLE_FAMILIES: Final = ("c7gn", "c8gn", "m6g", "m7g", "m8g", "r6g", "r7g", "r8g")
 
 
 def check_engine(engine: str | None, version: str | None) -> tuple[str, str]:

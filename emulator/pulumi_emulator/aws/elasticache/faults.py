@@ -123,7 +123,17 @@ REFUSALS: Final = {
     "durability": Refusal(
         COMBINATION,
         "Durability {durability} needs valkey 9.0 or later with cluster mode enabled",
-        f"{DG}AutoFailover.html: clusters with durability; pulumi_aws ReplicationGroup durability",
+        f"{DG}Durability.Limitations.html; the words are ours",
+    ),
+    "durability-needs": Refusal(
+        COMBINATION,
+        "Durability {durability} needs encryption in transit, Multi-AZ with a replica, and a node type of {families}",
+        f"{DG}Durability.Limitations.html; the words are ours",
+    ),
+    "durability-alone": Refusal(
+        COMBINATION,
+        "Durability cannot be changed together with {others}",
+        f"{DG}Durability.ChangingDurability.html: as a standalone modification; the words are ours",
     ),
     "engine-back": Refusal(
         COMBINATION,

@@ -109,6 +109,8 @@ def check_primary(group: Group) -> None:
         raise refuse("global-version", version=group.version)
     if group.tls_mode == "preferred":
         raise refuse("global-tls-preferred")
+    if group.durability in {"sync", "async"}:
+        raise refuse("global-durability", durability=group.durability)
 
 
 def joined(region: Region, given: dict[str, Any]) -> GlobalGroup | None:

@@ -32,6 +32,11 @@ GLOBAL_REFUSALS: Final = {
         "Global replication group is not supported for engine version {version}: redis 5.0.6 or later, or valkey",
         f"{DG}Redis-Global-Datastores-Getting-Started.html: Redis OSS 5.0.6 or later",
     ),
+    "global-durability": Refusal(
+        COMBINATION,
+        "Durability {durability} is not supported with Global Datastores",
+        f"{DG}Durability.Limitations.html; the words are ours",
+    ),
     "global-tls-preferred": Refusal(
         COMBINATION,
         "The primary of a global replication group cannot have TransitEncryptionMode preferred",

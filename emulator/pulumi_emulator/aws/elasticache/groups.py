@@ -129,6 +129,7 @@ def _described(region: Region, group_id: str, given: dict[str, Any], like: Group
         data_tiering=given.get("DataTieringEnabled", False),
         durability=given.get("Durability"),
     )
+    group.encrypt_durable()
     for shard in shards:
         group.nodes += [Node(group.new_node_id(shard.shard), shard.shard, zone, created) for zone in shard.zones]
     if group.cluster_mode == "disabled":

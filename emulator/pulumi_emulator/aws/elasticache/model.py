@@ -77,6 +77,10 @@ class Group:
     # The last number given to a node, by shard: numbers are never given twice.
     last_number: dict[str, int] = field(default_factory=dict)
 
+    def encrypt_durable(self) -> None:
+        """Encrypt at rest what is durable: AWS does it by itself (dg/Durability.Limitations.html)."""
+        self.at_rest = self.at_rest or self.durability in {"sync", "async"}
+
     @property
     def clustered(self) -> bool:
         """Whether the nodes speak the cluster protocol."""

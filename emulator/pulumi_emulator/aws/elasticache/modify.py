@@ -46,6 +46,7 @@ GLOBAL: Final = frozenset(
 MODE_ORDER: Final = {("disabled", "compatible"), ("compatible", "enabled"), ("compatible", "disabled")}
 # What goes with ClusterMode in one request (docs.aws.amazon.com/AmazonElastiCache/latest/dg/modify-cluster-mode.html).
 WITH_MODE: Final = frozenset({"ReplicationGroupId", "ApplyImmediately", "ClusterMode", "CacheParameterGroupName"})
+WITH_DURABILITY: Final = frozenset({"ReplicationGroupId", "ApplyImmediately", "Durability"})
 SCALING: Final = frozenset({"CacheNodeType", "EngineVersion", "Engine"})
 STRATEGIES: Final = ("SET", "ROTATE", "DELETE")
 
@@ -101,6 +102,7 @@ def apply(region: Region, group: Group, given: dict[str, Any]) -> None:
     for member, attribute in simple.items():
         if member in given:
             setattr(group, attribute, given[member])
+    group.encrypt_durable()
     if "PreferredMaintenanceWindow" in given:
         group.maintenance_window = given["PreferredMaintenanceWindow"].lower()
     if "CacheNodeType" in given:
@@ -158,6 +160,8 @@ def _apply_snapshotting(group: Group, given: dict[str, Any]) -> None:
 
 
 def _check_mode_request(group: Group, given: dict[str, Any]) -> None:
+    if given.get("Durability", group.durability) != group.durability and given.keys() - WITH_DURABILITY:
+        raise refuse("durability-alone", others=", ".join(sorted(given.keys() - WITH_DURABILITY)))
     if "ClusterMode" in given and given["ClusterMode"] != group.cluster_mode:
         if given.keys() - WITH_MODE:
             raise refuse("mode-alone", others=", ".join(sorted(given.keys() - WITH_MODE)))
