@@ -11,8 +11,10 @@ from typing import Any
 
 import pulumi
 from pulumi.output import Unknown
+from pulumi.provider import ConstructResult
 from pulumi.provider.experimental.analyzer import ComponentDefinition, PropertyDefinition, PropertyType
 from pulumi.provider.experimental.component import ComponentProvider
+from pulumi.provider.server import ComponentInitError
 
 LATER = "is an Output or a secret, and what is in it would be lost: give the block plain, and Outputs and secrets inside it"
 KNOWN = "is an Output, but it has to be known when the program runs: give a plain value"
@@ -30,7 +32,21 @@ Problem = tuple[str, str]
 
 
 class CheckedProvider(ComponentProvider):
-    """A provider that judges the raw arguments before they are mapped."""
+    """A provider that judges the raw arguments before they are mapped, and tells wrong ones without a traceback."""
+
+    def construct(
+        self, name: str, resource_type: str, inputs: Any, options: pulumi.ResourceOptions | None = None
+    ) -> ConstructResult:
+        """Make a component. Raises pulumi.InputPropertiesError, as the component itself does, when arguments are wrong.
+
+        The SDK wraps everything that a component raises, and shows it with a traceback (pulumi 3.272.0, provider/server.py).
+        """
+        try:
+            return super().construct(name, resource_type, inputs, options)
+        except ComponentInitError as error:
+            if isinstance(error.inner, pulumi.InputPropertiesError | pulumi.InputPropertyError):
+                raise error.inner from None
+            raise
 
     def map_inputs(self, inputs: Any, component_def: ComponentDefinition) -> Any:
         """Map the arguments. Raises pulumi.InputPropertiesError with everything that the mapping would lose."""

@@ -216,6 +216,10 @@ def test_the_guard_works_when_the_component_is_hosted(hosted: tuple[auto.Stack, 
             stack.preview()
     with pytest.raises(auto.CommandError, match="cluster_mode: disabled -> enabled in one step is impossible"):
         stack.up()
+    changes[0] = {"replicas": 9}
+    with pytest.raises(auto.CommandError, match="cannot be made: replicas: 9 is out of range; use 0 to 5") as wrong:
+        stack.preview()
+    assert "redis_ha/inputs.py" not in str(wrong.value)  # a traceback
 
 
 NETWORK_ONLY = (
