@@ -411,3 +411,27 @@ def test_a_protected_record_set_stays_as_it_is(zone: Zone) -> None:
         dns.delete_hosted_zone(Id=zone.zone_id)
     dns.delete_resource_record_set_protections(**about, Protections=[later])
     dns.delete_hosted_zone(Id=zone.zone_id)
+
+
+# Features
+
+
+def test_only_a_public_zone_has_accelerated_recovery(zone: Zone, world: World) -> None:
+    dns = zone.client
+
+    def status(zone_id: str) -> Any:
+        return dns.get_hosted_zone(Id=zone_id)["HostedZone"].get("Features", {}).get("AcceleratedRecoveryStatus")
+
+    for on, wanted in ((True, "ENABLED"), (False, "DISABLED")):
+        dns.update_hosted_zone_features(HostedZoneId=zone.zone_id, EnableAcceleratedRecovery=on)
+        assert status(zone.zone_id) == wanted
+    vpc = world.client("ec2").create_vpc(CidrBlock="10.9.0.0/16")["Vpc"]["VpcId"]
+    private = dns.create_hosted_zone(
+        Name="private.example.",
+        CallerReference="private",
+        VPC={"VPCId": vpc, "VPCRegion": REGION},
+        HostedZoneConfig={"PrivateZone": True},
+    )["HostedZone"]["Id"]
+    with pytest.raises(ClientError, match="not supported for private hosted zones"):
+        dns.update_hosted_zone_features(HostedZoneId=private, EnableAcceleratedRecovery=True)
+    assert status(private) is None

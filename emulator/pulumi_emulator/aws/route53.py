@@ -32,7 +32,8 @@ _LOCK: Final = threading.RLock()
 _PROTECTIONS: Final[dict[str, dict[tuple[str, str], str]]] = {}
 # What moto has no paths for.
 PATHS: Final = tuple(
-    rf"{{0}}/(?P<api_version>[\d_-]+)/hostedzone/(?P<zone_id>[^/]+)/rrsetprotection{ending}$" for ending in ("", "/delete")
+    rf"{{0}}/(?P<api_version>[\d_-]+)/hostedzone/(?P<zone_id>[^/]+)/{ending}$"
+    for ending in ("rrsetprotection", "rrsetprotection/delete", "features")
 )
 
 
@@ -98,6 +99,17 @@ class Route53(MotoRoute53):
                 raise Route53ClientError(error.code, str(error)) from None
             zone.rrsets = [KeptRecordSet(one) for one in after]  # type: ignore[abstract] # only for moto's type checker
         return ActionResult({"ChangeInfo": _change(self._get_param("ChangeBatch.Comment"))})
+
+    def update_hosted_zone_features(self) -> ActionResult:
+        """Switch accelerated recovery on or off."""
+        zone = self.backend.get_hosted_zone(self._get_param("HostedZoneId"))
+        on = self._get_bool_param("EnableAcceleratedRecovery", False)
+        if on and zone.private_zone:
+            # docs.aws.amazon.com/Route53/latest/DeveloperGuide/accelerated-recovery.html; the words are ours.
+            raise InvalidInput("Accelerated recovery is not supported for private hosted zones.")
+        # moto describes a zone by its attributes, and has none for this one.
+        vars(zone)["features"] = {"AcceleratedRecoveryStatus": "ENABLED" if on else "DISABLED"}
+        return EmptyResult()
 
     def delete_hosted_zone(self) -> ActionResult:
         """Delete a zone without records and without protections."""

@@ -87,6 +87,7 @@ class Zone(AwsHandler):
             "zoneId": zone_id,
             "name": str(zone["Name"]).removesuffix("."),
             "comment": (zone.get("Config") or {}).get("Comment", ""),
+            "enableAcceleratedRecovery": (zone.get("Features") or {}).get("AcceleratedRecoveryStatus") == "ENABLED",
             "nameServers": sorted(servers),
             "primaryNameServer": servers[0] if servers else "",
             "vpcs": [{"vpcId": vpc["VPCId"], "vpcRegion": vpc.get("VPCRegion", "")} for vpc in found.get("VPCs") or []],
