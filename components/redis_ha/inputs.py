@@ -2,7 +2,7 @@
 
 import types
 import typing
-from collections.abc import Awaitable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -25,12 +25,11 @@ def known_now(what: str, args: Mapping[str, Any], declared: type) -> None:
 
 def _too_late(declared: object, value: object, path: str) -> Iterator[tuple[str, str]]:
     kinds = list(_kinds(declared))
-    # Input[T] is T, an awaitable T or an Output of T, and nothing else here is awaitable.
-    if any(typing.get_origin(kind) is Awaitable for kind in kinds):
+    if _admits_outputs(kinds):
         return
+    each = next((typing.get_args(kind)[0] for kind in kinds if typing.get_origin(kind) is Sequence), None)
     if isinstance(value, pulumi.Output | Unknown):
-        lists = any(typing.get_origin(kind) is Sequence for kind in kinds)
-        remedy = "give a plain list, whose entries may be Outputs where they are ids" if lists else "give a plain value"
+        remedy = "give a plain list, whose entries may be Outputs" if _admits_outputs(_kinds(each)) else "give a plain value"
         yield path, f"is an Output, but it has to be known when the program runs: {remedy}"
     elif isinstance(value, Mapping):
         named = {name: kind for one in kinds if typing.is_typeddict(one) for name, kind in one.__annotations__.items()}
@@ -38,9 +37,13 @@ def _too_late(declared: object, value: object, path: str) -> Iterator[tuple[str,
         for name, entry in value.items():
             yield from _too_late(named.get(name, every), entry, f"{path}.{name}" if path else str(name))
     elif isinstance(value, list | tuple):
-        each = next((typing.get_args(kind)[0] for kind in kinds if typing.get_origin(kind) is Sequence), None)
         for number, entry in enumerate(value):
             yield from _too_late(each, entry, f"{path}[{number}]")
+
+
+def _admits_outputs(kinds: Iterable[object]) -> bool:
+    """Tell whether this is an Input[T]: T, an awaitable T or an Output of T. Nothing else here is awaitable."""
+    return any(typing.get_origin(kind) is Awaitable for kind in kinds)
 
 
 def _kinds(declared: object) -> Iterator[Any]:

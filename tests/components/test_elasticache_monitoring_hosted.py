@@ -2,8 +2,8 @@
 
 from typing import Any
 
+import pulumi
 import pytest
-from pulumi.provider import server
 
 from tests.components.test_elasticache_hosted import COMPONENT, PLAIN
 from tests.support.hosted import constructed, nested_output
@@ -71,5 +71,5 @@ def test_shards_are_scaled_and_watched_by_queries() -> None:
     ],
 )
 def test_wrong_settings_are_refused_as_in_python(arguments: dict[str, Any], says: str) -> None:
-    with pytest.raises(server.ComponentInitError, match=says):
+    with pytest.raises(pulumi.InputPropertiesError, match=says):
         constructed(COMPONENT, PLAIN | arguments)

@@ -13,7 +13,7 @@ from redis_ha.elasticache.access_rules import (
     derived_id,
     written_access,
 )
-from redis_ha.elasticache.group import checked_plan
+from redis_ha.elasticache.group import checked_plan, not_global
 from redis_ha.elasticache.plan import Plan
 from redis_ha.elasticache.topology import Topology
 
@@ -181,6 +181,7 @@ REFUSED: list[tuple[dict[str, Any], str, str]] = [
     (DURABLE | {"at_rest_encryption": False}, "durability", "needs at_rest_encryption true"),
     (DURABLE | {"node_type": "cache.t4g.small"}, "durability", "needs a node type of c7gn, c8gn, m6g"),
     (DURABLE | {"global_member": True}, "durability", "no member of a global datastore"),
+    ({"network_type": "dual_stack", "global_member": True}, "networkType", "global datastore, which has no IPv6"),
     ({"port": 0}, "port", "0 is out of range"),
     (
         {"parameter_group_name": "default.valkey7"},
@@ -393,6 +394,11 @@ def test_an_output_where_the_shape_depends_on_it_is_refused_by_name() -> None:
         ({"nod_type": later}, "nodType"),
     ):
         assert "is an Output" in problems(changes)[argument]
+    assert (
+        "give a plain list, whose entries may be Outputs"
+        in problems({"client_security_group_ids": later})["clientSecurityGroupIds"]
+    )
+    assert "give a plain value" in problems({"zones": later})["zones"]
 
 
 def test_the_parameter_group_is_named_after_family_and_mode() -> None:
@@ -478,3 +484,15 @@ def test_ids_that_are_made_fit_what_aws_takes() -> None:
     assert len(set(ids)) == len(ids)
     assert derived_id("orders", "users") == "orders-users"
     assert derived_id(long, "users") != derived_id("o" * 39, "users")
+
+
+@pytest.mark.parametrize(
+    ("changes", "wanted"),
+    [
+        ({}, set()),
+        ({"durability": "disabled", "network_type": "ipv4"}, set()),
+        (DURABLE | {"network_type": "dual_stack"}, {"durability", "network_type"}),
+    ],
+)
+def test_what_keeps_a_group_from_becoming_a_primary(changes: dict[str, Any], wanted: set[str]) -> None:
+    assert {argument for argument, _ in not_global(plan(**changes))} == wanted

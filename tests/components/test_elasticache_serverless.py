@@ -7,7 +7,6 @@ from typing import Any
 import jsonschema
 import pulumi
 import pytest
-from pulumi.provider import server
 from pulumi.runtime import rpc
 
 from redis_ha.elasticache.serverless import (
@@ -272,7 +271,7 @@ def test_hosted_with_values_that_are_not_known_yet() -> None:
 
 
 def test_hosted_with_wrong_arguments() -> None:
-    with pytest.raises(server.ComponentInitError, match="out of range"):
+    with pytest.raises(pulumi.InputPropertiesError, match="out of range"):
         constructed(COMPONENT, HOSTED | {"limits": {"ecpuMin": 5}})
 
 

@@ -7,7 +7,6 @@ from typing import Any
 
 import pulumi
 import pytest
-from pulumi.provider import server
 from pulumi.runtime import rpc
 
 from tests.support.hosted import constructed, nested_output, refused_by, schema, secret, token
@@ -85,8 +84,6 @@ def said_of(component: str, path: Path, value: Any, *, known: bool = True) -> li
     """The arguments that are refused when one place has this value; None when it is taken. Nothing else may be raised."""
     try:
         constructed(component, placed(PLAIN[component], path, value), known=known)
-    except server.ComponentInitError as error:
-        return refused_by(error.inner)
     except pulumi.InputPropertyError as error:
         return [error.property_path]
     except pulumi.InputPropertiesError as error:

@@ -210,6 +210,7 @@ GLOBAL_CASES: dict[str, Case] = {
     "global-node-type": made_of(CacheNodeType="cache.t4g.medium"),
     "global-version": made_of(Engine="redis", EngineVersion="4.0.10"),
     "global-durability": durable_primary,
+    "global-ipv6": made_of(NetworkType="dual_stack"),
     "global-tls-preferred": made_of(TransitEncryptionMode="preferred"),
     "global-secondary-given": joined(Engine="valkey"),
     "global-secondary-other": joined(ClusterMode="enabled"),

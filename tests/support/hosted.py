@@ -80,8 +80,8 @@ def refusals(component: str, name: str, arguments: Mapping[str, Any]) -> tuple[M
     def program(received: Any) -> list[str]:
         try:
             provider().construct(name, token(component), received, pulumi.ResourceOptions())
-        except server.ComponentInitError as error:
-            return refused_by(error.inner)
+        except pulumi.InputPropertiesError as error:
+            return refused_by(error)
         except pulumi.InputPropertyError as error:  # what the schema itself asks for
             return [error.property_path]
         return []

@@ -354,6 +354,9 @@ def _together(checks: Checks, plan: Plan) -> None:
     if plan.tls == "preferred" and plan.global_member:
         # terraform-aws-modules/terraform-aws-elasticache pull request 4.
         checks.refuse("tls", "'preferred' is impossible for the primary of a global datastore; use required")
+    if plan.global_member and plan.network_type in {"ipv6", "dual_stack"}:
+        # docs.aws.amazon.com, AmazonElastiCache, "Prerequisites and limitations" of global datastores: no IPv6.
+        checks.refuse("network_type", f"{plan.network_type!r} is impossible in a global datastore, which has no IPv6; use ipv4")
     if plan.ip_discovery == "ipv6" and plan.network_type not in {"ipv6", "dual_stack"}:
         checks.refuse("ip_discovery", "'ipv6' needs network_type ipv6 or dual_stack")
     if plan.network_type in {"ipv6", "dual_stack"} and not versions.at_least(

@@ -9,7 +9,7 @@ from .versions import numbers
 MAX_SECONDARIES = 2
 # The same page: Redis 5.0.6 or newer. Every Valkey is.
 FIRST_REDIS = (5, 0, 6)
-# The same page: nothing older than M5 or R5 (first: R5, R6g, M5, M6g), sizes large and above, so no burstable ones.
+# The same page: sizes large and above, so no burstable ones; an older text of it adds: no M4 and no R4.
 FAMILIES = ("c7gn", "c8gn", "m5", "m6g", "m7g", "m8g", "r5", "r6g", "r7g", "r8g")
 # The same page: Beijing and Ningxia replicate to each other alone; regions of different partitions know nothing of each other
 # (docs.aws.amazon.com, IAM, "Amazon Resource Names").

@@ -249,12 +249,9 @@ class ElastiCacheHaGroup(pulumi.ComponentResource):
         region. Of the passwords that are made here only the application's is handed on: others differ from region to region.
         """
         plan = self._plan
-        if plan.durability not in {None, "disabled"}:
-            # docs.aws.amazon.com, AmazonElastiCache, "Durability", Limitations.
-            reason = (
-                f"{plan.durability!r} is impossible in a global datastore; set it to disabled first, in an update of its own"
-            )
-            raise InvalidArgumentsError(f"ElastiCacheHaGroup {plan.name!r}", [("durability", reason)])
+        problems = not_global(plan)
+        if problems:
+            raise InvalidArgumentsError(f"ElastiCacheHaGroup {plan.name!r}", problems)
         found: dict[str, Any] = {
             "primary_replication_group_id": self.group_id,
             "primary_region": plan.region,
@@ -403,6 +400,20 @@ class ElastiCacheHaGroup(pulumi.ComponentResource):
         self.client_policy = client_policy(group.arn, iam_users, None if secret is None else secret.arn)
         self.read_policy, self.operator_policy = read_policy(group.arn), operator_policy(group.arn)
         self.register_outputs(outputs_of(self))
+
+
+def not_global(plan: Plan) -> list[tuple[str, str]]:
+    """Return what keeps a group that stands alone from becoming the primary of a global datastore."""
+    found = []
+    if plan.durability not in {None, "disabled"}:
+        # docs.aws.amazon.com, AmazonElastiCache, "Durability", Limitations.
+        way = "set it to disabled first, in an update of its own"
+        found.append(("durability", f"{plan.durability!r} is impossible in a global datastore; {way}"))
+    if plan.network_type in {"ipv6", "dual_stack"}:
+        # docs.aws.amazon.com, AmazonElastiCache, "Prerequisites and limitations" of global datastores: no IPv6.
+        way = "make a second group of ipv4, move the data and the clients"
+        found.append(("network_type", f"{plan.network_type!r} is impossible in a global datastore; {way}"))
+    return found
 
 
 def watched(plan: Plan, args: Mapping[str, Any]) -> Watched:

@@ -109,6 +109,8 @@ def check_primary(group: Group) -> None:
         raise refuse("global-version", version=group.version)
     if group.tls_mode == "preferred":
         raise refuse("global-tls-preferred")
+    if group.network_type != "ipv4":
+        raise refuse("global-ipv6", network=group.network_type)
     if group.durability in {"sync", "async"}:
         raise refuse("global-durability", durability=group.durability)
 

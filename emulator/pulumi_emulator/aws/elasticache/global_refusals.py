@@ -32,6 +32,11 @@ GLOBAL_REFUSALS: Final = {
         "Global replication group is not supported for engine version {version}: redis 5.0.6 or later, or valkey",
         f"{DG}Redis-Global-Datastores-Getting-Started.html: Redis OSS 5.0.6 or later",
     ),
+    "global-ipv6": Refusal(
+        COMBINATION,
+        "NetworkType {network} is not supported with Global Datastores",
+        f"{DG}Redis-Global-Datastores-Getting-Started.html: no IPv6; the words are ours",
+    ),
     "global-durability": Refusal(
         COMBINATION,
         "Durability {durability} is not supported with Global Datastores",
