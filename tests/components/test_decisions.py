@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from redis_ha.sentinel.node import bootstrap, install, marker, placement
+from redis_ha.sentinel.node import bootstrap, install, marker, placement, position
 from redis_ha.sentinel.node.bootstrap import Seed
 from redis_ha.sentinel.node.config import NOWHERE, write_privately
 from redis_ha.sentinel.node.placement import Cluster, Node
+from redis_ha.sentinel.node.position import Position
 from redis_ha.sentinel.node.sentinels import KEPT_ADDRESSES, AddressBook, Answer, addresses_among_clients
 
 ME, OTHER, THIRD = ("10.0.0.2", 6379), ("10.0.0.3", 6379), ("10.0.0.4", 6379)
@@ -22,7 +23,15 @@ REPLICA = Node(ME, "slave", OTHER, holds_data=True, up_ms=600_000, role_ms=600_0
 
 def word(number: int, master: tuple[str, int] | None, epoch: int = 5, flags: str = "master", **more: object) -> Answer:
     base = Answer(
-        f"id{number}", (f"10.0.0.{10 + number}", 26379), master, epoch, frozenset(flags.split(",")), 500, "slave", 2000, 2
+        f"id{number}",
+        (f"10.0.0.{10 + number}", 26379),
+        master,
+        epoch,
+        frozenset(flags.split(",")),
+        500,
+        "slave",
+        2000,
+        (OTHER,),
     )
     return replace(base, **more)  # type: ignore[arg-type]
 
@@ -47,15 +56,16 @@ def words(
         ("named by the newest epoch of one only", FRESH, [word(0, ME, 6), word(1, ME, 5), word(2, OTHER, 5)], "wait"),
         ("named, but the disk is empty", replace(FRESH, holds_data=False), words(ME), "wait"),
         ("an empty disk may follow", replace(FRESH, holds_data=False), words(OTHER), "follow"),
-        ("a Sentinel has not reached it since it started", FRESH, [*words(ME, 2), word(2, ME, ok_ping_age_ms=3000)], "wait"),
+        ("those that have not reached it could call it down", FRESH, [word(0, ME), *words(ME, 2, ok_ping_age_ms=3000)], "wait"),
+        ("one alone could not", FRESH, [*words(ME, 2), word(2, ME, ok_ping_age_ms=3000)], "promote"),
         ("one calls it down", FRESH, [*words(ME, 2), word(2, ME, flags="master,s_down")], "wait"),
-        ("all call it down, but no replica is left", FRESH, words(ME, flags="s_down,master", usable_replicas=0), "promote"),
+        ("all call it down, but no replica is left", FRESH, words(ME, flags="s_down,master", replicas=()), "promote"),
         ("a failover is in progress", FRESH, [*words(ME, 2), word(2, ME, flags="master,o_down,failover_in_progress")], "wait"),
         ("so it is, whoever is named", FRESH, [*words(OTHER, 2), word(2, OTHER, flags="failover_in_progress")], "wait"),
         ("read-only for nearly so long that it is called down", FRESH, words(ME, role_reported_ms=20_500), "wait"),
         ("not yet that long", FRESH, words(ME, role_reported_ms=19_500), "promote"),
         ("a master that is named stays", MASTER, words(ME), "stay"),
-        ("a master that nobody confirms stays: min-replicas fences it", MASTER, words(OTHER, 1), "stay"),
+        ("a master that nobody confirms stays; it may have to refuse writes", MASTER, words(OTHER, 1), "stay"),
         ("a master against a majority", MASTER, words(OTHER, 2, epoch=6), "demote"),
         ("a master against one newer word: the others follow in a second", MASTER, [word(0, OTHER, 6), *words(ME, 2)], "stay"),
         ("just promoted, not yet seen", replace(MASTER, role_ms=19_000), words(OTHER, flags="o_down"), "stay"),
@@ -74,21 +84,124 @@ def test_with_quorum_1_all_sentinels_have_to_agree_to_a_promotion() -> None:
     """Any single one of them may begin a failover: none may be silent."""
     loose = Cluster(sentinel_count=3, quorum=1, down_after_ms=5000, failover_timeout_ms=20_000)
     assert placement.decide(FRESH, words(ME, 2), loose).act == "wait"
+    assert placement.decide(FRESH, [*words(ME, 2), word(2, ME, ok_ping_age_ms=3000)], loose).act == "wait"
     assert placement.decide(FRESH, words(ME, 3), loose).act == "promote"
 
 
 @pytest.mark.parametrize(
-    ("holds_data", "answers", "act"),
+    ("holds_data", "answers", "witness", "act"),
     [
-        (True, words(ME), "stay"),
-        (False, words(ME), "wait"),
-        (False, words(ME, 1), "stay"),
-        (False, words(OTHER), "stay"),
-        (False, [], "stay"),
+        (True, words(ME), None, "stay"),
+        (True, words(ME), OTHER, "wait"),
+        (True, words(ME, 1), OTHER, "stay"),
+        (False, words(ME), None, "wait"),
+        (False, words(ME), OTHER, "wait"),
+        (False, words(ME, 1), None, "stay"),
+        (False, words(OTHER), None, "stay"),
+        (False, [], None, "stay"),
     ],
 )
-def test_gate(holds_data: bool, answers: list[Answer], act: str) -> None:
-    assert placement.may_start(ME, answers, CLUSTER, holds_data=holds_data).act == act
+def test_gate(holds_data: bool, answers: list[Answer], witness: tuple[str, int] | None, act: str) -> None:
+    assert placement.may_start(ME, answers, CLUSTER, holds_data=holds_data, witness=witness).act == act
+
+
+@pytest.mark.parametrize(
+    ("node", "silent_ms", "online", "wanted"),
+    [
+        (MASTER, 7_001, 1, True),
+        (MASTER, 7_001, 0, True),
+        (MASTER, 7_000, 1, False),
+        (MASTER, 600_000, 2, False),  # no replica is missing: none can have been promoted
+        (REPLICA, 600_000, 0, False),
+    ],
+)
+def test_when_a_master_takes_no_writes(node: Node, silent_ms: int, online: int, wanted: bool) -> None:
+    assert placement.has_to_fence(node, CLUSTER, silent_ms=silent_ms, replicas=2, online=online) is wanted
+
+
+def test_a_replica_that_is_silent_for_down_after_is_not_online() -> None:
+    fields = {
+        "slave0": "ip=10.0.0.3,port=6379,state=online,offset=10,lag=1,type=replica",
+        "slave1": "ip=10.0.0.4,port=6379,state=online,offset=10,lag=6,type=replica",
+        "slave2": "ip=10.0.0.5,port=6379,state=wait_bgsave,offset=0,lag=0,type=replica",
+        "slave_repl_offset": "10",
+    }
+    assert placement.online_replicas(fields, 5000) == 1
+    assert placement.online_replicas(fields, 6000) == 2
+    assert placement.online_replicas({"slave0": "state=online,lag=2"}, 1000) == 1
+
+
+LIVING = {
+    "role": "slave", "master_host": ME[0], "master_port": str(ME[1]), "master_link_status": "down",
+    "master_link_down_since_seconds": "1", "slave_priority": "100", "master_replid": "h1", "slave_repl_offset": "900",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("what", "changes", "held", "knows"),
+    [
+        ("as much", {}, Position("h1", 900), True),
+        ("more", {}, Position("h1", 100), True),
+        ("less: it was cut off before", {}, Position("h1", 901), False),
+        ("of a history that was not noted", {"master_replid": "h2"}, Position("h1", 9000), True),
+        ("nothing was noted", {}, None, True),
+        ("still linked", {"master_link_status": "up", "master_link_down_since_seconds": "-1"}, Position("h1", 900), True),
+        ("restarted too, and never linked since", {"master_link_down_since_seconds": "-1"}, None, False),
+        ("it may not lead", {"slave_priority": "0"}, Position("h1", 100), False),
+        ("it follows another", {"master_host": OTHER[0]}, Position("h1", 100), False),
+        ("it is no replica", {"role": "master"}, Position("h1", 100), False),
+        ("it does not answer", dict.fromkeys(LIVING, ""), None, False),
+    ],
+)
+def test_who_knows_as_much(what: str, changes: dict[str, str], held: Position | None, knows: bool) -> None:
+    fields = {name: value for name, value in (LIVING | changes).items() if value}
+    assert position.knows_as_much(fields, ME, held) is knows, what
+
+
+def info(offset: int, **more: str) -> dict[str, str]:
+    base = {"role": "master", "master_replid": "h1", "master_repl_offset": str(offset)}
+    append_only = {"aof_enabled": "1", "aof_last_write_status": "ok"}
+    dumps = {"aof_enabled": "0", "rdb_last_save_time": "1", "rdb_bgsave_in_progress": "0", "rdb_last_bgsave_status": "ok"}
+    return base | (dumps if any(name.startswith("rdb") for name in more) else append_only) | more
+
+
+@pytest.mark.parametrize(
+    ("what", "looks", "held"),
+    [
+        ("two looks are too few: the file may not be synced", [info(10), info(20)], None),
+        ("what was there two seconds ago", [info(10), info(20), info(30), info(40)], Position("h1", 20)),
+        ("writes that fail reach no disk", [info(10), info(20), info(30, aof_last_write_status="err"), info(40)], None),
+        ("another history begins anew", [info(10), info(20), info(30, master_replid="h2")], None),
+        ("a replica notes nothing", [info(10), info(20), info(30, role="slave"), info(40)], None),
+        ("no dump yet", [info(10, rdb_last_save_time="1"), info(20, rdb_last_save_time="1")], None),
+        (
+            "what was there before the dump began",
+            [
+                info(10, rdb_last_save_time="1"),
+                info(20, rdb_last_save_time="1"),
+                info(30, rdb_last_save_time="1", rdb_bgsave_in_progress="1"),
+                info(40, rdb_last_save_time="9"),
+                info(50, rdb_last_save_time="9"),
+            ],
+            Position("h1", 20),
+        ),
+        (
+            "a dump that failed holds nothing new",
+            [info(10, rdb_last_save_time="1"), info(20, rdb_last_save_time="9", rdb_last_bgsave_status="err")],
+            None,
+        ),
+    ],
+)
+def test_what_a_disk_surely_holds(what: str, looks: list[dict[str, str]], held: Position | None, tmp_path: Path) -> None:
+    recorder = position.Recorder(tmp_path / "position.json")
+    for fields in looks:
+        recorder.look(fields)
+    assert position.recorded(tmp_path / "position.json") == held, what
+
+
+def test_a_torn_note_is_none(tmp_path: Path) -> None:
+    (tmp_path / "position.json").write_text('{"history": "h')
+    assert position.recorded(tmp_path / "position.json") is None
 
 
 def seed(
@@ -155,16 +268,50 @@ def test_address_book_survives_and_forgets_the_oldest(tmp_path: Path) -> None:
     assert AddressBook(path, []).addresses() == set()
 
 
-def test_marker_goes_with_the_data(tmp_path: Path) -> None:
-    marker.set_marker(tmp_path, "master")
-    assert not marker.verify_before_start(tmp_path)  # nothing that Redis could load: the marker is a lie
-    marker.set_marker(tmp_path, "master")
-    (tmp_path / "dump.rdb").write_bytes(b"REDIS")
-    assert marker.verify_before_start(tmp_path)
-    (tmp_path / "dump.rdb").unlink()
-    (tmp_path / "appendonlydir").mkdir()
-    (tmp_path / "appendonlydir/appendonly.aof.manifest").write_text("file ...")
-    assert marker.verify_before_start(tmp_path)
+BASE = "file appendonly.aof.1.base.rdb seq 1 type b\n"
+INCREMENT = "file appendonly.aof.1.incr.aof seq 1 type i\n"
+HISTORY = "file appendonly.aof.0.incr.aof seq 0 type h\n"
+
+
+@pytest.mark.parametrize(
+    ("what", "append_only", "files", "loadable"),
+    [
+        ("nothing", "no", {}, False),
+        ("a dump", "no", {"dump.rdb": "REDIS"}, True),
+        ("a dump of no length", "no", {"dump.rdb": ""}, False),
+        ("a dump that Redis does not look at", "yes", {"dump.rdb": "REDIS"}, False),
+        (
+            "append-only files",
+            "yes",
+            {
+                "appendonly.aof.manifest": BASE + INCREMENT,
+                "appendonly.aof.1.base.rdb": "REDIS",
+                "appendonly.aof.1.incr.aof": "",
+            },
+            True,
+        ),
+        ("a base alone", "yes", {"appendonly.aof.manifest": BASE + HISTORY, "appendonly.aof.1.base.rdb": "REDIS"}, True),
+        ("no base", "yes", {"appendonly.aof.manifest": INCREMENT, "appendonly.aof.1.incr.aof": "*1"}, False),
+        (
+            "a file of the manifest is gone",
+            "yes",
+            {"appendonly.aof.manifest": BASE + INCREMENT, "appendonly.aof.1.base.rdb": "R"},
+            False,
+        ),
+        ("files that Redis does not look at", "no", {"appendonly.aof.manifest": BASE, "appendonly.aof.1.base.rdb": "R"}, False),
+    ],
+)  # fmt: skip
+def test_marker_goes_with_the_data(what: str, append_only: str, files: dict[str, str], loadable: bool, tmp_path: Path) -> None:
+    configuration, directory = tmp_path / "redis.conf", tmp_path / "data"
+    configuration.write_text(f"dir /x\nappendonly {'yes' if append_only == 'no' else 'no'}\nappendonly {append_only}\n")
+    (directory / "appendonlydir").mkdir(parents=True)
+    for name, content in files.items():
+        (directory / ("" if name == "dump.rdb" else "appendonlydir") / name).write_text(content)
+    marker.set_marker(directory, "slave", configuration)
+    assert marker.holds_data(directory) is loadable, what
+    (directory / marker.MARKER).write_text("{}")  # of a time when the files were whole
+    assert marker.verify_before_start(directory, configuration) is loadable, what
+    assert marker.holds_data(directory) is loadable, what
 
 
 def test_private_files_follow_no_link_and_keep_what_exists(tmp_path: Path) -> None:

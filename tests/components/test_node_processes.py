@@ -43,9 +43,11 @@ def write(cluster: LoopbackCluster, key: str, value: str) -> None:
             connection = Connection(
                 (master.address, master.port), username="application", password=cluster.passwords.application, timeout=2
             )
-            connection.call("SET", key, value)
-            replicas = connection.call("WAIT", len(cluster.data) - 1, 1000)
-            connection.close()
+            try:
+                connection.call("SET", key, value)
+                replicas = connection.call("WAIT", len(cluster.data) - 1, 1000)
+            finally:
+                connection.close()
         except (OSError, ReplyError, ValueError):
             return False
         return replicas == len(cluster.data) - 1
@@ -114,8 +116,11 @@ def test_the_killed_master_comes_back_as_a_replica_and_takes_no_write(cluster: L
     assert_everywhere(cluster, "before-kill", "1")
 
 
-def test_a_crashed_master_that_is_back_at_once_goes_through_the_gate(cluster: LoopbackCluster) -> None:
-    """systemd restarts redis-server within a second; the agent lives on. Whoever is master afterwards, there is one."""
+def test_a_crashed_master_that_is_back_at_once_leaves_the_lead_to_a_replica(cluster: LoopbackCluster) -> None:
+    """systemd restarts redis-server within a second; the agent lives on. What both replicas acknowledged is not thrown away.
+
+    The last second before the crash is on no disk (appendfsync everysec), and the replicas have it.
+    """
     write(cluster, "before-crash", "1")
     master = cluster.master()
     with Prober(cluster) as prober:
@@ -126,7 +131,62 @@ def test_a_crashed_master_that_is_back_at_once_goes_through_the_gate(cluster: Lo
         count = len(prober.acknowledged)
         wait_until(lambda: len(prober.acknowledged) > count, "writes go on")
     prober.assert_one_at_a_time()
+    assert cluster.master() is not master
+    assert "it has to lead" in master.log()
+    assert "asked for a failover: OK" in master.log()
     assert_everywhere(cluster, "before-crash", "1")
+
+
+def test_a_just_promoted_master_that_crashes_does_not_wait_for_failover_timeout(cluster: LoopbackCluster) -> None:
+    """Sentinels begin no second failover for twice that time by themselves (src/sentinel.c, sentinelStartFailoverIfNeeded)."""
+    old = cluster.master()
+    old.processes["server"].end()
+    old.processes["server"].start()
+    wait_until(lambda: any(node is not old for node in cluster.masters()), "a failover")
+    cluster.wait_whole()
+    write(cluster, "before-second-crash", "1")
+    new = cluster.master()
+    asked = new.log().count("asked for a failover: OK")
+    new.processes["server"].end()
+    new.processes["server"].start()
+    wait_until(lambda: any(node is not new for node in cluster.masters()), "another failover")
+    cluster.wait_whole()
+    assert new.log().count("asked for a failover: OK") == asked + 1
+    assert_everywhere(cluster, "before-second-crash", "1")
+
+
+def test_a_master_that_hears_no_sentinels_and_misses_a_replica_takes_no_writes(cluster: LoopbackCluster) -> None:
+    """It may have been replaced on the other side of a cut. With all its replicas it goes on: none can have been promoted."""
+    write(cluster, "before-silence", "1")
+    master = cluster.master()
+    replica = next(node for node in cluster.data if node is not master)
+    for node in cluster.sentinels:
+        node.kill()
+    try:
+        time.sleep(5)  # down-after and the margin are 3 s
+        assert master.call("SET", "without-sentinels", "1", user="application") == "OK"
+        replica.kill()
+
+        def refused() -> bool:
+            try:
+                master.call("SET", "alone", "1", user="application")
+            except ReplyError as error:
+                return str(error).startswith("NOREPLICAS")
+            return False
+
+        wait_until(refused, "writes are refused, although one replica is enough for min-replicas-to-write")
+        assert master.call("GET", "before-silence", user="application") == "1"
+    finally:
+        for node in (*cluster.sentinels, replica):
+            node.start()
+    cluster.wait_whole()
+    write(cluster, "after-silence", "1")
+    for node in cluster.data:
+        wait_until(
+            lambda node=node: node.call("CONFIG", "GET", "min-replicas-to-write") == ["min-replicas-to-write", "1"],  # type: ignore[misc]
+            f"{node.slot.name} is as it was",
+        )
+        assert "min-replicas-to-write 1000000" not in (Path(node.layout.state) / "config/redis.conf").read_text()
 
 
 def test_a_frozen_master_that_wakes_up_follows_at_once(cluster: LoopbackCluster) -> None:
@@ -271,3 +331,28 @@ def test_an_unplaced_node_takes_no_write_and_is_no_candidate(cluster: LoopbackCl
     node.start()
     cluster.wait_whole()
     assert node.info()["slave_priority"] == "100"
+
+
+def test_with_dumps_alone_a_crashed_master_does_not_take_its_replicas_back_to_the_last_one(tmp_path: Path) -> None:
+    """redis/redis issues 1297, 7892: it restarts with its dump, and its replicas resynchronise to that."""
+    with running(tmp_path, persistence="rdb") as cluster:
+        cluster.wait_whole()
+        master = cluster.master()
+        write(cluster, "in-the-dump", "1")
+        assert master.call("SAVE") == "OK"
+        write(cluster, "after-the-dump", "1")
+        master.processes["server"].end()
+        master.processes["server"].start()
+        wait_until(lambda: any(node is not master for node in cluster.masters()), "a failover")
+        cluster.wait_whole()
+        for key in ("in-the-dump", "after-the-dump"):
+            assert_everywhere(cluster, key, "1")
+        # All at once: nobody has lived on, and the one that the Sentinels name leads with what its dump holds.
+        for node in cluster.data:
+            assert node.call("SAVE") == "OK"
+            node.kill()
+        for node in cluster.data:
+            node.start()
+        cluster.wait_whole()
+        for key in ("in-the-dump", "after-the-dump"):
+            assert_everywhere(cluster, key, "1")

@@ -93,8 +93,10 @@ class SentinelClusterArgs(TypedDict):
     parallel_syncs: NotRequired[int]
     """Replicas that are re-pointed at the same time after a failover. Default 1."""
     min_replicas_to_write: NotRequired[int]
-    """Replicas that have to follow for the master to take writes; 0 switches it off. Default 1: a master that is cut off stops
-    acknowledging writes."""
+    """Replicas that have to follow for the master to take writes; 0 switches it off. Default 1: a master that is cut off alone
+    stops acknowledging writes after `min_replicas_max_lag`. One that is cut off together with a replica stops `down_after_ms`
+    and 2 seconds after it last heard a majority of the Sentinels, whatever this says. What it acknowledged until then is lost
+    when the other side has promoted a replica."""
     min_replicas_max_lag: NotRequired[int]
     """Seconds without an acknowledgement after which a replica does not count as following, 2 to 60. Default 3."""
     maxmemory_mb: NotRequired[int]

@@ -97,6 +97,8 @@ def node_document(plan: Plan, slot: Slot, passwords: Passwords, addresses: dict[
         "sentinel_count": plan.sentinel_count,
         "quorum": plan.quorum,
         "replica_priority": REPLICA_PRIORITY,
+        "replicas": len(plan.of_kind("data")) - 1,
+        "min_replicas_to_write": plan.min_replicas_to_write,
         "timers": {
             "down_after_ms": plan.down_after_ms,
             "failover_timeout_ms": plan.failover_timeout_ms,

@@ -44,6 +44,8 @@ class NodeConfig:
     parallel_syncs: int
     master_reboot_down_after_ms: int
     replica_priority: int
+    replicas: int
+    min_replicas_to_write: int
     data_seeds: tuple[str, ...]
     sentinel_seeds: tuple[str, ...]
     users: dict[str, User]
@@ -53,6 +55,11 @@ class NodeConfig:
     def data_directory(self) -> Path:
         """Return the directory of the dump, the append-only files and the marker."""
         return self.state / "data"
+
+    @property
+    def redis_configuration(self) -> Path:
+        """Return Redis' own configuration file."""
+        return self.state / "config" / "redis.conf"
 
     @property
     def agent_directory(self) -> Path:
@@ -82,6 +89,8 @@ def parse(document: dict[str, Any], state: Path) -> NodeConfig:
         parallel_syncs=int(timers["parallel_syncs"]),
         master_reboot_down_after_ms=int(timers["master_reboot_down_after_ms"]),
         replica_priority=int(document["replica_priority"]),
+        replicas=int(document["replicas"]),
+        min_replicas_to_write=int(document["min_replicas_to_write"]),
         data_seeds=tuple(document["seeds"]["data"]),
         sentinel_seeds=tuple(document["seeds"]["sentinel"]),
         users={role: User(**user) for role, user in document["users"].items()},

@@ -5,9 +5,10 @@ import time
 from . import config as node_config
 from .config import NodeConfig
 from .marker import holds_data, set_marker
-from .placement import Cluster, Decision, Node, decide, is_unplaced
-from .resp import Connection, ReplyError, info_fields
-from .sentinels import AddressBook, addresses_among_clients, ask_all
+from .placement import Cluster, Decision, Node, decide, has_to_fence, is_unplaced, named_master, online_replicas
+from .position import RECORD, Recorder, witness
+from .resp import Connection, ReplyError, info_fields, pairs
+from .sentinels import ASK_AT_MOST_S, AddressBook, Answer, Failovers, addresses_among_clients, ask_all
 
 # An unplaced node is an outage when it is the master: look often. A placed one is looked after once a second.
 UNPLACED_EVERY_S = 0.25
@@ -18,6 +19,8 @@ LOCAL_TIMEOUT_S = 2.0
 # A decision to become master counts only for this part of down-after (and at most a second) from the first question on.
 PROMOTION_WITHIN = 0.5
 PROMOTION_AT_MOST_S = 1.0
+# min-replicas-to-write of a master that takes no writes: more than there can ever be. Reads go on.
+FENCED = 1_000_000
 
 
 class DataAgent:
@@ -36,6 +39,11 @@ class DataAgent:
         self._role = ""
         self._role_since = 0.0
         self._candidate_run = ""
+        self._recorder = Recorder(config.agent_directory / RECORD)
+        self._failovers = Failovers(config)
+        self._heard = time.monotonic()
+        self._most_online = 0
+        self._min_replicas = config.min_replicas_to_write
         self._looks = 0
         self._said = ""
 
@@ -59,20 +67,60 @@ class DataAgent:
         found = addresses_among_clients(clients, self._config.sentinel_port, self._config.users["sentinel"].username)
         self._book.learn(found)
         self._confirm(connection, node, fields)
+        self._recorder.look(fields)
         self._looks += 1
         unplaced = is_unplaced(node)
         if unplaced or node.role == "master" or self._looks % REPLICA_ASKS_EVERY == 1:
             self._place(connection, node)
+        self._fence(connection, node, fields)
         return UNPLACED_EVERY_S if unplaced else PLACED_EVERY_S
 
     def _place(self, connection: Connection, node: Node) -> None:
         asked = time.monotonic()
         answers = ask_all(self._config, self._book.addresses())
         self._book.learn(address for answer in answers for address in (answer.address, *answer.peers))
-        decision = decide(node, answers, self._cluster)
+        named, agreeing, _ = named_master(answers, self._cluster)
+        if named is not None:
+            self._heard = time.monotonic()
+        decision = self._yielding(decide(node, answers, self._cluster), answers, agreeing)
         self._say(f"{decision.act}: {decision.reason}" + (f" ({decision.target[0]})" if decision.target else ""))
         if decision.act in {"follow", "promote", "demote"} and self._still(connection, node):
             self._act(connection, decision, asked)
+
+    def _yielding(self, decision: Decision, answers: list[Answer], agreeing: list[Answer]) -> Decision:
+        """Leave the lead to a replica that has lived on and knows as much as this node's disk."""
+        if decision.act != "promote":
+            return decision
+        ahead = witness(self._config, {address for answer in answers for address in answer.replicas}, ASK_AT_MOST_S)
+        if ahead is None:
+            return decision
+        told = self._failovers.ask(agreeing)
+        reason = f"{ahead[0]} has lived on and knows as much: it has to lead"
+        return Decision("wait", f"{reason}; asked for a failover: {told}" if told else reason)
+
+    def _fence(self, connection: Connection, node: Node, fields: dict[str, str]) -> None:
+        """Let a master refuse writes while it hears no majority and misses a replica; take them again afterwards.
+
+        By a directive that Redis has: what it refuses is certainly not done. Sentinel may write it into redis.conf when it
+        turns the node into a replica, so it is undone in any role.
+        """
+        online = online_replicas(fields, self._config.down_after_ms)
+        if node.role != "master":
+            self._most_online = 0
+        self._most_online = max(self._most_online, online)
+        silent_s = min(time.monotonic() - self._heard, node.role_ms / 1000)
+        replicas = max(self._config.replicas, self._most_online)
+        wanted = has_to_fence(node, self._cluster, silent_ms=int(silent_s * 1000), replicas=replicas, online=online)
+        now = int(pairs(connection.call("CONFIG", "GET", "min-replicas-to-write"))["min-replicas-to-write"])
+        if now != FENCED:
+            self._min_replicas = now
+        if wanted and now != FENCED:
+            connection.call("CONFIG", "SET", "min-replicas-to-write", FENCED)
+            print(f"takes no writes: no majority of Sentinels is heard, {online} of {replicas} replicas are here", flush=True)
+        elif now == FENCED and not wanted:
+            connection.call("CONFIG", "SET", "min-replicas-to-write", self._min_replicas)
+            connection.call("CONFIG", "REWRITE")
+            print("takes writes again, if it is the master", flush=True)
 
     def _act(self, connection: Connection, decision: Decision, asked: float) -> None:
         if decision.act == "promote":
@@ -98,7 +146,7 @@ class DataAgent:
         """
         in_sync = fields.get("master_link_status") == "up" and fields.get("master_sync_in_progress") == "0"
         if node.role == "master" or in_sync:
-            set_marker(self._config.data_directory, node.role)
+            set_marker(self._config.data_directory, node.role, self._config.redis_configuration)
         if self._candidate_run != self._run_id and holds_data(self._config.data_directory):
             connection.call("CONFIG", "SET", "replica-priority", self._config.replica_priority)
             self._candidate_run = self._run_id

@@ -1,11 +1,15 @@
-"""Before redis-server starts: an empty data node that the Sentinels call master stays down until they have failed over."""
+"""Before redis-server starts: a data node that the Sentinels call master, and that may not lead, stays down until a failover.
+
+It may not when it is empty, or when a replica has lived on that knows as much as its disk.
+"""
 
 import time
 
 from . import config as node_config
 from .marker import verify_before_start
-from .placement import Cluster, may_start
-from .sentinels import AddressBook, ask_all
+from .placement import Cluster, may_start, named_master
+from .position import witness
+from .sentinels import ASK_AT_MOST_S, AddressBook, Failovers, ask_all
 
 # How often the Sentinels are asked while the node is held back.
 ASK_EVERY_S = 0.5
@@ -15,16 +19,24 @@ def main() -> int:
     """Return when redis-server may start."""
     config = node_config.load()
     cluster = Cluster(config.sentinel_count, config.quorum, config.down_after_ms, config.failover_timeout_ms)
-    holds_data = verify_before_start(config.data_directory)
+    holds_data = verify_before_start(config.data_directory, config.redis_configuration)
+    failovers = Failovers(config)
+    own = (config.self_address, config.redis_port)
     said = ""
     while True:
         seeds = [(host, config.sentinel_port) for host in config.sentinel_seeds]
-        book = AddressBook(config.agent_directory / "sentinels.json", seeds)
-        answers = [] if holds_data else ask_all(config, book.addresses())
-        decision = may_start((config.self_address, config.redis_port), answers, cluster, holds_data=holds_data)
+        answers = ask_all(config, AddressBook(config.agent_directory / "sentinels.json", seeds).addresses())
+        replicas = {address for answer in answers for address in answer.replicas}
+        named, agreeing, _ = named_master(answers, cluster)
+        ahead = witness(config, replicas, ASK_AT_MOST_S) if named == own else None
+        decision = may_start(own, answers, cluster, holds_data=holds_data, witness=ahead)
         if decision.reason != said:
             said = decision.reason
             print(f"{'held back' if decision.act == 'wait' else 'starting'}: {said}", flush=True)
         if decision.act != "wait":
             return 0
+        if ahead is not None and not any("failover_in_progress" in answer.flags for answer in answers):
+            told = failovers.ask(agreeing)
+            if told:
+                print(f"asked for a failover: {told}", flush=True)
         time.sleep(ASK_EVERY_S)

@@ -4,12 +4,16 @@ The rules (why: a rebooted old master must never be a second one; redis/redis is
 
 - A node starts read-only, following nowhere. Only the word of a majority of the configured Sentinels places it.
 - Of several words the one with the highest config-epoch counts (redis.io, "Sentinel": configuration epochs).
-- A node makes itself master only if it holds data, no Sentinel is about to fail over, and all of the asked Sentinels have
-  reached it since it started: a failover needs `down-after` of silence, so none can begin while it acts.
+- A node makes itself master only if it holds data, no Sentinel is about to fail over, and so many Sentinels have reached it
+  since it started that the others cannot call it down: a failover needs `down-after` of silence, none can begin meanwhile.
+- It does not while a replica lives that knows as much as its own disk: that one leads, by a failover (`position`).
 - A node that is master against the word of a majority follows, unless Sentinels may just have made it master: they name the old
   one until they have seen the promotion, for at most `failover-timeout`.
+- A master that hears no majority for `down-after` and a margin, and has lost a replica, takes no writes: that replica may have
+  been promoted on the other side. With all its replicas nobody else can be master.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -22,6 +26,10 @@ from .sentinels import Answer
 ROLE_MISMATCH_MS = 20_000
 # How long before that moment a node stops making itself master, so that it never acts while Sentinels begin to fail over.
 ROLE_MISMATCH_MARGIN_MS = 5_000
+
+# How long after `down-after` a master without a majority's word stops taking writes. Sentinels on the other side promote a
+# replica about then: they need down-after, up to a second until their timer sees it, and an election.
+FENCE_MARGIN_MS = 2_000
 
 Act = Literal["stay", "wait", "follow", "promote", "demote"]
 
@@ -122,9 +130,10 @@ def _place(  # noqa: PLR0911 (one return a rule, in the order in which they coun
         )
     if len(agreeing) < cluster.promoters:
         return Decision("wait", f"{len(agreeing)} Sentinels name this node, {cluster.promoters} have to")
-    if any(answer.ok_ping_age_ms >= node.up_ms for answer in agreeing):
-        return Decision("wait", "not all Sentinels have reached this node since it started")
-    if any(_calls_down(answer, cluster) for answer in agreeing) and any(answer.usable_replicas for answer in agreeing):
+    reached = sum(answer.ok_ping_age_ms < node.up_ms for answer in agreeing)
+    if reached < cluster.promoters:
+        return Decision("wait", f"{reached} Sentinels have reached this node since it started, {cluster.promoters} have to")
+    if any(_calls_down(answer, cluster) for answer in agreeing) and any(answer.replicas for answer in agreeing):
         return Decision("wait", "the Sentinels are about to fail over to a replica")
     return Decision("promote", "the Sentinels name this node and it holds data")
 
@@ -135,18 +144,41 @@ def _calls_down(answer: Answer, cluster: Cluster) -> bool:
     return mismatch or bool(answer.flags & {"s_down", "o_down"})
 
 
-def may_start(node_address: Address, answers: list[Answer], cluster: Cluster, *, holds_data: bool) -> Decision:
-    """Decide before redis-server starts: an empty node that the Sentinels call master stays down, so that they fail over soon.
+def online_replicas(fields: Mapping[str, str], down_after_ms: int) -> int:
+    """Count the replicas that INFO shows as connected and that have answered within down-after (at least 2 s: once a second).
 
-    Running read-only it would be called down only after `down-after` plus 20 s; silent it is after `down-after`.
+    A replica behind a cut network stays "online" until repl-timeout, 60 s; only its lag grows.
     """
-    if holds_data:
-        return Decision("stay", "the node holds data and starts read-only")
+    replicas = [
+        dict(pair.split("=", 1) for pair in value.split(",") if "=" in pair) for value in fields.values() if "lag=" in value
+    ]
+    longest = max(2, down_after_ms // 1000)
+    return sum(one.get("state") == "online" and int(one["lag"]) <= longest for one in replicas)
+
+
+def has_to_fence(node: Node, cluster: Cluster, *, silent_ms: int, replicas: int, online: int) -> bool:
+    """Decide whether a master has to refuse writes; `silent_ms` is since a majority named a master, or since it became one."""
+    lonely = silent_ms > cluster.down_after_ms + FENCE_MARGIN_MS
+    return node.role == "master" and lonely and online < replicas
+
+
+def may_start(
+    node_address: Address, answers: list[Answer], cluster: Cluster, *, holds_data: bool, witness: Address | None
+) -> Decision:
+    """Decide before redis-server starts: a node that the Sentinels call master but that may not lead stays down.
+
+    Running read-only it would be called down only after `down-after` plus 20 s; silent it is after `down-after`. `witness` is a
+    living replica that knows as much as this node's disk holds.
+    """
     master, _, silence = named_master(answers, cluster)
-    if master == node_address:
+    if master != node_address:
+        return Decision("stay", silence or "another node is the master")
+    if witness is not None:
+        return Decision("wait", f"{witness[0]} has lived on and knows as much as this disk: it has to lead", witness)
+    if not holds_data:
         return Decision(
             "wait",
             "the Sentinels name this node as master, but its data directory is empty; it starts once they have failed over. "
             "If the data is gone with every replica: SENTINEL REMOVE the master on every Sentinel, and the cluster begins anew",
         )
-    return Decision("stay", silence or "another node is the master")
+    return Decision("stay", "the node holds data, no living replica knows as much, and it starts read-only")

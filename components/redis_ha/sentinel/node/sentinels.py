@@ -15,6 +15,8 @@ from .resp import Address, Connection, Reply, ReplyError, client_list, pairs, te
 ASK_AT_MOST_S = 0.5
 ASK_WITHIN = 0.25
 NEVER_MS = 10**12
+# A Sentinel that began a failover says so in its next answer; one that refused is given time before the next is asked.
+FAILOVER_EVERY_S = 2.0
 # The connection that a Sentinel's agent holds to a data node is named so, followed by `<address>:<port>` of the Sentinel.
 PRESENCE = "redis-ha-sentinel-"
 # Sentinel names its own connections `sentinel-<first 8 of its id>-cmd` and `-pubsub` (src/sentinel.c, sentinelSetClientName).
@@ -25,7 +27,10 @@ KEPT_ADDRESSES = 24
 
 @dataclass(frozen=True)
 class Answer:
-    """One Sentinel's word about the master. `master` is None when it monitors none; ages and times in milliseconds."""
+    """One Sentinel's word about the master. `master` is None when it monitors none; ages and times in milliseconds.
+
+    `replicas` are those that it reaches.
+    """
 
     sentinel_id: str
     address: Address
@@ -35,7 +40,7 @@ class Answer:
     ok_ping_age_ms: int = 0
     role_reported: str = ""
     role_reported_ms: int = 0
-    usable_replicas: int = 0
+    replicas: tuple[Address, ...] = ()
     peers: tuple[Address, ...] = ()
 
 
@@ -86,7 +91,7 @@ def read_answer(connection: Connection, address: Address, master_name: str) -> A
         ok_ping_age_ms=int(fields.get("last-ok-ping-reply", NEVER_MS)),
         role_reported=fields.get("role-reported", ""),
         role_reported_ms=int(fields.get("role-reported-time", "0")),
-        usable_replicas=sum(_usable(replica) for replica in replicas),
+        replicas=tuple((one["ip"], int(one["port"])) for one in replicas if _usable(one)),
     )
 
 
@@ -106,6 +111,39 @@ def ask_all(config: NodeConfig, addresses: Iterable[Address]) -> list[Answer]:
     with ThreadPoolExecutor(max_workers=len(wanted)) as pool:
         answers = pool.map(lambda address: ask_one(address, config), wanted)
     return list({answer.sentinel_id: answer for answer in answers if answer is not None}.values())
+
+
+class Failovers:
+    """Asks Sentinels for a failover that does not wait for their time-outs, one at a time: two could choose two replicas."""
+
+    def __init__(self, config: NodeConfig) -> None:
+        """Ask nothing yet."""
+        self._config = config
+        self._next = 0.0
+        self._turn = 0
+
+    def ask(self, answers: list[Answer]) -> str:
+        """Ask one of those that answered; return what it said, empty when it is too early to ask again."""
+        if not answers or time.monotonic() < self._next:
+            return ""
+        self._next = time.monotonic() + FAILOVER_EVERY_S
+        chosen = sorted(answers, key=lambda answer: answer.sentinel_id)[self._turn % len(answers)]
+        admin = self._config.users["admin"]
+        try:
+            connection = Connection(
+                chosen.address,
+                username=admin.username,
+                password=admin.password,
+                timeout=ASK_AT_MOST_S,
+                source=self._config.self_address,
+            )
+            try:
+                return text(connection.call("SENTINEL", "FAILOVER", self._config.master_name))
+            finally:
+                connection.close()
+        except (OSError, ReplyError) as error:
+            self._turn += 1
+            return f"{chosen.address[0]}: {error}"
 
 
 def addresses_among_clients(reply: Reply, sentinel_port: int, username: str) -> set[Address]:
