@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from redis_ha.sentinel.node.config import NOWHERE
+from redis_ha.sentinel.node.marker import MARKER
 from redis_ha.sentinel.node.resp import Connection, ReplyError
 from tests.support.loopback_cluster import PYTHON, LoopbackCluster, LoopbackNode, Prober, running
 from tests.support.waiting import wait_until
@@ -340,6 +341,8 @@ def test_with_dumps_alone_a_crashed_master_does_not_take_its_replicas_back_to_th
         master = cluster.master()
         write(cluster, "in-the-dump", "1")
         assert master.call("SAVE") == "OK"
+        # A node without the marker would be held back in any case.
+        wait_until((Path(master.layout.state) / "data" / MARKER).exists, "the agent has seen the dump")
         write(cluster, "after-the-dump", "1")
         master.processes["server"].end()
         master.processes["server"].start()
