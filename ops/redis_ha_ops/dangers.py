@@ -308,7 +308,11 @@ TABLE: tuple[Danger, ...] = (
     *(
         Danger(DROPLET, name, "replace", why, instead, _DROPLET_SOURCE)
         for name, why, instead in (
-            ("userData", "user-data is read at the first boot only", "`redis-ha apply` brings settings to live nodes"),
+            (
+                "userData",
+                "user-data is read at the first boot only",
+                "set directives on live nodes with CONFIG SET and CONFIG REWRITE, replace slots one by one for the rest",
+            ),
             ("image", "an image is chosen when a droplet is made", "raise one slot's generation at a time"),
             ("region", "a droplet stays in its region", "make a second cluster there and move"),
             (

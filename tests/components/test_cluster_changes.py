@@ -35,7 +35,8 @@ def refused(old: dict[str, Any], new: dict[str, Any]) -> dict[str, str]:
         ({}, {"generations": {"data-1": 1}}),
         ({}, {"generations": {"data-1": 1}, "sizes": {"data-1": L}}),
         ({"replicas": 3}, {"replicas": 2}),
-        ({"replicas": 1}, {"replicas": 3}),
+        ({"replicas": 1}, {"replicas": 3, "generations": {"data-2": 1, "data-3": 1}}),
+        ({"generations": {"data-0": 1}}, {"replicas": 3, "generations": {"data-0": 1, "data-3": 1}}),
         ({"sentinels": 3}, {"sentinels": 7}),
         ({"sentinels": 5}, {"sentinels": 3}),
         ({"sentinels": 7}, {"sentinels": 5}),
@@ -69,6 +70,23 @@ def test_more_than_one_may_not(old: dict[str, Any], new: dict[str, Any], argumen
     found = refused(old, new)
     assert found.keys() == arguments
     assert any(says in reason for reason in found.values()), found
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ({}, {"replicas": 3}, "data-3 would be told of no other node and never join; set generations: {data-3: 1}"),
+        ({"replicas": 1}, {"replicas": 3}, "set generations: {data-2: 1, data-3: 1}"),
+        (
+            {"generations": {"data-0": 2, "data-1": 2, "data-2": 1}},
+            {"replicas": 3, "generations": {"data-0": 2, "data-1": 2, "data-2": 1, "data-3": 1}},
+            "{data-3: 2}",
+        ),
+    ],
+)
+def test_a_node_that_nobody_could_tell_of_the_others_is_refused(old: dict[str, Any], new: dict[str, Any], says: str) -> None:
+    """OT-CONTAINER-KIT/redis-operator#836, spotahome/redis-operator#589."""
+    assert says in refused(old, new)["replicas"]
 
 
 @pytest.mark.parametrize(

@@ -131,6 +131,11 @@ def test_a_replica_that_is_silent_for_down_after_is_not_online() -> None:
     assert placement.online_replicas({"slave0": "state=online,lag=2"}, 1000) == 1
 
 
+@pytest.mark.parametrize(("full_syncs", "seconds"), [(0, 0), (3, 0), (4, 5), (7, 5), (8, 30), (600, 30)])
+def test_a_replica_whose_full_syncs_fail_has_to_wait(full_syncs: int, seconds: int) -> None:
+    assert placement.sync_delay_s(full_syncs) == seconds
+
+
 LIVING = {
     "role": "slave", "master_host": ME[0], "master_port": str(ME[1]), "master_link_status": "down",
     "master_link_down_since_seconds": "1", "slave_priority": "100", "master_replid": "h1", "slave_repl_offset": "900",

@@ -334,6 +334,23 @@ def test_an_unplaced_node_takes_no_write_and_is_no_candidate(cluster: LoopbackCl
     assert node.info()["slave_priority"] == "100"
 
 
+def test_a_replica_whose_full_syncs_fail_does_not_make_the_master_fork_without_end(cluster: LoopbackCluster) -> None:
+    """redis/redis issues 6271, 12780, 13517: one with a full disk asks anew at once."""
+    master = cluster.master()
+
+    def delay() -> object:
+        return master.call("CONFIG", "GET", "repl-diskless-sync-delay")
+
+    wait_until(lambda: delay() == ["repl-diskless-sync-delay", "0"], "no replica has to wait")
+    for _ in range(5):
+        replica = Connection(
+            (master.address, master.port), username="replication", password=cluster.passwords.replication, timeout=2
+        )
+        assert str(replica.call("PSYNC", "?", "-1")).startswith("FULLRESYNC")
+        replica.close()
+    wait_until(lambda: delay() == ["repl-diskless-sync-delay", "5"], "replicas have to wait")
+
+
 def test_with_dumps_alone_a_crashed_master_does_not_take_its_replicas_back_to_the_last_one(tmp_path: Path) -> None:
     """redis/redis issues 1297, 7892: it restarts with its dump, and its replicas resynchronise to that."""
     with running(tmp_path, persistence="rdb") as cluster:
@@ -359,3 +376,13 @@ def test_with_dumps_alone_a_crashed_master_does_not_take_its_replicas_back_to_th
         cluster.wait_whole()
         for key in ("in-the-dump", "after-the-dump"):
             assert_everywhere(cluster, key, "1")
+
+
+def test_an_added_data_node_joins_when_its_generation_is_above_the_others(tmp_path: Path) -> None:
+    """It is told of them then; without anybody to ask it would wait for ever, so the component refuses that."""
+    with running(tmp_path) as cluster:
+        write(cluster, "before-adding", "1")
+        cluster.added("data", 3, 1).start()
+        cluster.wait_whole()
+        assert_everywhere(cluster, "before-adding", "1")
+        assert len(cluster.data) == 4

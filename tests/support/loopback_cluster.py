@@ -20,7 +20,7 @@ from typing import Self
 from redis_ha.sentinel import render
 from redis_ha.sentinel.node.config import NOWHERE
 from redis_ha.sentinel.node.resp import Connection, ReplyError, info_fields, pairs
-from redis_ha.sentinel.slots import Slot, in_creation_order
+from redis_ha.sentinel.slots import Kind, Slot, in_creation_order
 from redis_ha.sentinel.topology import Plan, make_plan
 from tests.support.loopback import next_subnet
 from tests.support.redis_processes import GUARD
@@ -174,6 +174,15 @@ class LoopbackCluster:
         self.addresses[slot.name] = address
         self.nodes[key] = self._node(newer, address, "-new")
         return self.nodes[key]
+
+    def added(self, kind: Kind, index: int, generation: int) -> LoopbackNode:
+        """A new machine in a new slot, as `replicas` or `sentinels` raised by one makes it."""
+        slot = Slot("proc", kind, index, generation)
+        self.plan = Plan(**{**self.plan.__dict__, "slots": (*self.plan.slots, slot)})
+        net = next(iter(self.addresses.values())).rsplit(".", 1)[0]
+        self.addresses[slot.name] = f"{net}.{100 + len(self.addresses)}"
+        self.nodes[slot.key] = self._node(slot, self.addresses[slot.name])
+        return self.nodes[slot.key]
 
     @property
     def data(self) -> list[LoopbackNode]:

@@ -51,7 +51,11 @@ def refusals(old: Mapping[str, Any], new: Mapping[str, Any]) -> Refusals:
     """
     if "slots" not in old:
         return []
-    return [*_of_creation(old, new), *_stopped_together(old["slots"], new["slots"])]
+    return [
+        *_of_creation(old, new),
+        *_stopped_together(old["slots"], new["slots"]),
+        *_added(old["slots"], new["slots"]),
+    ]
 
 
 def resized(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
@@ -117,6 +121,23 @@ def _stopped_together(before: Mapping[str, Any], after: Mapping[str, Any]) -> Re
         if keys
         for way in [_way(argument, keys, after)]
     ]
+
+
+def _added(before: Mapping[str, Any], after: Mapping[str, Any]) -> Refusals:
+    """Judge new data nodes: one is told of those of a lower generation alone (`slots.rank`), and without any it never joins."""
+    staying = [after[key]["generation"] for key in before if key in after and key.startswith("data-")]
+    lost = [
+        key
+        for key in sorted(after)
+        if key not in before and key.startswith("data-") and after[key]["generation"] <= min(staying, default=0)
+    ]
+    if not lost:
+        return []
+    generations = ", ".join(f"{key}: {min(staying, default=0) + 1:g}" for key in lost)
+    reason = (
+        f"{', '.join(lost)} would be told of no other node and never join; set generations: {{{generations}}} in the same `up`"
+    )
+    return [("replicas", reason)]
 
 
 def _majority_stays(before: Mapping[str, Any], gone: list[str]) -> bool:

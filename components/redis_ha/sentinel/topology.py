@@ -8,7 +8,7 @@ from typing import Any
 
 from redis_ha.arguments import Checks, InvalidArgumentsError, network
 
-from .checks import forbidden_channel
+from .checks import forbidden_channel, is_ambiguous
 from .slots import Kind, Slot
 
 REDIS_PORT = 6379  # redis.io, redis.conf `port`
@@ -169,7 +169,7 @@ def memory_of_size(size: str) -> int | None:
 
 
 def redis_directives(plan: Plan) -> dict[str, str]:
-    """Return the settings of the data nodes that may change while they run (`redis-ha apply`)."""
+    """Return the settings of the data nodes that may change while they run (CONFIG SET)."""
     return {
         "maxmemory": f"{plan.maxmemory_mb}mb",
         "maxmemory-policy": plan.maxmemory_policy,
@@ -377,7 +377,11 @@ def _extra_directives(checks: Checks) -> tuple[tuple[str, str], ...]:
 def _channels(checks: Checks) -> tuple[str, ...]:
     channels = checks.texts("application_channels", re.compile(r"[!-~]{1,256}"), "channel names or patterns without spaces")
     for channel in channels:
-        if forbidden_channel(channel):
+        if is_ambiguous(channel):
+            checks.refuse(
+                "application_channels", f"{channel!r} has a bracket or a backslash; write patterns with * and ? alone"
+            )
+        elif forbidden_channel(channel):
             checks.refuse(
                 "application_channels",
                 f"{channel!r} matches __sentinel__:hello, by which the Sentinels find each other: whoever publishes there can "

@@ -5,7 +5,7 @@ import time
 from . import config as node_config
 from .config import NodeConfig
 from .marker import holds_data, set_marker
-from .placement import Cluster, Decision, Node, decide, has_to_fence, is_unplaced, named_master, online_replicas
+from .placement import Cluster, Decision, Node, decide, has_to_fence, is_unplaced, named_master, online_replicas, sync_delay_s
 from .position import RECORD, Recorder, witness
 from .resp import Connection, ReplyError, info_fields, pairs
 from .sentinels import ASK_AT_MOST_S, AddressBook, Answer, Failovers, addresses_among_clients, ask_all
@@ -19,6 +19,7 @@ LOCAL_TIMEOUT_S = 2.0
 # A decision to become master counts only for this part of down-after (and at most a second) from the first question on.
 PROMOTION_WITHIN = 0.5
 PROMOTION_AT_MOST_S = 1.0
+FULL_SYNCS_WITHIN_S = 60.0
 # min-replicas-to-write of a master that takes no writes: more than there can ever be. Reads go on.
 FENCED = 1_000_000
 
@@ -43,6 +44,8 @@ class DataAgent:
         self._failovers = Failovers(config)
         self._heard = time.monotonic()
         self._most_online = 0
+        self._full_syncs: list[tuple[float, int]] = []
+        self._sync_delay = -1
         self._min_replicas = config.min_replicas_to_write
         self._looks = 0
         self._said = ""
@@ -73,6 +76,7 @@ class DataAgent:
         if unplaced or node.role == "master" or self._looks % REPLICA_ASKS_EVERY == 1:
             self._place(connection, node)
         self._fence(connection, node, fields)
+        self._back_off(connection, node, fields)
         return UNPLACED_EVERY_S if unplaced else PLACED_EVERY_S
 
     def _place(self, connection: Connection, node: Node) -> None:
@@ -122,6 +126,19 @@ class DataAgent:
             connection.call("CONFIG", "REWRITE")
             print("takes writes again, if it is the master", flush=True)
 
+    def _back_off(self, connection: Connection, node: Node, fields: dict[str, str]) -> None:
+        """Let a replica wait whose full syncs fail again and again."""
+        now = time.monotonic()
+        if node.role != "master":
+            self._full_syncs = []
+        self._full_syncs = [one for one in self._full_syncs if now - one[0] < FULL_SYNCS_WITHIN_S]
+        self._full_syncs.append((now, int(fields.get("sync_full", "0"))))
+        wanted = sync_delay_s(self._full_syncs[-1][1] - self._full_syncs[0][1])
+        if wanted != self._sync_delay:
+            connection.call("CONFIG", "SET", "repl-diskless-sync-delay", wanted)
+            self._sync_delay = wanted
+            print(f"a full sync waits for {wanted} s", flush=True)
+
     def _act(self, connection: Connection, decision: Decision, asked: float) -> None:
         if decision.act == "promote":
             limit = min(PROMOTION_AT_MOST_S, PROMOTION_WITHIN * self._config.down_after_ms / 1000)
@@ -156,6 +173,7 @@ class DataAgent:
             self._run_id = fields.get("run_id", "")
             self._first_seen = time.monotonic()
             self._role = ""
+            self._full_syncs, self._sync_delay = [], -1
         if fields.get("role", "") != self._role:
             self._role = fields.get("role", "")
             self._role_since = time.monotonic()

@@ -31,6 +31,9 @@ ROLE_MISMATCH_MARGIN_MS = 5_000
 # replica about then: they need down-after, up to a second until their timer sees it, and an election.
 FENCE_MARGIN_MS = 2_000
 
+# More full syncs than this within a minute are no restart of a few replicas.
+MANY_FULL_SYNCS = 4
+
 Act = Literal["stay", "wait", "follow", "promote", "demote"]
 
 
@@ -142,6 +145,15 @@ def _calls_down(answer: Answer, cluster: Cluster) -> bool:
     nearly = cluster.down_after_ms + ROLE_MISMATCH_MS - ROLE_MISMATCH_MARGIN_MS
     mismatch = answer.role_reported == "slave" and answer.role_reported_ms > nearly
     return mismatch or bool(answer.flags & {"s_down", "o_down"})
+
+
+def sync_delay_s(full_syncs: int) -> int:
+    """Return repl-diskless-sync-delay of a master that began so many full syncs within the last minute.
+
+    A replica whose disk is full, or that otherwise cannot load what it gets, asks anew at once, and each time is a fork of the
+    master (redis/redis issues 6271, 12780, 13517).
+    """
+    return 0 if full_syncs < MANY_FULL_SYNCS else 5 if full_syncs < 2 * MANY_FULL_SYNCS else 30
 
 
 def online_replicas(fields: Mapping[str, str], down_after_ms: int) -> int:

@@ -89,7 +89,7 @@ class SentinelAgent:
             time.sleep(0.1)
 
     def _configure(self, local: Connection) -> None:
-        """Set what MONITOR does not take. Later changes are the operators': `redis-ha apply`."""
+        """Set what MONITOR does not take. Later changes are the operators': SENTINEL SET on each Sentinel."""
         user = self._config.users["sentinel"]
         settings: tuple[tuple[str, str | int], ...] = (
             ("auth-user", user.username),
