@@ -53,7 +53,8 @@ class SentinelClusterArgs(TypedDict):
     """Name that Sentinel knows the master by. Default: the cluster's name. Never the same for two clusters that can
     reach each other."""
     replicas: NotRequired[int]
-    """Replicas beside the master, 0 to 9. Default 2: after a loss one still confirms writes."""
+    """Replicas beside the master, 0 to 9. Default 2: after a loss one still confirms writes. A slot that is added later needs a
+    generation above the lowest of the others, `generations: {data-3: 1}`: its droplet is told of those."""
     sentinels: NotRequired[int]
     """Sentinels: 3, 5 or 7. Default 3, which survive the loss of one."""
     quorum: NotRequired[int]
