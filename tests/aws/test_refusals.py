@@ -362,6 +362,7 @@ CASES: dict[str, Case] = {
     "user-unknown": call("describe_users", UserId="none"),
     "user-exists": user_again,
     "user-id": call("create_user", UserId="a.b", UserName="x", Engine="valkey", AccessString="on", Passwords=[PASSWORD]),
+    "user-group-id": call("create_user_group", UserGroupId="a.b", Engine="valkey", UserIds=["default"]),
     "default-in-group": default_user_of_a_group,
     "parameter-group-name": call(
         "create_cache_parameter_group", CacheParameterGroupName="a.b", CacheParameterGroupFamily="valkey8", Description="d"
@@ -420,6 +421,21 @@ def test_refusal(world: World, rule: str) -> None:
     fixed = REFUSALS[rule].text.partition("{")[0]
     assert error["Code"] == error_code(rule)
     assert error["Message"].startswith(fixed)
+
+
+@pytest.mark.parametrize(
+    ("case", "message"),
+    [
+        (call("create_user", UserId="a" * 41, UserName="x", Engine="valkey", AccessString="on"), "UserId"),
+        (call("create_user_group", UserGroupId="a" * 41, Engine="valkey", UserIds=["none"]), "UserGroupId"),
+        (serverless(ServerlessCacheName="a" * 41), "ServerlessCacheName"),
+        (create(ReplicationGroupId="a" * 41), "ReplicationGroupId"),
+    ],
+)
+def test_ids_have_at_most_40_characters(world: World, case: Case, message: str) -> None:
+    with pytest.raises(ClientError) as refused:
+        case(world)
+    assert f"{message} 'aaaa" in refused.value.response["Error"]["Message"]
 
 
 def test_a_refused_change_changes_nothing(world: World) -> None:

@@ -413,7 +413,9 @@ REFUSALS: Final = {
     "user-unknown": Refusal("UserNotFoundFault", "User {id} not found", "botocore UserNotFoundFault"),
     "user-exists": Refusal("UserAlreadyExistsFault", "User {id} already exists", "botocore UserAlreadyExistsFault"),
     "user-id": Refusal(
-        VALUE, "UserId {id!r}: letters, digits and hyphens, a letter first", "botocore UserId: pattern [a-zA-Z][a-zA-Z0-9\\-]*"
+        VALUE,
+        "UserId {id!r}: 1 to 40 letters, digits and hyphens, a letter first",
+        "botocore UserId: pattern [a-zA-Z][a-zA-Z0-9\\-]*; of the length open-constructs/aws-cdk-library user.ts",
     ),
     "default-in-group": Refusal(
         "DefaultUserAssociatedToUserGroupFault",
@@ -437,6 +439,9 @@ REFUSALS: Final = {
     ),
     "user-default-change": Refusal(
         "InvalidUserStateFault", "User default cannot be changed or deleted", f"{DG}Clusters.RBAC.html: the default user"
+    ),
+    "user-group-id": Refusal(
+        VALUE, "UserGroupId {id!r}: 1 to 40 letters, digits and hyphens, a letter first", "aws/aws-cdk#36459"
     ),
     "user-group-unknown": Refusal("UserGroupNotFoundFault", "User group {id} not found", "botocore UserGroupNotFoundFault"),
     "user-group-exists": Refusal(
@@ -469,7 +474,7 @@ REFUSALS: Final = {
     "serverless-name": Refusal(
         VALUE,
         "ServerlessCacheName {name!r}: 1 to 40 letters, digits and single hyphens, a letter first",
-        "botocore CreateServerlessCache names no form; taken is that of ReplicationGroupId",
+        "aws/aws-cdk#36459: 40 characters; botocore CreateServerlessCache names no form, taken is that of ReplicationGroupId",
     ),
     "serverless-exists": Refusal(
         "ServerlessCacheAlreadyExistsFault",

@@ -15,6 +15,8 @@ from pulumi_emulator.aws.elasticache.operations import operation
 def create(region: Region, given: dict[str, Any]) -> dict[str, Any]:
     """Make a user group; it needs a user whose name is `default` (its id may be another)."""
     group_id = given["UserGroupId"].lower()
+    if users.ID.fullmatch(group_id) is None:
+        raise refuse("user-group-id", id=group_id)
     if group_id in region.user_groups:
         raise refuse("user-group-exists", id=group_id)
     engine = users.check_engine(given["Engine"])

@@ -18,8 +18,9 @@ DEFAULT: Final = "default"
 SHORTEST_PASSWORD: Final = 16
 LONGEST_PASSWORD: Final = 128
 MOST_PASSWORDS: Final = 2
-# botocore UserId: length from 1, letters, digits and hyphens, a letter first.
-USER_ID: Final = re.compile(r"[a-zA-Z][a-zA-Z0-9-]*")
+# Of users and of user groups. botocore UserId: letters, digits and hyphens, a letter first; of the length AWS says only in its
+# answers (aws/aws-cdk#36459, of users open-constructs/aws-cdk-library src/aws-elasticache/user.ts).
+ID: Final = re.compile(r"(?=.{1,40}$)[a-zA-Z][a-zA-Z0-9-]*")
 # valkey.io/topics/acl. Clusters.RBAC.html: no passwords (they are given apart) and no reset, which would take them away.
 RULE: Final = re.compile(
     r"on|off|~\S*|%RW?~\S*|%W~\S*|&\S*|[+-]@?[a-zA-Z0-9|_-]+|allkeys|allchannels|allcommands|nocommands|"
@@ -38,7 +39,7 @@ def create(region: Region, given: dict[str, Any]) -> dict[str, Any]:
     """Make a user."""
     user_id = given["UserId"].lower()
     engine = check_engine(given["Engine"])
-    if USER_ID.fullmatch(user_id) is None:
+    if ID.fullmatch(user_id) is None:
         raise refuse("user-id", id=user_id)
     if user_id == DEFAULT:
         raise refuse("user-default-id")
