@@ -268,10 +268,13 @@ def test_a_serverless_cache_is_made_changed_and_deleted(world: World) -> None:
     (found,) = world.cache.describe_serverless_caches(ServerlessCacheName=name)["ServerlessCaches"]
     assert (found["Status"], found["CacheUsageLimits"], found["UserGroupId"]) == ("available", limits, users)
     assert found["Endpoint"]["Address"] == f"{name}-{world.account.hash}.serverless.euc1.cache.amazonaws.com"
-    world.cache.modify_serverless_cache(ServerlessCacheName=name, Description="new", RemoveUserGroup=True)
+    # One field in a request.
+    no_limits = {"DataStorage": {"Maximum": 0, "Minimum": 0, "Unit": "GB"}, "ECPUPerSecond": {"Maximum": 0, "Minimum": 0}}
+    for change in ({"Description": "new"}, {"RemoveUserGroup": True}, {"CacheUsageLimits": no_limits}):
+        world.cache.modify_serverless_cache(ServerlessCacheName=name, **change)
     (found,) = world.cache.describe_serverless_caches(ServerlessCacheName=name)["ServerlessCaches"]
     assert found["Description"] == "new"
-    assert "UserGroupId" not in found
+    assert not {"UserGroupId", "CacheUsageLimits"} & found.keys()
     world.cache.delete_serverless_cache(ServerlessCacheName=name, FinalSnapshotName=name)
     snapshots = world.cache.describe_serverless_cache_snapshots(ServerlessCacheName=name)["ServerlessCacheSnapshots"]
     assert [entry["ServerlessCacheSnapshotName"] for entry in snapshots] == [name]

@@ -219,6 +219,15 @@ def serverless(**changes: Any) -> Case:
     return case
 
 
+def modify_serverless(**changes: Any) -> Case:
+    def case(world: World) -> None:
+        name = world.name("s")
+        world.cache.create_serverless_cache(ServerlessCacheName=name, Engine="redis")
+        world.cache.modify_serverless_cache(ServerlessCacheName=name, **changes)
+
+    return case
+
+
 def serverless_snapshot_again(world: World) -> None:
     name = world.name("s")
     world.cache.create_serverless_cache(ServerlessCacheName=name, Engine="valkey")
@@ -386,6 +395,8 @@ CASES: dict[str, Case] = {
     "user-group-engine": user_group_of_another_engine,
     "serverless-unknown": call("describe_serverless_caches", ServerlessCacheName="none"),
     "serverless-exists": twice("create_serverless_cache", ServerlessCacheName="same", Engine="valkey"),
+    "serverless-fields": modify_serverless(Description="two", SnapshotRetentionLimit=1),
+    "serverless-unchanged": modify_serverless(Engine="valkey"),
     "serverless-limits": serverless(CacheUsageLimits={"ECPUPerSecond": {"Maximum": 10}}),
     "serverless-snapshot-exists": serverless_snapshot_again,
     "serverless-snapshot-unknown": call("delete_serverless_cache_snapshot", ServerlessCacheSnapshotName="none"),

@@ -242,7 +242,7 @@ CASES: dict[str, Callable[[Names], Case]] = {
             },
             "subnetIds": n.subnets(),
         },
-        {"description": "two"},
+        {"description": "two", "dailySnapshotTime": "05:00", "snapshotRetentionLimit": 2, "majorEngineVersion": "9"},
     ),
     "cloudwatch.MetricAlarm": lambda n: (
         {

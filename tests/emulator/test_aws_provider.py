@@ -270,6 +270,16 @@ def test_a_token_gives_way_to_users_in_one_call() -> None:
     assert "AuthToken" not in parameters
 
 
+def test_a_serverless_cache_changes_one_field_in_a_request(account: EmulatedAccount) -> None:
+    given = {"name": "fields", "engine": "redis", "majorEngineVersion": "7"}
+    limits = {"cacheUsageLimits": {"dataStorage": {"maximum": 10, "unit": "GB"}, "ecpuPerSeconds": [{"maximum": 5000}]}}
+    cache = account.made("elasticache.ServerlessCache", **given, **limits)
+    state = cache.update({**given, "engine": "valkey", "description": "two", "snapshotRetentionLimit": 1})
+    assert (state["engine"], state["majorEngineVersion"], state["description"]) == ("valkey", "7", "two")
+    assert "cacheUsageLimits" not in state
+    assert cache.read() == {}
+
+
 def test_a_log_that_is_no_longer_wanted_is_switched_off() -> None:
     [(_, parameters)] = requests(logDeliveryConfigurations=[])
     assert parameters["LogDeliveryConfigurations"] == [{"LogType": "slow-log", "Enabled": False}]

@@ -476,6 +476,16 @@ REFUSALS: Final = {
         "ServerlessCacheName {name!r}: 1 to 40 letters, digits and single hyphens, a letter first",
         "aws/aws-cdk#36459: 40 characters; botocore CreateServerlessCache names no form, taken is that of ReplicationGroupId",
     ),
+    "serverless-fields": Refusal(
+        COMBINATION,
+        "Serverless Cache modifications only support modifying one field per request: {names}",
+        "hashicorp/terraform-provider-aws#43862, #37499 (of a field that keeps its value)",
+    ),
+    "serverless-unchanged": Refusal(
+        COMBINATION,
+        "No modifications were requested",
+        f"hashicorp/terraform-provider-aws#44746; {PROVIDER}serverless_cache.go, Update",
+    ),
     "serverless-exists": Refusal(
         "ServerlessCacheAlreadyExistsFault",
         "Serverless cache {name} already exists",

@@ -83,8 +83,9 @@ def describe(region: Region, given: dict[str, Any]) -> dict[str, Any]:
     "DailySnapshotTime Engine MajorEngineVersion",
 )
 def modify(region: Region, given: dict[str, Any]) -> dict[str, Any]:
-    """Change a serverless cache."""
+    """Change one field of a serverless cache."""
     record = find(region, given["ServerlessCacheName"])
+    _check_fields(given.keys() - {"ServerlessCacheName"})
     new = copy.deepcopy(record)
     engine = given.get("Engine", record["engine"]).lower()
     if engine not in MAJORS:
@@ -92,12 +93,12 @@ def modify(region: Region, given: dict[str, Any]) -> dict[str, Any]:
     if (record["engine"], engine) == ("valkey", "redis"):
         raise refuse("engine-back")
     new["engine"] = engine
-    if "MajorEngineVersion" in given or engine != record["engine"]:
-        new["major"] = _major(engine, given.get("MajorEngineVersion"))
+    if "MajorEngineVersion" in given:
+        new["major"] = _major(engine, given["MajorEngineVersion"])
         if engine == record["engine"] and int(new["major"]) < int(record["major"]):
             raise refuse("downgrade", old=record["major"], new=new["major"])
     if "CacheUsageLimits" in given:
-        new["limits"] = _limits(given["CacheUsageLimits"])
+        new["limits"] = _limits(_without_zeros(given["CacheUsageLimits"]))
     if given.get("RemoveUserGroup"):
         new["user_group"] = None
     if given.get("UserGroupId"):
@@ -191,6 +192,21 @@ def shape(region: Region, record: dict[str, Any]) -> dict[str, Any]:
         "NetworkType": record["network_type"],
     }
     return {name: value for name, value in values.items() if value is not None}
+
+
+def _check_fields(names: set[str]) -> None:
+    """Refuse a change of several fields, also when one names what is there already; an engine goes with its version."""
+    # serverless_cache.go, Update: the engine alone is no modification to AWS.
+    if names <= {"Engine"}:
+        raise refuse("serverless-unchanged")
+    if len(names) > 1 and names != {"Engine", "MajorEngineVersion"}:
+        raise refuse("serverless-fields", names=", ".join(sorted(names)))
+
+
+def _without_zeros(limits: dict[str, Any]) -> dict[str, Any] | None:
+    """Return limits without those that a 0 takes away (serverless_cache.go, Update: removing CacheUsageLimits)."""
+    kept = {key: {name: value for name, value in entry.items() if value != 0} for key, entry in limits.items()}
+    return {key: entry for key, entry in kept.items() if entry.keys() - {"Unit"}} or None
 
 
 def _check(region: Region, record: dict[str, Any]) -> None:

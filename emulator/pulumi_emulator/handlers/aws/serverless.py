@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import replace
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 from typing_extensions import override
 
@@ -31,6 +31,21 @@ SHARED: dict[str, Target] = {
     "securityGroupIds": "SecurityGroupIds",
     "snapshotRetentionLimit": "SnapshotRetentionLimit",
     "userGroupId": "UserGroupId",
+}
+# A request for each, in the provider's order (serverless_cache.go, Update; hashicorp/terraform-provider-aws#47918).
+ONE_BY_ONE: Final = (
+    ("description",),
+    ("dailySnapshotTime",),
+    ("snapshotRetentionLimit",),
+    ("cacheUsageLimits",),
+    ("securityGroupIds",),
+    ("userGroupId",),
+    ("engine", "majorEngineVersion"),
+)
+# By which the provider takes limits away.
+NO_LIMITS: Final = {
+    "dataStorage": {"maximum": 0, "minimum": 0, "unit": "GB"},
+    "ecpuPerSeconds": [{"maximum": 0, "minimum": 0}],
 }
 
 
@@ -112,11 +127,18 @@ class ServerlessCache(CacheThing):
 
     @override
     def changes(self, resource_id: str, state: Properties, inputs: Properties, changed: Collection[str]) -> list[Request]:
-        names = set(SHARED) & set(changed)
         requests = []
-        if names:
-            values = {name: inputs.get(name) for name in names}
-            more = {"RemoveUserGroup": True} if "userGroupId" in names and not values["userGroupId"] else {}
+        for names in ONE_BY_ONE:
+            values = {name: inputs.get(name) for name in names if name in changed}
+            if not values:
+                continue
+            more: dict[str, Any] = {}
+            if "userGroupId" in values and not values["userGroupId"]:
+                more["RemoveUserGroup"] = True
+            if "cacheUsageLimits" in values and not values["cacheUsageLimits"]:
+                values["cacheUsageLimits"] = NO_LIMITS
+            if "engine" in values:
+                values["majorEngineVersion"] = inputs.get("majorEngineVersion") or state.get("majorEngineVersion")
             requests.append(self.change.request(values, ServerlessCacheName=resource_id, **more))
         return requests + self.tag_changes(state, inputs, changed)
 
