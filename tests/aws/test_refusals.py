@@ -131,6 +131,13 @@ def set_parameter(name: str, value: str, *, used: bool = False) -> Case:
     return case
 
 
+def other_databases(world: World) -> None:
+    name = parameters(world)
+    values = [{"ParameterName": "databases", "ParameterValue": "32"}]
+    world.cache.modify_cache_parameter_group(CacheParameterGroupName=name, ParameterNameValues=values)
+    modify({}, CacheParameterGroupName=name)(world)
+
+
 def parameter_group_in_use(world: World) -> None:
     name = parameters(world)
     world.group(CacheParameterGroupName=name)
@@ -368,6 +375,7 @@ CASES: dict[str, Case] = {
     "parameter-value": set_parameter("maxmemory-policy", "forget-all"),
     "parameter-cluster-enabled": set_parameter("cluster-enabled", "yes", used=True),
     "parameter-mode": create(CacheParameterGroupName="default.valkey8", ClusterMode="enabled"),
+    "parameter-databases": other_databases,
     "user-unknown": call("describe_users", UserId="none"),
     "user-exists": user_again,
     "user-id": call("create_user", UserId="a.b", UserName="x", Engine="valkey", AccessString="on", Passwords=[PASSWORD]),

@@ -409,6 +409,11 @@ REFUSALS: Final = {
         "Parameter group {name} has cluster-enabled {found}, the group needs {needed}",
         f"{DG}modify-cluster-mode.html: a parameter group with cluster-enabled",
     ),
+    "parameter-databases": Refusal(
+        COMBINATION,
+        "Parameter group {name} has databases {found}, the group was made with {needed}",
+        f"{DG}ParameterGroups.Engine.html: databases must be the same in both the old and new parameter groups; words are ours",
+    ),
     # Users.
     "user-unknown": Refusal("UserNotFoundFault", "User {id} not found", "botocore UserNotFoundFault"),
     "user-exists": Refusal("UserAlreadyExistsFault", "User {id} already exists", "botocore UserAlreadyExistsFault"),

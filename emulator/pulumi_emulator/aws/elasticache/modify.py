@@ -138,7 +138,12 @@ def apply_engine(group: Group, given: dict[str, Any]) -> None:
 
 def _apply_parameter_group(region: Region, group: Group, given: dict[str, Any]) -> None:
     if "CacheParameterGroupName" in given:
-        group.parameter_group = parameters.find(region, given["CacheParameterGroupName"])["name"]
+        old, new = (parameters.find(region, name) for name in (group.parameter_group, given["CacheParameterGroupName"]))
+        if parameters.databases(old) != parameters.databases(new):
+            raise refuse(
+                "parameter-databases", name=new["name"], found=parameters.databases(new), needed=parameters.databases(old)
+            )
+        group.parameter_group = new["name"]
     elif group.parameter_group.startswith(parameters.DEFAULT):
         # A default group follows the engine and the cluster mode (modify-cluster-mode.html, VersionManagement).
         family = engines.family(group.engine, group.version)

@@ -16,6 +16,7 @@ DEFAULT: Final = "default."
 GLOBAL: Final = "global-datastore-"
 CLUSTER_ON: Final = ".cluster.on"
 CLUSTER_ENABLED: Final = "cluster-enabled"
+DATABASES: Final = "databases"
 # botocore CreateCacheParameterGroup CacheParameterGroupName: letters, digits and hyphens; a name is stored in lower case.
 NAME: Final = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 LONGEST_NAME: Final = 255
@@ -135,6 +136,11 @@ def default_name(family: str, *, clustered: bool) -> str:
 def has_cluster_enabled(record: dict[str, Any]) -> bool:
     """Tell whether a group makes clusters of cluster mode enabled."""
     return bool(record["values"].get(CLUSTER_ENABLED) == "yes")
+
+
+def databases(record: dict[str, Any]) -> str:
+    """Return how many databases a group says: a cache keeps the number that it was made with."""
+    return str(record["values"].get(DATABASES) or parameters_of(record["family"])[DATABASES].default)
 
 
 def values(record: dict[str, Any]) -> dict[str, str]:
