@@ -280,6 +280,20 @@ def test_a_serverless_cache_changes_one_field_in_a_request(account: EmulatedAcco
     assert cache.read() == {}
 
 
+def small_group(group_id: str, **changes: Any) -> dict[str, Any]:
+    given = {"description": "x", "engine": "valkey", "engineVersion": "8.0", "nodeType": "cache.r7g.large"}
+    return {"replicationGroupId": group_id, "numCacheClusters": 1, "applyImmediately": True, **given, **changes}
+
+
+def test_no_mode_of_encryption_stays_when_it_goes_off(account: EmulatedAccount) -> None:
+    encrypted = {"transitEncryptionEnabled": True, "transitEncryptionMode": "preferred"}
+    group = account.made("elasticache.ReplicationGroup", **small_group("clear", **encrypted))
+    state = group.update(small_group("clear", transitEncryptionEnabled=False))
+    assert (state["transitEncryptionEnabled"], state["transitEncryptionMode"]) == (False, "")
+    assert group.diff(small_group("clear", transitEncryptionEnabled=False)) == {}
+    assert group.diff(small_group("clear", **encrypted)) == {"transitEncryptionEnabled": False, "transitEncryptionMode": False}
+
+
 def test_a_log_that_is_no_longer_wanted_is_switched_off() -> None:
     [(_, parameters)] = requests(logDeliveryConfigurations=[])
     assert parameters["LogDeliveryConfigurations"] == [{"LogType": "slow-log", "Enabled": False}]

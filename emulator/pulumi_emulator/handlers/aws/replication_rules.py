@@ -233,7 +233,8 @@ def from_member(cluster: Mapping[str, Any], state: Properties) -> dict[str, Any]
         "autoMinorVersionUpgrade": bool(cluster.get("AutoMinorVersionUpgrade")),
         "atRestEncryptionEnabled": bool(cluster.get("AtRestEncryptionEnabled")),
         "transitEncryptionEnabled": bool(cluster.get("TransitEncryptionEnabled")),
-        "transitEncryptionMode": cluster.get("TransitEncryptionMode"),
+        # Set also when AWS says none: no mode stays behind when encryption goes off (resourceReplicationGroupRead).
+        "transitEncryptionMode": cluster.get("TransitEncryptionMode", ""),
         "subnetGroupName": cluster.get("CacheSubnetGroupName"),
         "parameterGroupName": (cluster.get("CacheParameterGroup") or {}).get("CacheParameterGroupName"),
         "notificationTopicArn": (cluster.get("NotificationConfiguration") or {}).get("TopicArn"),
