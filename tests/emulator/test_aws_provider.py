@@ -15,6 +15,7 @@ from pulumi_emulator.recovery import REMOVAL_ORDER, remove_forgotten
 from pulumi_emulator.stacks import StackFolder
 from pulumi_emulator.values import UNKNOWN, Secret, decode, encode
 from tests.support.aws_provider import TOKENS, Context, EmulatedAccount, RefusedError
+from tests.support.aws_world import until
 
 TOPIC = "sns.Topic"
 
@@ -226,6 +227,12 @@ STATE = {
 }
 
 
+def small_group(group_id: str, **changes: Any) -> dict[str, Any]:
+    given = {"description": "x", "engine": "valkey", "engineVersion": "8.0", "nodeType": "cache.r7g.large"}
+    wanted = {"replicationGroupId": group_id, "numCacheClusters": 1, "applyImmediately": True, **given, **changes}
+    return {name: value for name, value in wanted.items() if value is not None}
+
+
 def requests(**changed: Any) -> list[tuple[str, dict[str, Any]]]:
     inputs = {name: value for name, value in {**STATE, "applyImmediately": True, **changed}.items() if name != "arn"}
     made = GROUP.changes("prod", STATE, inputs, set(changed))
@@ -259,8 +266,29 @@ def test_an_update_goes_in_the_providers_order() -> None:
 
 
 def test_shards_go_from_the_highest_number_down() -> None:
-    [(name, parameters)] = requests(numNodeGroups=1)
-    assert (name, parameters["NodeGroupsToRemove"]) == ("ModifyReplicationGroupShardConfiguration", ["0002"])
+    [(name, parameters)] = requests(numNodeGroups=1, shardsPresent=["0001", "0004", "0003"])
+    assert (name, parameters["NodeGroupsToRemove"]) == ("ModifyReplicationGroupShardConfiguration", ["0004", "0003"])
+    [(_, parameters)] = requests(numNodeGroups=1, shardsPresent=["0003"])
+    assert "NodeGroupsToRemove" not in parameters, "the other one is gone already"
+
+
+def test_shards_go_also_when_one_was_removed_by_another_hand(account: EmulatedAccount, endpoint: str) -> None:
+    sharded = small_group(
+        "shards", numCacheClusters=None, numNodeGroups=4, replicasPerNodeGroup=0, automaticFailoverEnabled=True
+    )
+    group = account.made("elasticache.ReplicationGroup", **sharded)
+    cache = aws.client(endpoint, "elasticache", "eu-central-1")
+    about = {"ReplicationGroupId": "shards", "ApplyImmediately": True}
+    cache.modify_replication_group_shard_configuration(**about, NodeGroupCount=3, NodeGroupsToRemove=["0003"])
+
+    def described() -> dict[str, Any]:
+        [found] = cache.describe_replication_groups(ReplicationGroupId="shards")["ReplicationGroups"]
+        return dict(found)
+
+    assert until(described, lambda found: found["Status"] == "available")["MemberClusters"]
+    group.update({**sharded, "numNodeGroups": 2})
+    found = described()
+    assert [shard["NodeGroupId"] for shard in found["NodeGroups"]] == ["0001", "0002"]
 
 
 def test_a_token_gives_way_to_users_in_one_call() -> None:
@@ -278,11 +306,6 @@ def test_a_serverless_cache_changes_one_field_in_a_request(account: EmulatedAcco
     assert (state["engine"], state["majorEngineVersion"], state["description"]) == ("valkey", "7", "two")
     assert "cacheUsageLimits" not in state
     assert cache.read() == {}
-
-
-def small_group(group_id: str, **changes: Any) -> dict[str, Any]:
-    given = {"description": "x", "engine": "valkey", "engineVersion": "8.0", "nodeType": "cache.r7g.large"}
-    return {"replicationGroupId": group_id, "numCacheClusters": 1, "applyImmediately": True, **given, **changes}
 
 
 def test_no_mode_of_encryption_stays_when_it_goes_off(account: EmulatedAccount) -> None:

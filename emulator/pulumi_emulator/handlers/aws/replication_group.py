@@ -134,6 +134,13 @@ class ReplicationGroup(CacheThing):
         return ("memberClusters",) if set(changed) & {"numCacheClusters", "numNodeGroups", "replicasPerNodeGroup"} else ()
 
     @override
+    def prepared(self, aws: Aws, inputs: Properties) -> Properties:
+        # One may be gone by another hand: the provider looks before it says which shards shall go.
+        found = self.find(aws, str(inputs["replicationGroupId"])) if inputs.get("numNodeGroups") else None
+        present = [shard["NodeGroupId"] for shard in (found or {}).get("NodeGroups") or []]
+        return {**inputs, replication_rules.PRESENT: present}
+
+    @override
     def first_request(self, inputs: Properties) -> Request:
         wanted = dict(inputs)
         if not wanted.get("globalReplicationGroupId"):

@@ -25,6 +25,8 @@ DEFAULT_PORT: Final = 6379
 OF_THE_DATASTORE: Final = frozenset({"engine", "engineVersion", "parameterGroupName", "automaticFailoverEnabled"})
 # Copies that members use: a group that is no longer a member keeps its copy too.
 GLOBAL_PARAMETERS: Final = "global-datastore-"
+# Where the ids of the shards that are there stand beside the inputs.
+PRESENT: Final = "shardsPresent"
 REDIS_VERSION: Final = re.compile(r"[1-5](\.\d+){2}|6\.x|[6-9]\.\d+")
 VALKEY_VERSION: Final = re.compile(r"[7-9]\.\d+")
 
@@ -122,7 +124,8 @@ def counts(resource_id: str, state: Properties, inputs: Properties, changed: set
     first: list[Request] = []
     if {"numNodeGroups", "replicasPerNodeGroup"} & changed:
         if "numNodeGroups" in changed:
-            first.append(_shards(always, int(state.get("numNodeGroups") or 0), int(inputs["numNodeGroups"])))
+            old, new = int(state.get("numNodeGroups") or 0), int(inputs["numNodeGroups"])
+            first.append(_shards(always, old, new, list(inputs.get(PRESENT) or [])))
         if "replicasPerNodeGroup" in changed:
             old, new = int(state.get("replicasPerNodeGroup") or 0), int(inputs["replicasPerNodeGroup"])
             word = "Increase" if new > old else "Decrease"
@@ -137,11 +140,11 @@ def counts(resource_id: str, state: Properties, inputs: Properties, changed: set
     return [], []
 
 
-def _shards(always: dict[str, Any], old: int, new: int) -> Request:
+def _shards(always: dict[str, Any], old: int, new: int, present: list[str]) -> Request:
     parameters = {**always, "NodeGroupCount": new}
-    if new < old:
-        # The provider takes the highest numbers away; ids are four digits.
-        parameters["NodeGroupsToRemove"] = [f"{number:04d}" for number in range(old, new, -1)]
+    if new < old and new < len(present):
+        # The provider takes those with the highest ids away (modifyReplicationGroupShardConfigurationNumNodeGroups).
+        parameters["NodeGroupsToRemove"] = sorted(present, reverse=True)[: len(present) - new]
     return Request("elasticache", "ModifyReplicationGroupShardConfiguration", parameters)
 
 
