@@ -317,6 +317,15 @@ def test_no_mode_of_encryption_stays_when_it_goes_off(account: EmulatedAccount) 
     assert group.diff(small_group("clear", **encrypted)) == {"transitEncryptionEnabled": False, "transitEncryptionMode": False}
 
 
+def test_notifications_go_off(account: EmulatedAccount) -> None:
+    topic = account.made(TOPIC, name="heard").id
+    group = account.made("elasticache.ReplicationGroup", **small_group("quiet", notificationTopicArn=topic))
+    assert "notificationTopicArn" not in group.update(small_group("quiet"))
+    assert "notificationTopicArn" not in (group.import_("quiet") or {})
+    [(_, parameters)] = requests(notificationTopicArn=None)
+    assert parameters["NotificationTopicArn"] == ""
+
+
 def test_a_log_that_is_no_longer_wanted_is_switched_off() -> None:
     [(_, parameters)] = requests(logDeliveryConfigurations=[])
     assert parameters["LogDeliveryConfigurations"] == [{"LogType": "slow-log", "Enabled": False}]

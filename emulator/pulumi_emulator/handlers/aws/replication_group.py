@@ -221,6 +221,9 @@ class ReplicationGroup(CacheThing):
     def _modification(self, resource_id: str, state: Properties, inputs: Properties, changed: set[str]) -> list[Request]:
         values = {name: inputs.get(name) for name in SHARED if name in changed}
         values = {name: value for name, value in values.items() if value is not None and value != []}
+        if "notificationTopicArn" in changed:
+            # Without a topic an empty ARN goes (resourceReplicationGroupUpdate).
+            values["notificationTopicArn"] = inputs.get("notificationTopicArn") or ""
         if "engineVersion" in values:
             # The version alone is taken for Redis's.
             values["engine"] = inputs.get("engine") or "redis"
