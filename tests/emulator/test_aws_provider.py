@@ -326,6 +326,19 @@ def test_notifications_go_off(account: EmulatedAccount) -> None:
     assert parameters["NotificationTopicArn"] == ""
 
 
+def test_a_change_that_waits_is_one_until_it_is_made(account: EmulatedAccount) -> None:
+    group = account.made("elasticache.ReplicationGroup", **small_group("patient"))
+    later = small_group("patient", engineVersion="8.1", nodeType="cache.r7g.xlarge", applyImmediately=False)
+    state = group.update({**later, "description": "y"})
+    assert (state["engineVersion"], state["nodeType"], state["description"]) == ("8.0", "cache.r7g.large", "y")
+    waiting = {"engineVersion": False, "nodeType": False}
+    assert group.diff({**later, "description": "y"}) == waiting
+    assert group.read() == {"engineVersion": "8.0", "nodeType": "cache.r7g.large"}
+    assert group.diff({**later, "description": "y"}) == waiting
+    assert group.update({**later, "description": "z", "applyImmediately": True})["engineVersion"] == "8.1"
+    assert group.diff({**later, "description": "z", "applyImmediately": True}) == {}
+
+
 def test_a_log_that_is_no_longer_wanted_is_switched_off() -> None:
     [(_, parameters)] = requests(logDeliveryConfigurations=[])
     assert parameters["LogDeliveryConfigurations"] == [{"LogType": "slow-log", "Enabled": False}]

@@ -14,7 +14,7 @@ from pulumi_emulator.handlers.aws.elasticache import CacheThing
 from pulumi_emulator.handlers.aws.global_group import SETTLED
 from pulumi_emulator.handlers.aws.translation import Call, Each, Pairs, Request, Target, Through
 from pulumi_emulator.handlers.base import Cloud, Made, Properties
-from pulumi_emulator.rules import Change, Failure
+from pulumi_emulator.rules import Change, Failure, changes, load
 
 # disassociateReplicationGroup: the fault that is waited for, and the words that are no error.
 CHANGING: Final = "InvalidGlobalReplicationGroupState"
@@ -127,6 +127,10 @@ class ReplicationGroup(CacheThing):
 
     @override
     def diff(self, state: Properties, olds: Properties, news: Properties, found: list[Change]) -> list[Change]:
+        # A change that waits is one until AWS has made it: the provider compares the program with what the state read.
+        waiting = replication_rules.WAITING & state.keys() & news.keys() - {change.property for change in found}
+        had, wanted = ({name: values[name] for name in waiting} for values in (state, news))
+        found = [*found, *changes(load("aws")[self.token], had, wanted)]
         return replication_rules.diff(state, olds, news, found)
 
     @override

@@ -25,6 +25,19 @@ DEFAULT_PORT: Final = 6379
 OF_THE_DATASTORE: Final = frozenset({"engine", "engineVersion", "parameterGroupName", "automaticFailoverEnabled"})
 # Copies that members use: a group that is no longer a member keeps its copy too.
 GLOBAL_PARAMETERS: Final = "global-datastore-"
+# What waits for the maintenance window without apply_immediately (botocore ModifyReplicationGroup ApplyImmediately).
+WAITING: Final = frozenset(
+    {
+        "automaticFailoverEnabled",
+        "clusterMode",
+        "engine",
+        "engineVersion",
+        "multiAzEnabled",
+        "nodeType",
+        "transitEncryptionEnabled",
+        "transitEncryptionMode",
+    }
+)
 # Where the ids of the shards that are there stand beside the inputs.
 PRESENT: Final = "shardsPresent"
 REDIS_VERSION: Final = re.compile(r"[1-5](\.\d+){2}|6\.x|[6-9]\.\d+")
