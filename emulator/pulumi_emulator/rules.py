@@ -257,6 +257,7 @@ OTHER_KINDS: Final = frozenset(
         "autoname",
         "conflicts_with",
         "default",
+        "domain",
         "exactly_one_of",
         "kept",
         "lower",
@@ -418,6 +419,8 @@ def _canonical(value: Any) -> str:
 def _normal_scalar(kinds: set[str], expected: Any, value: Any) -> Any:
     if kinds & {"lower", "enum_ignoring_case"}:
         return str(value).lower()
+    if "domain" in kinds:
+        return str(value).lower().removesuffix(".")
     if "trimmed" in kinds:
         return str(value).strip()
     if expected in ("integer", "number") and isinstance(value, str):

@@ -168,6 +168,11 @@ def test_an_alias_to_a_balancer(zone: Zone) -> None:
     }
     assert "TTL" not in held
     assert record.state["fqdn"] == f"lb.{zone.name}"
+    # Route 53 gives the name back in its own spelling: no difference.
+    assert record.read() == {}
+    same = {**inputs, "name": f"LB.{zone.name}.", "aliases": [{**alias, "name": "lb.eu-central-1.elb.amazonaws.com."}]}
+    assert record.diff(same) == {"name": True}, "with or without the zone's is another name"
+    assert record.diff({**same, "name": "LB."}) == {}
     record.update({**inputs, "aliases": [{**alias, "evaluateTargetHealth": True}]})
     assert zone.held()[0]["AliasTarget"]["EvaluateTargetHealth"] is True
 
