@@ -251,6 +251,17 @@ def test_a_record_set_may_be_deleted_only_as_it_is(zone: Zone) -> None:
     assert zone.own() == {}
 
 
+def test_a_zone_with_a_vpc_is_private(world: World, dns: Any) -> None:
+    vpc = world.client("ec2").create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
+    given = {"Name": "own.example", "VPC": {"VPCId": vpc, "VPCRegion": REGION}, "HostedZoneConfig": {"Comment": "ours"}}
+    made = dns.create_hosted_zone(CallerReference=f"zone-{next(NUMBERS)}", **given)
+    found = dns.get_hosted_zone(Id=made["HostedZone"]["Id"])
+    assert found["HostedZone"]["Config"] == {"Comment": "ours", "PrivateZone": True}
+    assert found["VPCs"] == [{"VPCId": vpc, "VPCRegion": REGION}]
+    with pytest.raises(ClientError, match="ConflictingDomainExists"):
+        dns.create_hosted_zone(CallerReference=f"zone-{next(NUMBERS)}", **given)
+
+
 def test_a_vpc_has_one_private_zone_of_a_name(world: World, dns: Any) -> None:
     vpcs = [world.client("ec2").create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"] for _ in range(2)]
 

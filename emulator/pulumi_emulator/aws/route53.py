@@ -64,8 +64,11 @@ class Route53(MotoRoute53):
     """The emulated service in the place of moto's."""
 
     def create_hosted_zone(self) -> ActionResult:
-        """Make a zone; a VPC has one private zone of a name."""
+        """Make a zone; with a VPC it is a private one. A VPC has one private zone of a name."""
         name, vpc = record_sets.absolute(self._get_param("Name")), self._get_param("VPC.VPCId")
+        if vpc:
+            # botocore CreateHostedZone VPC: private hosted zones only. moto looks at PrivateZone alone.
+            self.params["HostedZoneConfig"] = {**(self._get_param("HostedZoneConfig") or {}), "PrivateZone": True}
         with _LOCK:
             for zone in self.backend.zones.values():
                 if vpc and zone.private_zone and record_sets.absolute(zone.name) == name:
