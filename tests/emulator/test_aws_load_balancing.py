@@ -80,11 +80,11 @@ def test_a_name_is_taken_once(site: Site) -> None:
 
 
 def test_attributes_of_other_types_are_not_sent_and_no_difference(site: Site) -> None:
-    balancer = site.balancer(enableCrossZoneLoadBalancing=True, enableHttp2=False)
+    balancer = site.balancer(enableCrossZoneLoadBalancing=False, enableHttp2=False)
     sent = site.attributes(balancer)
     assert (sent["routing.http2.enabled"], sent["client_keep_alive.seconds"]) == ("false", "3600")
     assert "dns_record.client_routing_policy" not in sent
-    assert sent["load_balancing.cross_zone.enabled"] == "false"
+    assert sent["load_balancing.cross_zone.enabled"] == "true", "always, with this type"
     network = site.balancer(loadBalancerType="network", enableCrossZoneLoadBalancing=True)
     assert site.attributes(network)["load_balancing.cross_zone.enabled"] == "true"
     assert "routing.http2.enabled" not in site.attributes(network)
@@ -97,6 +97,16 @@ def test_a_balancer_is_imported_without_a_difference(site: Site) -> None:
     assert adopted.import_(made.id) is not None
     assert adopted.diff(inputs) == {}
     assert adopted.diff(inputs | {"idleTimeout": 61}) == {"idleTimeout": False}
+
+
+@pytest.mark.parametrize("kind", ["application", "network"])
+def test_a_balancer_of_another_hand_is_adopted_without_a_difference(site: Site, kind: str) -> None:
+    inputs = site.inputs(loadBalancerType=kind)
+    made = site.client.create_load_balancer(Name=inputs["name"], Type=kind, Subnets=site.subnets, Scheme="internal")
+    adopted = site.account.resource("lb.LoadBalancer")
+    assert adopted.import_(made["LoadBalancers"][0]["LoadBalancerArn"])
+    assert adopted.diff(inputs) == {}
+    assert adopted.read() == {}
 
 
 def test_a_protected_balancer_stays(site: Site) -> None:

@@ -12,7 +12,44 @@ from moto.core.responses import ActionResult, EmptyResult
 from moto.elbv2.exceptions import DuplicateListenerError, DuplicateLoadBalancerName, ELBClientError, InvalidTargetError
 from moto.elbv2.responses import ELBV2Response
 
-NETWORK: Final = "network"
+APPLICATION, NETWORK = "application", "network"
+# What the attributes of a new balancer are, by the types that have them: botocore LoadBalancerAttribute Key; of the routing
+# policy elasticloadbalancing/latest/network/edit-load-balancer-attributes.html. moto answers with four, whatever the type.
+ATTRIBUTES: Final = {
+    "deletion_protection.enabled": "false",
+    "load_balancing.cross_zone.enabled": "false",
+}
+OF_BOTH: Final = {
+    "access_logs.s3.enabled": "false",
+    "access_logs.s3.bucket": "",
+    "access_logs.s3.prefix": "",
+    "zonal_shift.config.enabled": "false",
+}
+OF_ONE: Final = {
+    APPLICATION: {
+        "client_keep_alive.seconds": "3600",
+        "connection_logs.s3.enabled": "false",
+        "connection_logs.s3.bucket": "",
+        "connection_logs.s3.prefix": "",
+        "health_check_logs.s3.enabled": "false",
+        "health_check_logs.s3.bucket": "",
+        "health_check_logs.s3.prefix": "",
+        "idle_timeout.timeout_seconds": "60",
+        "load_balancing.cross_zone.enabled": "true",
+        "routing.http.desync_mitigation_mode": "defensive",
+        "routing.http.drop_invalid_header_fields.enabled": "false",
+        "routing.http.preserve_host_header.enabled": "false",
+        "routing.http.x_amzn_tls_version_and_cipher_suite.enabled": "false",
+        "routing.http.xff_client_port.enabled": "false",
+        "routing.http.xff_header_processing.mode": "append",
+        "routing.http2.enabled": "true",
+        "waf.fail_open.enabled": "false",
+    },
+    NETWORK: {
+        "dns_record.client_routing_policy": "any_availability_zone",
+        "secondary_ips.auto_assigned.per_subnet": "0",
+    },
+}
 # The zones that balancers' names are in, which alias records name: docs.aws.amazon.com/general/latest/gr/elb.html, as in
 # hashicorp/terraform-provider-aws internal/service/elbv2/hosted_zone_id_data_source.go.
 APPLICATION_ZONES: Final = {
@@ -68,11 +105,19 @@ def host_name(name: str, arn: str, region: str, *, internal: bool, kind: str) ->
     return f"{'internal-' if internal else ''}{name}-{number % 10**10:010d}.{region}.elb.amazonaws.com"
 
 
+def attributes(kind: str, *, internal: bool) -> dict[str, str]:
+    """Return the attributes of a new balancer of a type."""
+    if kind not in OF_ONE:
+        return dict(ATTRIBUTES)
+    blocked = {"ipv6.deny_all_igw_traffic": "true" if internal else "false"}
+    return {**ATTRIBUTES, **OF_BOTH, **blocked, **OF_ONE[kind]}
+
+
 class LoadBalancing(ELBV2Response):
     """The emulated service in the place of moto's."""
 
     def create_load_balancer(self) -> ActionResult:
-        """Make a balancer with the names that AWS would give it."""
+        """Make a balancer with the names and attributes that AWS would give it."""
         name = self._get_param("Name")
         if any(other.name == name for other in self.elbv2_backend.load_balancers.values()):
             raise DuplicateLoadBalancerName
@@ -83,6 +128,7 @@ class LoadBalancing(ELBV2Response):
         balancer.scheme = balancer.scheme or "internet-facing"
         internal = balancer.scheme == "internal"
         balancer.dns_name = host_name(name, balancer.arn, self.region, internal=internal, kind=balancer.type)
+        balancer.attrs = attributes(balancer.type, internal=internal)
         zones = NETWORK_ZONES if balancer.type == NETWORK else APPLICATION_ZONES
         balancer.canonical_hosted_zone_id = zones.get(self.region, balancer.canonical_hosted_zone_id)
         return answer

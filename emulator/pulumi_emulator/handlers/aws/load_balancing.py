@@ -192,6 +192,8 @@ class LoadBalancer(AwsHandler):
         arn = found["LoadBalancerArn"]
         attributes = attributes_found(aws, "DescribeLoadBalancerAttributes", LoadBalancerArn=arn)
         kinds = self.properties()
+        # What balancers of this type cannot change is no difference (suppressIfLBTypeNot), so it is not read here.
+        own = {name: key for name, (key, types) in BALANCER.items() if found["Type"] in types}
         subnets = [zone["SubnetId"] for zone in found.get("AvailabilityZones") or []]
         return {
             **present(
@@ -201,7 +203,7 @@ class LoadBalancer(AwsHandler):
                 ),
                 ipAddressType=found.get("IpAddressType"),
             ),
-            **{name: value_of(attributes[key], kinds[name]) for name, (key, _) in BALANCER.items() if attributes.get(key)},
+            **{name: value_of(attributes[key], kinds[name]) for name, key in own.items() if attributes.get(key)},
             **{name: _logs_found(key, attributes) for name, key in LOGS.items() if state.get(name)},
             "arn": arn,
             "arnSuffix": suffix(arn),
