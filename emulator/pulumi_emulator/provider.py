@@ -204,8 +204,9 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         with _answering(context):
             state = decode(request.olds)
             olds, news = decode(request.old_inputs) or state, decode(request.news)
-            # What the provider filled in is what the program's new value is compared with.
-            filled = {name: state[name] for name in kind.kept if name in state and name not in olds}
+            # What the provider filled in is what the program's new value is compared with; so is a default of its own.
+            own = {*kind.kept, *(news.get(DEFAULTS_KEY) or [])}
+            filled = {name: state[name] for name in own if name in state and name not in olds}
             found = rules.changes(kind, {**filled, **olds}, news)
             ignored = {path.split(".")[0].split("[")[0] for path in request.ignoreChanges}
             found = [change for change in found if change.property not in ignored]

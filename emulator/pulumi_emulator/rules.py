@@ -406,7 +406,19 @@ def _normal(kind: ResourceType, path: str, value: Any) -> Any:
     if isinstance(value, dict):
         normal = {name: _normal(kind, f"{path}.{name}", item) for name, item in value.items() if name != DEFAULTS_KEY}
         return {name: item for name, item in normal.items() if item is not None}
-    return _normal_scalar(kinds, kind.inputs.get(path), value)
+    return _normal_scalar(kinds, _type_at(kind, path), value)
+
+
+def _type_at(kind: ResourceType, path: str) -> Any:
+    """Return what the table wants at a place in the inputs ("rules[].ids[]"); None where it says nothing."""
+    expected, types = None, kind.inputs
+    for word in path.split("."):
+        expected = types.get(word.replace("[]", ""))
+        for _ in range(word.count("[]")):
+            expected = expected.get("array") if isinstance(expected, dict) else None
+        name = expected.get("object") if isinstance(expected, dict) else None
+        types = kind.objects[name]["properties"] if name else {}
+    return expected
 
 
 def _canonical(value: Any) -> str:

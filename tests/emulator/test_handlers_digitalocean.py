@@ -12,7 +12,7 @@ import pytest
 
 from pulumi_emulator.errors import EmulatorError
 from pulumi_emulator.handlers import HANDLERS, Cloud, Handler
-from pulumi_emulator.handlers.droplet import size_of
+from pulumi_emulator.handlers.droplet import prices_of, size_of
 from pulumi_emulator.machines import FirewallRule
 from pulumi_emulator.world import World
 from tests.support.stand_in_host import StandInHost, stand_in_cloud
@@ -279,6 +279,27 @@ def test_a_deleted_tag_leaves_the_droplets_that_carry_it(cloud: Cloud, host: Sta
 )
 def test_sizes(slug: str, memory: int, vcpus: int, disk: int) -> None:
     assert size_of(slug) == {"memory": memory, "vcpus": vcpus, "disk": disk}
+
+
+@pytest.mark.parametrize(
+    ("slug", "monthly", "hourly"),
+    [
+        ("s-1vcpu-512mb-10gb", 4, 0.00595),
+        ("s-2vcpu-4gb", 24, 0.03571),
+        ("s-1vcpu-1gb-35gb-intel", 8, 0.0119),
+        ("s-4vcpu-8gb-amd", 56, 0.08333),
+        ("c-4-intel", 109, 0.1622),
+        ("g-2vcpu-8gb", 63, 0.09375),
+        ("so1_5-2vcpu-16gb", 163, 0.24256),
+    ],
+)
+def test_prices(cloud: Cloud, slug: str, monthly: int, hourly: float) -> None:
+    state = create(cloud, "Droplet", **DROPLET | {"size": slug})[1]
+    assert (state["priceMonthly"], state["priceHourly"]) == (monthly, hourly)
+
+
+def test_a_size_that_is_no_longer_offered_has_no_price() -> None:
+    assert prices_of("s-1vcpu-3gb") == {}
 
 
 def test_the_world_survives_and_is_private(tmp_path: Path) -> None:

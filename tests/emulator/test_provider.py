@@ -50,6 +50,7 @@ def urn(token: str, name: str = "n") -> str:
 
 
 TAG, DROPLET_URN = urn("digitalocean:index/tag:Tag"), urn("digitalocean:index/droplet:Droplet")
+FIREWALL = urn("digitalocean:index/firewall:Firewall")
 
 
 def test_a_name_is_made_kept_proposed_or_asked_for(digitalocean: Provider) -> None:
@@ -146,6 +147,30 @@ def test_a_replacement_under_a_name_that_the_program_gave_deletes_first(digitalo
     assert not deletes_first(DROPLET | made_up, replaced | made_up)
     cache = rules.load("aws")["aws:elasticache/serverlessCache:ServerlessCache"]
     assert not rules.deleted_first(cache, {"name": "given"})
+
+
+def test_a_droplet_is_adopted_without_what_is_a_default(digitalocean: Provider) -> None:
+    wanted = {name: value for name, value in DROPLET.items() if name != "region"}
+    checked = digitalocean.Check(pb.CheckRequest(urn=DROPLET_URN, news=encode(wanted)), CONTEXT).inputs
+    made = digitalocean.Create(pb.CreateRequest(urn=DROPLET_URN, properties=checked), CONTEXT)
+    adopted = digitalocean.Read(pb.ReadRequest(id=made.id, urn=DROPLET_URN), CONTEXT)
+    assert decode(adopted.inputs).keys() == {"name", "image", "size", "region", "vpcUuid"}
+    assert (decode(adopted.properties)["backups"], decode(adopted.properties)["resizeDisk"]) == (False, True)
+    given = {"olds": adopted.properties, "old_inputs": adopted.inputs, "news": checked}
+    differs = digitalocean.Diff(pb.DiffRequest(id=made.id, urn=DROPLET_URN, **given), CONTEXT)
+    # The provider does not know how a droplet that it did not make shall be ended.
+    assert (list(differs.diffs), list(differs.replaces)) == (["gracefulShutdown"], [])
+
+
+def test_a_firewall_s_droplets_are_numbers_however_they_are_given(digitalocean: Provider) -> None:
+    droplet = digitalocean.Create(pb.CreateRequest(urn=DROPLET_URN, properties=encode(DROPLET)), CONTEXT).id
+    rules = [{"protocol": "icmp", "sourceDropletIds": [droplet]}]
+    inputs = encode({"name": "f", "dropletIds": [droplet], "inboundRules": rules})
+    made = digitalocean.Create(pb.CreateRequest(urn=FIREWALL, properties=inputs), CONTEXT)
+    state = decode(made.properties)
+    assert (state["dropletIds"], state["inboundRules"][0]["sourceDropletIds"]) == ([int(droplet)], [int(droplet)])
+    seen = digitalocean.Read(pb.ReadRequest(id=made.id, urn=FIREWALL, properties=made.properties, inputs=inputs), CONTEXT)
+    assert (seen.inputs, seen.properties) == (inputs, made.properties), "the same droplets are no drift"
 
 
 def test_what_is_gone_reads_as_gone(digitalocean: Provider) -> None:

@@ -36,8 +36,39 @@ BASIC_DISKS: Final = {
 # Disk in GB a vCPU and memory in GB a vCPU of the other classes (digitalocean.com/pricing/droplets).
 CLASS_DISKS: Final = {"c": 12.5, "c2": 25, "g": 12.5, "gd": 25, "m": 25, "m3": 75, "m6": 150, "so": 150, "so1_5": 225}
 CLASS_MEMORY: Final = {"c": 2, "c2": 2, "g": 4, "gd": 4, "m": 8, "m3": 8, "m6": 8, "so": 8, "so1_5": 8}
+# Dollars a month of the basic sizes by vCPUs and memory in MB, and by what those of other processors are dearer; of the other
+# classes a vCPU, of plain processors and of Intel's (digitalocean.com/pricing/droplets; by slug in
+# sergeykuzmich/terraform-digitalocean-variables do_sizes.tf). Prices change: these are of 2025.
+BASIC_PRICES: Final = {
+    (1, 512): 4,
+    (1, 1024): 6,
+    (1, 2048): 12,
+    (2, 2048): 18,
+    (2, 4096): 24,
+    (2, 8192): 36,
+    (4, 8192): 48,
+    (4, 16384): 72,
+    (8, 16384): 96,
+    (8, 32768): 144,
+}
+PREMIUM: Final = 7 / 6
+PREMIUM_WITH_DISK: Final = 4 / 3
+CLASS_PRICES: Final = {
+    "c": (21, 27.3),
+    "c2": (23.5, 30.55),
+    "g": (31.5, 37.8),
+    "gd": (34, 39.6),
+    "m": (42, 49.5),
+    "m3": (52, 55),
+    "m6": (65.5, 65.5),
+    "so": (65.5, 65.5),
+    "so1_5": (81.5, 69.5),
+}
+# The hours of four weeks cost as much as a month (digitalocean.com/pricing/droplets).
+HOURS_A_MONTH: Final = 672
 SLUG: Final = re.compile(
-    r"(?P<class>s|c|c2|g|gd|m|m3|m6|so|so1_5)-(?P<vcpus>\d+)(vcpu)?(-(?P<memory>\d+)(?P<unit>mb|gb))?(-(?P<disk>\d+)gb)?(-intel|-amd|-ws|-1\.5tb)*"
+    r"(?P<class>s|c|c2|g|gd|m|m3|m6|so|so1_5)-(?P<vcpus>\d+)(vcpu)?(-(?P<memory>\d+)(?P<unit>mb|gb))?(-(?P<disk>\d+)gb)?"
+    r"(?P<more>(-intel|-amd|-ws|-1\.5tb)*)"
 )
 
 
@@ -62,6 +93,21 @@ def size_of(slug: str) -> dict[str, int]:
     else:
         disk = int(vcpus * CLASS_DISKS[kind])
     return {"memory": memory, "vcpus": vcpus, "disk": disk}
+
+
+def prices_of(slug: str) -> dict[str, float]:
+    """Return what a size costs a month and an hour, in dollars; nothing of a size that is no longer offered."""
+    match, size = SLUG.fullmatch(slug.lower()), size_of(slug)
+    if match is None:
+        return {}
+    other = bool(match["more"])
+    if match["class"] == "s":
+        factor = (PREMIUM_WITH_DISK if match["disk"] else PREMIUM) if other else 1
+        monthly = BASIC_PRICES.get((size["vcpus"], size["memory"]), 0) * factor
+    else:
+        monthly = CLASS_PRICES[match["class"]][other] * size["vcpus"]
+    whole = round(monthly)
+    return {"priceMonthly": whole, "priceHourly": round(whole / HOURS_A_MONTH, 5)} if whole else {}
 
 
 # Droplets are created at once by several threads; the first one of a region makes its default VPC.
@@ -192,6 +238,7 @@ class Droplet(Handler):
     def _outputs(resource_id: str, record: Properties, machine: Machine) -> dict[str, Any]:
         return {
             **size_of(str(record["size"])),
+            **prices_of(str(record["size"])),
             "disk": _disk_of(record),
             "name": record["name"],
             "region": record["region"],
@@ -216,7 +263,7 @@ class Droplet(Handler):
     @override
     def read(self, cloud: Cloud, resource_id: str, state: Properties) -> Seen | None:
         del state
-        seen = self.import_(cloud, resource_id)
+        seen = self._seen(cloud, resource_id)
         if seen is None:
             return None
         # As in the real provider, user data and image are not read back: the state's stay.
@@ -227,6 +274,14 @@ class Droplet(Handler):
 
     @override
     def import_(self, cloud: Cloud, resource_id: str) -> Seen | None:
+        seen = self._seen(cloud, resource_id)
+        if seen is None:
+            return None
+        # What is the default or nothing is no input of an adopted one (pulumi-terraform-bridge pkg/tfbridge/schema.go,
+        # extractSchemaInputs); that its disk may grow is all that the provider says by itself (resource_droplet.go, Import).
+        return Seen(seen.outputs | {"resizeDisk": True}, {name: value for name, value in seen.inputs.items() if value})
+
+    def _seen(self, cloud: Cloud, resource_id: str) -> Seen | None:
         record = cloud.world.get(DROPLET, resource_id)
         if record is None:
             return None

@@ -28,6 +28,10 @@ def _address_failure(text: str) -> str | None:
     return None
 
 
+def _numbers(ids: Any) -> list[int]:
+    return [int(item) for item in ids or []]
+
+
 class Firewall(Handler):
     """A set of allowances for droplets, named by id or tag; everything else is denied."""
 
@@ -74,11 +78,22 @@ class Firewall(Handler):
     def _record(inputs: Properties) -> dict[str, Any]:
         return {
             "name": inputs["name"],
-            "dropletIds": [int(item) for item in inputs.get("dropletIds") or []],
+            "dropletIds": _numbers(inputs.get("dropletIds")),
             "tags": [str(tag) for tag in inputs.get("tags") or []],
-            "inboundRules": list(inputs.get("inboundRules") or []),
-            "outboundRules": list(inputs.get("outboundRules") or []),
+            **{
+                name: [
+                    {key: _numbers(value) if key == f"{prefix}DropletIds" else value for key, value in rule.items()}
+                    for rule in inputs.get(name) or []
+                ]
+                for name, (_, prefix) in DIRECTIONS.items()
+            },
         }
+
+    @staticmethod
+    def _outputs(record: Properties) -> dict[str, Any]:
+        """Return the state as the provider reads it back (resource_firewall.go): ids are numbers, whatever was given."""
+        given = {name: record[name] for name in ("dropletIds", *DIRECTIONS) if record[name]}
+        return given | {"createdAt": record["createdAt"], "status": "succeeded", "pendingChanges": []}
 
     @staticmethod
     def _check_references(cloud: Cloud, record: dict[str, Any]) -> None:
@@ -109,7 +124,7 @@ class Firewall(Handler):
         if reason:
             raise EmulatorError(reason)
         enforce(cloud)
-        return Made(resource_id, {"createdAt": record["createdAt"], "status": "succeeded", "pendingChanges": []})
+        return Made(resource_id, self._outputs(record))
 
     @override
     def read(self, cloud: Cloud, resource_id: str, state: Properties) -> Seen | None:
@@ -139,7 +154,7 @@ class Firewall(Handler):
         self._check_references(cloud, record)
         cloud.world.put(FIREWALL, resource_id, record)
         enforce(cloud)
-        return {"status": "succeeded", "pendingChanges": []}
+        return self._outputs(record)
 
     @override
     def delete(self, cloud: Cloud, resource_id: str, state: Properties) -> None:
