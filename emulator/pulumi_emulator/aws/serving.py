@@ -16,7 +16,7 @@ from werkzeug.exceptions import BadRequest
 from werkzeug.serving import BaseWSGIServer, make_server
 from werkzeug.wrappers import Request
 
-from pulumi_emulator.aws import autoscaling, control, fis, load_balancing, route53, sns
+from pulumi_emulator.aws import autoscaling, control, fis, load_balancing, route53, security_groups, sns
 from pulumi_emulator.aws.elasticache import failover, service
 from pulumi_emulator.aws.elasticache.account import Account
 from pulumi_emulator.aws.paths import GLOBALS, GROUPS, HEALTH, ZONES
@@ -52,6 +52,7 @@ def make_endpoint(account: Account, address: str) -> BaseWSGIServer:
     autoscaling.install(account)
     load_balancing.install()
     route53.install()
+    security_groups.install()
     sns.install()
     dispatcher = DomainDispatcherApplication(create_backend_app)
     return make_server(address, 0, Application(account, dispatcher), threaded=True, request_handler=QuietHandler)
