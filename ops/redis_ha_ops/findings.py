@@ -6,7 +6,7 @@ from typing import Literal
 
 from .live_settings import differences
 from .stack import Stack
-from .topology import LINK_UP, Peer, SentinelNode, Topology
+from .topology import FENCED, LINK_UP, Peer, SentinelNode, Topology
 
 # broken: writes are refused, or two nodes may take them. degraded: it works, one more fault may end that. note: worth knowing.
 Severity = Literal["broken", "degraded", "note"]
@@ -71,6 +71,12 @@ def _masters(seen: Topology, _: Stack) -> Iterator[Finding]:
             continue
         if node.loading:
             yield Finding("broken", "loading", node.slot.name, "is loading its data and answers nothing else yet")
+        elif node.disk_refuses:
+            why = f"cannot write its disk ({node.disk_refuses} is err): free space on it"
+            yield Finding("broken", "writes-refused", node.slot.name, f"refuses writes (MISCONF): {why}")
+        elif node.fenced:
+            why = "it hears no majority of the Sentinels and misses a replica, so another node may be master"
+            yield Finding("broken", "writes-refused", node.slot.name, f"refuses writes (NOREPLICAS): {why}")
         else:
             counted = f"{node.good_replicas or 0} of {node.needed_replicas} needed replicas acknowledge in time"
             yield Finding("broken", "writes-refused", node.slot.name, f"refuses writes (NOREPLICAS): {counted}")
@@ -257,6 +263,8 @@ def _settings(seen: Topology, stack: Stack) -> Iterator[Finding]:
         for name, live, wanted in differences(desired, node.settings):
             if node.slot.kind == "sentinel" and name == "quorum":
                 continue  # said by the Sentinels' own rule
+            if name == "min-replicas-to-write" and live == str(FENCED):
+                continue  # the agent's doing, said above
             yield Finding(
                 "degraded",
                 "setting-differs",

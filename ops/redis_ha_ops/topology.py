@@ -7,6 +7,8 @@ from typing import Any
 from .asking import Answers
 from .stack import Slot
 
+# min-replicas-to-write by which an agent keeps a master from taking writes: more than there can be.
+FENCED = 1_000_000
 LINK_UP = "connected"  # ROLE's word for a replica in step with its master; others are connect, connecting, handshake, sync
 
 
@@ -46,10 +48,25 @@ class DataNode:
         return int(self.settings.get("min-replicas-to-write", "0") or 0)
 
     @property
+    def fenced(self) -> bool:
+        """Whether the node's own agent keeps it from taking writes (redis_ha.sentinel.node.data_agent, FENCED)."""
+        return self.needed_replicas >= FENCED
+
+    @property
+    def disk_refuses(self) -> str | None:
+        """The state of the disk by which Redis refuses writes (redis src/server.c, writeCommandsDeniedByDiskError)."""
+        failed = set(self.persistence_errors)
+        dumps = self.settings.get("save") and self.settings.get("stop-writes-on-bgsave-error", "yes") == "yes"
+        if "aof_last_write_status" in failed:
+            return "aof_last_write_status"
+        return "rdb_last_bgsave_status" if dumps and "rdb_last_bgsave_status" in failed else None
+
+    @property
     def writable(self) -> bool:
         """Whether the node takes writes by what it says of itself; nothing is written to find out."""
         enough = self.needed_replicas == 0 or (self.good_replicas or 0) >= self.needed_replicas
-        return self.trouble is None and self.role == "master" and not self.loading and enough
+        may = enough and self.disk_refuses is None
+        return self.trouble is None and self.role == "master" and not self.loading and may
 
 
 @dataclass(frozen=True)

@@ -125,6 +125,14 @@ CASES: dict[str, tuple[dict[str, dict[str, Any]], set[tuple[str, str]]]] = {
         {"data_1": {"persistence_errors": ("aof_last_write_status",)}},
         {("persistence", "local-data-1")},
     ),
+    "the master cannot write its append-only file": (
+        {"data_0": {"persistence_errors": ("aof_last_write_status",)}},
+        {("persistence", "local-data-0"), ("writes-refused", "local-data-0")},
+    ),
+    "a rewrite that failed refuses nothing": (
+        {"data_0": {"persistence_errors": ("aof_last_bgrewrite_status",)}},
+        {("persistence", "local-data-0")},
+    ),
     "memory nearly full": ({"data_0": {"used_bytes": 900}}, {("memory", "local-data-0")}),
     "another version": ({"data_2": {"version": "7.0.15"}}, {("versions-differ", "cluster")}),
 }
@@ -140,6 +148,24 @@ def test_what_is_broken_is_found_and_nothing_else(case: str, broken: Callable[..
     found = judge(broken(**changes), stack)
     assert {(one.code, one.subject) for one in found} == expected
     assert is_healthy(found) == (case == "another version")  # a note alone is no illness
+
+
+def test_a_master_that_its_agent_keeps_from_writing_says_so_once(
+    broken: Callable[..., Topology], healthy: Topology, stack: Stack
+) -> None:
+    settings = {**healthy.data[0].settings, "min-replicas-to-write": "1000000"}
+    (found,) = judge(broken(data_0={"settings": settings, "good_replicas": 1}), stack)
+    assert found.code == "writes-refused"
+    assert "hears no majority of the Sentinels and misses a replica" in found.text
+
+
+@pytest.mark.parametrize(("save", "writes"), [("3600 1", False), ("", True)])
+def test_a_dump_that_fails_stops_writes_where_dumps_are_made(
+    save: str, writes: bool, broken: Callable[..., Topology], healthy: Topology
+) -> None:
+    settings = {**healthy.data[0].settings, "save": save}
+    seen = broken(data_0={"settings": settings, "persistence_errors": ("rdb_last_bgsave_status",)})
+    assert seen.data[0].writable is writes
 
 
 def test_all_sentinels_name_a_stranger(broken: Callable[..., Topology], stack: Stack) -> None:
