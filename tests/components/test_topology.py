@@ -4,6 +4,7 @@ import pytest
 
 from redis_ha.arguments import InvalidArgumentsError
 from redis_ha.sentinel import topology
+from redis_ha.sentinel.directives import wrong_directive
 from redis_ha.sentinel.slots import Slot, in_creation_order, rank, seeds_of
 from redis_ha.sentinel.topology import make_plan, memory_of_size
 
@@ -105,6 +106,19 @@ def test_numbers_may_come_as_floats() -> None:
         ({"extra_directives": {"Hz": "10"}}, "extra_directives", "'Hz' is no directive"),
         ({"extra_directives": {"hz": "10\nrequirepass x"}}, "extra_directives", "on one line"),
         ({"extra_directives": {"hz": 10}}, "extra_directives", "has to be text"),
+        ({"extra_directives": {"maxmemory-smaples": "5"}}, "extra_directives", "did you mean maxmemory-samples?"),
+        ({"extra_directives": {"maxclients": "abc"}}, "extra_directives", "'maxclients' takes a whole number, not 'abc'"),
+        ({"extra_directives": {"maxclients": "0"}}, "extra_directives", "'maxclients' takes 1 to 4294967295, not 0"),
+        ({"extra_directives": {"maxmemory-samples": "65"}}, "extra_directives", "takes 1 to 64, not 65"),
+        ({"extra_directives": {"appendfsync": "allways"}}, "extra_directives", "takes one of always, everysec, no, not"),
+        ({"extra_directives": {"activedefrag": "on"}}, "extra_directives", "takes one of no, yes, not 'on'"),
+        ({"extra_directives": {"repl-backlog-size": "64 mb"}}, "extra_directives", "takes a memory value such as 64mb"),
+        ({"extra_directives": {"proc-title-template": '"{title}'}}, "extra_directives", "has a quote that does not end"),
+        (
+            {"extra_directives": {"locale-collate": "C"}, "image": "debian-12-x64"},
+            "extra_directives",
+            "the Redis of debian-12-x64 has no directive 'locale-collate'",
+        ),
         ({"application_channels": ["*"]}, "application_channels", "'*' matches __sentinel__:hello"),
         ({"application_channels": ["__sentinel__:hello"]}, "application_channels", "forge the topology"),
         ({"application_channels": ["__sentinel__?hell*"]}, "application_channels", "matches __sentinel__:hello"),
@@ -214,3 +228,13 @@ def test_persistence(persistence: str, appendonly: str, save: bool) -> None:
     directives = topology.redis_directives(make_plan("local", GOOD | {"persistence": persistence}))
     assert directives["appendonly"] == appendonly
     assert bool(directives["save"]) is save
+
+
+@pytest.mark.parametrize("image", topology.IMAGES)
+def test_directives_that_each_image_takes(image: str) -> None:
+    taken = {
+        "slowlog-max-len": "512", "maxclients": "20000", "appendfsync": "ALWAYS", "repl-backlog-size": "128MB", "hz": "50",
+        "client-output-buffer-limit": "replica 256mb 64mb 60", "notify-keyspace-events": "Ex",
+        "maxmemory-clients": "5%", "proc-title-template": '"{title}"',
+    }  # fmt: skip
+    assert {name: wrong_directive(image, name, value) for name, value in taken.items()} == dict.fromkeys(taken)

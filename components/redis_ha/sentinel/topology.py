@@ -9,6 +9,7 @@ from typing import Any
 from redis_ha.arguments import Checks, InvalidArgumentsError, network
 
 from .checks import forbidden_channel, is_ambiguous
+from .directives import wrong_directive
 from .slots import Kind, Slot
 
 REDIS_PORT = 6379  # redis.io, redis.conf `port`
@@ -203,12 +204,13 @@ def make_plan(resource_name: str, args: Mapping[str, Any], known: Sequence[str] 
     sentinels = _sentinels(checks)
     slots = _slots(checks, name, replicas, sentinels)
     sizes = _sizes(checks, slots, size_hint)
+    image = checks.one_of("image", IMAGES[0], IMAGES)
     plan = Plan(
         name=name,
         master_name=checks.text("master_name", name, MASTER_NAME, "letters, digits, dot, dash and underscore, at most 64"),
         region=checks.text("region", None, REGION, "a region slug such as ams3 (doctl compute region list)"),
         vpc_ip_range=_vpc(checks),
-        image=checks.one_of("image", IMAGES[0], IMAGES),
+        image=image,
         data_size=data_size,
         sentinel_size=checks.text("sentinel_size", DEFAULT_SENTINEL_SIZE, SIZE, size_hint),
         sizes=tuple(sizes.items()),
@@ -225,7 +227,7 @@ def make_plan(resource_name: str, args: Mapping[str, Any], known: Sequence[str] 
         maxmemory_mb=_maxmemory(checks, [sizes.get(slot.key, data_size) for slot in slots if slot.kind == "data"]),
         maxmemory_policy=checks.one_of("maxmemory_policy", DEFAULT_MAXMEMORY_POLICY, MAXMEMORY_POLICIES),
         persistence=checks.one_of("persistence", DEFAULT_PERSISTENCE, PERSISTENCE),
-        extra_directives=_extra_directives(checks),
+        extra_directives=_extra_directives(checks, image),
         application_channels=_channels(checks),
         tags=checks.texts("tags", TAG, "letters, digits, colon, dash and underscore"),
         client_sources=_sources(checks, "client_sources"),
@@ -354,7 +356,7 @@ def _maxmemory(checks: Checks, data_sizes: Sequence[str]) -> int:
     return wanted
 
 
-def _extra_directives(checks: Checks) -> tuple[tuple[str, str], ...]:
+def _extra_directives(checks: Checks, image: str) -> tuple[tuple[str, str], ...]:
     found: list[tuple[str, str]] = []
     for name, value in checks.mapping("extra_directives").items():
         if name in OWN_ARGUMENT:
@@ -369,6 +371,8 @@ def _extra_directives(checks: Checks) -> tuple[tuple[str, str], ...]:
             )
         elif not isinstance(value, str) or not value.strip() or not value.isprintable():
             checks.refuse("extra_directives", f"the value of {name!r} has to be text on one line; write it as in redis.conf")
+        elif wrong := wrong_directive(image, name, value.strip()):
+            checks.refuse("extra_directives", f"{wrong}: no data node of a new cluster would start")
         else:
             found.append((name, value.strip()))
     return tuple(found)
