@@ -365,3 +365,7 @@ def test_install_writes_once_and_lets_redis_in_whatever_the_umask(tmp_path: Path
     monkeypatch.setenv("REDIS_HA_METADATA", (tmp_path / "gone").as_uri())  # not asked again
     assert install.main() == 0
     assert (state / "config/redis.conf").read_text() == "rewritten"
+    (state / "config/redis.conf").write_text("")  # a power cut while it was rewritten
+    monkeypatch.setenv("REDIS_HA_METADATA", (tmp_path / "address").as_uri())
+    assert install.main() == 0
+    assert (state / "config/redis.conf").read_text() == "bind 10.20.0.7 127.0.0.1\n"

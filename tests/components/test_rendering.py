@@ -66,7 +66,7 @@ def test_cloud_init_takes_the_user_data(kind: str, image: str, tmp_path: Path) -
 @pytest.mark.machines
 @pytest.mark.parametrize("image", ["debian-12-x64", "debian-13-x64"])
 def test_cloud_init_refuses_what_it_does_not_know(image: str, tmp_path: Path) -> None:
-    (tmp_path / "user-data").write_text(user_data("data", image=image).replace("package_update: true", "package_update: [1]"))
+    (tmp_path / "user-data").write_text(user_data("data", image=image) + "package_update: [1]\n")
     command = in_image(image, tmp_path, "cloud-init", "schema", "--config-file", "/mnt/user-data")
     assert subprocess.run(command, capture_output=True, check=False, timeout=60).returncode != 0
 

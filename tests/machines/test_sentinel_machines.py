@@ -151,8 +151,18 @@ def test_wiped_data_directory_under_the_running_master(machines: Machines) -> No
     assert machines.read_everywhere("before-crash") == {"1"}
 
 
-def test_debian_12_boots_the_same_user_data(tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_debian_12_boots_the_same_user_data_also_when_its_first_boot_is_cut_off(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    """cloud-init does its work once (canonical/cloud-init#3284, #5699): what is left is done by a unit, at every boot."""
     with booted(tmp_path_factory.mktemp("debian12"), "debian-12-x64") as machines:
+        cut = {machines.data[1]: "/etc/redis-ha/seed", machines.sentinels[2]: "/usr/local/lib/redis-ha/setup.sh"}
+        for name, path in cut.items():
+            wait_until(lambda name=name, path=path: machines.wrote(name, path), f"{name} has {path}")  # type: ignore[misc]
+            machines.host.power_off(name)
+        assert not any(machines.wrote(name, "/var/lib/dpkg/info/redis-server.list") for name in cut), "the cut came too late"
+        for name in cut:
+            machines.host.power_on(name)
         machines.wait_whole(BOOT_S)
         for name in machines.addresses:
             machines.inside(name, "cloud-init", "status", "--wait", timeout=120)
@@ -160,3 +170,5 @@ def test_debian_12_boots_the_same_user_data(tmp_path_factory: pytest.TempPathFac
             assert failed == "", f"{name}: {failed}"
         assert machines.info(machines.data[0])["redis_version"].startswith("7.0.")
         wait_until(lambda: machines.inside(machines.data[0], "cloud-init", "status") == "status: done", "cloud-init is done")
+        for name in machines.addresses:
+            assert machines.inside(name, "systemctl", "is-active", "redis-ha-setup.service") == "active"

@@ -87,6 +87,10 @@ class Machines:
             raise AssertionError(f"{machine}: {argv} ended with {done.returncode}: {done.stdout}{done.stderr}")
         return done.stdout.strip()
 
+    def wrote(self, machine: str, path: str) -> bool:
+        """Tell whether a file was made on a machine's disk since it was created; also when its power is off."""
+        return (self.host.store.disk(machine) / "upper" / path.lstrip("/")).exists()
+
     def ask(self, machine: str, *words: str) -> Any:
         """Ask a node as the administrator, from the client's namespace."""
         port = 6379 if machine in self.data else 26379

@@ -29,6 +29,9 @@ MAX_USER_DATA_BYTES = 64 * 1024
 MAX_PASSWORD_LENGTH = 128
 LONGEST_ADDRESS = "255.255.255.255"
 LIBRARY_DIRECTORY = "/usr/local/lib/redis-ha"
+SETUP_UNIT = "redis-ha-setup.service"
+# The last of the files that cloud-init writes: when it is there, all are.
+LAST_FILE = "/etc/redis-ha/metadata.nft"
 # redis.conf `shutdown-timeout` is 10 s: a stopping master waits that long for its replicas, then writes its dump.
 STOP_TIMEOUT_S = 120
 
@@ -165,12 +168,18 @@ def packed(text: str) -> str:
 def cloud_config(plan: Plan, slot: Slot, passwords: Passwords, addresses: dict[str, str]) -> str:
     """Return the user-data of one node. `addresses` holds the private addresses of the slot's seeds by slot name."""
     layout = Layout()
+    services = units(slot, layout)
+    setup_unit = _TEMPLATES.get_template(f"{SETUP_UNIT}.j2").render(layout=layout, last_file=LAST_FILE)
     return _TEMPLATES.get_template("cloud-config.yaml.j2").render(
         plan=plan,
         slot=slot,
         layout=layout,
         seeds=seed_files(plan, slot, passwords, addresses, layout),
-        units=units(slot, layout),
+        units=services,
+        setup_name=SETUP_UNIT,
+        setup_unit=packed(setup_unit),
+        setup=_TEMPLATES.get_template("setup.sh.j2").render(services=services),
+        last_file=LAST_FILE,
         modules={name: packed(source) for name, source in node_modules().items()},
         sysctl=_TEMPLATES.get_template("sysctl.conf.j2").render(),
         metadata=_TEMPLATES.get_template("metadata.nft.j2").render(),

@@ -1,7 +1,9 @@
 """Before the first start: turn the seeds of user-data into the files that Redis, Sentinel and the agents own from then on.
 
 A file that exists is left alone: Redis and Sentinel rewrite theirs (CONFIG REWRITE, every failover), and running user-data
-again, or a newer template, must not undo that (DavidWittman/ansible-redis issue 22, redis/redis issue 4934).
+again, or a newer template, must not undo that (DavidWittman/ansible-redis issue 22, redis/redis issue 4934). One without
+content does not exist: a power cut leaves such a file, and a server would start with it and without its access rules
+(redis/redis issue 3990).
 """
 
 import json
@@ -34,7 +36,7 @@ def fill(seed: str, self_address: str) -> str:
 def missing_files(seeds: list[str], state: Path) -> dict[str, Path]:
     """Return which seeds have to become which files, leaving out what exists."""
     targets = {name: state / (AGENT_DIRECTORY if name in AGENT_FILES else "config") / name for name in seeds}
-    return {name: target for name, target in targets.items() if not target.exists()}
+    return {name: target for name, target in targets.items() if not target.exists() or target.stat().st_size == 0}
 
 
 def self_address() -> str:
@@ -65,6 +67,7 @@ def main() -> int:
     address = self_address()
     for name, target in missing.items():
         owner = None if name in AGENT_FILES else seeds["owner"]
+        target.unlink(missing_ok=True)
         write_privately(target, fill((seed_directory / name).read_text(), address), exclusive=True, owner=owner)
     print(f"seeded {', '.join(sorted(missing))} for {address}", flush=True)
     return 0
