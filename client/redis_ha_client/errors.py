@@ -11,8 +11,9 @@ Outcome = Literal["failed", "unknown"]
 # First words of replies by which a node says "I did not execute this; another node, or I in a moment, will".
 # redis/redis src/server.c processCommand (READONLY, MASTERDOWN, NOREPLICAS) and src/blocked.c (UNBLOCKED: a waiting BLPOP is
 # sent away when the master is demoted). LOADING arrives as redis.exceptions.BusyLoadingError and needs no row.
-# CLUSTERDOWN: src/cluster.c getNodeByQuery, the shard has no primary at the moment.
-REFUSALS = ("READONLY", "MASTERDOWN", "NOREPLICAS", "UNBLOCKED", "CLUSTERDOWN")
+# CLUSTERDOWN: src/cluster.c getNodeByQuery, the shard has no primary at the moment. MISCONF: its disk cannot be written; BUSY:
+# a script runs for too long. Both may end in a failover (redis/redis issue 12012), and both come before anything is executed.
+REFUSALS = ("READONLY", "MASTERDOWN", "NOREPLICAS", "UNBLOCKED", "CLUSTERDOWN", "MISCONF", "BUSY")
 # redis/redis src/multi.c execCommandAbort: the EXEC itself was refused, and with it the whole transaction.
 _ABORT_PREFIX = "Transaction discarded because of: "
 

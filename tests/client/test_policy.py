@@ -141,6 +141,10 @@ def test_own_errors_are_caught_by_code_written_for_redis_py() -> None:
         (exceptions.ReadOnlyError("You can't write against a read only replica.", status_code="READONLY"), True),
         (exceptions.MasterDownError("Link with MASTER is down", status_code="MASTERDOWN"), True),
         (exceptions.ResponseError("NOREPLICAS Not enough good replicas to write."), True),
+        (exceptions.ResponseError("MISCONF Errors writing to the AOF file: No space left on device"), True),
+        (exceptions.ResponseError("BUSY Redis is busy running a script."), True),
+        (exceptions.ResponseError("BUSYGROUP Consumer Group name already exists"), False),
+        (exceptions.ResponseError("BUSYKEY Target key name already exists."), False),
         (exceptions.ResponseError("UNBLOCKED force unblock from blocking operation"), True),
         (
             exceptions.ExecAbortError("Transaction discarded because of: READONLY You can't write", status_code="EXECABORT"),
