@@ -88,6 +88,18 @@ def test_with_quorum_1_all_sentinels_have_to_agree_to_a_promotion() -> None:
     assert placement.decide(FRESH, words(ME, 3), loose).act == "promote"
 
 
+def test_a_node_counts_the_sentinels_that_were_added_after_it() -> None:
+    """`sentinels: 5` changes no node that is there; the Sentinels know each other."""
+    peers = tuple((f"10.0.0.{20 + number}", 26379) for number in range(4))
+    two = words(OTHER, 2, peers=peers, quorum=3)
+    known = placement.as_known(CLUSTER, two)
+    assert (known.sentinel_count, known.majority, known.quorum, known.promoters) == (5, 3, 2, 4)
+    assert placement.decide(FRESH, two, known).act == "wait"
+    assert placement.decide(FRESH, words(OTHER, 3, peers=peers), known).act == "follow"
+    assert placement.as_known(CLUSTER, words(OTHER, 2, peers=peers[:1])) == CLUSTER
+    assert placement.as_known(CLUSTER, words(OTHER, quorum=1)).promoters == CLUSTER.sentinel_count
+
+
 @pytest.mark.parametrize(
     ("holds_data", "answers", "witness", "act"),
     [

@@ -1,6 +1,7 @@
 """A SentinelCluster's user-data on machines that really boot it: six machines, their reboots, and a lost disk."""
 
 import json
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -119,6 +120,32 @@ def test_reboot_of_the_old_master_after_a_failover(machines: Machines) -> None:
     assert machines.read_everywhere("before-failover") == {"1"}
 
 
+def test_a_master_cut_off_with_a_replica_stops_taking_writes(machines: Machines) -> None:
+    """It was promoted so shortly before that it stays master, for a while, when the healed majority names another."""
+    machines.write_everywhere("before-cut", "1")
+    (before,) = machines.masters()
+    assert machines.ask(machines.sentinels[0], "SENTINEL", "FAILOVER", machines.plan.master_name) == "OK"
+    wait_until(lambda: machines.masters() not in ([], [before]), "another is promoted")
+    old = machines.wait_whole()
+    companion, other = (name for name in machines.data if name != old)
+    with probing(machines) as probe:
+        probe.wait_for_write()
+        with machines.cut_off([old, companion]):
+            cut = time.monotonic()
+            refused = probe.wait_for_refusal(old)
+            wait_until(lambda: other in machines.masters(), f"{other} is promoted")
+            assert machines.info(companion)["master_host"] == machines.addresses[old], "the cut went between the two"
+        master = machines.wait_whole(120)
+        assert master == other
+        probe.wait_for_write()
+    taken = [write for write in probe.acknowledged() if write.node == old and write.sent > cut]
+    assert taken
+    assert all(write.sent < refused for write in taken)
+    assert machines.read_everywhere("before-cut") == {"1"}
+    kept = [str(write.number) for write in probe.acknowledged() if write.node == other]
+    assert machines.ask(other, "MGET", *(f"probe:{machines.addresses[other]}:{number}" for number in kept)) == kept
+
+
 def test_wiped_data_directory_on_the_old_master(machines: Machines) -> None:
     machines.write_everywhere("before-wipe", "1")
     (old,) = machines.masters()
@@ -154,13 +181,17 @@ def test_wiped_data_directory_under_the_running_master(machines: Machines) -> No
 def test_debian_12_boots_the_same_user_data_also_when_its_first_boot_is_cut_off(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
-    """cloud-init does its work once (canonical/cloud-init#3284, #5699): what is left is done by a unit, at every boot."""
-    with booted(tmp_path_factory.mktemp("debian12"), "debian-12-x64") as machines:
+    """cloud-init does its work once (canonical/cloud-init#3284, #5699): what is left is done by a unit, at every boot.
+
+    Until the cut no machine reaches the mirror: also those that keep their power try again until they do.
+    """
+    with booted(tmp_path_factory.mktemp("debian12"), "debian-12-x64", mirror=False) as machines:
         cut = {machines.data[1]: "/etc/redis-ha/seed", machines.sentinels[2]: "/usr/local/lib/redis-ha/setup.sh"}
         for name, path in cut.items():
             wait_until(lambda name=name, path=path: machines.wrote(name, path), f"{name} has {path}")  # type: ignore[misc]
             machines.host.power_off(name)
-        assert not any(machines.wrote(name, "/var/lib/dpkg/info/redis-server.list") for name in cut), "the cut came too late"
+        assert not any(machines.wrote(name, "/var/lib/dpkg/info/redis-server.list") for name in machines.addresses)
+        machines.reach_mirror(True)
         for name in cut:
             machines.host.power_on(name)
         machines.wait_whole(BOOT_S)

@@ -50,6 +50,14 @@ class Process:
                 start_new_session=True,
             )
 
+    def pids(self) -> list[int]:
+        assert self.popen is not None
+        found = []
+        for pid in (int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()):
+            with suppress(ProcessLookupError):
+                found += [pid] if os.getpgid(pid) == self.popen.pid else []
+        return found
+
     def end(self, number: int = signal.SIGKILL) -> None:
         if self.popen is not None:
             os.killpg(self.popen.pid, number)
@@ -90,7 +98,9 @@ class LoopbackNode:
             server = f"{module} install && {module} gate && exec redis-server {state}/config/redis.conf --supervised no"
             server += f" --replicaof {NOWHERE[0]} {NOWHERE[1]} --replica-priority 0"
         else:
-            server = f"{module} install && exec redis-server {state}/config/sentinel.conf --sentinel --supervised no"
+            # Started anew whenever it ends, as its unit is: the agent ends a Sentinel in TILT. It dies with the shell.
+            sentinel = f"{' '.join(GUARD)} redis-server {state}/config/sentinel.conf --sentinel --supervised no"
+            server = f"while :; do {module} install && {sentinel}; sleep 0.5; done"
         agent = "data-agent" if self.slot.kind == "data" else "sentinel-agent"
         self._run("server", ["/bin/sh", "-c", server])
         self._run("agent", ["/bin/sh", "-c", f"{module} install && exec {module} {agent}"])

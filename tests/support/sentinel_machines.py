@@ -49,20 +49,22 @@ class Machines:
         for name, source in render.node_modules().items():
             (modules / name).write_text(source)
 
-    def create(self) -> None:
+    def create(self, *, mirror: bool = True) -> None:
         self.host.preflight()
         self.host.ensure_image(self.image, _report)
         self.host.create_vpc("vpc-1", "boot", RANGE)
+        self.reach_mirror(mirror)
+        for slot in in_creation_order(self.plan.slots):
+            self._create(slot)
+
+    def reach_mirror(self, reached: bool) -> None:
+        """Let the machines reach the packages' mirror, or not; what else the cluster's firewall allows stays."""
         tag, everywhere = (self.plan.tag,), ("0.0.0.0/0",)
         rules = [FirewallRule("in", "tcp", (port, port), (RANGE,), (), tag) for port in (6379, 26379)]
         rules += [FirewallRule("out", "tcp", (port, port), (), (), tag) for port in (6379, 26379)]
-        rules += [
-            FirewallRule("out", "udp", (53, 53), everywhere, (), ()),
-            FirewallRule("out", "tcp", (80, 80), everywhere, (), ()),
-        ]
+        rules += [FirewallRule("out", "udp", (53, 53), everywhere, (), ())]
+        rules += [FirewallRule("out", "tcp", (80, 80), everywhere, (), ())] if reached else []
         self.host.set_firewalls([Firewall("fw-1", "boot", tuple(rules), (), tag)])
-        for slot in in_creation_order(self.plan.slots):
-            self._create(slot)
 
     def _create(self, slot: Slot) -> None:
         text = render.cloud_config(self.plan, slot, self.passwords, self.addresses)
@@ -157,6 +159,22 @@ class Machines:
                 lines.append(f"--- {name}: {error}")
         return "\n".join(lines)
 
+    @contextmanager
+    def cut_off(self, group: list[str]) -> Iterator[None]:
+        """Part some machines from the others of the cluster; they still reach each other, and clients reach all."""
+        others = ", ".join(address for name, address in self.addresses.items() if name not in group)
+        chains = "".join(
+            f"chain {hook} {{ type filter hook {hook} priority -300; ip {side} {{ {others} }} drop; }}\n"
+            for hook, side in (("input", "saddr"), ("output", "daddr"))
+        )
+        try:
+            for name in group:
+                self.inside(name, "nft", f"table ip parted {{ {chains} }}")
+            yield
+        finally:
+            for name in group:
+                self.inside(name, "nft", "delete table ip parted", check=False)
+
     def write_everywhere(self, key: str, value: str) -> None:
         """Write on the master until every replica has confirmed it."""
 
@@ -201,6 +219,17 @@ class Probe:
         found = [line for line in self.lines() if line["outcome"] == "ok"]
         name = self._machines.name_at
         return [Write(name(line["node"]), line["number"], line["sent"], line["answered"]) for line in found]
+
+    def wait_for_refusal(self, node: str, seconds: float = 60) -> float:
+        """Wait until a node refuses a write, and return when that one was sent."""
+        address, begin = self._machines.addresses[node], time.monotonic()
+
+        def fresh() -> list[float]:
+            lines = (line for line in self.lines() if line["node"] == address and line["outcome"] == "NOREPLICAS")
+            return [line["sent"] for line in lines if line["sent"] > begin]
+
+        wait_until(lambda: bool(fresh()), f"{node} refuses a write", seconds=seconds)
+        return fresh()[0]
 
     def wait_for_write(self, seconds: float = 60, *, on_other_than: str = "") -> Write:
         begin = time.monotonic()
@@ -254,10 +283,10 @@ def probing(machines: Machines) -> Iterator[Probe]:
 
 
 @contextmanager
-def booted(folder: Path, image: str, **args: object) -> Iterator[Machines]:
-    machines = Machines(folder, image, **args)
+def booted(folder: Path, image: str, *, mirror: bool = True) -> Iterator[Machines]:
+    machines = Machines(folder, image)
     try:
-        machines.create()
+        machines.create(mirror=mirror)
         yield machines
     finally:
         machines.host.destroy_all()

@@ -5,7 +5,18 @@ import time
 from . import config as node_config
 from .config import NodeConfig
 from .marker import holds_data, set_marker
-from .placement import Cluster, Decision, Node, decide, has_to_fence, is_unplaced, named_master, online_replicas, sync_delay_s
+from .placement import (
+    Cluster,
+    Decision,
+    Node,
+    as_known,
+    decide,
+    has_to_fence,
+    is_unplaced,
+    named_master,
+    online_replicas,
+    sync_delay_s,
+)
 from .position import RECORD, Recorder, witness
 from .resp import Connection, ReplyError, info_fields, pairs
 from .sentinels import ASK_AT_MOST_S, AddressBook, Answer, Failovers, addresses_among_clients, ask_all
@@ -83,10 +94,11 @@ class DataAgent:
         asked = time.monotonic()
         answers = ask_all(self._config, self._book.addresses())
         self._book.learn(address for answer in answers for address in (answer.address, *answer.peers))
-        named, agreeing, _ = named_master(answers, self._cluster)
-        if named is not None:
+        cluster = as_known(self._cluster, answers)
+        named, agreeing, _ = named_master(answers, cluster)
+        if named == self._address:
             self._heard = time.monotonic()
-        decision = self._yielding(decide(node, answers, self._cluster), answers, agreeing)
+        decision = self._yielding(decide(node, answers, cluster), answers, agreeing)
         self._say(f"{decision.act}: {decision.reason}" + (f" ({decision.target[0]})" if decision.target else ""))
         if decision.act in {"follow", "promote", "demote"} and self._still(connection, node):
             self._act(connection, decision, asked)
@@ -103,7 +115,7 @@ class DataAgent:
         return Decision("wait", f"{reason}; asked for a failover: {told}" if told else reason)
 
     def _fence(self, connection: Connection, node: Node, fields: dict[str, str]) -> None:
-        """Let a master refuse writes while it hears no majority and misses a replica; take them again afterwards.
+        """Let a master refuse writes while no majority names it and it misses a replica; take them again afterwards.
 
         By a directive that Redis has: what it refuses is certainly not done. Sentinel may write it into redis.conf when it
         turns the node into a replica, so it is undone in any role.
@@ -120,7 +132,7 @@ class DataAgent:
             self._min_replicas = now
         if wanted and now != FENCED:
             connection.call("CONFIG", "SET", "min-replicas-to-write", FENCED)
-            print(f"takes no writes: no majority of Sentinels is heard, {online} of {replicas} replicas are here", flush=True)
+            print(f"takes no writes: no majority of Sentinels names it, {online} of {replicas} replicas are here", flush=True)
         elif now == FENCED and not wanted:
             connection.call("CONFIG", "SET", "min-replicas-to-write", self._min_replicas)
             connection.call("CONFIG", "REWRITE")

@@ -7,7 +7,7 @@ import time
 
 from . import config as node_config
 from .marker import verify_before_start
-from .placement import Cluster, may_start, named_master
+from .placement import Cluster, as_known, may_start, named_master
 from .position import witness
 from .sentinels import ASK_AT_MOST_S, AddressBook, Failovers, ask_all
 
@@ -18,7 +18,7 @@ ASK_EVERY_S = 0.5
 def main() -> int:
     """Return when redis-server may start."""
     config = node_config.load()
-    cluster = Cluster(config.sentinel_count, config.quorum, config.down_after_ms, config.failover_timeout_ms)
+    configured = Cluster(config.sentinel_count, config.quorum, config.down_after_ms, config.failover_timeout_ms)
     holds_data = verify_before_start(config.data_directory, config.redis_configuration)
     failovers = Failovers(config)
     own = (config.self_address, config.redis_port)
@@ -26,6 +26,7 @@ def main() -> int:
     while True:
         seeds = [(host, config.sentinel_port) for host in config.sentinel_seeds]
         answers = ask_all(config, AddressBook(config.agent_directory / "sentinels.json", seeds).addresses())
+        cluster = as_known(configured, answers)
         replicas = {address for answer in answers for address in answer.replicas}
         named, agreeing, _ = named_master(answers, cluster)
         ahead = witness(config, replicas, ASK_AT_MOST_S) if named == own else None

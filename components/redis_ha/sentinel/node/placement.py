@@ -9,12 +9,12 @@ The rules (why: a rebooted old master must never be a second one; redis/redis is
 - It does not while a replica lives that knows as much as its own disk: that one leads, by a failover (`position`).
 - A node that is master against the word of a majority follows, unless Sentinels may just have made it master: they name the old
   one until they have seen the promotion, for at most `failover-timeout`.
-- A master that hears no majority for `down-after` and a margin, and has lost a replica, takes no writes: that replica may have
-  been promoted on the other side. With all its replicas nobody else can be master.
+- A master that no majority names for `down-after` and a margin, and that has lost a replica, takes no writes: that replica may
+  have been promoted on the other side. With all its replicas nobody else can be master.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from .config import NOWHERE
@@ -70,6 +70,16 @@ class Cluster:
     def promoters(self) -> int:
         """Return how many have to agree before a node makes itself master: with fewer, the silent ones could fail over."""
         return max(self.majority, self.sentinel_count - self.quorum + 1)
+
+
+def as_known(cluster: Cluster, answers: list[Answer]) -> Cluster:
+    """Return the cluster as its Sentinels know it: `sentinels` may have been raised since this node was made.
+
+    They elect by the Sentinels that they know, so also by those that are gone and were not forgotten (`SENTINEL RESET`).
+    """
+    count = max([cluster.sentinel_count, *(len(answer.peers) + 1 for answer in answers)])
+    quorum = min([cluster.quorum, *(answer.quorum for answer in answers if answer.quorum)])
+    return replace(cluster, sentinel_count=count, quorum=quorum)
 
 
 @dataclass(frozen=True)
@@ -169,7 +179,7 @@ def online_replicas(fields: Mapping[str, str], down_after_ms: int) -> int:
 
 
 def has_to_fence(node: Node, cluster: Cluster, *, silent_ms: int, replicas: int, online: int) -> bool:
-    """Decide whether a master has to refuse writes; `silent_ms` is since a majority named a master, or since it became one."""
+    """Decide whether a master has to refuse writes; `silent_ms` is since a majority named it, or since it became one."""
     lonely = silent_ms > cluster.down_after_ms + FENCE_MARGIN_MS
     return node.role == "master" and lonely and online < replicas
 

@@ -1,7 +1,7 @@
 """The agent of a Sentinel: makes itself known to the data nodes, and gives its Sentinel a master to monitor, once.
 
-What Sentinel knows from then on is its own: this agent never changes a monitored master again, it only goes on showing the way
-to data nodes that have lost their list of Sentinels.
+What Sentinel knows from then on is its own: this agent never changes a monitored master again. It goes on showing the way to
+data nodes that have lost their list of Sentinels, and ends a Sentinel in TILT, for the service manager to start it anew.
 """
 
 import time
@@ -18,6 +18,10 @@ TIMEOUT_S = 1.0
 # Empty replicas follow within a second; a cluster begins without them rather than not at all.
 FOLLOWING_WITHIN_S = 5.0
 CONFIGURED = "sentinel-configured"
+# A Sentinel whose clock jumped or that was stopped for 2 s acts on nothing for 30 s (src/sentinel.c, SENTINEL_TILT_PERIOD): if
+# two of three are in TILT, a lost master stays lost for so long. Started anew a Sentinel acts at once, and it calls nobody down
+# before it has itself heard nothing for down-after, so the time that it missed cannot mislead it.
+TILT_ENDED_EVERY_S = 60.0
 
 
 class SentinelAgent:
@@ -30,12 +34,14 @@ class SentinelAgent:
         self._presence: dict[Address, Connection] = {}
         self._local: Connection | None = None
         self._said = ""
+        self._tilt_ended = -TILT_ENDED_EVERY_S
 
     def look(self) -> float:
         """Look once, do what is due, and return after how many seconds to look again."""
         try:
             local = self._connect()
             own = read_answer(local, self._own_address, self._config.master_name)
+            self._end_tilt(local)
         except (OSError, ReplyError) as error:
             self._say(f"the Sentinel does not answer: {error}")
             self._drop_local()
@@ -51,6 +57,15 @@ class SentinelAgent:
         self._say(f"{decision.act}: {decision.reason}" + (f" ({decision.master[0]})" if decision.master else ""))
         self._act(local, decision)
         return UNSETTLED_EVERY_S
+
+    def _end_tilt(self, local: Connection) -> None:
+        """Let a Sentinel in TILT be started anew; one whose clock jumps again and again stays as it is."""
+        tilted = info_fields(local.call("INFO", "sentinel")).get("sentinel_tilt") == "1"
+        now = time.monotonic()
+        if tilted and now - self._tilt_ended >= TILT_ENDED_EVERY_S:
+            self._tilt_ended = now
+            self._say("the Sentinel is in TILT and is started anew")
+            local.call("SHUTDOWN", "NOSAVE")
 
     def _settle(self, local: Connection, own: Answer) -> float:
         marker = self._config.agent_directory / CONFIGURED

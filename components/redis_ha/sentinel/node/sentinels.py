@@ -29,7 +29,8 @@ KEPT_ADDRESSES = 24
 class Answer:
     """One Sentinel's word about the master. `master` is None when it monitors none; ages and times in milliseconds.
 
-    `replicas` are those that it reaches.
+    `replicas` are those that it reaches, `peers` the other Sentinels that it knows, lost ones too. `quorum` is its own, 0 when
+    it monitors none.
     """
 
     sentinel_id: str
@@ -42,6 +43,7 @@ class Answer:
     role_reported_ms: int = 0
     replicas: tuple[Address, ...] = ()
     peers: tuple[Address, ...] = ()
+    quorum: int = 0
 
 
 def ask_one(address: Address, config: NodeConfig) -> Answer | None:
@@ -82,7 +84,7 @@ def read_answer(connection: Connection, address: Address, master_name: str) -> A
     )
     listed = (fields["ip"], int(fields["port"]))
     master = (text(current[0]), int(text(current[1]))) if isinstance(current, list) else listed
-    known = Answer(sentinel_id, address, master, int(fields["config-epoch"]), peers=peers)
+    known = Answer(sentinel_id, address, master, int(fields["config-epoch"]), peers=peers, quorum=int(fields["quorum"]))
     if master != listed:  # flags and times are those of the old master: nothing is known about how the new one was reached
         return replace(known, ok_ping_age_ms=NEVER_MS)
     return replace(
