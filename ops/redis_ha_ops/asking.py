@@ -8,6 +8,7 @@ from typing import Any
 from redis import exceptions
 from redis.connection import Connection
 
+from .errors import OpsError
 from .stack import Slot, Stack
 
 CONNECT_SECONDS = 2.0  # a node of the same region answers in milliseconds; an operator may sit on another continent
@@ -64,10 +65,9 @@ def key_of(command: tuple[str, ...]) -> str:
     return " ".join(command[:2]) if command[0] in ("SENTINEL", "CONFIG") else command[0]
 
 
-def ask(slot: Slot, stack: Stack, dial: Dial = directly) -> Answers:
-    """Ask one node as admin. Never raises for a node that does not answer, refuses, or answers nonsense."""
+def _link(slot: Slot, stack: Stack, dial: Dial) -> Any:
     host, port = dial(slot.private_ip, slot.port)
-    link: Any = Connection(  # type: ignore[no-untyped-call]
+    return Connection(  # type: ignore[no-untyped-call]
         host=host,
         port=port,
         username=stack.admin_username,
@@ -79,6 +79,24 @@ def ask(slot: Slot, stack: Stack, dial: Dial = directly) -> Answers:
         socket_timeout=ANSWER_SECONDS,
         driver_info=None,
     )
+
+
+def tell(slot: Slot, stack: Stack, dial: Dial, *command: str) -> None:
+    """Give one node a command as admin; OpsError says why it was not taken."""
+    link = _link(slot, stack, dial)
+    try:
+        link.connect()
+        link.send_command(*command)
+        link.read_response()
+    except (exceptions.RedisError, OSError) as error:
+        raise OpsError(f"{slot.name}: {' '.join(command)}: {_why(error)}") from None
+    finally:
+        link.disconnect()
+
+
+def ask(slot: Slot, stack: Stack, dial: Dial = directly) -> Answers:
+    """Ask one node as admin. Never raises for a node that does not answer, refuses, or answers nonsense."""
+    link = _link(slot, stack, dial)
     replies: dict[str, Any] = {}
     refused: dict[str, str] = {}
     try:

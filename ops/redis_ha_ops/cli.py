@@ -12,7 +12,13 @@ from .call import Call
 from .errors import USER_ERROR, OpsError
 
 # Subcommand -> the module that has it.
-MODULES = {"status": "status", "drill": "drill", "preview-report": "preview_report", "destroy": "destroy"}
+MODULES = {
+    "status": "status",
+    "drill": "drill",
+    "preview-report": "preview_report",
+    "forget": "forget",
+    "destroy": "destroy",
+}
 
 
 class Subcommands(click.Group):

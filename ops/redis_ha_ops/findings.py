@@ -199,7 +199,8 @@ def _peer_findings(
                 "degraded",
                 "dead-peer",
                 one.slot.name,
-                f"knows a {word} {peer.address}, which is no slot of this stack ({', '.join(peer.flags)})",
+                f"knows a {word} {peer.address}, which is no slot of this stack ({', '.join(peer.flags)}); "
+                "`redis-ha forget` ends that",
             )
         elif peer.down:
             yield Finding(
@@ -223,7 +224,10 @@ def _sentinel_state(seen: Topology, stack: Stack) -> Iterator[Finding]:
             yield Finding("degraded", "master-flags", one.slot.name, f"says of the master: {', '.join(words)}")
         if one.tilt:
             yield Finding(
-                "degraded", "tilt", one.slot.name, "is in TILT: its clock jumped or it was stopped; it acts again after 30 s"
+                "degraded",
+                "tilt",
+                one.slot.name,
+                "is in TILT: its clock jumped or it was stopped; its agent starts it anew, else it acts again after 30 s",
             )
         wanted = one.slot.sentinel_id
         if wanted and one.my_id and one.my_id != wanted:

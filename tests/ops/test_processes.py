@@ -6,6 +6,7 @@ import signal
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
@@ -19,6 +20,7 @@ from redis_ha_ops.drill import ledger, report
 from redis_ha_ops.drill.load import APPLICATION, PROBE, Clock, Load
 from redis_ha_ops.drill.run import Plan, Record, kill_master
 from redis_ha_ops.errors import OpsError
+from redis_ha_ops.forgetting import forget, obstacle
 from redis_ha_ops.stack import Stack, stack_of
 from redis_ha_ops.status import Look, look, wait_until_healthy
 from tests.support.connecting import thaw_before_the_next_attempt
@@ -117,6 +119,34 @@ def test_status_of_a_whole_cluster(whole: RedisProcesses) -> None:
     assert {one["quorum_text"] for one in made["sentinels"]} == {
         "OK 3 usable Sentinels. Quorum and failover authorization can be reached"
     }
+
+
+def test_removed_machines_are_forgotten_one_sentinel_after_the_other(tmp_path: Path) -> None:
+    """A replica and a Sentinel that the stack has no slot for; nothing is reset while they still run."""
+    with RedisProcesses(tmp_path / "five", sentinel_count=5) as five:
+        wait_until_healthy(lambda: look(stack_for(five), directly), 40, Console(quiet=True))
+        master = five.master()
+        replica, survivor = (node for node in five.data if node.name != master.name)
+        removed = {replica.name, five.sentinels[4].name, five.sentinels[3].name}
+        whole = stack_for(five)
+        left = replace(whole, slots=tuple(slot for slot in whole.slots if slot.name not in removed), quorum=2)
+        for node in five.sentinels:
+            five.command(node, "SENTINEL", "SET", five.master_name, "quorum", "2")
+        said: list[str] = []
+        with pytest.raises(OpsError, match=r"replicates to .* No Sentinel was reset"):
+            forget(left, directly, said.append)
+        for node in (replica, *five.sentinels[3:]):
+            node.kill()
+        wait_until(lambda: obstacle(look(left, directly).findings) is None, "nothing is wrong but that they are known")
+        assert {one.code for one in look(left, directly).findings} == {"dead-peer"}
+        assert forget(left, directly, said.append) == 3
+        assert [line.split()[0] for line in said] == [node.name for node in five.sentinels[:3]]
+        assert all(line.count(":") == 3 for line in said)
+        assert look(left, directly).findings == []
+        assert forget(left, directly, said.append) == 0
+        five.sentinels[0].kill()
+        master.kill()
+        wait_until(lambda: five.command(survivor, "ROLE")[0] == "master", "two of three fail over: nobody counts five any more")
 
 
 def test_nothing_that_status_reads_or_shows_holds_a_secret(whole: RedisProcesses) -> None:
