@@ -33,7 +33,7 @@ MISTAKES: dict[str, tuple[dict[str, Any], str, list[str]]] = {
     "image": ({"image": "windows-3-11"}, "image", ["windows-3-11", "debian-13-x64"]),
     "taken directive": ({"extra_directives": {"replicaof": "10.0.0.1 6379"}}, "extra_directives", ["replicaof"]),
     "too much user-data": (
-        {"extra_directives": {f"latency-x{n}": "y" * 900 for n in range(80)}},
+        {"extra_directives": dict.fromkeys(("proc-title-template", "syslog-ident"), "y" * 40000)},
         "extra_directives",
         ["65536"],
     ),
