@@ -9,7 +9,7 @@ import pulumi
 
 from .adopting import Adoption
 from .arguments import Checks
-from .guard import guard
+from .guard import Judge, all_of, guard
 
 # docs.aws.amazon.com, vpc/latest/userguide, "Amazon VPC quotas": rules a security group, as long as nobody asks for more.
 MAX_RULES = 60
@@ -31,12 +31,17 @@ class Place:
     apart: str = ""
     adopting: Adoption | None = None
 
-    def adopted(self, part: str, free: Collection[str]) -> dict[str, Any]:
-        """Return the option by which an adopted child is judged. `free`: properties that are the component's to change."""
-        if self.adopting is None or part not in self.adopting.wanted:
+    def judged(self, part: str, free: Collection[str], *judges: Judge, hook: str | None = None) -> dict[str, Any]:
+        """Return the option by which a child is judged: by `judges` at every update, and by the adoption where it is adopted.
+
+        `free`: properties that are the component's to change. `hook` names the child's hook, else the part does.
+        """
+        if self.adopting is not None and part in self.adopting.wanted:
+            judges = (*judges, self.adopting.judge(part, free))
+        if not judges:
             return {}
-        scope = f"{self.name}-{part.replace('_', '-').replace('.', '-')}{self.apart}"
-        return {"hooks": guard(scope, self.adopting.judge(part, free))}
+        called = hook or part.replace("_", "-").replace(".", "-")
+        return {"hooks": guard(f"{self.name}-{called}{self.apart}", all_of(*judges))}
 
 
 def imported(identifier: str | None, region: str) -> dict[str, Any]:

@@ -102,7 +102,7 @@ def make_access(place: Place, plan: AccessPlan, args: Mapping[str, Any]) -> Acce
             tags=place.tags,
             opts=place.child(
                 **adoption(adopted, place.region, protect=plan.protect),
-                **place.adopted("user_group", (*FOR_EVER, "tags")),
+                **place.judged("user_group", (*FOR_EVER, "tags")),
                 ignore_changes=[*FOR_EVER, *(["tags"] if adopted and plan.keep_as_found else [])],
             ),
         )
@@ -132,7 +132,7 @@ def _make_user(place: Place, plan: AccessPlan, access: Access, user: User, given
         tags=place.tags,
         opts=place.child(
             **{**kept, **adoption(adopted, place.region, protect=plan.protect)},
-            **place.adopted(f"users.{user.key}", (*FOR_EVER, *USER_AS_FOUND)),
+            **place.judged(f"users.{user.key}", (*FOR_EVER, *USER_AS_FOUND)),
             ignore_changes=[*FOR_EVER, *(USER_AS_FOUND if adopted and plan.keep_as_found else ())],
         ),
     )

@@ -9,7 +9,7 @@ import pulumi_aws as aws
 from redis_ha.adopting import Adoption
 from redis_ha.amazon import Place, adoption, imported
 from redis_ha.arguments import Checks, InvalidArgumentsError
-from redis_ha.guard import all_of, apart, guard, hooks_of
+from redis_ha.guard import apart, guard, hooks_of
 from redis_ha.inputs import as_input_errors, known_now, outputs_of
 
 from .access import credentials, make_access, make_secrets
@@ -213,17 +213,17 @@ class ElastiCacheHaGroup(pulumi.ComponentResource):
         """Make the group. Raises pulumi.InputPropertiesError, before anything is registered, when arguments are wrong."""
         plan = checked_plan(name, args)
         scope = f"{name}{apart(opts)}"
-        self._adoption = Adoption(plan.all_adopted, plan.adopt_change)
-        own = hooks_of(guard(f"{scope}-creation", creation_refusals), self._adoption.hooks(scope))
+        adopting = Adoption(plan.all_adopted, plan.adopt_change)
+        own = hooks_of(guard(f"{scope}-creation", creation_refusals), adopting.hooks(scope))
         recorded = {
             **of_creation(plan.parameters, replacing(plan), brought=not plan.makes_parameter_group),
-            **self._adoption.record,
+            **adopting.record,
         }
         super().__init__("redis-ha:index:ElastiCacheHaGroup", name, recorded, pulumi.ResourceOptions.merge(opts, own))
         self._args: Mapping[str, Any] = args
         self._plan = plan
         tags = {**dict(plan.tags), GROUP_TAG: plan.group_id}
-        self._place = Place(name, plan.region, tags, self._child, apart(opts), self._adoption)
+        self._place = Place(name, plan.region, tags, self._child, apart(opts), adopting)
         self._watched = watched(plan, args)
         network = make_network(self._place, plan, args)
         self.subnet_group, self.security_group, self.rules = network.subnet_group, network.security_group, network.rules
@@ -306,12 +306,11 @@ class ElastiCacheHaGroup(pulumi.ComponentResource):
                 # (pulumi-terraform-bridge pkg/tfbridge/schema.go, nameRequiresDeleteBeforeReplace).
                 delete_before_replace=False,
                 ignore_changes=["description", "tags"] if adopted and plan.keep_as_found else ["description"],
-                hooks=guard(
-                    f"{self._place.name}-parameters{self._place.apart}",
-                    all_of(
-                        member_parameter_refusals if plan.global_member else parameter_refusals,
-                        self._adoption.judge("parameter_group", ("description", "tags")),
-                    ),
+                **self._place.judged(
+                    "parameter_group",
+                    ("description", "tags"),
+                    member_parameter_refusals if plan.global_member else parameter_refusals,
+                    hook="parameters",
                 ),
             ),
         )
@@ -346,12 +345,8 @@ class ElastiCacheHaGroup(pulumi.ComponentResource):
                 **imported(plan.adopted("replication_group"), plan.region),
                 ignore_changes=ignored_changes(plan, ignored_for_autoscaling(args.get("autoscaling"))),
                 custom_timeouts=pulumi.CustomTimeouts(**timeouts),
-                hooks=guard(
-                    f"{self._place.name}-changes{self._place.apart}",
-                    all_of(
-                        member_refusals if plan.global_member else refusals,
-                        self._adoption.judge("replication_group", AS_FOUND),
-                    ),
+                **self._place.judged(
+                    "replication_group", AS_FOUND, member_refusals if plan.global_member else refusals, hook="changes"
                 ),
             ),
         )

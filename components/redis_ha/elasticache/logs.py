@@ -39,7 +39,7 @@ def make_log_groups(place: Place, plan: Plan, settings: Mapping[str, Any] | None
                 tags=place.tags,
                 opts=place.child(
                     **adoption(adopted, place.region, protect=plan.protect),
-                    **place.adopted(f"{log.argument}_group", AS_FOUND),
+                    **place.judged(f"{log.argument}_group", AS_FOUND),
                     ignore_changes=list(AS_FOUND) if adopted and plan.keep_as_found else None,
                 ),
             )

@@ -71,7 +71,7 @@ def make_subnet_group(
         opts=place.child(
             protect=plan.protect,
             **imported(adopted, place.region),
-            **place.adopted("subnet_group", SUBNET_GROUP_AS_FOUND),
+            **place.judged("subnet_group", SUBNET_GROUP_AS_FOUND),
             ignore_changes=list(SUBNET_GROUP_AS_FOUND) if adopted and plan.keep_as_found else None,
         ),
     )
@@ -89,7 +89,7 @@ def make_security_group(place: Place, plan: Plan, vpc_id: pulumi.Input[str]) -> 
         tags={**place.tags, "Name": plan.group_id},
         opts=place.child(
             **adoption(adopted, place.region, protect=plan.protect),
-            **place.adopted("security_group", (*SECURITY_GROUP_OF_OTHERS, *SECURITY_GROUP_AS_FOUND)),
+            **place.judged("security_group", (*SECURITY_GROUP_OF_OTHERS, *SECURITY_GROUP_AS_FOUND)),
             ignore_changes=ignored,
         ),
     )

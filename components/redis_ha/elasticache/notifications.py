@@ -142,7 +142,7 @@ def make_notifications(
         tags=place.tags,
         opts=place.child(
             **adoption(adopted, place.region, protect=protect),
-            **place.adopted("notification_topic", AS_FOUND),
+            **place.judged("notification_topic", AS_FOUND),
             ignore_changes=list(AS_FOUND) if adopted else None,
         ),
     )

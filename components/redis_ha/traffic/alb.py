@@ -10,7 +10,7 @@ import pulumi_aws as aws
 from redis_ha.adopting import Adoption
 from redis_ha.amazon import Place, adoption, imported
 from redis_ha.arguments import InvalidArgumentsError
-from redis_ha.guard import Judge, all_of, apart, guard, hooks_of
+from redis_ha.guard import apart, guard, hooks_of
 from redis_ha.inputs import as_input_errors, known_now, outputs_of
 
 from .alb_alarms import check_alb_alarms, make_alb_alarms
@@ -134,13 +134,13 @@ class AlbBlueGreen(pulumi.ComponentResource):
     def __init__(self, name: str, args: AlbBlueGreenArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         """Make them. Raises pulumi.InputPropertiesError, before anything is registered, when arguments are wrong."""
         plan = checked_alb_plan(name, args)
-        self._adoption = Adoption(plan.adopt, plan.adopt_change)
+        adopting = Adoption(plan.adopt, plan.adopt_change)
         scope = f"{name}{apart(opts)}"
-        own = hooks_of(self._adoption.hooks(scope), guard(f"{scope}-targets", target_refusals))
-        recorded: dict[str, Any] = {**recorded_targets(plan.targets, args["targets"]), **self._adoption.record}
+        own = hooks_of(adopting.hooks(scope), guard(f"{scope}-targets", target_refusals))
+        recorded: dict[str, Any] = {**recorded_targets(plan.targets, args["targets"]), **adopting.record}
         super().__init__("redis-ha:index:AlbBlueGreen", name, recorded, pulumi.ResourceOptions.merge(opts, own))
         self._args: Mapping[str, Any] = args
-        self._place = Place(name, plan.region, dict(plan.tags), self._child, apart(opts))
+        self._place = Place(name, plan.region, dict(plan.tags), self._child, apart(opts), adopting)
         if plan.weights is not None and plan.weights.warning is not None:
             pulumi.log.warn(plan.weights.warning, self)
         self.security_group: aws.ec2.SecurityGroup | None = None
@@ -157,13 +157,6 @@ class AlbBlueGreen(pulumi.ComponentResource):
 
     def _child(self, **options: Any) -> pulumi.ResourceOptions:
         return pulumi.ResourceOptions(parent=self, **options)
-
-    def _guarded(self, plan: AlbPlan, part: str, key: str, *judges: Judge) -> pulumi.ResourceHookBinding | None:
-        """Return the hook of a child that is judged: by `judges`, and when it is newly adopted."""
-        if plan.adopted(part, key) is not None:
-            judges = (*judges, self._adoption.judge(f"{part}.{key}", AS_FOUND[part]))
-        what = "weights" if part == "listeners" and plan.weights is not None else f"{part}-{key}".replace("_", "-")
-        return guard(f"{self._place.name}-{what}{self._place.apart}", all_of(*judges)) if judges else None
 
     def _make_balancer(self, plan: AlbPlan, key: str) -> aws.lb.LoadBalancer:
         args, name = self._args, plan.balancer_name(key)
@@ -188,7 +181,7 @@ class AlbBlueGreen(pulumi.ComponentResource):
                 protect=plan.protect,
                 **imported(plan.adopted("load_balancers", key), plan.region),
                 ignore_changes=plan.as_found("load_balancers", key),
-                hooks=self._guarded(plan, "load_balancers", key),
+                **self._place.judged(f"load_balancers.{key}", AS_FOUND["load_balancers"]),
             ),
         )
 
@@ -211,7 +204,7 @@ class AlbBlueGreen(pulumi.ComponentResource):
                 # (pulumi-terraform-bridge pkg/tfbridge/schema.go, nameRequiresDeleteBeforeReplace).
                 delete_before_replace=False,
                 ignore_changes=plan.as_found("target_groups", colour),
-                hooks=self._guarded(plan, "target_groups", colour),
+                **self._place.judged(f"target_groups.{colour}", AS_FOUND["target_groups"]),
             ),
         )
 
@@ -222,6 +215,7 @@ class AlbBlueGreen(pulumi.ComponentResource):
         # Weights of a set of two have no order in the state, so single ones cannot be ignored: the recorded action stays whole.
         recorded = ["defaultActions"] if plan.weights is not None and plan.weights.keep_recorded else []
         ignored = [*recorded, *(plan.as_found("listeners", key) or ())]
+        judges = [] if plan.weights is None else [weight_judge(plan)]
         return aws.lb.Listener(
             f"{self._place.name}-{key}-listener",
             load_balancer_arn=self.load_balancers[key].arn,
@@ -234,7 +228,7 @@ class AlbBlueGreen(pulumi.ComponentResource):
             opts=self._child(
                 **adoption(plan.adopted("listeners", key), plan.region, protect=plan.protect),
                 ignore_changes=ignored or None,
-                hooks=self._guarded(plan, "listeners", key, *([] if plan.weights is None else [weight_judge(plan)])),
+                **self._place.judged(f"listeners.{key}", AS_FOUND["listeners"], *judges, hook="weights" if judges else None),
             ),
         )
 

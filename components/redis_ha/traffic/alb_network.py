@@ -10,7 +10,7 @@ import pulumi_aws as aws
 from redis_ha.amazon import Keyed, Place, adoption, keyed
 from redis_ha.arguments import network
 
-from .alb_plan import AlbPlan
+from .alb_plan import AS_FOUND, OF_OTHERS, AlbPlan
 
 Rules = dict[str, aws.vpc.SecurityGroupIngressRule | aws.vpc.SecurityGroupEgressRule]
 ANYWHERE = "0.0.0.0/0"
@@ -26,7 +26,9 @@ def make_alb_security_group(place: Place, plan: AlbPlan, vpc_id: pulumi.Input[st
         region=place.region,
         tags={**place.tags, "Name": plan.alb_name},
         opts=place.child(
-            **adoption(adopted, place.region, protect=plan.protect), ignore_changes=plan.as_found("security_group")
+            **adoption(adopted, place.region, protect=plan.protect),
+            **place.judged("security_group", (*OF_OTHERS["security_group"], *AS_FOUND["security_group"])),
+            ignore_changes=plan.as_found("security_group"),
         ),
     )
 
