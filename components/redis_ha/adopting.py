@@ -62,7 +62,7 @@ class Adoption:
             if part not in self._new:
                 return []
             return [
-                (snake_case(name), f"{old.get(name)!r} is live, {new[name]!r} is asked for; {self._way}")
+                (snake_case(name), f"{_shown(old.get(name))!r} is live, {_shown(new[name])!r} is asked for; {self._way}")
                 for name in differing(old, new)
                 if name not in free and snake_case(name) not in self._change
             ]
@@ -92,9 +92,9 @@ def checked_change(checks: Checks) -> tuple[str, ...]:
 
 
 def _same(live: Any, asked: Any) -> bool:
-    """Compare what is asked for with what is there; what is empty is as good as not there, and lists have no order."""
-    if asked in EMPTY or live in EMPTY:
-        return asked in EMPTY and live in EMPTY
+    """Compare what is asked for with what is there; what is empty or off is as good as not there, and lists have no order."""
+    if _nothing(asked) or _nothing(live):
+        return _nothing(asked) and _nothing(live)
     if isinstance(asked, Mapping):
         return isinstance(live, Mapping) and all(_same(live.get(key), value) for key, value in asked.items())
     if isinstance(asked, list | tuple):
@@ -106,3 +106,17 @@ def _same(live: Any, asked: Any) -> bool:
             del left[found]
         return not left
     return bool(live == asked)
+
+
+def _nothing(value: Any) -> bool:
+    """Tell whether a value is empty or off; AWS keeps no duration of a stickiness that is off (pulumi/pulumi-aws issue 1824)."""
+    return value in EMPTY or (isinstance(value, Mapping) and value.get("enabled") is False)
+
+
+def _shown(value: Any) -> Any:
+    """Return a value as people write it: the engine makes every number a float, and marks blocks for itself."""
+    if isinstance(value, Mapping):
+        return {key: _shown(entry) for key, entry in value.items() if not key.startswith("__")}
+    if isinstance(value, list | tuple):
+        return [_shown(entry) for entry in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value

@@ -9,6 +9,7 @@ from redis_ha.adopting import Adoption, checked_change, differing
 from redis_ha.arguments import Checks
 
 LIVE: dict[str, Any] = {"nodeType": "large", "port": 6379.0, "subnetIds": ["b", "a"], "tags": {}, "multiAz": True}
+LIVE |= {"sticky": {"enabled": False, "duration": 0.0}, "logged": {"enabled": True, "bucket": "b"}}
 LIVE["actions"] = [{"order": 1, "type": "forward", "groups": [{"arn": "a", "weight": 100}, {"arn": "b", "weight": 0}]}]
 
 
@@ -27,6 +28,10 @@ LIVE["actions"] = [{"order": 1, "type": "forward", "groups": [{"arn": "a", "weig
         ({"actions": [{"type": "forward", "groups": [{"arn": "b", "weight": 0}, {"arn": "a", "weight": 100}]}]}, []),
         ({"actions": [{"type": "forward", "groups": [{"arn": "b", "weight": 100}, {"arn": "a", "weight": 0}]}]}, ["actions"]),
         ({"actions": [{"type": "forward", "groups": [{"arn": "a", "weight": 100}]}]}, ["actions"]),
+        # A stickiness that is off has no duration at AWS (pulumi/pulumi-aws#1824).
+        ({"sticky": {"enabled": False, "duration": 3600}, "logs": {"enabled": False, "bucket": "b"}}, []),
+        ({"sticky": {"enabled": True, "duration": 3600}}, ["sticky"]),
+        ({"logged": {"enabled": False, "bucket": "b"}}, ["logged"]),
     ],
 )
 def test_differences(asked: dict[str, Any], names: list[str]) -> None:
@@ -45,7 +50,7 @@ def test_what_is_secret_is_not_compared() -> None:
 def judged(before: dict[str, Any], *, change: tuple[str, ...] = (), free: tuple[str, ...] = ()) -> list[str]:
     adoption = Adoption({"group": "legacy", "topic": "arn"}, change)
     adoption.look(before)
-    return [name for name, _ in adoption.judge("group", free)(LIVE, {"nodeType": "small", "port": 7000})]
+    return [name for name, _ in adoption.judge("group", free)(LIVE, {"nodeType": "small", "port": 7000.0})]
 
 
 def test_only_a_new_adoption_is_judged() -> None:
@@ -53,6 +58,13 @@ def test_only_a_new_adoption_is_judged() -> None:
     assert judged({"adopted": {"topic": "arn"}}) == ["node_type", "port"]
     assert judged({"adopted": {"group": "another"}}) == ["node_type", "port"]
     assert judged({"adopted": {"group": "legacy"}}) == []
+
+
+def test_both_values_are_shown_as_people_write_them() -> None:
+    adoption = Adoption({"group": "legacy"})
+    adoption.look({})
+    [(_, reason)] = adoption.judge("group")({"groups": [{"weight": 1.0, "__defaults": []}]}, {"groups": [{"weight": 0.5}]})
+    assert reason.startswith("[{'weight': 1}] is live, [{'weight': 0.5}] is asked for; ")
 
 
 def test_what_is_named_or_the_components_own_may_change() -> None:

@@ -358,3 +358,105 @@ def test_what_leaves_a_list_or_moves_in_it_takes_nothing_else_along(tmp_path: Pa
         stack.run("preview --expect-no-changes")
     finally:
         stack.clean_up()
+
+
+def balancer_by_hand(client: Any, vpc: str, subnets: list[str]) -> dict[str, Any]:
+    """A balancer that somebody made in the console: all requests go to blue. Returns what `adopt` has to say."""
+    elb, group = client("elbv2"), client("ec2").create_security_group(GroupName="old-web", Description="by hand", VpcId=vpc)
+    made = elb.create_load_balancer(Name="old-web", Subnets=subnets, SecurityGroups=[group["GroupId"]], Scheme="internal")
+    balancer = made["LoadBalancers"][0]["LoadBalancerArn"]
+    targets = {}
+    for colour in ("blue", "green"):
+        made = elb.create_target_group(Name=f"old-{colour}", Protocol="HTTP", Port=8080, VpcId=vpc, TargetType="ip")
+        targets[colour] = made["TargetGroups"][0]["TargetGroupArn"]
+    shares = [{"TargetGroupArn": targets["blue"], "Weight": 100}, {"TargetGroupArn": targets["green"], "Weight": 0}]
+    forward = {"TargetGroups": shares, "TargetGroupStickinessConfig": {"Enabled": False}}
+    listener = elb.create_listener(
+        LoadBalancerArn=balancer, Port=80, Protocol="HTTP", DefaultActions=[{"Type": "forward", "ForwardConfig": forward}]
+    )
+    return {
+        "load_balancers": {"both": balancer},
+        "target_groups": targets,
+        "listeners": {"both": listener["Listeners"][0]["ListenerArn"]},
+        "security_group": group["GroupId"],
+    }
+
+
+ADOPTED = """
+from redis_ha.network import PrivateNetwork
+from redis_ha.traffic import AlbBlueGreen
+import pulumi
+
+zones = ["eu-central-1a", "eu-central-1b"]
+network = PrivateNetwork("network", {"region": "eu-central-1", "zones": zones, "ip_range": "10.50.0.0/20", "protect": False})
+pulumi.export("place", {"vpc": network.vpc_id, "subnets": network.subnet_ids})
+if SHOP:
+    where = {"region": "eu-central-1", "vpc_id": network.vpc_id, "subnet_ids": network.subnet_ids}
+    AlbBlueGreen("shop", where | SHOP)
+"""
+
+
+def test_a_balancer_made_by_hand_is_adopted_without_a_change(tmp_path: Path) -> None:
+    stack = Emulated.create(tmp_path / "program", shared_home(tmp_path / "home"), f"SHOP = None\n{ADOPTED}")
+
+    def client(service: str) -> Any:
+        endpoint = running_endpoint(stack.folder.path)
+        assert endpoint is not None
+        return aws_client(endpoint, service, "eu-central-1")
+
+    def live() -> dict[str, Any]:
+        """What the balancer does, and who it is."""
+        elb = client("elbv2")
+        [balancer] = elb.describe_load_balancers()["LoadBalancers"]
+        [listener] = elb.describe_listeners(LoadBalancerArn=balancer["LoadBalancerArn"])["Listeners"]
+        groups = elb.describe_target_groups()["TargetGroups"]
+        ours = {one["TargetGroupName"]: (one["Port"], one["TargetGroupArn"]) for one in groups}
+        [action] = listener["DefaultActions"]
+        weights = {one["TargetGroupArn"]: one["Weight"] for one in action["ForwardConfig"]["TargetGroups"]}
+        return {"balancer": balancer["LoadBalancerArn"], "port": listener["Port"], "weights": weights, "groups": ours}
+
+    def wants(**changes: Any) -> None:
+        stack.edit(f"SHOP = {shop | changes!r}\n{ADOPTED}")
+
+    try:
+        stack.run("up")
+        place = stack.outputs()["place"]
+        adopt = balancer_by_hand(client, place["vpc"], place["subnets"])
+        shop: dict[str, Any] = {
+            "form": "listener", "weights": {"blue": 100, "green": 0}, "targets": {"blue": {"ecs": True}, "green": {"ecs": True}},
+            "target_port": 8080, "client_cidrs": ["10.0.0.0/8"], "alarms": {"enabled": False}, "adopt": adopt,
+        }  # fmt: skip
+        before, recorded = live(), stack.state_resources()
+        # Left-out or other values would move live traffic in the `up` that imports.
+        for changes, says in (
+            ({"weights": {"blue": 0, "green": 100}}, "shop-both-listener is refused: default_actions: "),
+            ({"port": 8000}, "shop-both-listener is refused: port: 80 is live, 8000 is asked for"),
+            ({"weights": {"blue": 0, "green": 100}, "adopt": adopt | {"change": ["port"]}}, "default_actions: "),
+        ):
+            wants(**changes)
+            for command in ("preview", "up"):
+                said = stack.fails(command)
+                assert says in said
+                assert "an adoption changes nothing unsaid" in said
+                assert stack.state_resources() == recorded
+        # The port is who a target group is: it would be replaced.
+        wants(target_port=9090)
+        assert "protect" in stack.fails("preview")
+        assert live() == before
+
+        wants()
+        said = stack.run("up").stdout
+        assert "5 import" in said, said
+        assert "update aws" not in said
+        assert "replace" not in said
+        assert live() == before
+        stack.run("preview --expect-no-changes")
+        # Once it is adopted it is changed like any other.
+        wants(weights={"blue": 0, "green": 100})
+        stack.run("up")
+        assert live()["weights"] == {adopt["target_groups"]["blue"]: 0, adopt["target_groups"]["green"]: 100}
+        # What the program loses stays at AWS.
+        stack.edit(f"SHOP = None\n{ADOPTED}")
+        assert "protect" in stack.fails("preview")
+    finally:
+        stack.clean_up()
