@@ -11,7 +11,7 @@ from rich.table import Table
 
 from pulumi_emulator import aws, state
 from pulumi_emulator.inside import host_of
-from pulumi_emulator.machines import Machine
+from pulumi_emulator.machines import Host, Machine
 from pulumi_emulator.stacks import StackFolder
 
 
@@ -30,7 +30,7 @@ def describe_stack(folder: StackFolder) -> dict[str, Any]:
     found = [
         item for item in deployment.get("resources") or [] if item.get("custom") and "pulumi:providers:" not in item["type"]
     ]
-    machines = host_of(folder).machines() if (folder.path / "host").exists() else []
+    host = host_of(folder) if (folder.path / "host").exists() else None
     return {
         "project": folder.project,
         "stack": folder.stack,
@@ -40,21 +40,23 @@ def describe_stack(folder: StackFolder) -> dict[str, Any]:
         "pending_operations": len(deployment.get("pending_operations") or []),
         "caches": aws.groups(folder.path) if (folder.path / "aws").exists() else [],
         "global_datastores": aws.global_groups(folder.path) if (folder.path / "aws").exists() else [],
-        "machines": [
-            {
-                "name": machine.name,
-                "id": machine.machine_id,
-                "image": machine.spec.image,
-                "size": machine.spec.size,
-                "private_ip": machine.private_ip,
-                "public_ip": machine.public_ip,
-                "power": machine.power,
-                "links_down": list(machine.links_down),
-                "created_at": machine.created_at,
-                "uptime_seconds": _uptime_seconds(machine),
-            }
-            for machine in machines
-        ],
+        "machines": [] if host is None else [_describe_machine(host, machine) for machine in host.machines()],
+    }
+
+
+def _describe_machine(host: Host, machine: Machine) -> dict[str, Any]:
+    return {
+        "name": machine.name,
+        "id": machine.machine_id,
+        "image": machine.spec.image,
+        "size": machine.spec.size,
+        "private_ip": machine.private_ip,
+        "public_ip": machine.public_ip,
+        "power": machine.power,
+        "links_down": list(machine.links_down),
+        "faults": host.faults(machine.machine_id),
+        "created_at": machine.created_at,
+        "uptime_seconds": _uptime_seconds(machine),
     }
 
 
@@ -103,7 +105,7 @@ def _show_globals(found: list[dict[str, Any]], console: Console) -> None:
 
 def _show_machines(machines: list[dict[str, Any]], console: Console) -> None:
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in ("name", "id", "image", "private", "public", "power", "links", "uptime"):
+    for heading in ("name", "id", "image", "private", "public", "power", "links", "faults", "uptime"):
         table.add_column(heading, no_wrap=True)
     colours = {"on": "green", "off": "yellow", "lost": "red"}
     for machine in machines:
@@ -116,6 +118,7 @@ def _show_machines(machines: list[dict[str, Any]], console: Console) -> None:
             machine["public_ip"] or "-",
             f"[{colours[machine['power']]}]{machine['power']}[/]",
             links,
+            f"[red]{', '.join(machine['faults'])}[/]" if machine["faults"] else "-",
             _duration(machine["uptime_seconds"]),
         )
     console.print(table)

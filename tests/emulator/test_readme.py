@@ -50,7 +50,7 @@ def test_images_and_packages() -> None:
 
 def test_every_command() -> None:
     cells = [row.split("|")[1] for row in section("Commands").replace("\\|", "/").splitlines() if row.startswith("| `")]
-    named = {word for cell in cells for word in re.findall(r"`([a-z/]+)", cell)[0].split("/")}
+    named = {word for cell in cells for word in re.findall(r"`([a-z/-]+)", cell)[0].split("/")}
     assert named == set(cli.MODULES)
 
 

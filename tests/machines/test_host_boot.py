@@ -2,6 +2,7 @@
 
 import signal
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +16,8 @@ from tests.support.waiting import wait_until
 
 pytestmark = [pytest.mark.machines, pytest.mark.timeout(600)]
 
+TIMED_OUT = 124  # timeout(1)
+GIVEN_UP = 100  # apt-get(8), "DIAGNOSTICS"
 METADATA = "http://169.254.169.254/metadata/v1"
 USER_DATA = f"""#cloud-config
 package_update: true
@@ -202,6 +205,83 @@ def test_a_frozen_machine_accepts_and_says_nothing_until_it_thaws(stack: Stack) 
     assert host.machine("1").power == "on"  # type: ignore[union-attr]
     host.thaw("1")
     wait_for_answer(host, "client", "10.20.0.2")
+
+
+def result(host: Host, machine: str, *argv: str) -> int:
+    return subprocess.run(host.command_in(machine, argv), capture_output=True, check=False, timeout=120).returncode
+
+
+def test_a_stalled_process_says_nothing_and_the_rest_of_the_machine_goes_on(stack: Stack) -> None:
+    host = stack.host
+    redis_answers(host, "data-0")
+    asked = ("timeout", "2", "redis-cli", "ping")
+    for _ in range(2):
+        host.stall("1", "redis-server")
+        assert result(host, "data-0", *asked) == TIMED_OUT
+        assert connect(host, "client", "10.20.0.2") == "open"
+        assert host.faults("1") == ["redis-server stalled"]
+    for _ in range(2):
+        host.unstall("1", "redis-server")
+        assert result(host, "data-0", *asked) == 0
+        assert host.faults("1") == []
+    with pytest.raises(EmulatorError, match=r"data-0 has no PROCESS 'valkey'.*redis-server"):
+        host.stall("1", "valkey")
+
+
+def test_a_mirror_that_is_slow_or_silent(stack: Stack) -> None:
+    host = stack.host
+    wait_for_cloud_init(host, "data-0")
+    update = ("apt-get", "-q", "update")
+    install = ("apt-get", "-qy", "install", "--reinstall", "--download-only", "jq")
+    for _ in range(2):
+        host.slow_mirror("1", 1)
+        began = time.monotonic()
+        assert result(host, "data-0", *update) == result(host, "data-0", *install) == 0
+        assert time.monotonic() - began > 2
+        assert host.faults("1") == ["mirror slow"]
+    host.slow_mirror("1")
+    assert result(host, "data-0", "timeout", "4", *update) == TIMED_OUT
+    assert result(host, "data-0", *install) == GIVEN_UP
+    for _ in range(2):
+        host.quick_mirror("1")
+        assert host.faults("1") == []
+        began = time.monotonic()
+        assert result(host, "data-0", *update) == result(host, "data-0", *install) == 0
+        assert time.monotonic() - began < 30
+
+
+@pytest.mark.parametrize(("number", "machine"), [("1", "data-0"), ("2", "old-0")])
+def test_apt_and_dpkg_wait_while_their_lock_is_held(stack: Stack, number: str, machine: str) -> None:
+    host = stack.host
+    wait_for_cloud_init(host, machine)
+    commands = (("apt-get", "-qy", "install", "--reinstall", "jq"), ("dpkg", "--configure", "-a"))
+    for _ in range(2):
+        host.lock_apt(number)
+        assert host.faults(number) == ["apt locked"]
+        for command in commands:
+            done = subprocess.run(host.command_in(machine, command), capture_output=True, text=True, check=False, timeout=60)
+            assert done.returncode != 0
+            assert "lock" in done.stderr
+    for _ in range(2):
+        host.unlock_apt(number)
+        assert host.faults(number) == []
+        for command in commands:
+            assert result(host, machine, *command) == 0
+
+
+def test_a_reboot_ends_what_is_in_memory_and_keeps_what_is_on_the_disk(stack: Stack) -> None:
+    host = stack.host
+    host.lock_apt("1")
+    host.slow_mirror("1", 1)
+    host.power_off("1")
+    for fault in (host.lock_apt, host.unlock_apt, host.slow_mirror, host.quick_mirror):
+        with pytest.raises(EmulatorError, match="data-0 is off: switch it on"):
+            fault("1")
+    assert host.faults("1") == []
+    host.power_on("1")
+    assert host.faults("1") == ["mirror slow"]
+    wait_for_answer(host, "client", "10.20.0.2")
+    host.quick_mirror("1")
 
 
 def test_a_cut_link_is_silent_on_one_interface_only(stack: Stack) -> None:

@@ -1,4 +1,4 @@
-"""The commands that break something on purpose, and mend it: `power`, `link`, `freeze`, `thaw`, `kill`, `zone`."""
+"""The commands that break something on purpose, and mend it."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from pulumi_emulator.commands.options import PROGRAM_OPTION, STACK_OPTION, exist
 from pulumi_emulator.errors import EmulatorError
 from pulumi_emulator.inside import host_of
 from pulumi_emulator.machines import Host
+
+ON_OFF = click.Choice(["on", "off"])
 
 
 def _machine(stack: str, program: Path, name: str) -> tuple[Host, str]:
@@ -69,6 +71,46 @@ def thaw(stack: str, program: Path, machine: str) -> None:
     """Let the processes of a frozen machine run again."""
     host, machine_id = _machine(stack, program, machine)
     host.thaw(machine_id)
+
+
+@click.command()
+@STACK_OPTION
+@PROGRAM_OPTION
+@click.argument("action", type=ON_OFF)
+@click.argument("machine")
+@click.argument("process")
+def stall(stack: str, program: Path, action: str, machine: str, process: str) -> None:
+    """Stop the processes of one name in a machine, or let them run again; the rest of it goes on."""
+    host, machine_id = _machine(stack, program, machine)
+    (host.stall if action == "on" else host.unstall)(machine_id, process)
+
+
+@click.command("slow-mirror")
+@STACK_OPTION
+@PROGRAM_OPTION
+@click.option("--seconds", type=click.FloatRange(min=0, min_open=True), help="How long each file takes; else no answer comes.")
+@click.argument("action", type=ON_OFF)
+@click.argument("machine")
+def slow_mirror(stack: str, program: Path, seconds: float | None, action: str, machine: str) -> None:
+    """Let a machine's package mirror be slow or silent, or well again."""
+    if action == "off" and seconds is not None:
+        raise EmulatorError(f"--seconds {seconds:g} means nothing with `off`: leave it out")
+    host, machine_id = _machine(stack, program, machine)
+    if action == "on":
+        host.slow_mirror(machine_id, seconds)
+    else:
+        host.quick_mirror(machine_id)
+
+
+@click.command("lock-apt")
+@STACK_OPTION
+@PROGRAM_OPTION
+@click.argument("action", type=ON_OFF)
+@click.argument("machine")
+def lock_apt(stack: str, program: Path, action: str, machine: str) -> None:
+    """Hold dpkg's lock in a machine, as an upgrade does that does not end, or let it go."""
+    host, machine_id = _machine(stack, program, machine)
+    (host.lock_apt if action == "on" else host.unlock_apt)(machine_id)
 
 
 @click.command()

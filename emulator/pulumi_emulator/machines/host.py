@@ -14,8 +14,8 @@ from typing import Final
 
 from pulumi_emulator.errors import EmulatorError
 from pulumi_emulator.files import write_private
-from pulumi_emulator.machines import allocation, boot, images, keeper, network, preflight, processes, seed, takedown
-from pulumi_emulator.machines.commands import run
+from pulumi_emulator.machines import allocation, boot, faults, images, keeper, network, preflight, processes, seed, takedown
+from pulumi_emulator.machines.commands import attempt, run
 from pulumi_emulator.machines.fabric import Fabric
 from pulumi_emulator.machines.model import Firewall, Interface, Machine, MachineSpec, Power, Vpc
 from pulumi_emulator.machines.state import (
@@ -225,6 +225,39 @@ class Host:
         for entry in processes.in_pid_namespace_of(self._running(machine_id)):
             processes.send(entry, signal.SIGCONT)
 
+    def stall(self, machine_id: str, name: str) -> None:
+        """Stop every process of this name in the machine (SIGSTOP); the rest of the machine goes on."""
+        for process in self._named(machine_id, name):
+            processes.send(process, signal.SIGSTOP)
+
+    def unstall(self, machine_id: str, name: str) -> None:
+        """Let the processes of this name run again."""
+        for process in self._named(machine_id, name):
+            processes.send(process, signal.SIGCONT)
+
+    def slow_mirror(self, machine_id: str, seconds: float | None = None) -> None:
+        """Let each file of the machine's package mirror take so long; None: it never answers."""
+        self._do_in(machine_id, faults.slow_mirror(seconds))
+
+    def quick_mirror(self, machine_id: str) -> None:
+        """Let the machine's package mirror answer at once again."""
+        self._do_in(machine_id, faults.quick_mirror())
+
+    def lock_apt(self, machine_id: str) -> None:
+        """Hold dpkg's locks in the machine; returns when they are held. A reboot lets them go, as any lock."""
+        self._do_in(machine_id, faults.lock_apt())
+
+    def unlock_apt(self, machine_id: str) -> None:
+        """Let dpkg's locks in the machine go."""
+        self._do_in(machine_id, faults.unlock_apt())
+
+    def faults(self, machine_id: str) -> list[str]:
+        """Return the faults that are on inside a machine, in words; none of a machine that does not run."""
+        status = boot.read_status(self.store.disk(machine_id))
+        if status.init is None or not processes.alive(status.init):
+            return []
+        return faults.present(status.init, processes.in_pid_namespace_of(status.init))
+
     # Inside
 
     def run_in(self, where: str, argv: Sequence[str]) -> int:
@@ -328,6 +361,16 @@ class Host:
         if status.init is None or not processes.alive(status.init):
             raise EmulatorError(f"machine {record.spec.name} is {_power(record, status)}: switch it on with `power on`")
         return status.init
+
+    def _named(self, machine_id: str, name: str) -> list[processes.Process]:
+        running = [(processes.name_of(entry), entry) for entry in processes.in_pid_namespace_of(self._running(machine_id))]
+        return faults.chosen(_record(self.store.load(), machine_id).spec.name, name, running)
+
+    def _do_in(self, machine_id: str, argv: Sequence[str]) -> None:
+        done = attempt(self.command_in(machine_id, argv))
+        if done.returncode != 0:
+            name = _record(self.store.load(), machine_id).spec.name
+            raise EmulatorError(f"machine {name}: {done.stderr.strip() or f'status {done.returncode}'}")
 
     def _find(self, where: str, state: State) -> MachineRecord:
         """Return a machine by id or name; of two with one name (a replacement under way) the newer."""

@@ -94,6 +94,14 @@ def command_line(pid: int) -> list[str]:
         return []
 
 
+def name_of(process: Process) -> str:
+    """Return a process's name as the kernel has it; none when it is gone."""
+    try:
+        return Path(f"/proc/{process.pid}/comm").read_text(encoding="utf-8", errors="replace").rstrip("\n")
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
+
+
 def running_with(marks: Sequence[str]) -> list[Process]:
     """Return the processes whose command line has all these arguments."""
     found = []
