@@ -183,7 +183,7 @@ def test_debian_12_boots_the_same_user_data_also_when_its_first_boot_is_cut_off(
 ) -> None:
     """cloud-init does its work once (canonical/cloud-init#3284, #5699): what is left is done by a unit, at every boot.
 
-    Until the cut no machine reaches the mirror: also those that keep their power try again until they do.
+    Until the cut the mirror does not answer: also the machines that keep their power try again until it does.
     """
     with booted(tmp_path_factory.mktemp("debian12"), "debian-12-x64", mirror=False) as machines:
         cut = {machines.data[1]: "/etc/redis-ha/seed", machines.sentinels[2]: "/usr/local/lib/redis-ha/setup.sh"}
@@ -191,9 +191,10 @@ def test_debian_12_boots_the_same_user_data_also_when_its_first_boot_is_cut_off(
             wait_until(lambda name=name, path=path: machines.wrote(name, path), f"{name} has {path}")  # type: ignore[misc]
             machines.host.power_off(name)
         assert not any(machines.wrote(name, "/var/lib/dpkg/info/redis-server.list") for name in machines.addresses)
-        machines.reach_mirror(True)
         for name in cut:
             machines.host.power_on(name)
+        for name in machines.addresses:
+            machines.host.quick_mirror(name)
         machines.wait_whole(BOOT_S)
         for name in machines.addresses:
             machines.inside(name, "cloud-init", "status", "--wait", timeout=120)

@@ -53,18 +53,18 @@ class Machines:
         self.host.preflight()
         self.host.ensure_image(self.image, _report)
         self.host.create_vpc("vpc-1", "boot", RANGE)
-        self.reach_mirror(mirror)
-        for slot in in_creation_order(self.plan.slots):
-            self._create(slot)
-
-    def reach_mirror(self, reached: bool) -> None:
-        """Let the machines reach the packages' mirror, or not; what else the cluster's firewall allows stays."""
         tag, everywhere = (self.plan.tag,), ("0.0.0.0/0",)
         rules = [FirewallRule("in", "tcp", (port, port), (RANGE,), (), tag) for port in (6379, 26379)]
         rules += [FirewallRule("out", "tcp", (port, port), (), (), tag) for port in (6379, 26379)]
-        rules += [FirewallRule("out", "udp", (53, 53), everywhere, (), ())]
-        rules += [FirewallRule("out", "tcp", (80, 80), everywhere, (), ())] if reached else []
+        rules += [
+            FirewallRule("out", "udp", (53, 53), everywhere, (), ()),
+            FirewallRule("out", "tcp", (80, 80), everywhere, (), ()),
+        ]
         self.host.set_firewalls([Firewall("fw-1", "boot", tuple(rules), (), tag)])
+        for slot in in_creation_order(self.plan.slots):
+            self._create(slot)
+            if not mirror:
+                self.host.slow_mirror(slot.name)
 
     def _create(self, slot: Slot) -> None:
         text = render.cloud_config(self.plan, slot, self.passwords, self.addresses)
