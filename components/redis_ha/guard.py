@@ -42,13 +42,38 @@ def apart(opts: pulumi.ResourceOptions | None) -> str:
     return "" if opts is None or opts.parent is None else f"-{uuid.uuid4().hex[:8]}"
 
 
-def guard(name: str, judge: Judge) -> pulumi.ResourceHookBinding:
-    """Return the hook that asks `judge` before every update. Replacements are not updates: `protect` stops those."""
+def guard(
+    name: str, judge: Judge, *, unfinished: Judge | None = None, after: pulumi.Output[Any] | None = None
+) -> pulumi.ResourceHookBinding:
+    """Return the hook that asks `judge` before every update. Replacements are not updates: `protect` stops those.
+
+    `unfinished` is asked instead where a component's last `up` failed: what it recorded is what was asked for then, and not
+    what there is. The engine keeps no outputs of a component that was changed and has not registered them since. `after` is
+    waited for before the judge is asked.
+    """
 
     def check(update: pulumi.ResourceHookArgs) -> None:
-        found = judge(update.old_inputs or {}, update.new_inputs or {})
+        asked = judge if unfinished is None or update.old_outputs else unfinished
+        found = asked(update.old_inputs or {}, update.new_inputs or {})
         if found:
             raise RefusedChangeError(update.name, found)
 
-    hook = pulumi.ResourceHook(name, check, pulumi.ResourceHookOptions(on_dry_run=True))
+    async def check_after(update: pulumi.ResourceHookArgs) -> None:
+        if after is not None:
+            await after.future(with_unknowns=True)
+        check(update)
+
+    hook = pulumi.ResourceHook(name, check if after is None else check_after, pulumi.ResourceHookOptions(on_dry_run=True))
     return pulumi.ResourceHookBinding(before_update=[hook])
+
+
+def before_creation(name: str, judge: Callable[[], Refusals]) -> pulumi.ResourceHookBinding:
+    """Return the hook that asks `judge` before a resource is made, also when it replaces one: a replacement is a creation."""
+
+    def check(made: pulumi.ResourceHookArgs) -> None:
+        found = judge()
+        if found:
+            raise RefusedChangeError(made.name, found)
+
+    hook = pulumi.ResourceHook(name, check, pulumi.ResourceHookOptions(on_dry_run=True))
+    return pulumi.ResourceHookBinding(before_create=[hook])

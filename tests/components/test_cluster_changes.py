@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from redis_ha.sentinel.changes import one_at_a_time, recorded, refusals, resized
+from redis_ha.sentinel.changes import Out, recorded, refusals, resized
 from redis_ha.sentinel.topology import make_plan
 
 GOOD: dict[str, Any] = {"region": "ams3", "vpc_ip_range": "10.20.0.0/24"}
@@ -112,13 +112,58 @@ def test_who_gets_another_size() -> None:
     assert resized({}, record()) == []
 
 
+SMALL, LARGE = {"size": "s-2vcpu-4gb", "resizeDisk": False}, {"size": L, "resizeDisk": False}
+
+
 def test_droplets_say_themselves_what_is_still_to_come() -> None:
     """After an `up` that failed half-way the record has both sizes already, one droplet has the old one."""
-    stopping: set[str] = set()
-    small, large = {"size": "s-2vcpu-4gb", "resizeDisk": False}, {"size": L, "resizeDisk": False}
-    assert one_at_a_time("data-0", stopping)(large, large) == []
-    assert one_at_a_time("data-1", stopping)(small, large) == []
-    assert [name for name, _ in one_at_a_time("data-2", stopping)(small, large)] == ["sizes"]
-    assert [name for name, _ in one_at_a_time("data-0", stopping)(large, large | {"resizeDisk": True})] == ["sizes"]
+    out = Out()
+    assert out.updates("data-0")(LARGE, LARGE) == []
+    assert out.updates("data-1")(SMALL, LARGE) == []
+    assert [name for name, _ in out.updates("data-2")(SMALL, LARGE)] == ["sizes"]
+    assert [name for name, _ in out.updates("data-0")(LARGE, LARGE | {"resizeDisk": True})] == ["sizes"]
     # A droplet of an earlier version, which named no resize_disk: nothing stops.
-    assert one_at_a_time("data-3", set())({"size": L}, large) == []
+    assert Out().updates("data-3")({"size": L}, LARGE) == []
+
+
+def out_after(old: dict[str, Any] | None, **new: Any) -> Out:
+    """What the droplets' hooks know after an `up` that asked for `old`; None: this run asks for the same."""
+    out = Out()
+    if old is not None:
+        out.look(record(**old), record(**new))
+    return out
+
+
+def test_no_machine_is_replaced_while_another_one_is_still_to_be_made() -> None:
+    """The `up` that raised data-2 failed: the record has it, its droplet is the old one, and the next `up` replaces it."""
+    out = out_after({"generations": {"data-2": 1}}, generations={"data-1": 1, "data-2": 1})
+    assert refused({"generations": {"data-2": 1}}, {"generations": {"data-1": 1, "data-2": 1}}) == {}
+    assert out.creation("data-1") == []
+    [(argument, reason)] = out.creation("data-2")
+    assert argument == "generations"
+    assert reason.startswith("data-2 is still to be made (an earlier `up` did not finish, or the machine was lost), and data-1")
+    # In the other order too, and beside a size.
+    turned = out_after({"generations": {"data-2": 1}}, generations={"data-1": 1, "data-2": 1})
+    assert [name for name, _ in turned.creation("data-2")] == ["generations"]
+    resizing = out_after(None)
+    assert resizing.creation("data-2") == []
+    assert [name for name, _ in resizing.updates("data-1")(SMALL, LARGE)] == ["sizes"]
+
+
+def test_what_is_not_there_may_be_made_again_all_at_once() -> None:
+    """Lost machines, a first `up` that failed, the rest of one that failed half-way, new slots."""
+    for out in (out_after(None), out_after({}, client_tags=["web"])):
+        assert [out.creation(f"data-{number}") for number in range(3)] == [[], [], []]
+    assert out_after({"generations": {"data-2": 1}}, generations={"data-2": 1}).creation("data-2") == []
+    added = {"replicas": 3, "generations": {"data-1": 1, "data-3": 1}}
+    out = out_after({}, **added)
+    assert (out.creation("data-1"), out.creation("data-3")) == ([], [])
+    assert Out(known=frozenset()).creation("data-0") == []
+
+
+def test_a_size_that_no_droplet_got_can_be_taken_back_everywhere() -> None:
+    """The first `up` failed for a size that the region does not have: nothing would stop, the droplets say so."""
+    old, new = record(data_size=XL), record(data_size=L)
+    assert [name for name, _ in refusals(old, new)] == ["sizes"]
+    assert refusals(old, new, finished=False) == []
+    assert refusals(record(), record(generations={"data-0": 1, "data-1": 1}), finished=False) != []

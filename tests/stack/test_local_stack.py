@@ -214,6 +214,26 @@ def test_an_edit_that_would_stop_several_machines_is_refused(home: Path, tmp_pat
     assert "3 machines would stop at once" in says
 
 
+def test_one_machine_at_a_time_also_after_an_up_that_failed(home: Path, local: OwnStack, tmp_path: Path) -> None:
+    """What was asked for then is recorded, and not made: the firewall is refused before any droplet is touched."""
+    before = {machine["name"]: machine["id"] for machine in local.status()["machines"]}
+
+    def asking(name: str, **changes: str) -> OwnStack:
+        return edited(tmp_path / name, home, **changes)
+
+    assert "no tag 'nowhere'" in asking("failed", generations="{data-2: 1}", client_tags="[nowhere]").fails("up")
+    # The same again is one machine; with another one it is two, whatever the record says.
+    assert "replace digitalocean.Droplet local-data-2" in asking("again", generations="{data-2: 1}").run("preview").stdout
+    both = asking("both", generations="{data-1: 1, data-2: 1}")
+    for command in ("preview", "up"):
+        assert "generations: data-2 is still to be made (an earlier `up` did not finish" in both.fails(command)
+    assert "2 machines would stop at once" in asking("other", generations="{data-1: 1}").fails("preview")
+    resized = asking("resized", generations="{data-2: 1}", sizes="{data-1: s-2vcpu-4gb}").fails("preview")
+    assert "sizes: data-2 is still to be made" in resized
+    assert "would stop in one `up`" in asking("all", data_size="s-2vcpu-4gb").fails("preview")
+    assert {machine["name"]: machine["id"] for machine in local.status()["machines"]} == before
+
+
 def test_a_replaced_slot_joins_and_the_others_are_not_touched(home: Path, local: OwnStack, tmp_path: Path) -> None:
     """The one change that may replace a machine: its generation. Then the one that may stop one: its size."""
     copy = edited(tmp_path / "program", home, generations="{data-2: 1}")

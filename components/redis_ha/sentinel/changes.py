@@ -5,7 +5,8 @@ A droplet with a new size, or whose `resize_disk` becomes true, is powered off, 
 does so to all droplets at once.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import pulumi
@@ -44,18 +45,25 @@ def recorded(plan: Plan, vpc_id: pulumi.Input[str] | None) -> dict[str, Any]:
     return {name: value for name, value in found.items() if value is not None}
 
 
-def refusals(old: Mapping[str, Any], new: Mapping[str, Any]) -> Refusals:
+def refusals(old: Mapping[str, Any], new: Mapping[str, Any], *, finished: bool = True) -> Refusals:
     """Return (argument, reason with the values and the way that works) for each change that must not be made like this.
 
-    A cluster that an earlier version made has no record yet: nothing of its first update is refused.
+    A cluster that an earlier version made has no record yet: nothing of its first update is refused. After an `up` that did
+    not finish the record is what was asked for: a size that no droplet ever got stops none, so the droplets say who is resized.
     """
     if "slots" not in old:
         return []
     return [
         *_of_creation(old, new),
-        *_stopped_together(old["slots"], new["slots"]),
+        *_stopped_together(old["slots"], new["slots"], finished=finished),
         *_added(old["slots"], new["slots"]),
     ]
+
+
+def raised(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+    """Return the slots that stay and get another generation."""
+    before, after = old.get("slots", {}), new.get("slots", {})
+    return [key for key in sorted(before) if key in after and before[key]["generation"] != after[key]["generation"]]
 
 
 def resized(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
@@ -68,26 +76,57 @@ def _resizes(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
     return bool(before["size"] != after["size"] or (after.get("grown") and not before.get("grown")))
 
 
-def one_at_a_time(key: str, stopping: set[str]) -> Judge:
-    """Return what judges a droplet's own update. `stopping`: the slots that stop in this run, of one cluster.
+@dataclass
+class Out:
+    """The slots of one cluster whose machines are out in this run, as its droplets say themselves.
 
-    What the component recorded is what was asked for: after an `up` that failed half-way the droplets themselves say what is
-    still to come. A droplet of an earlier version has no `resizeDisk`, which is true by default.
+    What the component recorded is what was asked for: after an `up` that failed half-way the droplets know what is still to
+    come. `known`: the slots of the record, None while it is what this run asks for; `raised` those of another generation than
+    there; `resized` the droplets that are stopped for a size; `made` those of known slots that are made.
     """
 
-    def judge(old: Mapping[str, Any], new: Mapping[str, Any]) -> Refusals:
-        grows = new.get("resizeDisk") is True and old.get("resizeDisk") is False
-        if old.get("size") == new.get("size") and not grows:
-            return []
-        stopping.add(key)
-        others = sorted(stopping - {key})
-        return (
-            [("sizes", f"{key} and {', '.join(others)} would stop in one `up`; change one slot first; {ORDER}")]
-            if others
-            else []
-        )
+    known: Collection[str] | None = None
+    raised: set[str] = field(default_factory=set)
+    resized: set[str] = field(default_factory=set)
+    made: set[str] = field(default_factory=set)
 
-    return judge
+    def look(self, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
+        """Note what the record says, before any droplet is touched."""
+        self.known, self.raised = frozenset(old.get("slots", {})), set(raised(old, new))
+
+    def updates(self, key: str) -> Judge:
+        """Return what judges a droplet's own update. One of an earlier version has no `resizeDisk`: true by default."""
+
+        def judge(old: Mapping[str, Any], new: Mapping[str, Any]) -> Refusals:
+            grows = new.get("resizeDisk") is True and old.get("resizeDisk") is False
+            if old.get("size") == new.get("size") and not grows:
+                return []
+            self.resized.add(key)
+            return out_together(self.raised, self.resized, self.made)
+
+        return judge
+
+    def creation(self, key: str) -> Refusals:
+        """Judge that a droplet is made: for a new slot, in the place of another one, or of one that is not there."""
+        if self.known is not None and key not in self.known:
+            return []
+        self.made.add(key)
+        return out_together(self.raised, self.resized, self.made)
+
+
+def out_together(raised: set[str], resized: set[str], made: set[str]) -> Refusals:
+    """Refuse that a machine stops while another one does, or is not there. Several that are lost may all be made again."""
+    stopping, missing = raised | resized, made - raised
+    if not stopping or len(stopping | made) == 1:
+        return []
+    argument, stop = ("generations" if raised else "sizes"), "stops" if len(stopping) == 1 else "stop"
+    if missing:
+        reason = (
+            f"{', '.join(sorted(missing))} is still to be made (an earlier `up` did not finish, or the machine was lost), and "
+            f"{', '.join(sorted(stopping))} {stop} in the same `up`; put {argument} of that back and `up` first; {ORDER}"
+        )
+        return [(argument, reason)]
+    return [(argument, f"{', '.join(sorted(stopping))} would stop in one `up`; change one slot first; {ORDER}")]
 
 
 def _of_creation(old: Mapping[str, Any], new: Mapping[str, Any]) -> Refusals:
@@ -100,12 +139,12 @@ def _of_creation(old: Mapping[str, Any], new: Mapping[str, Any]) -> Refusals:
     return found
 
 
-def _stopped_together(before: Mapping[str, Any], after: Mapping[str, Any]) -> Refusals:
+def _stopped_together(before: Mapping[str, Any], after: Mapping[str, Any], *, finished: bool) -> Refusals:
     slots = sorted(before)
     gone = [key for key in slots if key not in after]
     causes = {
-        "sizes": resized({"slots": before}, {"slots": after}),
-        "generations": [key for key in slots if key in after and before[key]["generation"] != after[key]["generation"]],
+        "sizes": resized({"slots": before}, {"slots": after}) if finished else [],
+        "generations": raised({"slots": before}, {"slots": after}),
         "replicas": [key for key in gone if key.startswith("data-")],
         "sentinels": [key for key in gone if key.startswith("sentinel-")],
     }

@@ -9,10 +9,10 @@ import pulumi_digitalocean as digitalocean
 import pulumi_random as random
 
 from redis_ha.arguments import camel_case
-from redis_ha.guard import Judge, Refusals, apart, guard
+from redis_ha.guard import Judge, Refusals, apart, before_creation, guard, hooks_of
 from redis_ha.inputs import as_input_errors, known_now, outputs_of
 
-from .changes import one_at_a_time, recorded, refusals, resized
+from .changes import Out, recorded, refusals, resized
 from .outputs import connection_document, credentials_document, desired_document
 from .render import MAX_PASSWORD_LENGTH, ROLES, Passwords, check_size, cloud_config
 from .slots import Slot, in_creation_order, seeds_of
@@ -155,9 +155,10 @@ class SentinelCluster(pulumi.ComponentResource):
         """Make the cluster. Raises pulumi.InputPropertiesError, before anything is registered, when arguments are wrong."""
         plan = checked_plan(name, args)
         self._apart = apart(opts)
-        self._stopping: set[str] = set()
-        hooks = guard(f"{name}-machines{self._apart}", machine_judge(plan))
-        own = pulumi.ResourceOptions(hooks=hooks)
+        self._out = Out()
+        scope = f"{name}-machines{self._apart}"
+        judge, unfinished = machine_judge(plan, self._out), machine_judge(plan, self._out, finished=False)
+        own = hooks_of(new_cluster(scope, self._out), guard(scope, judge, unfinished=unfinished))
         super().__init__(
             "redis-ha:index:SentinelCluster", name, recorded(plan, args.get("vpc_id")), pulumi.ResourceOptions.merge(opts, own)
         )
@@ -271,11 +272,16 @@ class SentinelCluster(pulumi.ComponentResource):
                 depends_on=[self.firewall],
                 ignore_changes=list(IGNORED_AFTER_CREATION),
                 replacement_trigger=slot.generation,
-                hooks=guard(f"{self._name}-{slot.key}{self._apart}", one_at_a_time(slot.key, self._stopping)),
+                hooks=self._droplet_hooks(slot.key),
                 protect=plan.protect if slot.kind == "data" else False,
                 custom_timeouts=pulumi.CustomTimeouts(delete=DELETE_TIMEOUT),
             ),
         )
+
+    def _droplet_hooks(self, key: str) -> pulumi.ResourceHookBinding | None:
+        scope = f"{self._name}-{key}{self._apart}"
+        made = before_creation(f"{scope}-creation", lambda: self._out.creation(key))
+        return hooks_of(made, guard(scope, self._out.updates(key))).hooks
 
     def _list_in_project(self, plan: Plan, project_id: pulumi.Input[str] | None) -> digitalocean.ProjectResources | None:
         if project_id is None:
@@ -302,11 +308,22 @@ class SentinelCluster(pulumi.ComponentResource):
         self.register_outputs(outputs_of(self))
 
 
-def machine_judge(plan: Plan) -> Judge:
+def new_cluster(scope: str, out: Out) -> pulumi.ResourceHookBinding:
+    """Return the hook that notes that the cluster is new: none of its slots has a machine that could be out."""
+
+    def new() -> Refusals:
+        out.look({}, {})
+        return []
+
+    return before_creation(f"{scope}-new", new)
+
+
+def machine_judge(plan: Plan, out: Out, *, finished: bool = True) -> Judge:
     """Return what judges an update of the cluster; a disk that grows for good is warned of."""
 
     def judge(old: Mapping[str, Any], new: Mapping[str, Any]) -> Refusals:
-        found = refusals(old, new)
+        out.look(old, new)
+        found = refusals(old, new, finished=finished)
         for key in resized(old, new) if not found else ():
             if key in plan.grown:
                 pulumi.log.warn(
