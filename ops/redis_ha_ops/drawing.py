@@ -223,6 +223,8 @@ def _data_json(node: DataNode, seen: Topology) -> dict[str, Any]:
         "lag_seconds": lag[1] if lag else None,
         "used_bytes": node.used_bytes,
         "maximum_bytes": node.maximum_bytes,
+        "clients": node.clients,
+        "most_clients": node.most_clients,
         "offset": node.offset,
     }
 

@@ -6,7 +6,7 @@ from typing import Literal
 
 from .live_settings import differences
 from .stack import Stack
-from .topology import FENCED, LINK_UP, Peer, SentinelNode, Topology
+from .topology import FENCED, LINK_UP, RESERVED_CONNECTIONS, Peer, SentinelNode, Topology
 
 # broken: writes are refused, or two nodes may take them. degraded: it works, one more fault may end that. note: worth knowing.
 Severity = Literal["broken", "degraded", "note"]
@@ -15,6 +15,8 @@ Severity = Literal["broken", "degraded", "note"]
 NOWHERE = "127.0.0.1:1"
 # A node that refuses writes when full is in danger before it is full: copy-on-write and buffers need room of their own.
 MEMORY_WARNING_SHARE = 0.9
+# Early enough to find who holds the connections before the first application is refused one.
+CONNECTIONS_WARNING_SHARE = 0.8
 # redis.conf, min-replicas-max-lag: Redis's own default, used where the live one is not known.
 DEFAULT_MAX_LAG_SECONDS = 10
 
@@ -261,6 +263,18 @@ def _health_of_nodes(seen: Topology, _: Stack) -> Iterator[Finding]:
             )
 
 
+def _connections(seen: Topology, _: Stack) -> Iterator[Finding]:
+    for node in seen.nodes():
+        allowed = node.most_clients - RESERVED_CONNECTIONS
+        if node.most_clients and node.clients >= CONNECTIONS_WARNING_SHARE * allowed:
+            yield Finding(
+                "degraded",
+                "connections",
+                node.slot.name,
+                f"has {node.clients} connections of the {max(allowed, 0)} that applications may hold: new ones will be refused",
+            )
+
+
 def _settings(seen: Topology, stack: Stack) -> Iterator[Finding]:
     for node in seen.nodes():
         desired = stack.redis_settings if node.slot.kind == "data" else stack.sentinel_settings
@@ -297,6 +311,7 @@ RULES: tuple[Callable[[Topology, Stack], Iterator[Finding]], ...] = (
     _sentinel_state,
     _sentinel_peers,
     _health_of_nodes,
+    _connections,
     _settings,
     _versions,
 )

@@ -9,6 +9,8 @@ from .stack import Slot
 
 # min-replicas-to-write by which an agent keeps a master from taking writes: more than there can be.
 FENCED = 1_000_000
+# Connections of a node that its packet filter keeps for the cluster (redis_ha.sentinel.topology, RESERVED_CONNECTIONS).
+RESERVED_CONNECTIONS = 108
 LINK_UP = "connected"  # ROLE's word for a replica in step with its master; others are connect, connecting, handshake, sync
 
 
@@ -40,6 +42,8 @@ class DataNode:
     good_replicas: int | None = None  # INFO's min_slaves_good_slaves; absent when min-replicas-to-write is 0
     evicted_keys: int = 0
     persistence_errors: tuple[str, ...] = ()
+    clients: int = 0
+    most_clients: int = 0  # maxclients; 0: not known
     settings: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -101,6 +105,8 @@ class SentinelNode:
     quorum_text: str = ""
     version: str = "?"
     tilt: bool = False
+    clients: int = 0
+    most_clients: int = 0
     settings: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -177,6 +183,8 @@ def read_data(answers: Answers) -> DataNode:
             for name in ("rdb_last_bgsave_status", "aof_last_bgrewrite_status", "aof_last_write_status")
             if info.get(name) == "err"
         ),
+        clients=_whole(info.get("connected_clients")),
+        most_clients=_whole(info.get("maxclients")),
         settings=pairs(answers.replies.get("CONFIG GET")),
     )
 
@@ -191,6 +199,8 @@ def read_sentinel(answers: Answers) -> SentinelNode:
         "my_id": answers.replies.get("SENTINEL MYID"),
         "version": info.get("redis_version", "?"),
         "tilt": info.get("sentinel_tilt") == "1",
+        "clients": _whole(info.get("connected_clients")),
+        "most_clients": _whole(info.get("maxclients")),
     }
     state = pairs(answers.replies.get("SENTINEL MASTER"))
     if not state:

@@ -80,6 +80,14 @@ def test_placement(what: str, node: Node, answers: list[Answer], act: str) -> No
     assert decision.reason
 
 
+@pytest.mark.parametrize(
+    ("held", "already", "crowded"),
+    [(79, False, False), (80, False, True), (79, True, True), (70, True, True), (69, True, False)],
+)
+def test_few_connections_left_are_told_once(held: int, *, already: bool, crowded: bool) -> None:
+    assert placement.is_crowded(held, 100, already=already) is crowded
+
+
 def test_with_quorum_1_all_sentinels_have_to_agree_to_a_promotion() -> None:
     """Any single one of them may begin a failover: none may be silent."""
     loose = Cluster(sentinel_count=3, quorum=1, down_after_ms=5000, failover_timeout_ms=20_000)

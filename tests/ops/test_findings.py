@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+from redis_ha.sentinel import topology as of_the_nodes
+from redis_ha_ops import topology
 from redis_ha_ops.findings import healthy as is_healthy
 from redis_ha_ops.findings import judge, nobody_answered
 from redis_ha_ops.stack import Stack
@@ -134,6 +136,18 @@ CASES: dict[str, tuple[dict[str, dict[str, Any]], set[tuple[str, str]]]] = {
         {("persistence", "local-data-0")},
     ),
     "memory nearly full": ({"data_0": {"used_bytes": 900}}, {("memory", "local-data-0")}),
+    "few connections are left on a data node": (
+        {"data_1": {"clients": 7914, "most_clients": 10_000}},
+        {("connections", "local-data-1")},
+    ),
+    "few connections are left on a Sentinel": (
+        {"sentinel_0": {"clients": 9000, "most_clients": 10_000}},
+        {("connections", "local-sentinel-0")},
+    ),
+    "a small limit is nearly all the cluster's own": (
+        {"data_0": {"clients": 8, "most_clients": 118}},
+        {("connections", "local-data-0")},
+    ),
     "another version": ({"data_2": {"version": "7.0.15"}}, {("versions-differ", "cluster")}),
 }
 
@@ -178,6 +192,14 @@ def test_all_sentinels_name_a_stranger(broken: Callable[..., Topology], stack: S
 def test_memory_with_eviction_is_no_finding(broken: Callable[..., Topology], stack: Stack) -> None:
     settings = {"maxmemory-policy": "allkeys-lru", "min-replicas-to-write": "1", "maxmemory": "256mb", "appendonly": "yes"}
     assert judge(broken(data_0={"used_bytes": 1000, "settings": settings}), stack) == []
+
+
+def test_a_fifth_of_the_connections_free_is_no_finding(broken: Callable[..., Topology], stack: Stack) -> None:
+    assert judge(broken(data_0={"clients": 7913, "most_clients": 10_000}), stack) == []
+
+
+def test_what_the_nodes_keep_for_the_cluster_is_what_status_takes_off() -> None:
+    assert topology.RESERVED_CONNECTIONS == of_the_nodes.RESERVED_CONNECTIONS
 
 
 def test_a_secret_setting_is_neither_compared_nor_shown(broken: Callable[..., Topology], stack: Stack) -> None:

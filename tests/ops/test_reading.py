@@ -8,7 +8,8 @@ from redis_ha_ops.stack import Stack
 from redis_ha_ops.topology import read_data, read_sentinel
 
 INFO_MASTER = (
-    "# Server\r\nredis_version:8.0.2\r\n# Memory\r\nused_memory:1048576\r\nmaxmemory:4194304\r\n# Persistence\r\nloading:0\r\n"
+    "# Server\r\nredis_version:8.0.2\r\n# Clients\r\nconnected_clients:42\r\nmaxclients:10000\r\n"
+    "# Memory\r\nused_memory:1048576\r\nmaxmemory:4194304\r\n# Persistence\r\nloading:0\r\n"
     "aof_last_write_status:err\r\n# Stats\r\nevicted_keys:7\r\n# Replication\r\nrole:master\r\nconnected_slaves:2\r\n"
     "min_slaves_good_slaves:1\r\nslave0:ip=10.0.0.3,port=6379,state=online,offset=500,lag=1\r\n"
     "slave1:ip=10.0.0.4,port=6379,state=wait_bgsave,offset=0,lag=0,io-thread=0\r\nmaster_repl_offset:512\r\n"
@@ -34,6 +35,7 @@ def test_a_masters_answers(stack: Stack) -> None:
         False,
     )  # its append-only file fails
     assert node.persistence_errors == ("aof_last_write_status",)
+    assert (node.clients, node.most_clients) == (42, 10_000)
 
 
 def test_a_replicas_answers(stack: Stack) -> None:

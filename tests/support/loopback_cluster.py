@@ -75,6 +75,7 @@ class LoopbackNode:
     layout: render.Layout
     passwords: render.Passwords
     processes: dict[str, Process] = field(default_factory=dict)
+    enter: tuple[str, ...] = ()  # what stands before a command that runs where the node is
 
     @property
     def port(self) -> int:
@@ -106,7 +107,7 @@ class LoopbackNode:
         self._run("agent", ["/bin/sh", "-c", f"{module} install && exec {module} {agent}"])
 
     def _run(self, name: str, argv: list[str]) -> None:
-        process = Process(argv, self.environment(), self.folder / f"{name}.log")
+        process = Process([*self.enter, *argv], self.environment(), self.folder / f"{name}.log")
         process.start()
         self.processes[name] = process
 
@@ -121,9 +122,8 @@ class LoopbackNode:
 
     def call(self, *words: str | int, user: str = "admin", timeout: float = 1.0) -> object:
         password = {"admin": self.passwords.admin, "application": self.passwords.application}[user]
-        connection = Connection(
-            (self.address, self.port), username=user, password=password, timeout=timeout, source=self.address
-        )
+        source = None if self.enter else self.address
+        connection = Connection((self.address, self.port), username=user, password=password, timeout=timeout, source=source)
         try:
             return connection.call(*words)
         finally:
@@ -155,9 +155,12 @@ class LoopbackCluster:
         self.plan: Plan = make_plan("proc", arguments)
         self.passwords = render.Passwords(**{role: f"{role}-" + "p" * 24 for role in render.ROLES})
         self.folder = folder
-        net = next_subnet()
+        net = self.subnet()
         self.addresses = {slot.name: f"{net}.{10 + number}" for number, slot in enumerate(self.plan.slots)}
         self.nodes = {slot.key: self._node(slot, self.addresses[slot.name]) for slot in in_creation_order(self.plan.slots)}
+
+    def subnet(self) -> str:
+        return next_subnet()
 
     def _node(self, slot: Slot, address: str, suffix: str = "") -> LoopbackNode:
         folder = self.folder / f"{slot.key}{suffix}"

@@ -11,6 +11,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from redis_ha.arguments import InvalidArgumentsError
 
+from .connections import DEFAULT_MAXCLIENTS, OPEN_FILES, maxclients
 from .node.config import NOWHERE, STATE_DIRECTORY
 from .node.install import SEED_DIRECTORY, SELF_ADDRESS
 from .slots import Slot, seeds_of
@@ -18,6 +19,7 @@ from .topology import (
     MASTER_REBOOT_DOWN_AFTER_MS,
     REDIS_PORT,
     REPLICA_PRIORITY,
+    RESERVED_CONNECTIONS,
     SENTINEL_PORT,
     Plan,
     redis_directives,
@@ -30,6 +32,7 @@ MAX_PASSWORD_LENGTH = 128
 LONGEST_ADDRESS = "255.255.255.255"
 LIBRARY_DIRECTORY = "/usr/local/lib/redis-ha"
 SETUP_UNIT = "redis-ha-setup.service"
+CONNECTIONS_FILE = "/etc/redis-ha/connections.nft"
 # The last of the files that cloud-init writes: when it is there, all are.
 LAST_FILE = "/etc/redis-ha/metadata.nft"
 # redis.conf `shutdown-timeout` is 10 s: a stopping master waits that long for its replicas, then writes its dump.
@@ -81,6 +84,12 @@ def acl_hash(password: str) -> str:
     return hashlib.sha256(password.encode()).hexdigest()
 
 
+def application_connections(plan: Plan, slot: Slot) -> int:
+    """Return how many connections of a node applications may hold."""
+    limit = maxclients(redis_directives(plan)) if slot.kind == "data" else DEFAULT_MAXCLIENTS
+    return limit - RESERVED_CONNECTIONS
+
+
 def node_document(plan: Plan, slot: Slot, passwords: Passwords, addresses: dict[str, str], layout: Layout) -> str:
     """Return node.json: what the agents of this node know. `addresses` maps slot names to private addresses."""
     seeds = seeds_of(slot, plan.slots)
@@ -102,6 +111,7 @@ def node_document(plan: Plan, slot: Slot, passwords: Passwords, addresses: dict[
         "replica_priority": REPLICA_PRIORITY,
         "replicas": len(plan.of_kind("data")) - 1,
         "min_replicas_to_write": plan.min_replicas_to_write,
+        "application_connections": application_connections(plan, slot),
         "timers": {
             "down_after_ms": plan.down_after_ms,
             "failover_timeout_ms": plan.failover_timeout_ms,
@@ -145,9 +155,25 @@ def units(slot: Slot, layout: Layout | None = None) -> dict[str, str]:
         if slot.kind == "data"
         else ["redis-ha-sentinel.service", "redis-ha-bootstrap.service"]
     )
-    names += ["redis-ha-metadata.service", "redis-ha-thp.service"]
-    values = {"layout": layout or Layout(), "nowhere": NOWHERE, "stop_timeout_s": STOP_TIMEOUT_S}
+    names += ["redis-ha-metadata.service", "redis-ha-connections.service", "redis-ha-thp.service"]
+    values = {
+        "layout": layout or Layout(),
+        "nowhere": NOWHERE,
+        "stop_timeout_s": STOP_TIMEOUT_S,
+        "open_files": OPEN_FILES,
+        "connections_file": CONNECTIONS_FILE,
+    }
     return {name: _TEMPLATES.get_template(f"{name}.j2").render(values) for name in names}
+
+
+def connection_rules(plan: Plan, slot: Slot, layout: Layout | None = None) -> str:
+    """Return what the packet filter of a node does so that applications leave connections to the cluster."""
+    layout = layout or Layout()
+    return _TEMPLATES.get_template("connections.nft.j2").render(
+        layout=layout,
+        port=layout.redis_port if slot.kind == "data" else layout.sentinel_port,
+        limit=application_connections(plan, slot),
+    )
 
 
 def node_modules() -> dict[str, str]:
@@ -179,6 +205,8 @@ def cloud_config(plan: Plan, slot: Slot, passwords: Passwords, addresses: dict[s
         setup_name=SETUP_UNIT,
         setup_unit=packed(setup_unit),
         setup=_TEMPLATES.get_template("setup.sh.j2").render(services=services),
+        connections_file=CONNECTIONS_FILE,
+        connections=connection_rules(plan, slot, layout),
         last_file=LAST_FILE,
         modules={name: packed(source) for name, source in node_modules().items()},
         sysctl=_TEMPLATES.get_template("sysctl.conf.j2").render(),

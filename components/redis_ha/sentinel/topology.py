@@ -9,6 +9,7 @@ from typing import Any
 from redis_ha.arguments import Checks, InvalidArgumentsError, network
 
 from .checks import forbidden_channel, is_ambiguous
+from .connections import MOST_MAXCLIENTS, maxclients, reserved_connections
 from .directives import wrong_directive
 from .slots import Kind, Slot
 
@@ -22,6 +23,8 @@ MAX_REPLICAS = 9
 # Three Sentinels on three machines survive the loss of one (redis.io, "Sentinel": at least three).
 DEFAULT_SENTINELS = 3
 MAX_SENTINELS = 7
+# Of the largest cluster that this one can become: a droplet reads its user-data once, nodes are added later.
+RESERVED_CONNECTIONS = reserved_connections(MAX_SENTINELS, MAX_REPLICAS)
 # Debian's Redis: 8.0 in 13, 7.0 in 12; both know master-reboot-down-after-period and Sentinel's ACL (7.0 or newer).
 IMAGES = ("debian-13-x64", "debian-12-x64")
 DEFAULT_DATA_SIZE = "s-2vcpu-4gb"  # two CPUs: one for Redis, one for its forks and the kernel
@@ -373,6 +376,9 @@ def _extra_directives(checks: Checks, image: str) -> tuple[tuple[str, str], ...]
             checks.refuse("extra_directives", f"the value of {name!r} has to be text on one line; write it as in redis.conf")
         elif wrong := wrong_directive(image, name, value.strip()):
             checks.refuse("extra_directives", f"{wrong}: no data node of a new cluster would start")
+        elif name == "maxclients" and not RESERVED_CONNECTIONS < maxclients({name: value}) <= MOST_MAXCLIENTS:
+            limits = f"{RESERVED_CONNECTIONS} of them are the cluster's own, {MOST_MAXCLIENTS} is what its open files allow"
+            checks.refuse("extra_directives", f"{name!r} is {value.strip()}: {limits}; take a number between")
         else:
             found.append((name, value.strip()))
     return tuple(found)

@@ -46,6 +46,7 @@ class NodeConfig:
     replica_priority: int
     replicas: int
     min_replicas_to_write: int
+    application_connections: int
     data_seeds: tuple[str, ...]
     sentinel_seeds: tuple[str, ...]
     users: dict[str, User]
@@ -91,6 +92,7 @@ def parse(document: dict[str, Any], state: Path) -> NodeConfig:
         replica_priority=int(document["replica_priority"]),
         replicas=int(document["replicas"]),
         min_replicas_to_write=int(document["min_replicas_to_write"]),
+        application_connections=int(document["application_connections"]),
         data_seeds=tuple(document["seeds"]["data"]),
         sentinel_seeds=tuple(document["seeds"]["sentinel"]),
         users={role: User(**user) for role, user in document["users"].items()},

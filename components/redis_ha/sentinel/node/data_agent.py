@@ -12,6 +12,7 @@ from .placement import (
     as_known,
     decide,
     has_to_fence,
+    is_crowded,
     is_unplaced,
     named_master,
     online_replicas,
@@ -58,6 +59,7 @@ class DataAgent:
         self._full_syncs: list[tuple[float, int]] = []
         self._sync_delay = -1
         self._min_replicas = config.min_replicas_to_write
+        self._crowded = False
         self._looks = 0
         self._said = ""
 
@@ -82,6 +84,7 @@ class DataAgent:
         self._book.learn(found)
         self._confirm(connection, node, fields)
         self._recorder.look(fields)
+        self._warn(fields)
         self._looks += 1
         unplaced = is_unplaced(node)
         if unplaced or node.role == "master" or self._looks % REPLICA_ASKS_EVERY == 1:
@@ -137,6 +140,14 @@ class DataAgent:
             connection.call("CONFIG", "SET", "min-replicas-to-write", self._min_replicas)
             connection.call("CONFIG", "REWRITE")
             print("takes writes again, if it is the master", flush=True)
+
+    def _warn(self, fields: dict[str, str]) -> None:
+        """Say when applications hold nearly all the connections that they may have; beyond them the kernel refuses new ones."""
+        held, allowed = int(fields.get("connected_clients", "0")), self._config.application_connections
+        crowded = is_crowded(held, allowed, already=self._crowded)
+        if crowded != self._crowded:
+            self._crowded = crowded
+            print(f"{'few connections are left' if crowded else 'enough connections again'}: {held} of {allowed}", flush=True)
 
     def _back_off(self, connection: Connection, node: Node, fields: dict[str, str]) -> None:
         """Let a replica wait whose full syncs fail again and again."""

@@ -34,6 +34,9 @@ FENCE_MARGIN_MS = 2_000
 # More full syncs than this within a minute are no restart of a few replicas.
 MANY_FULL_SYNCS = 4
 
+# The share of the applications' connections from which on somebody is told, and below which he is told that it is over.
+CROWDED, ROOMY = 0.8, 0.7
+
 Act = Literal["stay", "wait", "follow", "promote", "demote"]
 
 
@@ -182,6 +185,11 @@ def has_to_fence(node: Node, cluster: Cluster, *, silent_ms: int, replicas: int,
     """Decide whether a master has to refuse writes; `silent_ms` is since a majority named it, or since it became one."""
     lonely = silent_ms > cluster.down_after_ms + FENCE_MARGIN_MS
     return node.role == "master" and lonely and online < replicas
+
+
+def is_crowded(held: int, allowed: int, *, already: bool) -> bool:
+    """Decide whether a node's connections run out; one that was crowded is so until there is clearly room again."""
+    return held >= (ROOMY if already else CROWDED) * allowed
 
 
 def may_start(
