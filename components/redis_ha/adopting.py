@@ -109,7 +109,7 @@ def _same(live: Any, asked: Any) -> bool:
 
 
 def _nothing(value: Any) -> bool:
-    """Tell whether a value is empty or off; AWS keeps no duration of a stickiness that is off (pulumi/pulumi-aws issue 1824)."""
+    """Tell whether a value is empty or off; AWS keeps no duration of a stickiness that is off (pulumi/pulumi-aws#1824)."""
     return value in EMPTY or (isinstance(value, Mapping) and value.get("enabled") is False)
 
 

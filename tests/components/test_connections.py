@@ -57,7 +57,7 @@ def test_redis_may_open_as_many_files_as_the_limit_takes() -> None:
         text = render.units(next(slot for slot in of.slots if slot.kind == kind))[unit]
         assert "LimitNOFILE=65536" in text.splitlines()
         assert "redis-ha-connections.service" in text.split("After=", 1)[1].splitlines()[0]
-    assert topology.MOST_MAXCLIENTS == 65536 - 32
+    assert connections.MOST_MAXCLIENTS == 65536 - 32
 
 
 @pytest.mark.machines

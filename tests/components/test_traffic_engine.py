@@ -423,7 +423,8 @@ def test_a_balancer_made_by_hand_is_adopted_without_a_change(tmp_path: Path) -> 
         place = stack.outputs()["place"]
         adopt = balancer_by_hand(client, place["vpc"], place["subnets"])
         shop: dict[str, Any] = {
-            "form": "listener", "weights": {"blue": 100, "green": 0}, "targets": {"blue": {"ecs": True}, "green": {"ecs": True}},
+            "form": "listener",
+            "weights": {"blue": 100, "green": 0}, "targets": {"blue": {"ecs": True}, "green": {"ecs": True}},
             "target_port": 8080, "client_cidrs": ["10.0.0.0/8"], "alarms": {"enabled": False}, "adopt": adopt,
         }  # fmt: skip
         before, recorded = live(), stack.state_resources()

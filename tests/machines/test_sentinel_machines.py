@@ -51,6 +51,21 @@ def test_packages_are_held(machines: Machines) -> None:
     assert "redis-server" in machines.inside(machines.data[0], "apt-mark", "showhold").split()
 
 
+def test_the_cluster_comes_in_by_connections_of_its_own(machines: Machines) -> None:
+    (master,) = machines.masters()
+    for name in machines.addresses:
+        assert "ct count over 9892 " in machines.inside(name, "nft", "list", "table", "inet", "redis_ha_connections")
+        assert machines.inside(name, "cat", "/proc/sys/net/netfilter/nf_conntrack_tcp_be_liberal") == "1"
+    clients = machines.ask(master, "CLIENT", "LIST").splitlines()
+    ports = {
+        user: [int(line.split("addr=")[1].split()[0].rpartition(":")[2]) for line in clients if f" user={user} " in line]
+        for user in ("replication", "sentinel")
+    }
+    assert len(ports["replication"]) >= 2
+    assert len(ports["sentinel"]) >= 2 * len(machines.sentinels)
+    assert max(*ports["replication"], *ports["sentinel"]) < 1024
+
+
 def test_user_data_is_for_root_only(machines: Machines) -> None:
     url = "http://169.254.169.254/metadata/v1/user-data"
     fetch = f"import urllib.request as u; print(len(u.urlopen('{url}', timeout=3).read()))"
