@@ -1,8 +1,9 @@
 """What exists already is taken over as it is: an adoption that would change it in the same `up` is refused in the preview.
 
 The engine imports a resource and updates it at once where the program asks for something else. Weights of live traffic, or the
-size of a cache's nodes, would then follow from what somebody left out. The component records what it has adopted, so its own
-hook, which runs before any child is touched, knows which adoptions are new.
+size of a cache's nodes, would then follow from what somebody left out. The component has an output of what it has adopted. It
+registers it when all its children are made, so the engine keeps none of an `up` that failed: with `--skip-preview` the import
+is in the state before the refusal, and the next `up` is refused as well.
 """
 
 import re
@@ -16,7 +17,9 @@ from .guard import Judge, Refusals
 from .inputs import holds_output
 
 PROPERTY = re.compile(r"[a-z][a-z0-9_]*")
-RECORD = "adopted"  # of the component's inputs
+RECORD = "adopted"  # of the component's inputs: another adoption is an update of the component
+TAKEN = "takenOver"  # of its outputs: what an `up` has finished
+RESOURCE = "pulumi:pulumi:getResource"  # of the engine itself: what it holds of a resource that is registered
 # What the engine and the provider keep in inputs beside the program's own.
 NOT_ASKED = frozenset({"tagsAll"})
 EMPTY: tuple[Any, ...] = (None, "", False, [], {})  # 0 among them, as False
@@ -32,17 +35,37 @@ class Adoption:
         self.wanted = dict(wanted)
         self._change = frozenset(change or ())
         self._way = WAY if change is None else f"{WAY}, or name it in adopt.change"
-        self._new: frozenset[str] = frozenset()
+        self._new: frozenset[str] | None = None
+        self.settled: pulumi.Output[None] | None = None  # waited for before a child is judged
 
     @property
     def record(self) -> dict[str, Any]:
         """Return what the component records of it."""
         return {RECORD: self.wanted} if self.wanted else {}
 
-    def look(self, old: Mapping[str, Any]) -> None:
-        """Note which adoptions are new, by what the component recorded in the last update (nothing, when it is new itself)."""
-        before = old.get(RECORD) or {}
+    def look(self, outputs: Mapping[str, Any] | None) -> None:
+        """Note which adoptions are new, by the outputs that the component had (none, when it is new or its `up` failed)."""
+        before = (outputs or {}).get(TAKEN) or {}
         self._new = frozenset(part for part, identifier in self.wanted.items() if before.get(part) != identifier)
+
+    def settle(self, component: pulumi.ComponentResource) -> None:
+        """Look also where the component is asked for the same as in the last `up`: it is not updated, and no hook runs."""
+
+        async def same(urn: str) -> None:
+            if self._new is None:
+                # The engine leaves the outputs out of its answer to the registration of a component, but tells them.
+                found = await pulumi.runtime.invoke_async(RESOURCE, {"urn": urn})
+                self.look(found["state"])
+
+        if self.wanted:
+            self.settled = component.urn.apply(same)
+
+    def outputs(self, component: pulumi.ComponentResource) -> dict[str, Any]:
+        """Return what the component registers as soon as all its children are there."""
+        if not self.wanted:
+            return {}
+        children = [child.urn for child in component._childResources]  # noqa: SLF001  the SDK has no other list of them
+        return {TAKEN: pulumi.Output.all(*children).apply(lambda _: self.wanted)}
 
     def hooks(self, scope: str) -> pulumi.ResourceHookBinding:
         """Return the component's own hooks, which look. Nothing is looked at where nothing is adopted."""
@@ -50,7 +73,7 @@ class Adoption:
             return pulumi.ResourceHookBinding()
 
         def check(made: pulumi.ResourceHookArgs) -> None:
-            self.look(made.old_inputs or {})
+            self.look(made.old_outputs)
 
         hook = pulumi.ResourceHook(f"{scope}-adoption", check, pulumi.ResourceHookOptions(on_dry_run=True))
         return pulumi.ResourceHookBinding(before_create=[hook], before_update=[hook])
@@ -59,7 +82,7 @@ class Adoption:
         """Return what judges an update of an adopted child. `free`: properties that are the component's to bring into line."""
 
         def judged(old: Mapping[str, Any], new: Mapping[str, Any]) -> Refusals:
-            if part not in self._new:
+            if part not in (self._new or ()):
                 return []
             return [
                 (snake_case(name), f"{_shown(old.get(name))!r} is live, {_shown(new[name])!r} is asked for; {self._way}")

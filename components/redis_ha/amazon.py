@@ -36,12 +36,13 @@ class Place:
 
         `free`: properties that are the component's to change. `hook` names the child's hook, else the part does.
         """
+        after = None
         if self.adopting is not None and part in self.adopting.wanted:
-            judges = (*judges, self.adopting.judge(part, free))
+            judges, after = (*judges, self.adopting.judge(part, free)), self.adopting.settled
         if not judges:
             return {}
         called = hook or part.replace("_", "-").replace(".", "-")
-        return {"hooks": guard(f"{self.name}-{called}{self.apart}", all_of(*judges))}
+        return {"hooks": guard(f"{self.name}-{called}{self.apart}", all_of(*judges), after=after)}
 
 
 def imported(identifier: str | None, region: str) -> dict[str, Any]:

@@ -55,9 +55,9 @@ def judged(before: dict[str, Any], *, change: tuple[str, ...] = (), free: tuple[
 
 def test_only_a_new_adoption_is_judged() -> None:
     assert judged({}) == ["node_type", "port"]
-    assert judged({"adopted": {"topic": "arn"}}) == ["node_type", "port"]
-    assert judged({"adopted": {"group": "another"}}) == ["node_type", "port"]
-    assert judged({"adopted": {"group": "legacy"}}) == []
+    assert judged({"takenOver": {"topic": "arn"}}) == ["node_type", "port"]
+    assert judged({"takenOver": {"group": "another"}}) == ["node_type", "port"]
+    assert judged({"takenOver": {"group": "legacy"}}) == []
 
 
 def test_both_values_are_shown_as_people_write_them() -> None:

@@ -4,10 +4,19 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pulumi
+import pulumi_aws as aws
 import pytest
+from pulumi import automation as auto
 
 from pulumi_emulator.aws import client as aws_client
 from pulumi_emulator.aws import running_endpoint
+from pulumi_emulator.command import EngineCommand
+from pulumi_emulator.engine import find_engine
+from pulumi_emulator.environment import engine_environment
+from pulumi_emulator.handlers import Cloud
+from pulumi_emulator.provider import Providers
+from redis_ha.traffic import LiveColourRecord
 from tests.support.emulated import Emulated, shared_home
 
 pytestmark = pytest.mark.engine
@@ -296,12 +305,14 @@ def test_components_of_one_name_may_stand_under_two_parents(tmp_path: Path) -> N
 
 
 BALANCERS = """
+import pulumi
 from redis_ha.network import PrivateNetwork
 from redis_ha.traffic import AlbBlueGreen
 
 zones = ["eu-central-1a", "eu-central-1b"]
 network = PrivateNetwork("network", {"region": "eu-central-1", "zones": zones, "ip_range": "10.50.0.0/20", "protect": False})
 where = {"region": "eu-central-1", "vpc_id": network.vpc_id, "subnet_ids": network.subnet_ids, "protect": False}
+GROUPS += [pulumi.Output.from_input(group) for group in MORE.pop("later", [])]
 targets = {"blue": {"ip_addresses": BLUE}, "green": {"ip_addresses": ["10.50.0.99"]}}
 AlbBlueGreen("shop", {**where, "targets": targets, "alarms": {"enabled": False}, "client_security_group_ids": GROUPS} | MORE)
 """
@@ -350,6 +361,13 @@ def test_what_leaves_a_list_or_moves_in_it_takes_nothing_else_along(tmp_path: Pa
             assert registered() == set(wanted)
             assert let_in() == sorted(set(groups))
         stack.run("preview --expect-no-changes")
+        # AWS takes no two equal rules: an Output that is one of the others is refused before one of them is made.
+        stack.edit(balancers(wanted, [], later=[ids[1], ids[1]]))
+        assert f"client_security_group_ids: {ids[1]} is in it twice" in stack.fails("preview")
+        stack.edit(balancers(wanted, groups, later=[ids[0], ids[2]]))
+        assert f"client_security_group_ids: {ids[2]} is in it twice" in stack.fails("preview")
+        stack.edit(balancers(wanted, groups, later=[ids[0]]))
+        assert "2 create" not in stack.run("preview").stdout
         # Balancers keep their names, so the old ones go first; target groups have others, so the new ones come first.
         stack.edit(balancers([second], [ids[1]], internal=False, target_port=8080))
         stack.run("up")
@@ -358,6 +376,52 @@ def test_what_leaves_a_list_or_moves_in_it_takes_nothing_else_along(tmp_path: Pa
         stack.run("preview --expect-no-changes")
     finally:
         stack.clean_up()
+
+
+def adopting(zone: str | None, live: str) -> None:
+    """A zone, and in it a record that somebody made by hand and this program adopts."""
+    made = aws.route53.Zone("zone", name="example.com", force_destroy=True)
+    pulumi.export("zone", made.zone_id)
+    if zone:
+        where: dict[str, Any] = {"region": "eu-central-1", "zone_id": zone, "zone_name": "example.com", "ttl_seconds": 30}
+        LiveColourRecord("writer", {**where, **LIVE, "live": live, "adopt": True})  # type: ignore[typeddict-item]
+
+
+def test_an_adoption_is_refused_without_a_preview_too_and_every_time(tmp_path: Path) -> None:
+    """The Automation API's `up`, as `pulumi up --skip-preview`, imports before anything is refused."""
+    emulated = Emulated.create(tmp_path / "program", shared_home(tmp_path / "home"), "", "skipping")
+    folder = emulated.folder
+    folder.create()
+    wanted: list[Any] = [None, "blue"]
+    try:
+        with Providers(Cloud.of_stack(folder.path, emulated.home, lambda _: None)) as providers:
+            environment = engine_environment(folder, providers.debug_providers, holds_lock=False)
+            options = auto.LocalWorkspaceOptions(
+                work_dir=str(folder.workspace), pulumi_command=EngineCommand(find_engine(emulated.home), environment)
+            )
+            stack = auto.create_or_select_stack("skipping", "tested", lambda: adopting(*wanted), opts=options)
+            zone = stack.up().outputs["zone"].value
+            record = {**BY_HAND[2], "Name": "writer.example.com", "TTL": 30, "Type": "CNAME"}
+            batch = {"Changes": [{"Action": "CREATE", "ResourceRecordSet": record}]}
+            route53(emulated).change_resource_record_sets(HostedZoneId=zone, ChangeBatch=batch)
+            before = records(emulated, zone)
+            wanted[:] = [zone, "green"]
+            for refused in (stack.up, stack.preview, stack.up):
+                with pytest.raises(
+                    auto.CommandError, match=r"records: \['blue.example.net'\] is live, \['green.example.net'\] is"
+                ):
+                    refused()
+                assert records(emulated, zone) == before
+            wanted[:] = [zone, "blue"]
+            stack.up()
+            assert records(emulated, zone) == before
+            # Now it is the program's, and changed like any other.
+            wanted[:] = [zone, "green"]
+            assert stack.preview().change_summary[auto.OpType.UPDATE] == 1
+            stack.up()
+            assert records(emulated, zone) != before
+    finally:
+        emulated.clean_up()
 
 
 def balancer_by_hand(client: Any, vpc: str, subnets: list[str]) -> dict[str, Any]:
@@ -423,9 +487,8 @@ def test_a_balancer_made_by_hand_is_adopted_without_a_change(tmp_path: Path) -> 
         place = stack.outputs()["place"]
         adopt = balancer_by_hand(client, place["vpc"], place["subnets"])
         shop: dict[str, Any] = {
-            "form": "listener",
-            "weights": {"blue": 100, "green": 0}, "targets": {"blue": {"ecs": True}, "green": {"ecs": True}},
-            "target_port": 8080, "client_cidrs": ["10.0.0.0/8"], "alarms": {"enabled": False}, "adopt": adopt,
+            "form": "listener", "weights": {"blue": 100, "green": 0}, "target_port": 8080, "alarms": {"enabled": False},
+            "targets": {"blue": {"ecs": True}, "green": {"ecs": True}}, "client_cidrs": ["10.0.0.0/8"], "adopt": adopt,
         }  # fmt: skip
         before, recorded = live(), stack.state_resources()
         # Left-out or other values would move live traffic in the `up` that imports.

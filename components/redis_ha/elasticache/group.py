@@ -213,13 +213,14 @@ class ElastiCacheHaGroup(pulumi.ComponentResource):
         """Make the group. Raises pulumi.InputPropertiesError, before anything is registered, when arguments are wrong."""
         plan = checked_plan(name, args)
         scope = f"{name}{apart(opts)}"
-        adopting = Adoption(plan.all_adopted, plan.adopt_change)
+        self._adoption = adopting = Adoption(plan.all_adopted, plan.adopt_change)
         own = hooks_of(guard(f"{scope}-creation", creation_refusals), adopting.hooks(scope))
         recorded = {
             **of_creation(plan.parameters, replacing(plan), brought=not plan.makes_parameter_group),
             **adopting.record,
         }
         super().__init__("redis-ha:index:ElastiCacheHaGroup", name, recorded, pulumi.ResourceOptions.merge(opts, own))
+        adopting.settle(self)
         self._args: Mapping[str, Any] = args
         self._plan = plan
         tags = {**dict(plan.tags), GROUP_TAG: plan.group_id}
@@ -394,7 +395,7 @@ class ElastiCacheHaGroup(pulumi.ComponentResource):
         secret = self.secrets.get("token" if plan.auth == "token" else APPLICATION)
         self.client_policy = client_policy(group.arn, iam_users, None if secret is None else secret.arn)
         self.read_policy, self.operator_policy = read_policy(group.arn), operator_policy(group.arn)
-        self.register_outputs(outputs_of(self))
+        self.register_outputs(outputs_of(self) | self._adoption.outputs(self))
 
 
 def not_global(plan: Plan) -> list[tuple[str, str]]:

@@ -134,11 +134,12 @@ class AlbBlueGreen(pulumi.ComponentResource):
     def __init__(self, name: str, args: AlbBlueGreenArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         """Make them. Raises pulumi.InputPropertiesError, before anything is registered, when arguments are wrong."""
         plan = checked_alb_plan(name, args)
-        adopting = Adoption(plan.adopt, plan.adopt_change)
+        self._adoption = adopting = Adoption(plan.adopt, plan.adopt_change)
         scope = f"{name}{apart(opts)}"
         own = hooks_of(adopting.hooks(scope), guard(f"{scope}-targets", target_refusals))
         recorded: dict[str, Any] = {**recorded_targets(plan.targets, args["targets"]), **adopting.record}
         super().__init__("redis-ha:index:AlbBlueGreen", name, recorded, pulumi.ResourceOptions.merge(opts, own))
+        adopting.settle(self)
         self._args: Mapping[str, Any] = args
         self._place = Place(name, plan.region, dict(plan.tags), self._child, apart(opts), adopting)
         if plan.weights is not None and plan.weights.warning is not None:
@@ -306,7 +307,7 @@ class AlbBlueGreen(pulumi.ComponentResource):
             if listener is None
             else listener.arn.apply(lambda arn: json.dumps(shift_document(arn, plan.region, plan.record_path)))
         )
-        self.register_outputs(outputs_of(self))
+        self.register_outputs(outputs_of(self) | self._adoption.outputs(self))
 
 
 def traffic_document(

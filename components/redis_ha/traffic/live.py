@@ -27,7 +27,7 @@ from .authority import (
 )
 from .names import HOST_NAME, MAX_TTL_SECONDS, Held, record_import_id
 from .permissions import shift_document
-from .refusals import adopted_record, any_change, record_guard, value_changes
+from .refusals import any_change, record_guard, value_changes
 from .settings import KnownRecord, LiveTargets
 from .targets import distinct, same_thing
 
@@ -114,9 +114,10 @@ class LiveColourRecord(pulumi.ComponentResource):
     def __init__(self, name: str, args: LiveColourRecordArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         """Make the record. Raises pulumi.InputPropertiesError, before anything is registered, when arguments are wrong."""
         plan = checked_plan(name, args)
-        adoption = Adoption({plan.wanted.name: "record"} if plan.adopt else {})
+        self._adoption = adoption = Adoption({plan.wanted.name: "record"} if plan.adopt else {})
         own = hooks_of(adoption.hooks(f"{name}{apart(opts)}"))
         super().__init__("redis-ha:index:LiveColourRecord", name, adoption.record, pulumi.ResourceOptions.merge(opts, own))
+        adoption.settle(self)
         if plan.decision.warning is not None:
             pulumi.log.warn(plan.decision.warning, self)
         zone_id, targets = args["zone_id"], args["targets"]
@@ -137,7 +138,7 @@ class LiveColourRecord(pulumi.ComponentResource):
                 # A name has one CNAME: made over the old one it would be deleted with it (hashicorp/terraform-provider-aws
                 # issue 32460).
                 delete_before_replace=True,
-                hooks=record_guard(f"{name}-record{apart(opts)}", [*judges(plan), adopted_record(adoption)], plan.known, ADOPT),
+                hooks=record_guard(f"{name}-record{apart(opts)}", judges(plan), adoption, plan.known, ADOPT),
             ),
         )
         self._make_outputs(plan, zone_id, targets)
@@ -170,7 +171,7 @@ class LiveColourRecord(pulumi.ComponentResource):
         self.shift_policy = zone.apply(
             lambda known: json.dumps(shift_document(known, plan.region, [record], [KIND], plan.record_path))
         )
-        self.register_outputs(outputs_of(self))
+        self.register_outputs(outputs_of(self) | self._adoption.outputs(self))
 
 
 def checked_plan(name: str, args: Mapping[str, Any]) -> Plan:

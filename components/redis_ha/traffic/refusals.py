@@ -10,7 +10,7 @@ from typing import Any
 import pulumi
 
 from redis_ha.adopting import Adoption
-from redis_ha.guard import Judge, Refusals, guard
+from redis_ha.guard import Judge, Refusals, all_of, guard
 
 from .names import Held, normal
 
@@ -89,7 +89,9 @@ def adopted_record(adoption: Adoption) -> Judge:
     return judge
 
 
-def record_guard(name: str, judges: Sequence[Judge], known: Collection[Held] | None, remedy: str) -> pulumi.ResourceHookBinding:
+def record_guard(
+    name: str, judges: Sequence[Judge], adoption: Adoption, known: Collection[Held] | None, remedy: str
+) -> pulumi.ResourceHookBinding:
     """Return the hooks that judge every update and every creation of a component's records."""
 
     def check(made: pulumi.ResourceHookArgs) -> None:
@@ -97,7 +99,7 @@ def record_guard(name: str, judges: Sequence[Judge], known: Collection[Held] | N
         if reason is not None:
             raise RefusedCreationError(made.name, reason)
 
-    binding = guard(f"{name}-changes", lambda old, new: [problem for judge in judges for problem in judge(old, new)])
+    binding = guard(f"{name}-changes", all_of(*judges, adopted_record(adoption)), after=adoption.settled)
     creation = pulumi.ResourceHook(f"{name}-creation", check, pulumi.ResourceHookOptions(on_dry_run=True))
     return pulumi.ResourceHookBinding(before_create=[creation], before_update=binding.before_update)
 

@@ -17,7 +17,7 @@ from .health import Maker
 from .names import record_import_id
 from .permissions import shift_document
 from .plan import Plan, make_plan
-from .refusals import adopted_record, any_change, identity_changes, record_guard, weight_changes
+from .refusals import any_change, identity_changes, record_guard, weight_changes
 from .settings import ColourIdentifiers, ColourWeights, KnownRecord, TrafficHealth, WeightedName
 from .targets import NamePlan, distinct, identity
 
@@ -92,16 +92,17 @@ class WeightedBlueGreen(pulumi.ComponentResource):
     def __init__(self, name: str, args: WeightedBlueGreenArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         """Make the records. Raises pulumi.InputPropertiesError, before anything is registered, when arguments are wrong."""
         plan = checked_plan(name, args)
-        adoption = Adoption({one.name: "record" for one in plan.names if one.adopt})
+        self._adoption = adoption = Adoption({one.name: "record" for one in plan.names if one.adopt})
         own = hooks_of(adoption.hooks(f"{name}{apart(opts)}"))
         super().__init__("redis-ha:index:WeightedBlueGreen", name, adoption.record, pulumi.ResourceOptions.merge(opts, own))
+        adoption.settle(self)
         self._args: Mapping[str, Any] = args
         if plan.decision.warning is not None:
             pulumi.log.warn(plan.decision.warning, self)
         self.health_checks: dict[str, aws.route53.HealthCheck] = {}
         health = self._make_health(plan)
         self.records: dict[tuple[str, str, str], aws.route53.Record] = {}
-        hooks = record_guard(f"{name}-records{apart(opts)}", [*judges(plan), adopted_record(adoption)], plan.known, ADOPT)
+        hooks = record_guard(f"{name}-records{apart(opts)}", judges(plan), adoption, plan.known, ADOPT)
         first, second = plan.order()
         made = [self._make_record(plan, one, kind, first, health, hooks, []) for one in plan.names for kind in one.types]
         for one in plan.names:
@@ -188,7 +189,7 @@ class WeightedBlueGreen(pulumi.ComponentResource):
         self.shift_policy = zone_id.apply(
             lambda zone: json.dumps(shift_document(zone, plan.region, names, types, plan.record_path))
         )
-        self.register_outputs(outputs_of(self))
+        self.register_outputs(outputs_of(self) | self._adoption.outputs(self))
 
 
 def checked_plan(name: str, args: Mapping[str, Any]) -> Plan:
