@@ -22,6 +22,7 @@ COMMANDS: Final[dict[str, dict[str, str]]] = {
         "freeze": "faults",
         "thaw": "faults",
         "stall": "faults",
+        "fill-disk": "faults",
         "slow-mirror": "faults",
         "lock-apt": "faults",
         "kill": "faults",

@@ -29,6 +29,7 @@ ALLOWED: Final = frozenset(
         "VIRTUAL_ENV",
         "XDG_CACHE_HOME",
         "XDG_RUNTIME_DIR",
+        "PULUMI_EMULATOR_DISK_GB",
         "PULUMI_EMULATOR_HOME",
         "PULUMI_ERROR_OUTPUT_STRING",
         "PYTHONPATH",

@@ -28,6 +28,16 @@ def emulator_home() -> Path:
     return (Path(cache) if cache else Path.home() / ".cache").absolute() / "pulumi-emulator"
 
 
+def disk_gigabytes() -> int | None:
+    """Return the size of new machines' disks: $PULUMI_EMULATOR_DISK_GB; None when they share this computer's."""
+    given = os.environ.get("PULUMI_EMULATOR_DISK_GB")
+    if not given:
+        return None
+    if not given.isascii() or not given.isdigit() or int(given) < 1:
+        raise EmulatorError(f"PULUMI_EMULATOR_DISK_GB={given}: give a whole number of GB from 1 on, as 8, or unset it")
+    return int(given)
+
+
 def check_name(what: str, name: str) -> str:
     """Return a stack's or project's name; EmulatorError when it is none (names become folders)."""
     if NAME_PATTERN.fullmatch(name) is None or name in (".", ".."):

@@ -167,6 +167,23 @@ def test_power_and_links_are_seen_and_the_network_answers(emulated: Make) -> Non
     assert stack.run("exec", "--on", "machine-0", "--", "sh", "-c", "exit 7", expect=7, cold=True).stdout == ""
 
 
+def test_faults_inside_a_machine_are_seen_and_go_with_the_stack(emulated: Make) -> None:
+    stack = emulated(PROGRAM)
+    stack.environment["PULUMI_EMULATOR_DISK_GB"] = "2"
+    want(stack)
+    stack.run("up")
+    wait_until(lambda: reaches_ssh(stack, stack.outputs()["address-0"]), "the machine to answer")
+    # The disk last: a full one takes no setting of a mirror.
+    commands = ["stall {} machine-0 sshd", "lock-apt {} machine-0", "slow-mirror {} machine-0", "fill-disk {} machine-0"]
+    found = {"on": ["disk full", "mirror slow", "apt locked", "sshd stalled"], "off": []}
+    for action in ("on", "off", "on"):
+        for command in commands:
+            stack.run(command.format(action), cold=True)
+        assert stack.status()["machines"][0]["faults"] == found[action]
+    stack.run("destroy")
+    assert_nothing_left(stack)
+
+
 def reaches_ssh(stack: Emulated, address: str) -> bool:
     """Tell whether a computer in the VPC gets a connection to a machine's ssh."""
     script = (

@@ -284,6 +284,47 @@ def test_a_reboot_ends_what_is_in_memory_and_keeps_what_is_on_the_disk(stack: St
     host.quick_mirror("1")
 
 
+def test_a_full_disk_stops_writes_until_there_is_room_and_takes_none_of_this_computers(stack: Stack) -> None:
+    host = Host(stack.host.stack_dir, stack.host.home, disk_gb=2)
+    host.create_machine(stack.spec(9, "full-0"))
+    try:
+        assert wait_for_cloud_init(host, "full-0") == []
+        assert say(host, "full-0", "cat", "/var/lib/probe-address") == host.machine("9").private_ip  # type: ignore[union-attr]
+        redis_answers(host, "full-0")
+        say(host, "full-0", "redis-cli", "config", "set", "appendonly", "yes", "save", "")
+
+        def written() -> str:
+            return say(host, "full-0", "sh", "-c", f"redis-cli set key {'x' * 9000} 2>&1 || true")
+
+        wait_until(lambda: written() == "OK", "a write is taken")
+        for _ in range(2):
+            host.fill_disk("9")
+            assert host.faults("9") == ["disk full"]
+            assert "No space left" in say(host, "full-0", "sh", "-c", "head -c 9000 /dev/zero 2>&1 > /var/lib/more || true")
+            wait_until(lambda: "No space left on device" in written(), "Redis has no space left")
+        file = boot.own_file_system(host.store.disk("9"))
+        assert file.stat().st_blocks * 512 < file.stat().st_size / 2
+        for _ in range(2):
+            host.free_disk("9")
+            assert host.faults("9") == []
+            wait_until(lambda: written() == "OK", written, seconds=20)
+        host.fill_disk("9")
+        host.power_off("9")
+        with pytest.raises(EmulatorError, match="full-0 is off: switch it on"):
+            host.fill_disk("9")
+        host.power_on("9")
+        wait_for_answer(host, "client", host.machine("9").private_ip)  # type: ignore[union-attr]
+        assert host.faults("9") == ["disk full"]
+        assert "No space left" in say(host, "full-0", "sh", "-c", "head -c 9000 /dev/zero 2>&1 > /var/lib/more || true")
+        host.free_disk("9")
+        say(host, "full-0", "touch", "/var/lib/mended")
+    finally:
+        host.delete_machine("9")
+    assert boot.loop_devices(host.store.folder) == []
+    with pytest.raises(EmulatorError, match="'data-0' shares this computer's disk"):
+        host.fill_disk("1")
+
+
 def test_a_cut_link_is_silent_on_one_interface_only(stack: Stack) -> None:
     host = stack.host
     host.link("1", "private", up=False)

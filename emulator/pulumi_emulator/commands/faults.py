@@ -85,6 +85,17 @@ def stall(stack: str, program: Path, action: str, machine: str, process: str) ->
     (host.stall if action == "on" else host.unstall)(machine_id, process)
 
 
+@click.command("fill-disk")
+@STACK_OPTION
+@PROGRAM_OPTION
+@click.argument("action", type=ON_OFF)
+@click.argument("machine")
+def fill_disk(stack: str, program: Path, action: str, machine: str) -> None:
+    """Fill a machine's disk until no byte is free, or give the room back."""
+    host, machine_id = _machine(stack, program, machine)
+    (host.fill_disk if action == "on" else host.free_disk)(machine_id)
+
+
 @click.command("slow-mirror")
 @STACK_OPTION
 @PROGRAM_OPTION

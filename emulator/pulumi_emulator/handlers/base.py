@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from pulumi_emulator import aws
 from pulumi_emulator.errors import EmulatorError
 from pulumi_emulator.rules import Change, Failure
+from pulumi_emulator.stacks import disk_gigabytes
 from pulumi_emulator.world import World
 
 if TYPE_CHECKING:
@@ -117,7 +118,7 @@ class Cloud:
         def make_host() -> Host:
             from pulumi_emulator.machines import Host as MachineHost  # noqa: PLC0415 - programs without machines never load it
 
-            return MachineHost(stack_dir / "host", home)
+            return MachineHost(stack_dir / "host", home, disk_gigabytes())
 
         access = AwsAccess(
             ensure=lambda: aws.ensure_endpoint(stack_dir, home, report),

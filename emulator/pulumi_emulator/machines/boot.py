@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import shutil
 import signal
 import time
 from collections.abc import Callable
@@ -27,6 +28,11 @@ GROUP_TIMEOUT: Final = 5.0  # seconds for killed processes to leave their contro
 PR_SET_PDEATHSIG: Final = 1  # linux/prctl.h
 # A machine may set its own network's kernel settings (/proc/sys/net), not the host's others (systemd docs/ENVIRONMENT.md).
 NSPAWN_SETTINGS: Final = {"SYSTEMD_NSPAWN_API_VFS_WRITABLE": "network"}
+# An overlay makes a folder when it is mounted. On a full disk it could not, and the machine could only read its disk.
+RESERVE: Final = "reserve"
+RESERVE_BYTES: Final = 64 * 1024
+LOOP_DEVICES: Final = Path("/sys/block")
+LOOP_TIMEOUT: Final = 10.0  # seconds for the last boot's file system to be written and let go
 CONTROL_GROUPS: Final = Path("/sys/fs/cgroup")
 
 
@@ -83,13 +89,74 @@ def cables_of(names: Names, record: MachineRecord, vpc: VpcRecord) -> list[Cable
     return [public, private]
 
 
+def own_file_system(disk: Path) -> Path:
+    """Return the file with the file system of a machine's own, where it has one: a disk that can be full."""
+    return disk / "disk.ext4"
+
+
+def make_file_system(disk: Path, gigabytes: int) -> None:
+    """Give a new machine a disk of so many GB. The file takes only the room of what was written to it."""
+    if not own_file_system(disk).exists():
+        building = disk / "disk.ext4.new"
+        with building.open("wb") as file:
+            file.truncate(gigabytes * 1024**3)
+        run(["mkfs.ext4", "-q", "-F", "-m", "0", "-E", "nodiscard,lazy_itable_init=1", str(building)])
+        building.rename(own_file_system(disk))
+
+
+def mounts_of_its_own(disk: Path) -> list[str]:
+    """Return what to start a supervisor with: a file system of the machine's own is mounted for its processes alone.
+
+    It goes with them. In this computer's namespace every other machine that starts would hold it too, and keep it for good.
+    """
+    return ["unshare", "--mount", "--propagation", "slave", "--"] if own_file_system(disk).exists() else []
+
+
+def mount_file_system(disk: Path) -> Path:
+    """Mount the file system of a machine's own; what lies in the folder `upper` (the seed) is its first content."""
+    own, file = disk / "own", own_file_system(disk)
+    own.mkdir(exist_ok=True)
+    if own.is_mount():
+        return own
+    deadline = time.monotonic() + LOOP_TIMEOUT
+    while loop_devices(file):  # mounted twice it would be damaged
+        if time.monotonic() > deadline:
+            raise EmulatorError(f"the disk {file} is still in use by {', '.join(loop_devices(file))}: see `losetup --list`")
+        time.sleep(0.02)
+    # Without noinit_itable the kernel would write all of the inode tables, some MB for each GB.
+    run(["mount", "-t", "ext4", "-o", "loop,noinit_itable", str(file), str(own)])
+    if not own.joinpath("upper").exists():
+        shutil.rmtree(own / "first", ignore_errors=True)  # of a copy that was cut off
+        shutil.copytree(disk / "upper", own / "first")
+        own.joinpath("first").rename(own / "upper")
+    return own
+
+
+def take(file: Path) -> None:
+    """Take the reserve of a file system; it is no error when there is no room left for it."""
+    with file.open("wb") as taken, suppress(OSError):
+        os.posix_fallocate(taken.fileno(), 0, RESERVE_BYTES)
+
+
+def loop_devices(place: Path) -> list[str]:
+    """Return the loop devices of a file, or of the files below a folder, also of files that were removed."""
+    found = []
+    for entry in LOOP_DEVICES.glob("loop*/loop/backing_file"):
+        with suppress(OSError):  # it went meanwhile
+            if Path(entry.read_text(encoding="utf-8").rstrip("\n").removesuffix(" (deleted)")).is_relative_to(place):
+                found.append(f"/dev/{entry.parents[1].name}")
+    return found
+
+
 def mount_disk(image: Path, disk: Path) -> Path:
     """Mount a machine's disk: its own layer over the shared image; nothing is done when it is mounted already."""
-    root, upper, work = disk / "root", disk / "upper", disk / "work"
+    own = mount_file_system(disk) if own_file_system(disk).exists() else disk
+    root, upper, work = disk / "root", own / "upper", own / "work"
     for folder in (root, upper, work):
         folder.mkdir(parents=True, exist_ok=True)
     upper.chmod(0o755)
     if not root.is_mount():
+        (own / RESERVE).unlink(missing_ok=True)
         done = attempt(
             ["mount", "-t", "overlay", "overlay", "-o", f"lowerdir={image},upperdir={upper},workdir={work}", str(root)]
         )
@@ -98,6 +165,8 @@ def mount_disk(image: Path, disk: Path) -> Path:
                 f"the disk {root} cannot be mounted ({done.stderr.strip()}): its file system must carry overlays (ext4, xfs; "
                 "not a container's own root): set PULUMI_EMULATOR_HOME to a folder on such a one"
             )
+        if own != disk:
+            take(own / RESERVE)
     return root
 
 

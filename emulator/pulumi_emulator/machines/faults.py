@@ -42,6 +42,25 @@ real.stdin.close()
 real.wait()
 """
 
+FILLING: Final = "/var/lib/emulator-filling"
+# Room is taken without a byte being written (posix_fallocate(3)), in ever smaller pieces until no block is left.
+FILL_SCRIPT: Final = """\
+import errno, os, sys
+piece = 2**30
+try:
+    file = os.open(sys.argv[1], os.O_WRONLY | os.O_CREAT, 0o600)
+    while piece >= 512:
+        try:
+            os.posix_fallocate(file, os.fstat(file).st_size, piece)
+        except OSError as error:
+            if error.errno != errno.ENOSPC:
+                raise
+            piece //= 2
+except OSError as error:
+    if error.errno != errno.ENOSPC:  # it was full without us
+        raise
+"""
+
 LOCK_UNIT: Final = "emulator-lock-apt.service"
 # Both of dpkg's locks, as a run of apt holds them. It waits for one that is at work, and says when it has them.
 LOCK_SCRIPT: Final = """\
@@ -74,6 +93,25 @@ def quick_mirror() -> list[str]:
     return ["rm", "-f", MIRROR_SETTING, MIRROR_METHOD]
 
 
+def refuse_shared_disk(machine: str, *, own: bool) -> None:
+    """Refuse to fill a disk that is a folder of this computer's."""
+    if not own:
+        raise EmulatorError(
+            f"MACHINE {machine!r} shares this computer's disk, which nothing may fill: set PULUMI_EMULATOR_DISK_GB=8 and "
+            "have it made again (`kill`, `refresh`, `up`)"
+        )
+
+
+def fill_disk() -> list[str]:
+    """Return the command that takes what is free on the disk."""
+    return ["python3", "-c", FILL_SCRIPT, FILLING]
+
+
+def free_disk() -> list[str]:
+    """Return the command that gives it back."""
+    return ["rm", "-f", FILLING]
+
+
 def lock_apt() -> list[str]:
     """Return the command that starts who holds dpkg's locks, and waits until they are held."""
     start = 'exec systemd-run --quiet --collect --unit=$1 --service-type=notify python3 -c "$2" $3'
@@ -104,6 +142,7 @@ def present(init: Process, running: Sequence[Process]) -> list[str]:
         return ["frozen"]
     root = Path(f"/proc/{init.pid}/root")
     found = {
+        "disk full": root.joinpath(FILLING.lstrip("/")).exists(),
         "mirror slow": root.joinpath(MIRROR_SETTING.lstrip("/")).exists(),
         "apt locked": any(LOCK_MARK in command_line(process.pid) for process in running),
     }

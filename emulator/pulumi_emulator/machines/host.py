@@ -37,7 +37,9 @@ CLIENT_PATH: Final = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sb
 class Host:
     """One stack's networks and machines. State lies under `stack_dir`; every method can be repeated after a crash anywhere."""
 
-    def __init__(self, stack_dir: Path, home: Path) -> None:
+    def __init__(self, stack_dir: Path, home: Path, disk_gb: int | None = None) -> None:
+        """`disk_gb`: the size of new machines' disks; None: they share this computer's, and cannot be filled."""
+        self.disk_gb = disk_gb
         self.stack_dir = stack_dir.resolve()
         self.home = home.resolve()
         self.store = StateStore(self.stack_dir / "machines")
@@ -123,6 +125,8 @@ class Host:
         disk = self.store.disk(spec.machine_id)
         if not disk.joinpath("seeded").exists():
             seed.write_seed(disk / "upper", record.spec)
+            if self.disk_gb is not None:
+                boot.make_file_system(disk, self.disk_gb)
             disk.joinpath("seeded").touch()
         if record.power == "on":
             self._start(record)
@@ -251,6 +255,19 @@ class Host:
         """Let dpkg's locks in the machine go."""
         self._do_in(machine_id, faults.unlock_apt())
 
+    def fill_disk(self, machine_id: str) -> None:
+        """Fill the machine's disk until no byte is free. It has to be of a size of its own: no fault fills this computer's."""
+        self._running(machine_id)
+        faults.refuse_shared_disk(
+            _record(self.store.load(), machine_id).spec.name,
+            own=boot.own_file_system(self.store.disk(machine_id)).exists(),
+        )
+        self._do_in(machine_id, faults.fill_disk())
+
+    def free_disk(self, machine_id: str) -> None:
+        """Give back what `fill_disk` took."""
+        self._do_in(machine_id, faults.free_disk())
+
     def faults(self, machine_id: str) -> list[str]:
         """Return the faults that are on inside a machine, in words; none of a machine that does not run."""
         status = boot.read_status(self.store.disk(machine_id))
@@ -303,7 +320,7 @@ class Host:
             takedown.destroy(self.store, self.fabric)
 
     def leftovers(self) -> list[str]:
-        """Name what of this stack is still on this machine: processes, mounts, namespaces, control groups, files."""
+        """Name what of this stack is still on this machine: processes, mounts, namespaces, files and the like."""
         return takedown.leftovers(self.store, self.fabric)
 
     # How

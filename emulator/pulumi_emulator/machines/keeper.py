@@ -22,7 +22,7 @@ def start(folder: Path, machine_id: str, namespace: str, disk: Path, image: Path
         return _wait(disk, supervisors(folder, machine_id))
     stop(folder, machine_id, namespace, disk)  # what an ended or killed supervisor may have left
     disk.joinpath("status.json").unlink(missing_ok=True)
-    argv = [sys.executable, "-m", SUPERVISOR, str(folder), machine_id, str(image)]
+    argv = [*boot.mounts_of_its_own(disk), sys.executable, "-m", SUPERVISOR, str(folder), machine_id, str(image)]
     return _wait(disk, [processes.spawn_detached(argv, disk / "supervisor.log")])
 
 

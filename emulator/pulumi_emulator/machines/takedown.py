@@ -27,11 +27,12 @@ def destroy(store: StateStore, fabric: Fabric) -> None:
 
 
 def leftovers(store: StateStore, fabric: Fabric) -> list[str]:
-    """Name what of the stack is still here: processes, mounts, namespaces, control groups, files (the first ten)."""
+    """Name what of the stack is still here: processes, mounts, devices, namespaces, control groups, files (the first ten)."""
     files = sorted(store.folder.rglob("*"))[:10] if store.folder.exists() else []
     return [
         *(f"process {entry.pid}" for entry in _processes(store, fabric)),
         *(f"mount {entry}" for entry in boot.mounts_below(store.folder)),
+        *(f"loop device {entry}" for entry in boot.loop_devices(store.folder)),
         *(f"namespace {entry}" for entry in network.namespaces(fabric.names.prefix)),
         *(f"control group {entry}" for entry in boot.groups_of(fabric.names.prefix)),
         *(f"file {entry}" for entry in files),
