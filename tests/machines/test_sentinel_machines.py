@@ -14,7 +14,7 @@ pytestmark = [pytest.mark.machines, pytest.mark.timeout(600)]
 
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machines]:
-    with booted(tmp_path_factory.mktemp("machines"), "debian-13-x64") as machines:
+    with booted(tmp_path_factory.mktemp("machines"), "debian-13-x64", disk_gb=4) as machines:
         machines.wait_whole(BOOT_S)
         yield machines
 
@@ -193,14 +193,48 @@ def test_wiped_data_directory_under_the_running_master(machines: Machines) -> No
     assert machines.read_everywhere("before-crash") == {"1"}
 
 
+def test_a_stalled_master_has_a_successor_and_loses_nothing_that_was_acknowledged(machines: Machines) -> None:
+    machines.write_everywhere("before-stall", "1")
+    (old,) = machines.masters()
+    with probing(machines) as probe:
+        probe.wait_for_write()
+        machines.host.stall(old, "redis-server")
+        probe.wait_for_write(on_other_than=old)
+        machines.host.unstall(old, "redis-server")
+        assert machines.wait_whole(120) != old
+        probe.wait_for_write()
+    probe.assert_one_at_a_time()
+    assert machines.read_everywhere("before-stall") == {"1"}
+
+
+def test_a_master_with_a_full_disk_refuses_writes_until_there_is_room(machines: Machines) -> None:
+    machines.write_everywhere("before-full", "1")
+    (master,) = machines.masters()
+
+    def refused() -> bool:
+        return machines.ask(master, "SET", "filler", "x" * 9000) is None
+
+    machines.host.fill_disk(master)
+    try:
+        wait_until(refused, "the master refuses a write")
+        assert machines.info(master)["aof_last_write_status"] == "err"
+    finally:
+        machines.host.free_disk(master)
+    wait_until(lambda: not refused(), "the master takes a write")
+    machines.write_everywhere("after-full", "1")
+    assert machines.read_everywhere("before-full") == {"1"}
+
+
 def test_debian_12_boots_the_same_user_data_also_when_its_first_boot_is_cut_off(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
     """cloud-init does its work once (canonical/cloud-init#3284, #5699): what is left is done by a unit, at every boot.
 
-    Until the cut the mirror does not answer: also the machines that keep their power try again until it does.
+    Until the cut the mirror does not answer, and one machine has dpkg's lock held: those that keep their power try again, too.
     """
     with booted(tmp_path_factory.mktemp("debian12"), "debian-12-x64", mirror=False) as machines:
+        held = machines.data[2]
+        machines.host.lock_apt(held)
         cut = {machines.data[1]: "/etc/redis-ha/seed", machines.sentinels[2]: "/usr/local/lib/redis-ha/setup.sh"}
         for name, path in cut.items():
             wait_until(lambda name=name, path=path: machines.wrote(name, path), f"{name} has {path}")  # type: ignore[misc]
@@ -210,6 +244,9 @@ def test_debian_12_boots_the_same_user_data_also_when_its_first_boot_is_cut_off(
             machines.host.power_on(name)
         for name in machines.addresses:
             machines.host.quick_mirror(name)
+        machines.inside(held, "sh", "-c", "until journalctl -qu redis-ha-setup | grep -q lock; do sleep 1; done", timeout=120)
+        assert not machines.wrote(held, "/var/lib/dpkg/info/redis-server.list")
+        machines.host.unlock_apt(held)
         machines.wait_whole(BOOT_S)
         for name in machines.addresses:
             machines.inside(name, "cloud-init", "status", "--wait", timeout=120)

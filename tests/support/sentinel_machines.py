@@ -36,9 +36,9 @@ def _report(text: str) -> None:
 class Machines:
     """The machines of one cluster."""
 
-    def __init__(self, folder: Path, image: str, **args: object) -> None:
+    def __init__(self, folder: Path, image: str, *, disk_gb: int | None = None, **args: object) -> None:
         self.folder = folder
-        self.host = Host(folder / "stack", home())
+        self.host = Host(folder / "stack", home(), disk_gb)
         self.image = image
         arguments = {"name": "boot", "region": "ams3", "vpc_ip_range": RANGE, "image": image} | args
         self.plan: Plan = make_plan("boot", arguments)
@@ -283,8 +283,8 @@ def probing(machines: Machines) -> Iterator[Probe]:
 
 
 @contextmanager
-def booted(folder: Path, image: str, *, mirror: bool = True) -> Iterator[Machines]:
-    machines = Machines(folder, image)
+def booted(folder: Path, image: str, *, mirror: bool = True, disk_gb: int | None = None) -> Iterator[Machines]:
+    machines = Machines(folder, image, disk_gb=disk_gb)
     try:
         machines.create(mirror=mirror)
         yield machines
