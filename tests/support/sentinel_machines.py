@@ -151,7 +151,7 @@ class Machines:
     def report(self) -> str:
         lines = [f"masters {self.masters()}"]
         for name in self.addresses:
-            units = ["redis-ha-data", "redis-ha-agent", "redis-ha-sentinel", "redis-ha-bootstrap"]
+            units = ["redis-ha-setup", "redis-ha-data", "redis-ha-agent", "redis-ha-sentinel", "redis-ha-bootstrap"]
             argv = ["journalctl", "--no-pager", "-q", "-n", "25", *itertools.chain(*(("-u", unit) for unit in units))]
             try:
                 lines.append(f"--- {name}\n{self.inside(name, *argv, check=False)}")
