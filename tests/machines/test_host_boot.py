@@ -284,6 +284,32 @@ def test_a_reboot_ends_what_is_in_memory_and_keeps_what_is_on_the_disk(stack: St
     host.quick_mirror("1")
 
 
+def test_a_cut_link_is_silent_on_one_interface_only(stack: Stack) -> None:
+    host = stack.host
+    host.link("1", "private", up=False)
+    assert connect(host, "client", "10.20.0.2") == "silence"
+    assert connect(host, "data-0", "10.20.0.3") == "silence"
+    assert connect(host, "public", "203.0.113.2") == "open"
+    host.link("1", None, up=False)
+    assert connect(host, "public", "203.0.113.2") == "silence"
+    host.link("1", None, up=True)
+    assert connect(host, "client", "10.20.0.2") == "open"
+    assert connect(host, "public", "203.0.113.2") == "open"
+
+
+def test_a_lost_machine_is_gone_with_its_disk_and_its_address(stack: Stack) -> None:
+    host = stack.host
+    host.lose("2")
+    assert host.machine("2") is None
+    assert not host.store.disk("2").exists()
+    assert connect(host, "client", "10.20.0.3", patience=5) in {"No route to host", "Network is unreachable"}
+    made = host.create_machine(stack.spec(3, "old-0"))
+    assert (made.private_ip, made.public_ip) == ("10.20.0.4", "203.0.113.4")
+    host.delete_machine("3")
+    host.delete_machine("3")
+    assert [machine.name for machine in host.machines()] == ["data-0"]
+
+
 def test_a_full_disk_stops_writes_until_there_is_room_and_takes_none_of_this_computers(stack: Stack) -> None:
     host = Host(stack.host.stack_dir, stack.host.home, disk_gb=2)
     host.create_machine(stack.spec(9, "full-0"))
@@ -323,32 +349,6 @@ def test_a_full_disk_stops_writes_until_there_is_room_and_takes_none_of_this_com
     assert boot.loop_devices(host.store.folder) == []
     with pytest.raises(EmulatorError, match="'data-0' shares this computer's disk"):
         host.fill_disk("1")
-
-
-def test_a_cut_link_is_silent_on_one_interface_only(stack: Stack) -> None:
-    host = stack.host
-    host.link("1", "private", up=False)
-    assert connect(host, "client", "10.20.0.2") == "silence"
-    assert connect(host, "data-0", "10.20.0.3") == "silence"
-    assert connect(host, "public", "203.0.113.2") == "open"
-    host.link("1", None, up=False)
-    assert connect(host, "public", "203.0.113.2") == "silence"
-    host.link("1", None, up=True)
-    assert connect(host, "client", "10.20.0.2") == "open"
-    assert connect(host, "public", "203.0.113.2") == "open"
-
-
-def test_a_lost_machine_is_gone_with_its_disk_and_its_address(stack: Stack) -> None:
-    host = stack.host
-    host.lose("2")
-    assert host.machine("2") is None
-    assert not host.store.disk("2").exists()
-    assert connect(host, "client", "10.20.0.3", patience=5) in {"No route to host", "Network is unreachable"}
-    made = host.create_machine(stack.spec(3, "old-0"))
-    assert (made.private_ip, made.public_ip) == ("10.20.0.4", "203.0.113.4")
-    host.delete_machine("3")
-    host.delete_machine("3")
-    assert [machine.name for machine in host.machines()] == ["data-0"]
 
 
 def test_two_stacks_with_the_same_addresses_do_not_meet(stack: Stack, tmp_path: Path) -> None:

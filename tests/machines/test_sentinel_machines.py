@@ -193,7 +193,7 @@ def test_wiped_data_directory_under_the_running_master(machines: Machines) -> No
     assert machines.read_everywhere("before-crash") == {"1"}
 
 
-def test_a_stalled_master_has_a_successor_and_loses_nothing_that_was_acknowledged(machines: Machines) -> None:
+def test_a_stalled_master_has_a_successor_and_follows_it_afterwards(machines: Machines) -> None:
     machines.write_everywhere("before-stall", "1")
     (old,) = machines.masters()
     with probing(machines) as probe:
