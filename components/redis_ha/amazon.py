@@ -8,8 +8,9 @@ from typing import Any
 import pulumi
 
 from .adopting import Adoption
-from .arguments import Checks
+from .arguments import Checks, camel_case
 from .guard import Judge, all_of, guard
+from .inputs import once
 
 # docs.aws.amazon.com, vpc/latest/userguide, "Amazon VPC quotas": rules a security group, as long as nobody asks for more.
 MAX_RULES = 60
@@ -77,16 +78,37 @@ class Keyed:
         return {} if self.formerly is None else {"aliases": [pulumi.Alias(name=f"{prefix}{self.formerly}{suffix}")]}
 
 
-def keyed(values: Sequence[pulumi.Input[str]]) -> list[Keyed]:
+def keyed(argument: str, values: Sequence[pulumi.Input[str]]) -> list[Keyed]:
     """Name the entries of a list by what they are: one that leaves, or another order, then moves nothing else.
 
-    A value that is not known yet is called by its place. The same value twice is one entry.
+    A value that is not known yet is called by its place. The same value twice is one entry. An Output that turns out to be
+    another entry's value has a resource of its own by then, so it is refused.
     """
-    found: dict[str, Keyed] = {}
-    for index, value in enumerate(values):
-        entry = Keyed(value, str(index), value) if isinstance(value, str) else Keyed(str(index), None, value)
-        found.setdefault(entry.key, entry)
-    return list(found.values())
+    refuse_twins(argument, values)
+    return [
+        Keyed(value, str(index), value) if isinstance(value, str) else Keyed(str(index), None, value)
+        for index, value in once(values).items()
+    ]
+
+
+def refuse_twins(argument: str, values: Sequence[pulumi.Input[str]]) -> None:
+    """Refuse a list in which an Output has another entry's value, as soon as both are known: in the preview, if they are then.
+
+    Nothing is made of the result. An entry that waited for the others would not be known in a preview where one of them is
+    replaced, and would be replaced with it. What is the same already, as text or as Output, the caller sees itself.
+    """
+    apart = list(once(values).values())
+    if all(isinstance(value, str) for value in apart) or len(apart) < 2:
+        return
+
+    def check(known: Any) -> None:
+        found = [value for value in known if isinstance(value, str)] if isinstance(known, list) else []
+        twins = sorted({value for value in found if found.count(value) > 1})
+        if twins:
+            reason = f"{', '.join(twins)} is in it twice, as an Output and once more; leave one of them out"
+            raise pulumi.InputPropertyError(camel_case(argument), f"{argument}: {reason}")
+
+    pulumi.Output.all(*apart).apply(check, run_with_unknowns=True)
 
 
 def checked_tags(checks: Checks) -> tuple[tuple[str, str], ...]:

@@ -68,6 +68,15 @@ def outputs_of(component: pulumi.ComponentResource) -> dict[str, pulumi.Output[A
     }
 
 
+def once(values: Sequence[Any]) -> dict[int, Any]:
+    """Return the entries of a list by their place, each text and each Output once. What is not known yet is never the same."""
+    found: dict[Any, int] = {}
+    for index, value in enumerate(values):
+        told_by = id(value) if isinstance(value, pulumi.Output) else value if isinstance(value, str) else (index,)
+        found.setdefault(told_by, index)
+    return {index: values[index] for index in found.values()}
+
+
 def holds_output(value: object) -> bool:
     """Tell whether a value is, or holds, an Output, or what a hosted component gets for a value that is not known yet."""
     if isinstance(value, Mapping):

@@ -403,6 +403,45 @@ def test_preview_with_nothing_known() -> None:
     assert not found["weights"][1]
 
 
+LISTS = ("client_security_group_ids", "client_prefix_list_ids", "target_security_group_ids")
+
+
+@pytest.mark.parametrize("argument", [*LISTS, "targets.blue.instance_ids"])
+def test_an_output_that_is_another_entry_is_refused_as_soon_as_it_is_known(argument: str) -> None:
+    def made_of(*values: str) -> None:
+        """`~x` is an Output of x."""
+
+        def given() -> Any:
+            found = [pulumi.Output.from_input(value[1:]) if value.startswith("~") else value for value in values]
+            names = ["one", "two", "three"][: len(values)]
+            blue = {"instance_ids": found, "names": names}
+            return found if argument in LISTS else {"blue": blue, "green": {"ecs": True}}
+
+        changes: dict[str, Any] = {argument if argument in LISTS else "targets": given}
+        made(**changes)
+
+    for values in (("x-1", "~x-1"), ("~x-1", "x-1"), ("~x-0", "~x-1", "~x-1")):
+        with pytest.raises(pulumi.InputPropertyError, match=f"{argument}: x-1 is in it twice, as an Output and once more"):
+            made_of(*values)
+    made_of("x-2", "~x-1", "~x-3")
+
+
+def test_the_same_output_twice_is_one_entry() -> None:
+    def groups() -> list[Any]:
+        group = pulumi.Output.from_input("sg-1")
+        return [group, "sg-2", group]
+
+    monitor, _ = made(client_security_group_ids=groups)
+    assert sorted(monitor.names("SecurityGroupIngressRule")) == ["shop-from-group-0", "shop-from-group-sg-2"]
+
+    def targets() -> dict[str, Any]:
+        machine = pulumi.Output.from_input("i-1")
+        return {"blue": {"instance_ids": [machine, machine], "names": ["one", "two"]}, "green": {"ecs": True}}
+
+    with pytest.raises(pulumi.InputPropertiesError, match="names one of them twice; leave one out"):
+        made(targets=targets)
+
+
 def test_amazon_takes_it() -> None:
     """The same things as CloudFormation, judged by AWS's own schemas."""
     monitor, _ = made(**LISTENER)

@@ -56,12 +56,14 @@ def test_values_that_are_not_known_yet() -> None:
         },
         "accessLogs": {"bucket": nested_output()},
         "alarms": {"topicArns": [nested_output()]},
-        "clientSecurityGroupIds": [nested_output(), "sg-2"],
+        "clientSecurityGroupIds": [nested_output(), "sg-2", rpc.UNKNOWN, rpc.UNKNOWN],
     }
     monitor, state = constructed(COMPONENT, PLAIN | later, known=False)
     assert monitor.requests["hosted-blue"].object["subnets"] == rpc.UNKNOWN
     assert monitor.requests["hosted-blue-listener"].object["certificateArn"] == rpc.UNKNOWN
     assert {"hosted-blue-one", "hosted-blue-two", "hosted-green-group", "hosted-from-group-sg-2"} <= set(monitor.order)
+    # Nobody knows whether two unknown ones are the same.
+    assert {"hosted-from-group-2", "hosted-from-group-3"} <= set(monitor.order)
     assert not state["dnsNames"][1]
 
 

@@ -101,11 +101,11 @@ def client_rules(
     """Return who may reach the group."""
     rules = [
         Rule(f"group-{entry.key}", {"referenced_security_group_id": entry.value}, "clients of a security group", entry)
-        for entry in keyed(security_group_ids)
+        for entry in keyed("client_security_group_ids", security_group_ids)
     ]
     rules += [
         Rule(f"prefix-list-{entry.key}", {"prefix_list_id": entry.value}, "clients of a prefix list", entry)
-        for entry in keyed(prefix_list_ids)
+        for entry in keyed("client_prefix_list_ids", prefix_list_ids)
     ]
     for cidr in plan.client_cidrs:
         found = network(cidr)

@@ -8,7 +8,7 @@ import pulumi
 import pulumi_aws as aws
 
 from redis_ha.adopting import Adoption
-from redis_ha.amazon import Place, adoption, imported
+from redis_ha.amazon import Place, adoption, imported, refuse_twins
 from redis_ha.arguments import InvalidArgumentsError
 from redis_ha.guard import apart, guard, hooks_of
 from redis_ha.inputs import as_input_errors, known_now, outputs_of
@@ -263,6 +263,7 @@ class AlbBlueGreen(pulumi.ComponentResource):
                     )
                 ]
             elif targets.names:
+                refuse_twins(f"targets.{colour}.{targets.kind}", given)
                 made[colour] = [
                     aws.lb.TargetGroupAttachment(
                         f"{self._place.name}-{colour}-{name}",

@@ -7,6 +7,7 @@ from typing import Any
 from redis_ha.adopting import checked_change
 from redis_ha.amazon import MAX_RULES, REGION, checked_tags
 from redis_ha.arguments import Checks, network
+from redis_ha.inputs import once
 
 from .alb_plan import BOTH, AlbPlan, Targets
 from .alb_settings import AlbAccessLogs, AlbAdopt, AlbColours, AlbHealthCheck, AlbStickiness, AlbTargets, AlbWeights
@@ -278,7 +279,7 @@ def _names(inner: Checks, kind: str, value: Any) -> tuple[str, ...]:
 
 
 def _texts_alone(inner: Checks, kind: str, value: Sequence[Any], texts: Sequence[str]) -> None:
-    if len(set(texts)) < len(texts):
+    if len(once(value)) < len(value):
         inner.refuse(kind, "names one of them twice; leave one out")
     for entry in value:
         if entry is None or isinstance(entry, int | float | Mapping | list):

@@ -41,17 +41,18 @@ class Peer:
     entry: Keyed | None = None
 
 
-def groups(ids: Sequence[pulumi.Input[str]]) -> dict[str, Peer]:
+def groups(argument: str, ids: Sequence[pulumi.Input[str]]) -> dict[str, Peer]:
     """Return security groups by the name of their rules."""
-    return {f"group-{entry.key}": Peer({"referenced_security_group_id": entry.value}, entry) for entry in keyed(ids)}
+    return {f"group-{entry.key}": Peer({"referenced_security_group_id": entry.value}, entry) for entry in keyed(argument, ids)}
 
 
 def client_sources(
     plan: AlbPlan, security_group_ids: Sequence[pulumi.Input[str]], prefix_list_ids: Sequence[pulumi.Input[str]]
 ) -> dict[str, Peer]:
     """Return who may connect, by the rule's name."""
-    found = groups(security_group_ids)
-    found |= {f"prefix-list-{entry.key}": Peer({"prefix_list_id": entry.value}, entry) for entry in keyed(prefix_list_ids)}
+    found = groups("client_security_group_ids", security_group_ids)
+    for entry in keyed("client_prefix_list_ids", prefix_list_ids):
+        found[f"prefix-list-{entry.key}"] = Peer({"prefix_list_id": entry.value}, entry)
     for cidr in plan.client_cidrs:
         parsed = network(cidr)
         version = 6 if parsed is not None and parsed.version == 6 else 4
@@ -85,7 +86,8 @@ def make_alb_rules(place: Place, plan: AlbPlan, security_group_id: pulumi.Input[
             **client.source,
             opts=place.child(**_formerly(client, f"{place.name}-from-{name}")),
         )
-    targets = groups(args.get("target_security_group_ids") or ()) or {"targets": Peer({"cidr_ipv4": ANYWHERE})}
+    argument = "target_security_group_ids"
+    targets = groups(argument, args.get(argument) or ()) or {"targets": Peer({"cidr_ipv4": ANYWHERE})}
     for name, target in targets.items():
         for port in target_ports(plan):
             made[f"to-{name}-{port}"] = aws.vpc.SecurityGroupEgressRule(
