@@ -42,7 +42,7 @@ def test_the_largest_cluster_counts_because_user_data_is_read_once(sentinels: in
 
 def test_a_sentinels_limit_is_redis_default_for_it() -> None:
     text = rules(plan(extra_directives={"maxclients": "20000"}), "sentinel")
-    assert "tcp dport 26379 tcp sport >= 1024 ct state new ct count over 9892 " in text
+    assert "tcp dport 26379 tcp sport >= 1024 ct count over 9892 " in text
 
 
 @pytest.mark.parametrize("given", ["108", "65505"])
