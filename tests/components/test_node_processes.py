@@ -159,12 +159,10 @@ def test_a_just_promoted_master_that_crashes_does_not_wait_for_failover_timeout(
     cluster.wait_whole()
     write(cluster, "before-second-crash", "1")
     new = cluster.master()
-    asked = new.log().count("asked for a failover: ")
     new.processes["server"].end()
     new.processes["server"].start()
     wait_until(lambda: any(node is not new for node in cluster.masters()), "another failover")
     cluster.wait_whole()
-    assert new.log().count("asked for a failover: ") > asked
     assert_everywhere(cluster, "before-second-crash", "1")
 
 
