@@ -1,6 +1,7 @@
 """Cluster mode on: found by the configuration name, failover, zone loss, shards up and down. Real servers and clients."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
@@ -11,7 +12,7 @@ from pulumi_emulator.caches.resharding import take
 from pulumi_emulator.caches.spec import GroupSpec, NodeSpec
 from tests.support.cache_clients import MISSING, START_WRITER, ClientError
 from tests.support.cache_groups import ZONES, World, arguments, cluster_spec, group_spec
-from tests.support.waiting import wait_until
+from tests.support.waiting import SLOWEST_SECONDS, wait_until
 
 pytestmark = pytest.mark.machines
 Make = Callable[[GroupSpec], GroupSpec]
@@ -132,6 +133,18 @@ def test_clients_find_all_shards_by_name_and_write_while_shards_and_replicas_com
     }
     assert world.clients.run(MISSING, **at) == []
     assert world.clients.run(COUNT, **at) == 300
+
+
+def test_slots_move_also_when_a_replica_of_their_new_owner_is_slow(world: World, made: Make) -> None:
+    """Valkey waits two seconds for the replicas' word about a slot, and answers NOREPLICAS then."""
+    spec = made(cluster_spec(world.new_id(), shards=2))
+    world.clients.run(FILL, **arguments(spec))
+    group = world.host._group(spec.group_id)
+    with group.nodes[f"{spec.group_id}-0001-002"].admin(SLOWEST_SECONDS) as replica, ThreadPoolExecutor(1) as beside:
+        slept = beside.submit(replica, "DEBUG", "SLEEP", 5)
+        world.host.change(replace(spec, slots={"0001": "0-8400", "0002": "8401-16383"}))
+        assert slept.result() == "OK"
+    assert world.clients.run(COUNT, **arguments(spec)) == 300
 
 
 class Recorded:

@@ -142,6 +142,21 @@ def _taken(leaving: Admin, command: Sequence[object]) -> bool:
 
 
 def _all(connection: Admin, commands: Sequence[Sequence[object]]) -> None:
-    refused = [reply for reply in connection.all(commands) if isinstance(reply, ReplyError)]
-    if refused:
-        raise EmulatorError(f"a slot could not be moved: {refused[0]}")
+    """Run commands about slots; once more those that the replicas did not confirm in time.
+
+    Valkey hands SETSLOT to its replicas first and waits two seconds for them; without their word nothing has changed
+    (valkey.io/commands/cluster-setslot).
+    """
+    left = list(commands)
+
+    def confirmed() -> bool:
+        nonlocal left
+        replies = list(zip(left, connection.all(left), strict=True))
+        refused = [reply for _, reply in replies if isinstance(reply, ReplyError)]
+        for reply in refused:
+            if not str(reply).startswith("NOREPLICAS"):
+                raise EmulatorError(f"a slot could not be moved: {reply}")
+        left = [command for command, reply in replies if isinstance(reply, ReplyError)]
+        return not left
+
+    wait_until(confirmed, SLOT_TIMEOUT, "the replicas confirm the slots' moves")
