@@ -7,6 +7,7 @@ import os
 import re
 import signal
 from collections.abc import Callable
+from contextlib import suppress
 from importlib import metadata
 from pathlib import Path
 
@@ -125,7 +126,8 @@ def test_a_droplet_is_replaced_by_its_generation_only_and_comes_back_when_lost(e
 
     # The computer was restarted: every process of the stack's machines is gone.
     for process in processes_of(stack):
-        process.kill()
+        with suppress(psutil.NoSuchProcess):  # some end with others
+            process.kill()
     [machine] = host_of(stack).machines()
     if machine.init_pid is not None:
         os.kill(machine.init_pid, signal.SIGKILL)
