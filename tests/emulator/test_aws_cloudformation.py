@@ -6,9 +6,6 @@ import json
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from cfnlint import ManualArgs  # type: ignore[import-untyped]
-from cfnlint.api import lint  # type: ignore[import-untyped]
-
 from pulumi_emulator import rules
 from pulumi_emulator.handlers.aws import AWS_HANDLERS
 
@@ -734,6 +731,10 @@ def resource(kind: str, inputs: dict[str, Any]) -> dict[str, Any]:
 
 def judged(cases: Sequence[tuple[str, dict[str, Any]]]) -> dict[int, list[str]]:
     """Return cfn-lint's errors by the number of the case (warnings are about style). One template: a lint takes a second."""
+    # As in tests.support.cloudformation: not loaded by everyone who collects tests.
+    from cfnlint import ManualArgs  # type: ignore[import-untyped]
+    from cfnlint.api import lint  # type: ignore[import-untyped]
+
     template = {"Resources": {f"Case{number}": resource(*case) for number, case in enumerate(cases)}}
     found: dict[int, list[str]] = {}
     for match in lint(json.dumps(template), config=ManualArgs(regions=["eu-central-1"])):
