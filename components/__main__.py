@@ -1,15 +1,19 @@
 """Hosts the components for programs in other languages: `pulumi package add <this folder>`."""
 
+import gc
 import sys
 
-import pulumi
-from pulumi.provider import main
+# The SDKs are 270,000 objects that stay: looking through them for cycles again and again is a quarter of the start's time.
+gc.set_threshold(100_000)
 
-from redis_ha.elasticache import ElastiCacheHaGroup, GlobalDatastore, ServerlessCache
-from redis_ha.hosted import CheckedProvider
-from redis_ha.network import PrivateNetwork
-from redis_ha.sentinel import SentinelCluster
-from redis_ha.traffic import AlbBlueGreen, LiveColourRecord, WeightedBlueGreen
+import pulumi  # noqa: E402
+from pulumi.provider import main  # noqa: E402
+
+from redis_ha.elasticache import ElastiCacheHaGroup, GlobalDatastore, ServerlessCache  # noqa: E402
+from redis_ha.hosted import CheckedProvider  # noqa: E402
+from redis_ha.network import PrivateNetwork  # noqa: E402
+from redis_ha.sentinel import SentinelCluster  # noqa: E402
+from redis_ha.traffic import AlbBlueGreen, LiveColourRecord, WeightedBlueGreen  # noqa: E402
 
 NAME = "redis-ha"
 COMPONENTS: list[type[pulumi.ComponentResource]] = [

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import sys
 from importlib import import_module
 from typing import Any, Final
@@ -10,6 +9,7 @@ from typing import Any, Final
 import click
 
 from pulumi_emulator.errors import EmulatorError
+from pulumi_emulator.garbage import collect_rarely
 
 # Heading -> command -> the module that has it.
 COMMANDS: Final[dict[str, dict[str, str]]] = {
@@ -30,9 +30,6 @@ COMMANDS: Final[dict[str, dict[str, str]]] = {
     },
 }
 MODULES: Final = {command: module for section in COMMANDS.values() for command, module in section.items()}
-# A command makes many objects while its modules load and few that die in cycles: looking for those every 700 objects, as
-# Python does, takes a tenth of a preview's time.
-OBJECTS_BETWEEN_COLLECTIONS: Final = 100_000
 
 
 class Commands(click.Group):
@@ -84,7 +81,7 @@ class Commands(click.Group):
 )
 def main() -> None:
     """Run Pulumi programs against cloud providers that are emulated on this machine."""
-    gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS)
+    collect_rarely()
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from typing import Final
 
 from pulumi_emulator.stacks import StackFolder
 
-# Everything else is dropped: credentials and endpoints of clouds, Pulumi's own settings and tokens, proxies.
+# Everything else is dropped: credentials and endpoints of clouds, other settings and tokens of Pulumi's, proxies.
 ALLOWED: Final = frozenset(
     {
         "PATH",
@@ -32,6 +32,8 @@ ALLOWED: Final = frozenset(
         "PULUMI_EMULATOR_DISK_GB",
         "PULUMI_EMULATOR_HOME",
         "PULUMI_ERROR_OUTPUT_STRING",
+        # The engine's own: the state is written at the end of a command only, not after each resource (pulumi/pulumi#10668).
+        "PULUMI_SKIP_CHECKPOINTS",
         "PYTHONPATH",
         "PYTHONHOME",
         "PYTHONUTF8",

@@ -33,6 +33,10 @@ class AwsStack(OwnStack):
 
     client = CLIENT  # what a program of an application begins with
 
+    def _environment(self) -> dict[str, str]:
+        # Nothing is killed here, and a state of 250 resources that is written after each of them is most of the engine's work.
+        return {**super()._environment(), "PULUMI_SKIP_CHECKPOINTS": "true"}
+
     @classmethod
     def of_stack_file(cls, folder: Path, home: Path, stack: str, *, whole: bool = False) -> Self:
         """Lay out the program with Pulumi.<stack>.yaml: the whole of it, or an ElastiCache group that is on its own."""

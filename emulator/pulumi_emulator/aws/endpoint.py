@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import gc
 import json
 import os
 import sys
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from pulumi_emulator.files import write_private
+from pulumi_emulator.garbage import collect_rarely
 from pulumi_emulator.machines.processes import identify
 
 ADDRESS: Final = "127.0.0.1"
@@ -46,8 +48,10 @@ def main(arguments: list[str]) -> int:
             log("another process serves this stack")
             return 1
         os.environ.update(SETTINGS)
+        collect_rarely()
         from pulumi_emulator.aws.serving import make_account, make_endpoint, serve_inside  # noqa: PLC0415 - moto reads SETTINGS on import
 
+        gc.freeze()
         account = make_account(folder, home, log)
         server = make_endpoint(account, ADDRESS)
         serve_inside(account, server)
