@@ -1,13 +1,17 @@
 """Cluster mode on: found by the configuration name, failover, zone loss, shards up and down. Real servers and clients."""
 
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
 
+from pulumi_emulator.caches import sharding
 from pulumi_emulator.caches.admin import ReplyError
+from pulumi_emulator.caches.group import Group
 from pulumi_emulator.caches.names import configuration_name, node_name, primary_name
+from pulumi_emulator.caches.node import Node
 from pulumi_emulator.caches.resharding import take
 from pulumi_emulator.caches.spec import GroupSpec, NodeSpec
 from tests.support.cache_clients import MISSING, START_WRITER, ClientError
@@ -84,6 +88,29 @@ def test_a_lost_region_is_soon_back_also_when_its_replicas_are_first(world: Worl
     for zone in ZONES[:2]:  # the primaries are where the power went last
         world.host.zone_up(zone)
     world.wait_whole(group_id)  # sooner than the minute for which a node does not know again whom it forgot
+    world.clients.run(FILL, **arguments(spec))
+    assert world.clients.run(COUNT, **arguments(spec)) == 300
+
+
+def test_nodes_of_a_lost_region_find_all_others_also_when_each_shard_finds_itself_first(
+    world: World, made: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec = made(cluster_spec(world.new_id(), shards=2))
+    group = world.host._group(spec.group_id)
+    restore, paired = sharding.restore, threading.Event()
+
+    def held(of: Group, node: Node) -> bool:
+        if all(one.alive and len(sharding.rows_of(one)) > 1 for one in group.nodes.values()):
+            paired.set()
+        return paired.is_set() and restore(of, node)
+
+    monkeypatch.setattr(sharding, "restore", held)
+    for zone in ZONES:
+        world.host.zone_down(zone, [spec.group_id])
+    for zone in ZONES:
+        world.host.zone_up(zone)
+    world.wait_whole(spec.group_id)
+    assert paired.is_set()
     world.clients.run(FILL, **arguments(spec))
     assert world.clients.run(COUNT, **arguments(spec)) == 300
 

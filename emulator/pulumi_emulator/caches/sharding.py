@@ -222,7 +222,8 @@ def introduce(group: Group, node: Node, member: Node) -> None:
         if before is not None:
             forget(group, before)
         group.cluster_ids[node.spec.node_id] = now
-    if len(rows_of(node)) == 1:
+    # It may know others: after a loss of all nodes each primary and its replica would stay among themselves.
+    if str(member.ask("CLUSTER", "MYID")) not in {row.node_id for row in rows_of(node)}:
         meet(group, member, [node])
 
 
