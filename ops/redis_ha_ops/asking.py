@@ -1,4 +1,4 @@
-"""Ask every node what it knows: a handful of read-only commands each, all nodes at once, every wait bounded. Judges nothing."""
+"""Ask every node what it knows: a handful of harmless commands each, all nodes at once, every wait bounded. Judges nothing."""
 
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -14,6 +14,7 @@ from .stack import Slot, Stack
 CONNECT_SECONDS = 2.0  # a node of the same region answers in milliseconds; an operator may sit on another continent
 ANSWER_SECONDS = 4.0
 HIDDEN = "(hidden)"
+FLUSH = ("SENTINEL", "FLUSHCONFIG")
 # Settings whose value is a secret or holds one; asked for by nobody, and masked should a node answer with them anyway.
 SECRET_SETTINGS = frozenset(
     {"masterauth", "requirepass", "sentinel-pass", "auth-pass", "tls-key-file-pass", "tls-client-key-file-pass", "user"}
@@ -41,7 +42,7 @@ def directly(host: str, port: int) -> tuple[str, int]:
 
 
 def questions(slot: Slot, stack: Stack) -> list[tuple[str, ...]]:
-    """Return the commands for a node; all of them only read."""
+    """Return the commands for a node. They read; a Sentinel also has to write what it knows to its file, as it does itself."""
     if slot.kind == "data":
         settings = [name for name in sorted(stack.redis_settings) if name not in SECRET_SETTINGS]
         always = ["min-replicas-to-write", "min-replicas-max-lag", "maxmemory-policy"]
@@ -57,6 +58,9 @@ def questions(slot: Slot, stack: Stack) -> list[tuple[str, ...]]:
         ("SENTINEL", "SENTINELS", name),
         ("SENTINEL", "CKQUORUM", name),
         ("INFO", "all"),
+        # Nothing that a Sentinel answers tells whether it can write, and its log alone has that it could not. This is answered
+        # with an error then, and the old file stays (src/sentinel.c, sentinelFlushConfig; 7.0.15 and 8.0.2 on a full disk).
+        FLUSH,
     ]
 
 

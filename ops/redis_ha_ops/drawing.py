@@ -219,6 +219,7 @@ def _data_json(node: DataNode, seen: Topology) -> dict[str, Any]:
         "follows": node.follows,
         "link": "up" if node.link == LINK_UP else node.link,
         "writable": node.writable,
+        "persistence_errors": list(node.persistence_errors),
         "lag_bytes": lag[0] if lag else None,
         "lag_seconds": lag[1] if lag else None,
         "used_bytes": node.used_bytes,
@@ -238,6 +239,7 @@ def _sentinel_json(one: SentinelNode) -> dict[str, Any]:
         "quorum_ok": one.quorum_ok,
         "quorum_text": one.quorum_text,
         "flags": list(one.flags),
+        "saves": None if one.trouble else one.unsaved is None,
         "replicas": [{"address": peer.address, "flags": list(peer.flags)} for peer in one.replicas],
         "sentinels": [{"address": peer.address, "flags": list(peer.flags)} for peer in one.sentinels],
     }

@@ -263,6 +263,14 @@ def _health_of_nodes(seen: Topology, _: Stack) -> Iterator[Finding]:
             )
 
 
+def _files_of_sentinels(seen: Topology, _: Stack) -> Iterator[Finding]:
+    for one in seen.sentinels:
+        if one.unsaved:
+            why = f"cannot write its configuration ({one.unsaved.rstrip('.')})"
+            text = f"{why}: it forgets what a failover changes when it restarts; free space on its disk"
+            yield Finding("degraded", "persistence", one.slot.name, text)
+
+
 def _connections(seen: Topology, _: Stack) -> Iterator[Finding]:
     for node in seen.nodes():
         allowed = node.most_clients - RESERVED_CONNECTIONS
@@ -311,6 +319,7 @@ RULES: tuple[Callable[[Topology, Stack], Iterator[Finding]], ...] = (
     _sentinel_state,
     _sentinel_peers,
     _health_of_nodes,
+    _files_of_sentinels,
     _connections,
     _settings,
     _versions,

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from .asking import Answers
+from .asking import FLUSH, Answers, key_of
 from .stack import Slot
 
 # min-replicas-to-write by which an agent keeps a master from taking writes: more than there can be.
@@ -105,6 +105,7 @@ class SentinelNode:
     quorum_text: str = ""
     version: str = "?"
     tilt: bool = False
+    unsaved: str | None = None  # why it did not write its configuration
     clients: int = 0
     most_clients: int = 0
     settings: Mapping[str, str] = field(default_factory=dict)
@@ -199,6 +200,7 @@ def read_sentinel(answers: Answers) -> SentinelNode:
         "my_id": answers.replies.get("SENTINEL MYID"),
         "version": info.get("redis_version", "?"),
         "tilt": info.get("sentinel_tilt") == "1",
+        "unsaved": answers.refused.get(key_of(FLUSH)),
         "clients": _whole(info.get("connected_clients")),
         "most_clients": _whole(info.get("maxclients")),
     }

@@ -225,6 +225,27 @@ def test_a_master_with_a_full_disk_refuses_writes_until_there_is_room(machines: 
     assert machines.read_everywhere("before-full") == {"1"}
 
 
+def test_status_names_each_sentinel_whose_disk_is_full(machines: Machines) -> None:
+    def unsaved() -> dict[str, list[str]]:
+        told = machines.status()
+        return {
+            "findings": [one["subject"] for one in told["findings"] if one["code"] == "persistence"],
+            "sentinels": [one["name"] for one in told["sentinels"] if one["saves"] is False],
+        }
+
+    full = machines.sentinels[:2]
+    configured = [machines.inside(name, "cat", "/var/lib/redis-ha/config/sentinel.conf") for name in full]
+    try:
+        for name in full:
+            machines.host.fill_disk(name)
+        assert unsaved() == {"findings": full, "sentinels": full}
+        assert [machines.inside(name, "cat", "/var/lib/redis-ha/config/sentinel.conf") for name in full] == configured
+    finally:
+        for name in full:
+            machines.host.free_disk(name)
+    assert unsaved() == {"findings": [], "sentinels": []}
+
+
 def test_debian_12_boots_the_same_user_data_also_when_its_first_boot_is_cut_off(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:

@@ -135,6 +135,14 @@ CASES: dict[str, tuple[dict[str, dict[str, Any]], set[tuple[str, str]]]] = {
         {"data_0": {"persistence_errors": ("aof_last_bgrewrite_status",)}},
         {("persistence", "local-data-0")},
     ),
+    "a Sentinel cannot write its configuration": (
+        {"sentinel_1": {"unsaved": "Failed to save config file. Check server logs."}},
+        {("persistence", "local-sentinel-1")},
+    ),
+    "a Sentinel that watches nothing cannot write either": (
+        {"sentinel_0": {"unsaved": "Failed to save config file.", "watches": False, "master": None, "epoch": None}},
+        {("persistence", "local-sentinel-0"), ("watches-nothing", "local-sentinel-0")},
+    ),
     "memory nearly full": ({"data_0": {"used_bytes": 900}}, {("memory", "local-data-0")}),
     "few connections are left on a data node": (
         {"data_1": {"clients": 7914, "most_clients": 10_000}},

@@ -91,6 +91,20 @@ def test_a_sentinel_without_a_master_is_no_trouble_but_a_forbidden_one_is(told: 
     assert (one.watches, one.trouble) == (False, trouble)
 
 
+@pytest.mark.parametrize(
+    ("replies", "refused", "unsaved"),
+    [
+        ({"SENTINEL FLUSHCONFIG": "OK"}, {}, None),
+        ({}, {"SENTINEL FLUSHCONFIG": "Failed to save config file."}, "Failed to save config file."),
+        ({}, {"SENTINEL MASTER": "ERR No such master with that name"}, None),
+    ],
+)
+def test_a_sentinel_that_cannot_write_says_so(
+    replies: dict[str, str], refused: dict[str, str], unsaved: str | None, stack: Stack
+) -> None:
+    assert read_sentinel(Answers(stack.of_kind("sentinel")[0], replies=replies, refused=refused)).unsaved == unsaved
+
+
 def test_secrets_are_not_asked_for_and_masked_if_told(stack: Stack) -> None:
     asked = [word for command in questions(stack.of_kind("data")[0], stack) for word in command]
     assert "maxmemory" in asked
@@ -99,7 +113,7 @@ def test_secrets_are_not_asked_for_and_masked_if_told(stack: Stack) -> None:
     assert without_secrets("SENTINEL MASTER", ["auth-pass", "x"]) == ["auth-pass", HIDDEN]
 
 
-def test_only_reading_commands_are_sent(stack: Stack) -> None:
+def test_commands_read_and_one_lets_a_sentinel_write_what_it_has(stack: Stack) -> None:
     sent = {key_of(command) for slot in stack.slots for command in questions(slot, stack)}
     assert sent == {
         "ROLE",
@@ -111,6 +125,7 @@ def test_only_reading_commands_are_sent(stack: Stack) -> None:
         "SENTINEL REPLICAS",
         "SENTINEL SENTINELS",
         "SENTINEL CKQUORUM",
+        "SENTINEL FLUSHCONFIG",
     }
 
 

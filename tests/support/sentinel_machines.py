@@ -14,12 +14,21 @@ from pathlib import Path
 from typing import Any
 
 from pulumi_emulator.machines import Firewall, FirewallRule, Host, MachineSpec
-from redis_ha.sentinel import render
+from redis_ha.sentinel import outputs, render
 from redis_ha.sentinel.slots import Slot, in_creation_order
 from redis_ha.sentinel.topology import Plan, make_plan
 from tests.support.waiting import wait_until
 
 PROBE = Path(__file__).with_name("sentinel_probe.py")
+LOOK = """
+import json, sys
+from redis_ha_ops import drawing, status
+from redis_ha_ops.asking import directly
+from redis_ha_ops.stack import stack_of
+stack = stack_of("boot", json.load(sys.stdin), emulated=True)
+seen = status.look(stack, directly)
+print(json.dumps(drawing.as_json(seen.topology, seen.findings, stack)))
+"""
 RANGE = "10.87.0.0/24"
 BOOT_S = 240.0
 
@@ -114,6 +123,19 @@ class Machines:
 
     def _environment(self) -> dict[str, str]:
         return {"PATH": os.environ["PATH"], "PYTHONPATH": str(self.folder / "library"), "PYTHONDONTWRITEBYTECODE": "1"}
+
+    def status(self) -> dict[str, Any]:
+        """What `redis-ha status --json` says, from the client's namespace."""
+        addresses = {name: {"private": address, "public": ""} for name, address in self.addresses.items()}
+        documents = {
+            "sentinel_connection": outputs.connection_document(self.plan, addresses),
+            "sentinel_credentials": outputs.credentials_document(self.passwords),
+            "sentinel_desired": outputs.desired_document(self.plan, addresses, dict.fromkeys(addresses, ""), self.passwords),
+        }
+        command = self.host.command_in("client", [sys.executable, "-c", LOOK])
+        done = subprocess.run(command, input=json.dumps(documents), capture_output=True, text=True, timeout=60, check=True)
+        told: dict[str, Any] = json.loads(done.stdout)
+        return told
 
     def info(self, machine: str) -> dict[str, str]:
         text = self.ask(machine, "INFO") or ""
