@@ -14,6 +14,8 @@ from .stack import Slot, Stack
 CONNECT_SECONDS = 2.0  # a node of the same region answers in milliseconds; an operator may sit on another continent
 ANSWER_SECONDS = 4.0
 HIDDEN = "(hidden)"
+# How a node that is being set up begins its answer to the administrator's AUTH (redis_ha.sentinel.node.setting_up, WORD).
+SETTING_UP = "SETUP "
 FLUSH = ("SENTINEL", "FLUSHCONFIG")
 # Settings whose value is a secret or holds one; asked for by nobody, and masked should a node answer with them anyway.
 SECRET_SETTINGS = frozenset(
@@ -27,11 +29,14 @@ Dial = Callable[[str, int], tuple[str, int]]  # a node's own address -> the addr
 class Answers:
     """What one node answered. `trouble` says why there is no (complete) answer; `replies` are Redis's own, unchanged.
 
+    `setting_up`: its server is not there yet, and `trouble` is why.
+
     A reply is what RESP2 carries: text, a number, a list of these; None for nil. `refused`: commands that the node refused.
     """
 
     slot: Slot
     trouble: str | None = None
+    setting_up: bool = False
     replies: Mapping[str, Any] = field(default_factory=dict)
     refused: Mapping[str, str] = field(default_factory=dict)
 
@@ -112,7 +117,9 @@ def ask(slot: Slot, stack: Stack, dial: Dial = directly) -> Answers:
             except exceptions.ResponseError as error:
                 refused[key_of(command)] = str(error)
     except (exceptions.RedisError, OSError) as error:
-        return Answers(slot, trouble=_why(error), replies=replies, refused=refused)
+        why = _why(error)
+        told = why.removeprefix(SETTING_UP)
+        return Answers(slot, trouble=told, setting_up=told != why, replies=replies, refused=refused)
     finally:
         link.disconnect()
     return Answers(slot, replies=replies, refused=refused)

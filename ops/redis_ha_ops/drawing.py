@@ -13,7 +13,7 @@ from rich.text import Text
 
 from .asking import Answers
 from .findings import NOWHERE, Finding, healthy
-from .stack import Slot, Stack
+from .stack import Stack
 from .topology import LINK_UP, DataNode, SentinelNode, Topology
 
 JSON_VERSION = 1  # of `status --json`; raised when a key changes its meaning or goes
@@ -104,7 +104,7 @@ def _as_tree(seen: Topology) -> list[tuple[str, DataNode]]:
 
 def _data_cells(node: DataNode, seen: Topology, stack: Stack) -> list[RenderableType]:
     if node.trouble:
-        return [Text("no answer", style="bold red"), "", "", "", ""]
+        return [_absent(node), "", "", "", ""]
     if node.role == "master":
         role = Text("MASTER", style="bold green" if node is seen.master() else "bold red")
         writes = Text("yes", style="green") if node.writable else Text("refused", style="bold red")
@@ -149,7 +149,7 @@ def _sentinel_table(seen: Topology, stack: Stack, troubled: set[str]) -> Table:
 
 def _sentinel_cells(one: SentinelNode, stack: Stack) -> list[RenderableType]:
     if one.trouble:
-        return [Text("no answer", style="bold red"), "", "", "", ""]
+        return [_absent(one), "", "", "", ""]
     if not one.watches:
         return [Text("no master yet", style="yellow"), "", "", "", one.version]
     named = next((slot.name for slot in stack.slots if slot.address == one.master), one.master or "?")
@@ -157,6 +157,10 @@ def _sentinel_cells(one: SentinelNode, stack: Stack) -> list[RenderableType]:
     knows = f"{live[0]}/{len(one.replicas)} replicas, {live[1]}/{len(one.sentinels)} peers"
     quorum = Text("OK" if one.quorum_ok else "NO", style="green" if one.quorum_ok else "bold red")
     return [named, str(one.epoch), knows, Text.assemble(quorum, f" {one.quorum}/{len(one.sentinels) + 1}"), one.version]
+
+
+def _absent(node: DataNode | SentinelNode) -> Text:
+    return Text("being set up", style="yellow") if node.setting_up else Text("no answer", style="bold red")
 
 
 def _dot(name: str, dead: bool, troubled: set[str]) -> tuple[str, str]:
@@ -207,14 +211,15 @@ def as_json(seen: Topology, findings: Sequence[Finding], stack: Stack) -> dict[s
     }
 
 
-def _slot_json(slot: Slot, trouble: str | None, version: str) -> dict[str, Any]:
-    return {"name": slot.name, "address": slot.address, "trouble": trouble, "version": version}
+def _slot_json(node: DataNode | SentinelNode) -> dict[str, Any]:
+    known = {"trouble": node.trouble, "setting_up": node.setting_up, "version": node.version}
+    return {"name": node.slot.name, "address": node.slot.address, **known}
 
 
 def _data_json(node: DataNode, seen: Topology) -> dict[str, Any]:
     lag = lag_of(node, seen)
     return {
-        **_slot_json(node.slot, node.trouble, node.version),
+        **_slot_json(node),
         "role": node.role,
         "follows": node.follows,
         "link": "up" if node.link == LINK_UP else node.link,
@@ -232,7 +237,7 @@ def _data_json(node: DataNode, seen: Topology) -> dict[str, Any]:
 
 def _sentinel_json(one: SentinelNode) -> dict[str, Any]:
     return {
-        **_slot_json(one.slot, one.trouble, one.version),
+        **_slot_json(one),
         "names": one.master,
         "epoch": one.epoch,
         "quorum": one.quorum,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from .live_settings import differences
-from .stack import Stack
+from .stack import Slot, Stack
 from .topology import FENCED, LINK_UP, RESERVED_CONNECTIONS, Peer, SentinelNode, Topology
 
 # broken: writes are refused, or two nodes may take them. degraded: it works, one more fault may end that. note: worth knowing.
@@ -43,13 +43,23 @@ def healthy(findings: list[Finding]) -> bool:
 
 def nobody_answered(seen: Topology) -> bool:
     """Whether not a single node gave an answer: then nothing is known about the stack's health."""
-    return all(node.trouble for node in seen.nodes())
+    return all(node.trouble and not node.setting_up for node in seen.nodes())
 
 
-def _unreachable(seen: Topology, _: Stack) -> Iterator[Finding]:
+def _unreachable(seen: Topology, stack: Stack) -> Iterator[Finding]:
     for node in seen.nodes():
-        if node.trouble:
-            yield Finding("degraded", "unreachable", node.slot.name, f"{node.slot.address}: {node.trouble}")
+        if node.setting_up:
+            yield Finding("degraded", "setting-up", node.slot.name, f"is still being set up: {node.trouble}")
+        elif node.trouble:
+            text = f"{node.slot.address}: {node.trouble}; if its machine runs, `{_journal_of(node.slot, stack)}` tells why"
+            yield Finding("degraded", "unreachable", node.slot.name, text)
+
+
+def _journal_of(slot: Slot, stack: Stack) -> str:
+    """Return what a person types to read a machine's journal."""
+    if stack.emulated:
+        return f"python -m pulumi_emulator logs --stack {stack.name} {slot.name}"
+    return f"ssh root@{slot.public_ip or slot.private_ip} journalctl -n 50"
 
 
 def _masters(seen: Topology, _: Stack) -> Iterator[Finding]:

@@ -30,6 +30,7 @@ class DataNode:
 
     slot: Slot
     trouble: str | None = None
+    setting_up: bool = False  # then `trouble` is why that takes so long
     role: str | None = None  # "master" | "replica", Redis's word "slave" is not repeated
     follows: str | None = None
     link: str | None = None  # ROLE's word
@@ -93,6 +94,7 @@ class SentinelNode:
 
     slot: Slot
     trouble: str | None = None
+    setting_up: bool = False  # then `trouble` is what the set-up said last
     watches: bool = False
     my_id: str | None = None
     master: str | None = None
@@ -155,7 +157,7 @@ def read_data(answers: Answers) -> DataNode:
     """Turn a data node's ROLE, INFO and CONFIG GET into a DataNode."""
     trouble = answers.trouble or _refused(answers, ("ROLE", "INFO"))
     if trouble:
-        return DataNode(answers.slot, trouble=trouble)
+        return DataNode(answers.slot, trouble=trouble, setting_up=answers.setting_up)
     role = answers.replies["ROLE"]
     info = read_info(answers.replies["INFO"])
     replica = role[0] == "slave"
@@ -193,7 +195,7 @@ def read_data(answers: Answers) -> DataNode:
 def read_sentinel(answers: Answers) -> SentinelNode:
     """Turn a Sentinel's answers into a SentinelNode."""
     if answers.trouble:
-        return SentinelNode(answers.slot, trouble=answers.trouble)
+        return SentinelNode(answers.slot, trouble=answers.trouble, setting_up=answers.setting_up)
     info = read_info(answers.replies.get("INFO") or "")
     common: dict[str, Any] = {
         "slot": answers.slot,

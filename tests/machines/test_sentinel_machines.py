@@ -267,6 +267,9 @@ def test_debian_12_boots_the_same_user_data_also_when_its_first_boot_is_cut_off(
             machines.host.quick_mirror(name)
         machines.inside(held, "sh", "-c", "until journalctl -qu redis-ha-setup | grep -q lock; do sleep 1; done", timeout=120)
         assert not machines.wrote(held, "/var/lib/dpkg/info/redis-server.list")
+        told = {one["subject"]: one for one in machines.status()["findings"]}[held]
+        assert told["code"] == "setting-up"
+        assert "dpkg frontend lock" in told["text"]
         machines.host.unlock_apt(held)
         machines.wait_whole(2 * BOOT_S)  # an apt that began before the mirror answered gives up first
         for name in machines.addresses:

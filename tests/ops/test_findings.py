@@ -1,6 +1,7 @@
 """The judgement: every way in which a topology can be wrong is found, and a right one is left alone."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -25,6 +26,14 @@ CASES: dict[str, tuple[dict[str, dict[str, Any]], set[tuple[str, str]]]] = {
     "a Sentinel does not answer": (
         {"sentinel_1": {"trouble": "no answer", "watches": False, "master": None, "epoch": None}},
         {("unreachable", "local-sentinel-1")},
+    ),
+    "a node is being set up": (
+        {"data_2": {"trouble": "E: Could not get lock", "setting_up": True, "role": None}},
+        {("setting-up", "local-data-2")},
+    ),
+    "a Sentinel is being set up": (
+        {"sentinel_1": {"trouble": "E: no network", "setting_up": True, "watches": False, "master": None, "epoch": None}},
+        {("setting-up", "local-sentinel-1")},
     ),
     "two nodes take writes": (
         {"data_1": {"role": "master", "follows": None, "link": None, "good_replicas": 1}},
@@ -236,3 +245,21 @@ def test_nobody_answered(broken: Callable[..., Topology], healthy: Topology) -> 
     dead = {f"{kind}_{at}": {"trouble": "refused"} for kind in ("data", "sentinel") for at in range(3)}
     assert nobody_answered(broken(**dead))
     assert not nobody_answered(healthy)
+    assert not nobody_answered(broken(**dead | {"data_1": {"trouble": "E: no network", "setting_up": True}}))
+
+
+@pytest.mark.parametrize(
+    ("emulated", "public_ip", "command"),
+    [
+        (True, "203.0.113.2", "python -m pulumi_emulator logs --stack local local-data-2"),
+        (False, "203.0.113.2", "ssh root@203.0.113.2 journalctl -n 50"),
+        (False, "", "ssh root@10.0.0.4 journalctl -n 50"),
+    ],
+)
+def test_a_node_that_does_not_answer_comes_with_the_command_that_tells_why(
+    emulated: bool, public_ip: str, command: str, broken: Callable[..., Topology], healthy: Topology, stack: Stack
+) -> None:
+    slot = replace(healthy.data[2].slot, public_ip=public_ip)
+    seen = broken(data_2={"slot": slot, "trouble": "connection refused", "role": None})
+    (found,) = judge(seen, replace(stack, emulated=emulated))
+    assert found.text == f"10.0.0.4:6379: connection refused; if its machine runs, `{command}` tells why"

@@ -32,6 +32,7 @@ MAX_PASSWORD_LENGTH = 128
 LONGEST_ADDRESS = "255.255.255.255"
 LIBRARY_DIRECTORY = "/usr/local/lib/redis-ha"
 SETUP_UNIT = "redis-ha-setup.service"
+SETTING_UP_UNIT = "redis-ha-setting-up.service"
 CONNECTIONS_FILE = "/etc/redis-ha/connections.nft"
 # The last of the files that cloud-init writes: when it is there, all are.
 LAST_FILE = "/etc/redis-ha/metadata.nft"
@@ -195,16 +196,17 @@ def cloud_config(plan: Plan, slot: Slot, passwords: Passwords, addresses: dict[s
     """Return the user-data of one node. `addresses` holds the private addresses of the slot's seeds by slot name."""
     layout = Layout()
     services = units(slot, layout)
+    setting_up_unit = _TEMPLATES.get_template(f"{SETTING_UP_UNIT}.j2").render(layout=layout, open_files=OPEN_FILES)
     setup_unit = _TEMPLATES.get_template(f"{SETUP_UNIT}.j2").render(layout=layout, last_file=LAST_FILE)
     return _TEMPLATES.get_template("cloud-config.yaml.j2").render(
         plan=plan,
         slot=slot,
         layout=layout,
         seeds=seed_files(plan, slot, passwords, addresses, layout),
-        units=services,
+        units=services | {SETTING_UP_UNIT: setting_up_unit},
         setup_name=SETUP_UNIT,
         setup_unit=packed(setup_unit),
-        setup=_TEMPLATES.get_template("setup.sh.j2").render(services=services),
+        setup=_TEMPLATES.get_template("setup.sh.j2").render(services=services, setting_up_name=SETTING_UP_UNIT),
         connections_file=CONNECTIONS_FILE,
         connections=connection_rules(plan, slot, layout),
         last_file=LAST_FILE,

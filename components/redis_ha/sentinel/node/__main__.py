@@ -1,10 +1,16 @@
-"""The node's commands, as systemd's units start them: `python3 -m redis_ha_node install|gate|data-agent|sentinel-agent`."""
+"""The node's commands, as systemd's units start them: `python3 -m redis_ha_node COMMAND`."""
 
 import sys
 
-from . import data_agent, gate, install, sentinel_agent
+from . import data_agent, gate, install, sentinel_agent, setting_up
 
-COMMANDS = {"install": install.main, "gate": gate.main, "data-agent": data_agent.main, "sentinel-agent": sentinel_agent.main}
+COMMANDS = {
+    "install": install.main,
+    "gate": gate.main,
+    "data-agent": data_agent.main,
+    "sentinel-agent": sentinel_agent.main,
+    "setting-up": setting_up.main,
+}
 
 if __name__ == "__main__":
     command = COMMANDS.get(sys.argv[1] if len(sys.argv) == 2 else "")
