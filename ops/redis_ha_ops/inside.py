@@ -1,9 +1,9 @@
 """The way into an emulated stack's network: this command runs itself again in there, and stays outside as a guard.
 
 Emulated nodes have private addresses that only their VPC reaches, as in a cloud. The second process has only that network.
-What belongs outside (the stack's outputs, the power switch) it asks of the first one through a Unix socket, in a folder that
+What belongs outside (the stack's outputs, a drill's fault) it asks of the first one through a Unix socket, in a folder that
 this user alone can open; no secret is in an argument or an environment variable. Whatever becomes of the second process, the
-first switches every machine on again whose power was cut.
+first mends every machine that was broken.
 """
 
 import contextlib
@@ -24,9 +24,9 @@ import click
 
 from .emulator import emulator_command
 from .errors import OpsError
-from .power import EmulatedPower, PowerSwitch
+from .faults import Fault
 
-ANSWER_SECONDS = 120  # a power command's own limit and a reserve
+ANSWER_SECONDS = 120  # a fault's own limit and a reserve
 KNOWN_CODES = (0, 1, 2)  # what redis-ha itself ends with
 ENDED_FROM_OUTSIDE = 1
 # What of the user's environment the second process needs, however scrubbed the one is in which the emulator starts it.
@@ -69,42 +69,48 @@ class Outside:
         self._socket.close()
 
 
-class PowerOutside:
-    """The power switch, worked by the first process."""
+class FaultOutside:
+    """A fault that the first process makes and mends."""
 
-    description = EmulatedPower.description
-
-    def __init__(self, outside: Outside, switch: PowerSwitch) -> None:
+    def __init__(self, outside: Outside, fault: Fault) -> None:
         self.outside = outside
-        self.switch = switch
+        self.fault = fault
+        self.kind = fault.kind
+        self.description = fault.description
 
     def cut(self, machine: str) -> None:
-        """Switch it off."""
+        """Break it."""
         self.outside.ask(want="cut", machine=machine)
 
     def restore(self, machine: str) -> None:
-        """Switch it on again."""
+        """Mend it."""
         self.outside.ask(want="restore", machine=machine)
 
     def restore_command(self, machine: str) -> str:
-        """Return what a person types to switch it on again."""
-        return self.switch.restore_command(machine)
+        """Return what a person types to mend it."""
+        return self.fault.restore_command(machine)
 
 
 def run_inside(
-    arguments: Sequence[str], *, stack: str, program: Path, on: str, outputs: Mapping[str, Any], machines: Sequence[str] = ()
+    arguments: Sequence[str],
+    *,
+    stack: str,
+    program: Path,
+    on: str,
+    outputs: Mapping[str, Any],
+    fault: Fault | None = None,
+    machines: Sequence[str] = (),
 ) -> int:
     """Run `redis-ha ARGUMENTS` in the namespace `on` (client, public), serve it, and return its exit code.
 
-    machines: the only ones whose power it may switch. Afterwards none of them is dark, or the remedy has been said.
+    fault, machines: what it may break, and where. Afterwards none of them is broken, or the remedy has been said.
     """
-    switch = EmulatedPower(stack, program)
     with tempfile.TemporaryDirectory(prefix="redis-ha-") as folder:  # made with mode 0700
         path = str(Path(folder) / "line")
         with socket.socket(socket.AF_UNIX) as listener:
             listener.bind(path)
             listener.listen(1)
-            server = _Server(listener, switch, outputs, machines)
+            server = _Server(listener, fault, outputs, machines)
             server.start()
             command = emulator_command("exec", stack, program, "--on", on, "--", *again(path, arguments))
             # A session of its own: Ctrl-C reaches this process, which hands it on once and then waits.
@@ -114,7 +120,8 @@ def run_inside(
                 server.finish()
             if code and server.peer is None:
                 raise OpsError(f"stack {stack}: its network cannot be entered; `python -m pulumi_emulator status` tells more")
-            light_up(switch)
+            if fault is not None:
+                mend_all(fault)
     if code not in KNOWN_CODES:
         click.echo(f"redis-ha: the process inside the stack's network was ended from outside (exit code {code})", err=True)
         return ENDED_FROM_OUTSIDE
@@ -126,28 +133,27 @@ def again(path: str, arguments: Sequence[str]) -> list[str]:
     return [sys.executable, "-P", "-m", "redis_ha_ops", "--inside", path, *arguments]
 
 
-def light_up(switch: PowerSwitch) -> None:
-    """Switch on whoever is still dark; if that fails, say the exact command."""
-    for machine in list(switch.dark):
+def mend_all(fault: Fault) -> None:
+    """Mend whoever is still broken; if that fails, say the exact command."""
+    for machine in list(fault.broken):
         try:
-            switch.restore(machine)
-            click.echo(f"redis-ha: the power of {machine} is on again", err=True)
+            fault.restore(machine)
+            if fault.kind.mended:
+                click.echo(f"redis-ha: {machine}: {fault.kind.mended}", err=True)
         except OpsError as error:
-            click.echo(
-                f"redis-ha: {error}\n  the machine is still dark; switch it on with\n  {switch.restore_command(machine)}",
-                err=True,
-            )
+            left = fault.kind.left.format(machine)
+            click.echo(f"redis-ha: {error}\n  {left}\n  {fault.restore_command(machine)}", err=True)
 
 
 class _Server(threading.Thread):
     """Answers the second process, one request after the other."""
 
     def __init__(
-        self, listener: socket.socket, switch: PowerSwitch, outputs: Mapping[str, Any], machines: Sequence[str]
+        self, listener: socket.socket, fault: Fault | None, outputs: Mapping[str, Any], machines: Sequence[str]
     ) -> None:
         super().__init__(daemon=True)
         self.listener = listener
-        self.switch = switch
+        self.fault = fault
         self.outputs = outputs
         self.machines = machines
         self.peer: int | None = None
@@ -167,10 +173,10 @@ class _Server(threading.Thread):
         if want == "outputs":
             environment = {name: os.environ[name] for name in HANDED_ON if name in os.environ}
             return {"outputs": dict(self.outputs), "directory": str(Path.cwd()), "environment": environment}
-        if want not in ("cut", "restore") or machine not in self.machines:
+        if self.fault is None or want not in ("cut", "restore") or machine not in self.machines:
             return {"error": f"refused: {want} {machine}"}
         try:
-            (self.switch.cut if want == "cut" else self.switch.restore)(str(machine))
+            (self.fault.cut if want == "cut" else self.fault.restore)(str(machine))
         except OpsError as error:
             return {"error": str(error)}
         return {}

@@ -13,9 +13,10 @@ from pathlib import Path
 import pytest
 
 from redis_ha_ops import cli, emulator, inside
+from redis_ha_ops.droplets import droplet_fault
 from redis_ha_ops.errors import OpsError
-from redis_ha_ops.inside import Outside, PowerOutside, light_up, run_inside
-from redis_ha_ops.power import DropletPower, EmulatedPower
+from redis_ha_ops.faults import DRILLS, EmulatedFault
+from redis_ha_ops.inside import FaultOutside, Outside, mend_all, run_inside
 from redis_ha_ops.stack import stack_of
 from tests.support.ops_data import SECRET, outputs_of
 from tests.support.redis_processes import RedisProcesses
@@ -79,6 +80,10 @@ def redis_ha(program: Path, *arguments: str, cwd: Path | None = None, **environm
             ["stack prod is a real one", "--i-know-this-breaks-things", "Nothing was touched"],
         ),
         (["drill", "kill-master", "--stack", "local", "--no-emulated"], ["stack local is a real one"]),
+        (
+            ["drill", "cut-master", "--stack", "prod", "--i-know-this-breaks-things"],
+            ["cut-master is for emulated stacks", "Use kill-master", "Nothing was touched"],
+        ),
         (["drill", "kill-master", "--stack", "local", "--rate", "0"], ["--rate"]),
         (["drill", "kill-master", "--stack", "local", "--seconds", "1"], ["--seconds"]),
         (["drill", "kill-master", "--stack", "local", "--output", "Pulumi.yaml"], ["--output", "exists already", "--force"]),
@@ -194,18 +199,18 @@ def test_a_killed_second_process_leaves_no_machine_dark(up: Path, tmp_path: Path
     code = _run_inside(up, [str(script)], ["local-data-0"])
     assert code == 1
     assert switched.read_text() == "off local-data-0\non local-data-0\n"
-    assert "is on again" in capfd.readouterr().err
+    assert "local-data-0: power on again" in capfd.readouterr().err
 
 
 def test_a_stuck_switch_is_told_with_the_command(up: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (up / "stuck").touch()
-    switch = EmulatedPower("local", up)
+    switch = EmulatedFault(DRILLS["kill-master"], "local", up)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", str(up))
         with pytest.raises(OpsError, match="the switch is stuck"):
             switch.cut("local-data-0")
-        assert switch.dark == ["local-data-0"]  # half of it may have happened
-        light_up(switch)
+        assert switch.broken == ["local-data-0"]  # half of it may have happened
+        mend_all(switch)
     told = capsys.readouterr().err
     assert f"power --stack local --program {up} on local-data-0" in told
 
@@ -240,7 +245,7 @@ def test_the_second_process_is_told_when_the_first_has_gone(tmp_path: Path) -> N
         line = Outside(path)
         thread.join()
     with pytest.raises(OpsError, match="has gone"):
-        PowerOutside(line, EmulatedPower("local", tmp_path)).restore("local-data-0")
+        FaultOutside(line, EmulatedFault(DRILLS["kill-master"], "local", tmp_path)).restore("local-data-0")
     line.close()
 
 
@@ -248,7 +253,9 @@ def _run_inside(program: Path, script: list[str], machines: list[str]) -> int:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", str(program))
         patch.setattr(inside, "again", lambda path, arguments: [sys.executable, *arguments, path])
-        return run_inside(script, stack="local", program=program, on="client", outputs={"password": SECRET}, machines=machines)
+        fault = EmulatedFault(DRILLS["kill-master"], "local", program)
+        outputs = {"password": SECRET}
+        return run_inside(script, stack="local", program=program, on="client", outputs=outputs, fault=fault, machines=machines)
 
 
 def test_the_emulators_command_line_takes_no_module_from_the_current_folder(program: Path) -> None:
@@ -264,11 +271,11 @@ def test_a_droplets_power_is_switched_by_doctl(tmp_path: Path, monkeypatch: pyte
     outputs = outputs_of("prod")
     for number, row in enumerate(outputs["sentinel_desired"]["slots"]):
         row["droplet_id"] = str(386734086 + number)
-    switch = DropletPower(stack_of("prod", outputs, emulated=False))
+    switch = droplet_fault(DRILLS["kill-master"], stack_of("prod", outputs, emulated=False))
     switch.cut("prod-data-1")
-    assert switch.dark == ["prod-data-1"]
+    assert switch.broken == ["prod-data-1"]
     switch.restore("prod-data-1")
-    assert switch.dark == []
+    assert switch.broken == []
     actions = [f"compute droplet-action power-{state} 386734087 --wait" for state in ("off", "on")]
     assert switched.read_text().splitlines() == actions
 
@@ -277,8 +284,79 @@ def test_without_doctl_or_a_droplets_id_nothing_is_touched(tmp_path: Path, monke
     monkeypatch.setenv("PATH", str(tmp_path))
     real = stack_of("prod", outputs_of("prod"), emulated=False)
     with pytest.raises(OpsError, match=r"doctl auth init.*Nothing was touched"):
-        DropletPower(real)
+        droplet_fault(DRILLS["kill-master"], real)
     (tmp_path / "doctl").write_text("#!/bin/sh\n")
     (tmp_path / "doctl").chmod(0o755)
     with pytest.raises(OpsError, match="no droplet id of prod-data-0, prod-data-1, prod-data-2"):
-        DropletPower(real)
+        droplet_fault(DRILLS["kill-master"], real)
+
+
+def test_a_droplets_process_is_reached_by_ssh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    said = tmp_path / "said"
+    ssh = tmp_path / "ssh"
+    ssh.write_text(f'#!/bin/sh\nwhile [ "$1" != -- ]; do shift; done\nshift\necho "$@" >> {said}\n')
+    ssh.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    outputs = outputs_of("prod")
+    for number, row in enumerate(outputs["sentinel_desired"]["slots"]):
+        row["public_ip"] = f"203.0.113.{number + 1}"
+    stack = stack_of("prod", outputs, emulated=False)
+    fault = droplet_fault(DRILLS["stall-master"], stack)
+    asked = [f"root@203.0.113.{number} systemctl is-active --quiet redis-ha-data.service" for number in (1, 2, 3)]
+    assert said.read_text().splitlines() == asked
+    fault.cut("prod-data-1")
+    assert fault.broken == ["prod-data-1"]
+    fault.restore("prod-data-1")
+    assert fault.broken == []
+    done = [f"root@203.0.113.2 systemctl kill --signal={name} redis-ha-data.service" for name in ("STOP", "CONT")]
+    assert said.read_text().splitlines() == [*asked, *done]
+    assert fault.restore_command("prod-data-1").endswith(done[1])
+    said.unlink()
+    killed = droplet_fault(DRILLS["kill-process"], stack)
+    killed.cut("prod-data-0")
+    killed.restore("prod-data-0")  # systemd's work
+    assert said.read_text().splitlines() == [
+        *asked,
+        "root@203.0.113.1 systemctl kill --signal=KILL redis-ha-data.service",
+    ]
+
+
+def test_a_droplet_that_lets_nobody_in_is_not_touched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    real = stack_of("prod", outputs_of("prod"), emulated=False)
+    with pytest.raises(OpsError, match=r"by ssh, which is not on PATH.*Nothing was touched"):
+        droplet_fault(DRILLS["kill-process"], real)
+    (tmp_path / "ssh").write_text("#!/bin/sh\necho 'Permission denied (publickey).' >&2\nexit 255\n")
+    (tmp_path / "ssh").chmod(0o755)
+    says = r"logging in to prod-data-0 failed: Permission denied \(publickey\)\.; kill-process needs .*Nothing was touched"
+    with pytest.raises(OpsError, match=says):
+        droplet_fault(DRILLS["kill-process"], real)
+
+
+@pytest.mark.parametrize(
+    ("kind", "breaks", "mends"),
+    [
+        ("kill-master", "power off local-data-0", "power on local-data-0"),
+        ("cut-master", "link down local-data-0", "link up local-data-0"),
+        ("kill-process", "exec --on local-data-0 -- systemctl kill --signal=KILL redis-ha-data.service", None),
+        (
+            "stall-master",
+            "exec --on local-data-0 -- systemctl kill --signal=STOP redis-ha-data.service",
+            "exec --on local-data-0 -- systemctl kill --signal=CONT redis-ha-data.service",
+        ),
+    ],
+)
+def test_what_the_emulator_is_told(kind: str, breaks: str, mends: str | None, tmp_path: Path) -> None:
+    def words(command: list[str] | None) -> str | None:
+        return None if command is None else " ".join(command).split("pulumi_emulator ")[1].replace(place, "")
+
+    place = f"--stack local --program {tmp_path} "
+    broken, mended = EmulatedFault(DRILLS[kind], "local", tmp_path).commands("local-data-0")
+    assert (words(broken), words(mended)) == (breaks, mends)
+
+
+def test_every_drill_can_be_made_on_an_emulated_stack(tmp_path: Path) -> None:
+    for kind in DRILLS.values():
+        fault = EmulatedFault(kind, "local", tmp_path)
+        assert fault.description
+        assert (fault.commands("m")[1] is None) is (kind.mended is None)

@@ -174,7 +174,7 @@ IMPOSSIBLE = Loss(10, 0, 0, 1, (), None, None)
 @pytest.mark.parametrize(
     ("seen", "losses", "rejoined", "two_writable", "interrupted", "word"),
     [
-        (None, [NONE_LOST], True, False, False, "not cut"),
+        (None, [NONE_LOST], True, False, False, "nothing was broken"),
         (NOT_DISTURBED, [NONE_LOST], True, False, False, "no write was disturbed"),
         (NEVER_ENDED, [NONE_LOST], True, False, False, "did not recover"),
         (NOT_STEADY, [NONE_LOST], True, False, False, "did not recover"),

@@ -18,8 +18,9 @@ from redis_ha_ops import drawing, status
 from redis_ha_ops.asking import directly
 from redis_ha_ops.drill import ledger, report
 from redis_ha_ops.drill.load import APPLICATION, PROBE, Clock, Load
-from redis_ha_ops.drill.run import Plan, Record, kill_master
+from redis_ha_ops.drill.run import Plan, Record, break_master
 from redis_ha_ops.errors import OpsError
+from redis_ha_ops.faults import DRILLS
 from redis_ha_ops.forgetting import forget, obstacle
 from redis_ha_ops.stack import Stack, stack_of
 from redis_ha_ops.status import Look, look, wait_until_healthy
@@ -48,6 +49,7 @@ class Kill:
     """SIGKILL; at its return the Sentinels' word decides what it is, as at a boot gate."""
 
     description = "SIGKILL of redis-server"
+    kind = DRILLS["kill-master"]
 
     def __init__(self, cluster: RedisProcesses) -> None:
         self.cluster = cluster
@@ -71,6 +73,20 @@ class Kill:
 
     def restore_command(self, machine: str) -> str:
         return f"start {machine}"
+
+
+class Stall(Kill):
+    """SIGSTOP: nothing answers, and no connection ends."""
+
+    kind = DRILLS["stall-master"]
+
+    def cut(self, machine: str) -> None:
+        self.cuts.append(machine)
+        self.node(machine).freeze()
+
+    def restore(self, machine: str) -> None:
+        self.restores.append(machine)
+        self.node(machine).thaw()
 
 
 class Isolate(Kill):
@@ -98,7 +114,7 @@ def quietly(_: str, __: Record | None) -> None:
 def drilled(cluster: RedisProcesses, fault: Kill, tell: Callable[[str, Record | None], None] = quietly) -> Record:
     """Run a drill; once more when the machine was too busy to write undisturbed before the cut: then nothing was cut."""
     for _ in range(5):
-        record = kill_master(stack_for(cluster), directly, fault, PLAN, tell)
+        record = break_master(stack_for(cluster), directly, fault, PLAN, tell)
         if record.trouble is None or "nothing was cut" not in record.trouble:
             return record
     raise AssertionError(record.trouble)
@@ -235,6 +251,17 @@ def test_a_drill_measures_a_failover_and_loses_nothing(whole: RedisProcesses) ->
     assert whole.command(whole.master(), "DBSIZE") == 0
 
 
+def test_a_stopped_master_has_a_successor_and_is_its_replica_afterwards(whole: RedisProcesses) -> None:
+    fault, said = Stall(whole), []
+    record = drilled(whole, fault, lambda what, _: said.append(what))
+    made = report.report_of(record)
+    assert made["verdict"]["passed"], made["verdict"]
+    assert made["drill"] == "stall-master"
+    assert fault.restores == [record.victim]
+    assert {f"stopping redis-server on {record.victim}", f"letting redis-server on {record.victim} run"} <= set(said)
+    assert whole.master().name != record.victim
+
+
 def test_a_drill_sees_a_loss(tmp_path: Path) -> None:
     with RedisProcesses(tmp_path, min_replicas_to_write=0) as bad:
         record = drilled(bad, Isolate(bad))
@@ -254,7 +281,7 @@ def test_an_interrupted_drill_gives_the_power_back_and_can_be_repeated(whole: Re
     heard = []
 
     def interrupt(what: str, _: Record | None) -> None:
-        if what == "waiting for a new master":
+        if what == "waiting for a master":
             heard.append(what)
             os.kill(os.getpid(), signal.SIGINT)
 
@@ -310,7 +337,7 @@ def test_a_sick_stack_is_not_touched(whole: RedisProcesses) -> None:
     fault = Kill(whole)
     whole.sentinels[0].kill()
     with pytest.raises(OpsError, match=r"not healthy.*Nothing was touched"):
-        kill_master(stack_for(whole), directly, fault, PLAN, quietly)
+        break_master(stack_for(whole), directly, fault, PLAN, quietly)
     assert fault.cuts == []
 
 
@@ -325,7 +352,7 @@ def test_nothing_is_cut_when_writes_fail_without_a_fault(whole: RedisProcesses, 
     monkeypatch.setattr(Load, "start", begin_and_forbid)
     master = whole.master()
     try:
-        record = kill_master(stack_for(whole), directly, fault, PLAN, quietly)
+        record = break_master(stack_for(whole), directly, fault, PLAN, quietly)
     finally:
         whole.command(master, "ACL", "SETUSER", "application", "+set")
     assert fault.cuts == []

@@ -18,11 +18,16 @@ from redis_ha_ops.drill.load import APPLICATION, PROBE, Clock
 from redis_ha_ops.drill.run import Plan, Record, refuse_unless_healthy
 from redis_ha_ops.drill.witness import Event
 from redis_ha_ops.errors import OpsError
+from redis_ha_ops.faults import DRILLS, Kind
 from redis_ha_ops.findings import Finding
 from redis_ha_ops.stack import Stack
 from redis_ha_ops.status import Look
 from redis_ha_ops.topology import Topology
 from tests.support.ops_data import SECRET
+
+
+def led_by_the_first_replica(healthy: Topology) -> Topology:
+    return replace(healthy, sentinels=tuple(replace(one, master=healthy.data[1].slot.address) for one in healthy.sentinels))
 
 
 @pytest.fixture
@@ -34,8 +39,9 @@ def record(stack: Stack, healthy: Topology) -> Record:
             number, due, due, due + (0.5 if down else 0.01), "failed" if down else "acknowledged", "X" if down else None
         )
 
-    made = Record(Plan(rate=50), stack, "run-1", Clock(), Look([], healthy, []), "local-data-0", "a test's power cut")
-    made.after = Look([], healthy, [])
+    before, kind = Look([], healthy, []), DRILLS["kill-master"]
+    made = Record(Plan(rate=50), stack, "run-1", Clock(), before, "local-data-0", kind, "a test's power cut")
+    made.after = Look([], led_by_the_first_replica(healthy), [])
     made.operations = {PROBE: [write(at, 50) for at in range(500)], APPLICATION: [write(at, 10) for at in range(100)]}
     made.losses = {
         name: ledger.loss(each, {one.number: True for one in each if not one.error}) for name, each in made.operations.items()
@@ -148,6 +154,27 @@ def test_the_page_stands_alone_and_escapes(record: Record) -> None:
     assert "power of local-data-0 cut" in labels
     assert "first acknowledged write" in labels
     assert "old master is a replica" in labels
+
+
+@pytest.mark.parametrize("kind", DRILLS.values(), ids=lambda kind: kind.name)
+def test_report_and_page_say_which_drill_it_was(kind: Kind, record: Record) -> None:
+    record.kind, record.remedy = kind, "a command"
+    made = json.loads(json.dumps(report.report_of(record)))
+    schema = json.loads(files("redis_ha_ops.drill").joinpath("report.schema.json").read_text())
+    Draft202012Validator(schema).validate(made)
+    assert made["drill"] == kind.name
+    labels = [label for _, label, _ in page.marks_of(made)]
+    assert kind.broken.format("local-data-0") in labels
+    assert len(labels) == len(set(labels)) == 5 + (kind.mended is not None)
+    html = page.render(made)
+    assert kind.title.replace("'", "&#39;") in html
+    assert f"{kind.left.format('local-data-0')} <code>a command</code>" in html
+
+
+def test_an_old_master_that_leads_again_is_called_so(record: Record) -> None:
+    """A killed process is back within a second, perhaps before anybody else was chosen."""
+    record.after = record.before
+    assert "old master leads" in [label for _, label, _ in page.marks_of(report.report_of(record))]
 
 
 def test_labels_do_not_cover_each_other() -> None:

@@ -182,15 +182,19 @@ def test_one_command_issued_when_the_power_goes_succeeds_within_its_budget(local
     assert master_of(local) != master
 
 
-def test_the_drill_loses_nothing_and_leaves_a_healthy_stack(local: OwnStack, tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", ["kill-master", "kill-process", "stall-master", "cut-master"])
+def test_the_drill_loses_nothing_and_leaves_a_healthy_stack(kind: str, local: OwnStack, tmp_path: Path) -> None:
     report, page = tmp_path / "drill.json", tmp_path / "drill.html"
     before = master_of(local)
-    done = local.ops("drill", "kill-master", "--seconds", "15", "--output", str(report), "--html", str(page))
+    done = local.ops("drill", kind, "--seconds", "10", "--output", str(report), "--html", str(page))
     assert "PASSED" in done.stdout
     result = json.loads(report.read_text())
     assert result["verdict"]["passed"] is True
     assert "<svg" in page.read_text()
-    assert master_of(local) != before
+    assert result["writers"]["probe"]["outage"]["outage_seconds"] > 0
+    if kind != "kill-process":  # one that is back at once may have led again
+        assert master_of(local) != before
+    assert not [machine["faults"] for machine in local.status()["machines"] if machine["faults"]]
     local.ops("status")
 
 

@@ -186,7 +186,7 @@ def verdict(
         return False, ["the drill was interrupted: this report is partial"]
     reasons: list[str] = []
     if seen is None:
-        reasons.append("the power was not cut")
+        reasons.append("nothing was broken")
     elif seen.began is None:
         reasons.append("no write was disturbed: the fault did not reach the master, so nothing was measured")
     elif seen.ended is None or seen.steady is None:
@@ -202,7 +202,7 @@ def verdict(
     if two_writable:
         reasons.append("two nodes took writes at the same time")
     if seen is not None and not rejoined:
-        reasons.append("the old master has not come back as a replica")
+        reasons.append("the old master has not come back into a healthy stack")
     return (True, ["recovered, and no acknowledged write was lost"]) if not reasons else (False, reasons)
 
 

@@ -6,9 +6,11 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from redis_ha_ops.faults import DRILLS
+
 from .ledger import BUCKET_SECONDS, KINDS, LATE_SECONDS, Operation, buckets
 from .load import APPLICATION, PROBE
-from .report import seconds, summary
+from .report import left_of, seconds, summary
 
 WIDTH, LEFT, RIGHT = 1120, 46, 16
 ROW, PLOT, STRIP, AXIS = 17, 180, 30, 24  # heights: a row of labels, the bars, the application's strip, the axis
@@ -28,10 +30,11 @@ class Mark:
 
 def marks_of(report: Mapping[str, Any]) -> list[tuple[float, str, str]]:
     """Return (seconds, label, kind) of every moment worth a line, in order."""
-    fault, cut = report["fault"], report["detection"]["cut"]
+    fault, cut, kind = report["fault"], report["detection"]["cut"], DRILLS[report["drill"]]
     if cut is None:
         return []
     outage = report["writers"][PROBE]["outage"] or {}
+    leads = (report["topology"]["after"] or {}).get("master") == fault["machine"]
     names = {
         "sdown": "+sdown (first Sentinel)",
         "odown": "+odown (quorum)",
@@ -39,16 +42,17 @@ def marks_of(report: Mapping[str, Any]) -> list[tuple[float, str, str]]:
         "switched": "+switch-master",
     }
     found: list[tuple[float | None, str, str]] = [
-        (cut, f"power of {fault['machine']} cut", "fault"),
+        (cut, kind.broken.format(fault["machine"]), "fault"),
         *(
             (None if at is None else cut + at, names[name], "sentinel")
             for name, at in report["detection"].items()
             if name in names
         ),
         (outage.get("ended"), "first acknowledged write", "good"),
-        (fault["restored"], "power on again", "fault"),
-        (fault["rejoined"], "old master is a replica", "good"),
+        (fault["rejoined"], "old master leads" if leads else "old master is a replica", "good"),
     ]
+    if kind.mended:
+        found.append((fault["restored"], kind.mended, "fault"))
     return sorted((at, label, kind) for at, label, kind in found if at is not None)
 
 
@@ -130,7 +134,13 @@ def render(report: Mapping[str, Any]) -> str:
     environment.filters["seconds"] = seconds
     shown = [event for event in report["timeline"] if event["source"] == "drill" or event["what"] in SHOWN_EVENTS]
     return environment.get_template("report.html.j2").render(
-        report=report, picture=picture(report), summary=summary(report), events=shown, late_ms=int(LATE_SECONDS * 1000)
+        report=report,
+        title=DRILLS[report["drill"]].title,
+        left=left_of(report),
+        picture=picture(report),
+        summary=summary(report),
+        events=shown,
+        late_ms=int(LATE_SECONDS * 1000),
     )
 
 

@@ -19,6 +19,7 @@ from redis_ha_client import FailoverPolicy
 from redis_ha_client.documents import read_sentinel_connection
 from redis_ha_ops.drawing import as_json
 from redis_ha_ops.errors import OpsError
+from redis_ha_ops.faults import DRILLS
 from redis_ha_ops.status import Look
 
 from . import ledger
@@ -57,7 +58,7 @@ def report_of(record: Record) -> dict[str, Any]:
         passed, reasons = False, [record.trouble, *reasons]
     return {
         "version": VERSION,
-        "drill": "kill-master",
+        "drill": record.kind.name,
         "verdict": {"passed": passed, "reasons": reasons, "remedy": record.remedy},
         "run": {
             "id": record.run_id,
@@ -251,6 +252,11 @@ def _length(seen: Mapping[str, Any] | None, key: str) -> str:
     return "not over" if seen["began"] is not None and seen[key] is None else seconds(seen[key])
 
 
+def left_of(report: Mapping[str, Any]) -> str:
+    """Say what could not be mended, before the command that does it."""
+    return DRILLS[report["drill"]].left.format(report["fault"]["machine"])
+
+
 def print_summary(report: Mapping[str, Any], console: Console) -> None:
     """Print what a person wants to know first."""
     table = Table(box=None, padding=(0, 1), show_header=False)
@@ -266,6 +272,4 @@ def print_summary(report: Mapping[str, Any], console: Console) -> None:
     mark, style = ("PASSED", "bold green") if verdict["passed"] else ("FAILED", "bold red")
     console.print(Text.assemble((mark, style), f": {'; '.join(verdict['reasons'])}"))
     if verdict["remedy"]:
-        console.print(
-            Text(f"{report['fault']['machine']} is still dark; switch it on with\n  {verdict['remedy']}", style="bold red")
-        )
+        console.print(Text(f"{left_of(report)}\n  {verdict['remedy']}", style="bold red"))

@@ -1,4 +1,4 @@
-"""One drill from beginning to end: baseline, cut, recovery, return. Whatever happens in between, the power comes back."""
+"""One drill from beginning to end: baseline, cut, recovery, return. Whatever happens in between, the fault is mended."""
 
 import contextlib
 import platform
@@ -17,9 +17,9 @@ import redis_ha_client
 from redis_ha_client.documents import read_sentinel_connection
 from redis_ha_ops.asking import Dial
 from redis_ha_ops.errors import OpsError
+from redis_ha_ops.faults import Kind
 from redis_ha_ops.stack import Stack
 from redis_ha_ops.status import Look, look
-from redis_ha_ops.topology import LINK_UP
 
 from . import ledger
 from .load import PROBE, Clock, Load, clean_up, read_back
@@ -37,6 +37,10 @@ MOST_EVENTS = 5000  # a report stays readable, whatever a Sentinel publishes
 
 class Fault(Protocol):
     """How a machine is broken and mended. Both may take seconds; an error is an OpsError."""
+
+    @property
+    def kind(self) -> Kind:
+        """Which drill it makes, and its words."""
 
     @property
     def description(self) -> str:
@@ -80,6 +84,7 @@ class Record:
     clock: Clock
     before: Look
     victim: str
+    kind: Kind
     fault: str
     after: Look | None = None
     events: list[Event] = field(default_factory=list)
@@ -123,13 +128,13 @@ def refuse_unless_healthy(seen: Look, stack: Stack) -> str:
     return master.slot.name
 
 
-def kill_master(stack: Stack, dial: Dial, fault: Fault, plan: Plan, tell: Callable[[str, Record | None], None]) -> Record:
+def break_master(stack: Stack, dial: Dial, fault: Fault, plan: Plan, tell: Callable[[str, Record | None], None]) -> Record:
     """Run the drill and return its record. `tell` is called with what happens now, many times a second."""
     before = look(stack, dial)
     victim = refuse_unless_healthy(before, stack)
     clock = Clock()
     run_id = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(clock.began_wall)) + "-" + secrets.token_hex(2)
-    record = Record(plan, stack, run_id, clock, before, victim, fault.description)
+    record = Record(plan, stack, run_id, clock, before, victim, fault.kind, fault.description)
     load = Load(stack, clock, f"redis-ha:drill:{run_id}", plan.rate)
     witness = Witness(stack, dial, clock, record.note)
     breaker = _Breaker(record, fault)
@@ -139,9 +144,9 @@ def kill_master(stack: Stack, dial: Dial, fault: Fault, plan: Plan, tell: Callab
             witness.start()
             load.start()
             _baseline(record, load, tell)
-            breaker.cut(lambda: tell(f"cutting the power of {victim}", record))
+            breaker.cut(lambda: tell(fault.kind.breaking.format(victim), record))
             _recovery(record, load, tell)
-            breaker.restore(lambda: tell(f"power of {victim} comes back", record))
+            breaker.restore(lambda: tell(fault.kind.mending.format(victim), record))
             _return(record, dial, load, tell)
         except InterruptedDrillError:
             record.interrupted = True
@@ -234,9 +239,11 @@ class _Breaker:
 
         self.worker = threading.Thread(target=work, name="fault")
         self.worker.start()
-        while self.worker.is_alive():
-            tell()
+        while True:
+            tell()  # once at least, however quick the fault is
             self.worker.join(TICK_SECONDS)
+            if not self.worker.is_alive():
+                break
         if self.trouble is not None:
             raise ConnectionError(str(self.trouble))
 
@@ -263,19 +270,19 @@ def _recovery(record: Record, load: Load, tell: Callable[[str, Record | None], N
         _count(record, load)
         now = record.clock.now()
         whole = ledger.recovered(record.operations[PROBE], cut, now, CALM_SECONDS)
-        tell("writes are acknowledged again" if whole else "waiting for a new master", record)
+        tell("writes are acknowledged again" if whole else "waiting for a master", record)
         if now - cut >= (record.plan.seconds if whole else limit):
             record.happened("recovered" if whole else "not-recovered")
             return
 
 
 def _return(record: Record, dial: Dial, load: Load, tell: Callable[[str, Record | None], None]) -> None:
-    """Wait until the old master is a healthy replica; meanwhile look whether two nodes take writes."""
+    """Wait until the stack is healthy with the old master in it; meanwhile look whether two nodes take writes."""
     end = record.clock.now() + record.plan.rejoin_seconds
     again = 0.0
     while record.clock.now() < end:
         _count(record, load)
-        tell(f"waiting until {record.victim} is a replica", record)
+        tell(f"waiting until all is well with {record.victim}", record)
         time.sleep(TICK_SECONDS)
         if record.clock.now() < again:
             continue
@@ -284,8 +291,7 @@ def _return(record: Record, dial: Dial, load: Load, tell: Callable[[str, Record 
         if any(one.code == "two-writable" for one in seen.findings):
             record.two_writable = True
             record.happened("two-writable")
-        back = next(node for node in seen.topology.data if node.slot.name == record.victim)
-        if back.role == "replica" and back.link == LINK_UP and seen.healthy:
+        if seen.healthy:
             record.rejoined = record.happened("rejoined", record.victim)
             return
     record.happened("not-rejoined", record.victim)
