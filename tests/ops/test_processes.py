@@ -89,6 +89,20 @@ class Stall(Kill):
         self.node(machine).thaw()
 
 
+class Blink(Stall):
+    """Silent for a second, and back by itself before anybody is chosen in its place, as a killed process may be."""
+
+    kind = DRILLS["kill-process"]
+
+    def cut(self, machine: str) -> None:
+        super().cut(machine)
+        time.sleep(1)
+        self.node(machine).thaw()
+
+    def restore(self, machine: str) -> None:
+        self.restores.append(machine)
+
+
 class Isolate(Kill):
     """A known bad cluster: the master has lost its replicas, takes writes all the same, and then dies."""
 
@@ -260,6 +274,19 @@ def test_a_stopped_master_has_a_successor_and_is_its_replica_afterwards(whole: R
     assert fault.restores == [record.victim]
     assert {f"stopping redis-server on {record.victim}", f"letting redis-server on {record.victim} run"} <= set(said)
     assert whole.master().name != record.victim
+    after = made["topology"]["after"]
+    assert after["healthy"]
+    assert [node["role"] for node in after["data"] if node["name"] == record.victim] == ["replica"]
+
+
+def test_a_master_that_is_back_at_once_may_lead_again(whole: RedisProcesses) -> None:
+    with whole.nobody_down():
+        record = drilled(whole, Blink(whole))
+    made = report.report_of(record)
+    assert made["verdict"]["passed"], made["verdict"]
+    assert made["detection"]["switched"] is None
+    assert made["topology"]["after"]["master"] == record.victim
+    assert made["fault"]["rejoined"] is not None
 
 
 def test_a_drill_sees_a_loss(tmp_path: Path) -> None:
