@@ -33,7 +33,8 @@ network = PrivateNetwork("network", {"region": "eu-central-1", "zones": zones, "
 args = {"region": "eu-central-1", "zones": zones, "vpc_id": network.vpc_id, "subnet_ids": network.subnet_ids,
         "engine_version": "8.0", "alarms": {"enabled": False}, "dashboard": False, "tags": {"team": "red"},
         # In words that AWS gives back as others.
-        "users": {"reports": {"access": "on allcommands allkeys -@admin resetchannels"}}} | CHANGES
+        "users": {"reports": {"access": "on allcommands allkeys -@admin resetchannels"},
+                  "readers": {"access": "off on +GET ~old resetkeys resetchannels ~r:* ~r:* -@all -get +@READ"}}} | CHANGES
 ElastiCacheHaGroup("orders", args)
 """
 

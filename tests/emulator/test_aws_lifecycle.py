@@ -201,7 +201,7 @@ CASES: dict[str, Callable[[Names], Case]] = {
             "accessString": "on ~* +@all",
             "authenticationMode": {"type": "password", "passwords": [PASSWORD]},
         },
-        {"accessString": "on ~app:* +@read"},
+        {"accessString": "on ~app:* -@all +@read"},
     ),
     "elasticache.UserGroup": lambda n: (
         {"engine": "valkey", "userGroupId": f"users-{n.tail}", "userIds": [n.user(1)]},

@@ -8,6 +8,7 @@ from typing import Any
 from redis_ha.arguments import Checks
 
 from . import versions
+from .access_strings import unreachable_pattern, written_access
 from .plan import User
 
 AUTH_KINDS = ("rbac", "token", "none")
@@ -30,10 +31,6 @@ MAX_PASSWORDS = 2
 PASSWORD = re.compile(r"[A-Za-z0-9!&#$^<>-]{16,128}")
 HOW_PASSWORDS_LOOK = "takes 16 to 128 letters, digits and ! & # $ ^ < > -; without it one is made"
 # docs.aws.amazon.com, "Role-Based Access Control": an access string holds no password, and not `reset`.
-# What AWS writes for the long words (hashicorp/terraform-provider-aws#20334), and its order: Redis' own description of a user
-# (acl.c, ACLDescribeUser).
-_WRITTEN = {"allkeys": "~*", "allchannels": "&*", "allcommands": "+@all", "nocommands": "-@all"}
-_ORDER = (re.compile(r"on|off"), re.compile(r"[~%].*|resetkeys"), re.compile(r"&.*|resetchannels"))
 _PASSWORD_IN_ACCESS = re.compile(r"(^|\s)([<>#!]\S|(nopass|reset|resetpass)($|\s))")
 
 
@@ -44,22 +41,6 @@ def derived_id(cache: str, suffix: str) -> str:
         return whole
     digest = hashlib.sha256(whole.encode()).hexdigest()[:HASH_LENGTH]
     return f"{whole[: MAX_ID - HASH_LENGTH - 1].rstrip('-')}-{digest}"
-
-
-def written_access(text: str) -> str:
-    """Return an access string as AWS writes it, so that it is no difference at every preview. The meaning stays.
-
-    AWS may also write other commands for categories (docs.aws.amazon.com/cli elasticache create-user has an example). Which
-    ones follows from its own table of commands, which it does not publish.
-    """
-    rules = [_WRITTEN.get(rule, rule) for rule in text.split()]
-    if "(" in text:  # selectors of Redis 7 have an order of their own
-        return " ".join(rules)
-    return " ".join(sorted(rules, key=_place_of))
-
-
-def _place_of(rule: str) -> int:
-    return next((place for place, kind in enumerate(_ORDER) if kind.fullmatch(rule)), len(_ORDER))
 
 
 def checked_auth(checks: Checks, engine: str, version: str, tls: str) -> str:
@@ -108,15 +89,20 @@ def planned_users(checks: Checks, group_id: str, auth: str, engine: str, version
     return tuple(found)
 
 
+def _wrong_access(text: str) -> str | None:
+    if _PASSWORD_IN_ACCESS.search(text):
+        return "holds a password, nopass or reset; give passwords, or authentication iam, and leave it out there"
+    beyond = unreachable_pattern(text)
+    return beyond and f"has {beyond!r} behind the pattern for all, which Redis refuses; leave one of them out"
+
+
 def _user(checks: Checks, group_id: str, key: str, given: Mapping[str, Any], access: str | None, *, iam: bool) -> User:
     user = Checks(given)
     user.known(("access", "authentication", "passwords"))
     text = user.text("access", access, re.compile(r"(on|off)( \S+)+"), "an access string such as `on ~app:* -@all +@read`")
-    if _PASSWORD_IN_ACCESS.search(text):
+    if (wrong := _wrong_access(text)) is not None:
         user.problems = [problem for problem in user.problems if problem[0] != "access"]
-        user.refuse(
-            "access", "holds a password, nopass or reset; give passwords, or authentication iam, and leave it out there"
-        )
+        user.refuse("access", wrong)
     text = written_access(text)
     authentication = user.one_of("authentication", AUTHENTICATIONS[0], AUTHENTICATIONS)
     passwords = given.get("passwords")

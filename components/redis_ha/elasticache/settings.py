@@ -10,7 +10,8 @@ class ElastiCacheUser(TypedDict):
     """A user of the group (`auth: rbac`)."""
 
     access: NotRequired[str]
-    """Access string without any password, e.g. `on ~orders:* -@all +@read`. `application` and `monitoring` have a default."""
+    """Access string without any password, e.g. `on ~orders:* -@all +@read`. `application` and `monitoring` have a default.
+    It is sent as servers describe a user: in order, all or no commands first, without what a later rule undoes."""
     authentication: NotRequired[str]
     """`password` (default) or `iam`: short-lived tokens of an IAM identity; the user's name and id are then the same."""
     passwords: NotRequired[Sequence[pulumi.Input[str]]]

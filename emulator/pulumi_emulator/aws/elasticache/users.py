@@ -7,6 +7,7 @@ import re
 from typing import Any, Final
 
 from pulumi_emulator.aws.elasticache import events
+from pulumi_emulator.aws.elasticache.access_strings import check_access
 from pulumi_emulator.aws.elasticache.account import Region
 from pulumi_emulator.aws.elasticache.engines import REDIS, VALKEY
 from pulumi_emulator.aws.elasticache.faults import Fault, refuse
@@ -21,16 +22,6 @@ MOST_PASSWORDS: Final = 2
 # Of users and of user groups. botocore UserId: letters, digits and hyphens, a letter first; of the length AWS says only in its
 # answers (aws/aws-cdk#36459, of users open-constructs/aws-cdk-library src/aws-elasticache/user.ts).
 ID: Final = re.compile(r"(?=.{1,40}$)[a-zA-Z][a-zA-Z0-9-]*")
-# valkey.io/topics/acl. Clusters.RBAC.html: no passwords (they are given apart) and no reset, which would take them away.
-RULE: Final = re.compile(
-    r"on|off|~\S*|%RW?~\S*|%W~\S*|&\S*|[+-]@?[a-zA-Z0-9|_-]+|allkeys|allchannels|allcommands|nocommands|"
-    r"resetkeys|resetchannels|clearselectors|[()]|\(\S*|\S*\)"
-)
-# AWS gives the short form back, in the order in which Redis lists a user's rules (hashicorp/terraform-provider-aws#20334;
-# acl.c, ACLDescribeUser). It may write other commands for categories too: that table of its is not published, not emulated.
-SHORT: Final = {"allkeys": "~*", "allchannels": "&*", "allcommands": "+@all", "nocommands": "-@all"}
-LISTED: Final = ("on off", "~ % resetkeys", "& resetchannels")
-MARKS: Final = "><#!"  # what a rule that gives or takes a password begins with (valkey.io/topics/acl)
 MINIMUM_VERSION: Final = {REDIS: "6.0", VALKEY: "7.2"}  # Clusters.RBAC.html: Redis OSS 6.0 onward, Valkey 7.2 onward
 
 
@@ -153,25 +144,6 @@ def check_engine(engine: str) -> str:
     if engine.lower() not in MINIMUM_VERSION:
         raise refuse("engine", engine=engine)
     return engine.lower()
-
-
-def check_access(text: str) -> str:
-    """Return an access string as AWS stores it; InvalidParameterValue when it is none."""
-    rules = text.split()
-    if not rules:
-        raise refuse("user-access", why="it is empty")
-    for rule in rules:
-        if rule[0] in MARKS:
-            raise refuse("user-access", why="passwords are given apart")  # without the rule: it holds one
-        if RULE.fullmatch(rule) is None:
-            raise refuse("user-access", why=f"{rule!r} is no rule of keys, channels or commands")
-    stored = [SHORT.get(rule, rule) for rule in rules]
-    return " ".join(stored if "(" in text else sorted(stored, key=_listed))
-
-
-def _listed(rule: str) -> int:
-    beginnings = (tuple(words.split()) for words in LISTED)
-    return next((place for place, words in enumerate(beginnings) if rule.startswith(words)), len(LISTED))
 
 
 def shape(region: Region, user: dict[str, Any]) -> dict[str, Any]:
