@@ -150,6 +150,49 @@ def test_no_machine_is_replaced_while_another_one_is_still_to_be_made() -> None:
     assert [name for name, _ in resizing.updates("data-1")(SMALL, LARGE)] == ["sizes"]
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "pending", "argument", "leaves"),
+    [
+        ({"replicas": 3, "generations": {"data-1": 1}}, {"generations": {"data-1": 1}}, "data-1", "replicas", "data-3 stops"),
+        ({"replicas": 3}, {}, "sentinel-0", "replicas", "data-3 stops"),  # a machine that was lost
+        (
+            {"sentinels": 5, "generations": {"sentinel-1": 1}},
+            {"generations": {"sentinel-1": 1}},
+            "sentinel-1",
+            "sentinels",
+            "sentinel-3, sentinel-4 stop",
+        ),
+    ],
+)
+def test_no_slot_goes_while_another_one_is_still_to_be_made(
+    before: dict[str, Any], after: dict[str, Any], pending: str, argument: str, leaves: str
+) -> None:
+    """The `up` that raised a slot failed. The record alone has nothing against one slot less, or two Sentinels less."""
+    assert refused(before, after) == {}
+    [(told, reason)] = out_after(before, **after).creation(pending)
+    assert told == argument
+    assert reason.startswith(f"{pending} is still to be made")
+    assert leaves in reason
+    assert f"put {argument} of that back" in reason
+
+
+def test_no_machine_is_resized_while_a_slot_goes() -> None:
+    """After a failed `up` the record does not know who is resized, the droplets do."""
+    old, new = record(replicas=3, data_size=L), record(data_size=L)
+    assert refusals(old, new, finished=False) == []
+    out = out_after({"replicas": 3, "data_size": L}, data_size=L)
+    [(argument, reason)] = out.updates("data-1")(SMALL, LARGE)
+    assert argument == "sizes"
+    assert reason.startswith("data-1, data-3 would stop in one `up`")
+
+
+def test_a_slot_that_goes_may_be_one_that_is_not_there() -> None:
+    """It is not made, so nothing is asked; and those that are unchanged are not stopped by it."""
+    out = out_after({"replicas": 3}, replicas=2)
+    assert out.updates("data-1")(LARGE, LARGE) == []
+    assert out.creation("data-9") == []
+
+
 def test_what_is_not_there_may_be_made_again_all_at_once() -> None:
     """Lost machines, a first `up` that failed, the rest of one that failed half-way, new slots."""
     for out in (out_after(None), out_after({}, client_tags=["web"])):

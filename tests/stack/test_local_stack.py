@@ -225,31 +225,34 @@ def test_one_machine_at_a_time_also_after_an_up_that_failed(home: Path, local: O
     def asking(name: str, **changes: str) -> OwnStack:
         return edited(tmp_path / name, home, **changes)
 
-    assert "no tag 'nowhere'" in asking("failed", generations="{data-2: 1}", client_tags="[nowhere]").fails("up")
+    assert "no tag 'nowhere'" in asking("failed", generations="{data-1: 1}", client_tags="[nowhere]").fails("up")
     # The same again is one machine; with another one it is two, whatever the record says.
-    assert "replace digitalocean.Droplet local-data-2" in asking("again", generations="{data-2: 1}").run("preview").stdout
+    assert "replace digitalocean.Droplet local-data-1" in asking("again", generations="{data-1: 1}").run("preview").stdout
     both = asking("both", generations="{data-1: 1, data-2: 1}")
     for command in ("preview", "up"):
-        assert "generations: data-2 is still to be made (an earlier `up` did not finish" in both.fails(command)
-    assert "2 machines would stop at once" in asking("other", generations="{data-1: 1}").fails("preview")
-    resized = asking("resized", generations="{data-2: 1}", sizes="{data-1: s-2vcpu-4gb}").fails("preview")
-    assert "sizes: data-2 is still to be made" in resized
+        assert "generations: data-1 is still to be made (an earlier `up` did not finish" in both.fails(command)
+    assert "2 machines would stop at once" in asking("other", generations="{data-2: 1}").fails("preview")
+    resized = asking("resized", generations="{data-1: 1}", sizes="{data-2: s-2vcpu-4gb}").fails("preview")
+    assert "sizes: data-1 is still to be made" in resized
+    lowered = asking("lowered", generations="{data-1: 1}", replicas="1").fails("preview")
+    assert "replicas: data-1 is still to be made" in lowered
+    assert "data-2 stops in the same `up`" in lowered
     assert "would stop in one `up`" in asking("all", data_size="s-2vcpu-4gb").fails("preview")
     assert {machine["name"]: machine["id"] for machine in local.status()["machines"]} == before
 
 
 def test_a_replaced_slot_joins_and_the_others_are_not_touched(home: Path, local: OwnStack, tmp_path: Path) -> None:
     """The one change that may replace a machine: its generation. Then the one that may stop one: its size."""
-    copy = edited(tmp_path / "program", home, generations="{data-2: 1}")
+    copy = edited(tmp_path / "program", home, generations="{data-1: 1}")
     before = {machine["name"]: machine["id"] for machine in local.status()["machines"]}
     copy.run("up")
     after = {machine["name"]: machine["id"] for machine in local.status()["machines"]}
-    assert {name for name in before if before[name] != after[name]} == {"local-data-2"}
+    assert {name for name in before if before[name] != after[name]} == {"local-data-1"}
 
     # The ghost of the old address stays in the Sentinels' memory until an operator forgets it; the new node has to be in sync.
     def in_sync() -> bool:
         nodes = json.loads(local.ops("status", "--json", expect=None).stdout)["data"]
-        return any(node["name"] == "local-data-2" and node["link"] == "up" for node in nodes)
+        return any(node["name"] == "local-data-1" and node["link"] == "up" for node in nodes)
 
     wait_until(in_sync, "the replaced replica in sync", seconds=90)
 
@@ -258,10 +261,10 @@ def test_a_replaced_slot_joins_and_the_others_are_not_touched(home: Path, local:
         return {name: local.run("exec", "--on", name, "--", "stat", "-c", "%Y", "/proc/1").stdout for name in names}
 
     booted = boots()
-    larger = edited(tmp_path / "larger", home, generations="{data-2: 1}", sizes="{data-2: s-2vcpu-4gb}")
+    larger = edited(tmp_path / "larger", home, generations="{data-1: 1}", sizes="{data-1: s-2vcpu-4gb}")
     larger.run("up")
     assert {machine["name"]: machine["id"] for machine in local.status()["machines"]} == after
     again = boots()
-    assert {name for name in booted if booted[name] != again[name]} == {"local-data-2"}
+    assert {name for name in booted if booted[name] != again[name]} == {"local-data-1"}
     wait_until(in_sync, "the resized replica in sync", seconds=90)
     larger.run("preview", "--expect-no-changes")

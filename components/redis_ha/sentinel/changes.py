@@ -26,6 +26,8 @@ OF_CREATION = {
     "vpcId": ("vpc_id", "every droplet would be replaced at once"),
     "vpcIpRange": ("vpc_ip_range", "the VPC and every droplet in it would be replaced at once"),
 }
+# What stops machines, the first one named where several do.
+ARGUMENTS = ("generations", "sizes", "replicas", "sentinels")
 ORDER = "`redis-ha status` healthy before the next: replicas first, then fail over, then the old master, Sentinels last"
 
 
@@ -72,6 +74,12 @@ def resized(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     return [key for key in sorted(before) if key in after and _resizes(before[key], after[key])]
 
 
+def removed(old: Mapping[str, Any], new: Mapping[str, Any], kind: str) -> list[str]:
+    """Return the slots of a kind that go."""
+    before, after = old.get("slots", {}), new.get("slots", {})
+    return [key for key in sorted(before) if key not in after and key.startswith(f"{kind}-")]
+
+
 def _resizes(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
     return bool(before["size"] != after["size"] or (after.get("grown") and not before.get("grown")))
 
@@ -81,18 +89,20 @@ class Out:
     """The slots of one cluster whose machines are out in this run, as its droplets say themselves.
 
     What the component recorded is what was asked for: after an `up` that failed half-way the droplets know what is still to
-    come. `known`: the slots of the record, None while it is what this run asks for; `raised` those of another generation than
-    there; `resized` the droplets that are stopped for a size; `made` those of known slots that are made.
+    come. `known`: the slots of the record, None while it is what this run asks for. `stopping`: those that stop, by the
+    argument that says so: as the record has it, for `sizes` as the droplets say. `made`: known slots that are made.
     """
 
     known: Collection[str] | None = None
-    raised: set[str] = field(default_factory=set)
-    resized: set[str] = field(default_factory=set)
+    stopping: dict[str, set[str]] = field(default_factory=lambda: {argument: set() for argument in ARGUMENTS})
     made: set[str] = field(default_factory=set)
 
     def look(self, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
         """Note what the record says, before any droplet is touched."""
-        self.known, self.raised = frozenset(old.get("slots", {})), set(raised(old, new))
+        self.known = frozenset(old.get("slots", {}))
+        self.stopping["generations"].update(raised(old, new))
+        self.stopping["replicas"].update(removed(old, new, "data"))
+        self.stopping["sentinels"].update(removed(old, new, "sentinel"))
 
     def updates(self, key: str) -> Judge:
         """Return what judges a droplet's own update. One of an earlier version has no `resizeDisk`: true by default."""
@@ -101,8 +111,8 @@ class Out:
             grows = new.get("resizeDisk") is True and old.get("resizeDisk") is False
             if old.get("size") == new.get("size") and not grows:
                 return []
-            self.resized.add(key)
-            return out_together(self.raised, self.resized, self.made)
+            self.stopping["sizes"].add(key)
+            return out_together(self.stopping, self.made)
 
         return judge
 
@@ -111,15 +121,17 @@ class Out:
         if self.known is not None and key not in self.known:
             return []
         self.made.add(key)
-        return out_together(self.raised, self.resized, self.made)
+        return out_together(self.stopping, self.made)
 
 
-def out_together(raised: set[str], resized: set[str], made: set[str]) -> Refusals:
+def out_together(causes: Mapping[str, Collection[str]], made: set[str]) -> Refusals:
     """Refuse that a machine stops while another one does, or is not there. Several that are lost may all be made again."""
-    stopping, missing = raised | resized, made - raised
+    stopping = {key for keys in causes.values() for key in keys}
+    missing = made - set(causes["generations"])
     if not stopping or len(stopping | made) == 1:
         return []
-    argument, stop = ("generations" if raised else "sizes"), "stops" if len(stopping) == 1 else "stop"
+    argument = next(argument for argument in ARGUMENTS if causes[argument])
+    stop = "stops" if len(stopping) == 1 else "stop"
     if missing:
         reason = (
             f"{', '.join(sorted(missing))} is still to be made (an earlier `up` did not finish, or the machine was lost), and "
@@ -140,13 +152,12 @@ def _of_creation(old: Mapping[str, Any], new: Mapping[str, Any]) -> Refusals:
 
 
 def _stopped_together(before: Mapping[str, Any], after: Mapping[str, Any], *, finished: bool) -> Refusals:
-    slots = sorted(before)
-    gone = [key for key in slots if key not in after]
+    old, new = {"slots": before}, {"slots": after}
     causes = {
-        "sizes": resized({"slots": before}, {"slots": after}) if finished else [],
-        "generations": raised({"slots": before}, {"slots": after}),
-        "replicas": [key for key in gone if key.startswith("data-")],
-        "sentinels": [key for key in gone if key.startswith("sentinel-")],
+        "sizes": resized(old, new) if finished else [],
+        "generations": raised(old, new),
+        "replicas": removed(old, new, "data"),
+        "sentinels": removed(old, new, "sentinel"),
     }
     stopped = {key for keys in causes.values() for key in keys}
     if len(stopped) <= 1 or (stopped == set(causes["sentinels"]) and _majority_stays(before, causes["sentinels"])):
