@@ -111,6 +111,22 @@ def refuse_twins(argument: str, values: Sequence[pulumi.Input[str]]) -> None:
     pulumi.Output.all(*apart).apply(check, run_with_unknowns=True)
 
 
+def refuse_own_group(argument: str, values: Sequence[pulumi.Input[str]], own: pulumi.Output[str]) -> None:
+    """Refuse the component's own security group among its clients, made or adopted, as soon as both are known.
+
+    Its members reach each other by a rule of their own. AWS refuses a second one that is equal (InvalidPermission.Duplicate).
+    """
+
+    def check(known: Any) -> None:
+        mine, *others = known if isinstance(known, list) else [None]
+        if isinstance(mine, str) and mine in others:
+            reason = f"{mine} is the component's own security group, whose members may connect already; leave it out"
+            raise pulumi.InputPropertyError(camel_case(argument), f"{argument}: {reason}")
+
+    if values:
+        pulumi.Output.all(own, *values).apply(check, run_with_unknowns=True)
+
+
 def checked_tags(checks: Checks) -> tuple[tuple[str, str], ...]:
     """Read the tags that everything gets besides the component's own."""
     found: list[tuple[str, str]] = []

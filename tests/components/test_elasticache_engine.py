@@ -306,6 +306,13 @@ def test_a_group_made_by_hand_is_adopted_without_a_change_and_brought_into_line_
         wants(**larger, adopt=adopt | {"change": ["node_type"]})
         assert "update aws.elasticache.ReplicationGroup orders-group (nodeType)" in stack.run("preview").stdout
 
+        # Its members may connect already: AWS would refuse the second rule in the middle of the `up`.
+        wants(client_security_group_ids=[adopt["security_group"]])
+        own = f"client_security_group_ids: {adopt['security_group']} is the component's own security group"
+        for command in ("preview", "up"):
+            assert own in stack.fails(command)
+        assert stack.state_resources() == before
+
         wants()
         said = stack.run("preview").stdout
         assert "9 import" in said

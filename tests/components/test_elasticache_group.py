@@ -77,6 +77,20 @@ def test_children() -> None:
     assert component.endswith("redis-ha:index:ElastiCacheHaGroup::orders")
 
 
+@pytest.mark.parametrize("as_output", [False, True])
+def test_the_groups_own_security_group_is_no_client_of_it(as_output: bool) -> None:
+    def clients() -> list[Any]:
+        own = "orders-security-group-id"
+        return ["sg-1", pulumi.Output.from_input(own) if as_output else own]
+
+    with pytest.raises(
+        pulumi.InputPropertyError, match="client_security_group_ids: orders-security-group-id is the component's own"
+    ):
+        made(client_security_group_ids=clients)
+    # A preview of a group that is still to be made knows no id of its own.
+    made(known=False, client_security_group_ids=["sg-1"])
+
+
 def test_everything_is_in_the_region_and_tagged() -> None:
     monitor, _ = made(tags={"team": "red"}, secrets_manager=True)
     untaggable = {"Dashboard", "TopicPolicy", "SecretVersion"}

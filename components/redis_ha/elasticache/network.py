@@ -7,7 +7,7 @@ from typing import Any
 import pulumi
 import pulumi_aws as aws
 
-from redis_ha.amazon import Keyed, Place, adoption, imported, keyed
+from redis_ha.amazon import Keyed, Place, adoption, imported, keyed, refuse_own_group
 from redis_ha.arguments import network
 
 from .plan import Plan
@@ -53,6 +53,7 @@ def make_network(place: Place, plan: Plan, args: Mapping[str, Any]) -> Network:
         return Network(subnet_group, None, {})
     security_group = make_security_group(place, plan, args["vpc_id"])
     groups, lists = args.get("client_security_group_ids") or (), args.get("client_prefix_list_ids") or ()
+    refuse_own_group("client_security_group_ids", groups, security_group.id)
     return Network(subnet_group, security_group, make_rules(place, plan, security_group.id, client_rules(plan, groups, lists)))
 
 
