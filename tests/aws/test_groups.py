@@ -138,7 +138,9 @@ def test_durability_is_told(world: World) -> None:
     group_id = world.shards(EngineVersion="9.0", CacheNodeType="cache.r7g.large", Durability="async")
     found = world.describe(group_id)
     assert (found["Durability"], found["EffectiveDurability"], found["AtRestEncryptionEnabled"]) == ("async", "async", True)
+    assert not world.plane.specs[group_id].durable
     assert world.modify(group_id, Durability="sync")["EffectiveDurability"] == "sync"
+    assert until(lambda: world.plane.specs[group_id].durable, bool)
 
 
 def test_a_group_whose_nodes_do_not_start_says_so(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

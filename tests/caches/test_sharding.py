@@ -1,11 +1,13 @@
 """Cluster mode on: found by the configuration name, failover, zone loss, shards up and down. Real servers and clients."""
 
+import signal
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
+from redis.crc import key_slot
 
 from pulumi_emulator.caches import sharding
 from pulumi_emulator.caches.admin import ReplyError
@@ -13,7 +15,7 @@ from pulumi_emulator.caches.group import Group
 from pulumi_emulator.caches.names import configuration_name, node_name, primary_name
 from pulumi_emulator.caches.node import Node
 from pulumi_emulator.caches.resharding import take
-from pulumi_emulator.caches.spec import GroupSpec, NodeSpec
+from pulumi_emulator.caches.spec import GroupSpec, NodeSpec, slots_of
 from tests.support.cache_clients import MISSING, START_WRITER, ClientError
 from tests.support.cache_groups import ZONES, World, arguments, cluster_spec, group_spec
 from tests.support.waiting import SLOWEST_SECONDS, wait_until
@@ -59,6 +61,59 @@ def test_a_shards_failover_keeps_what_was_acknowledged(world: World, made: Make)
         ("cache-cluster", old, "Recovering cache nodes 0001", "CacheNodeReplaceStarted"),
         ("cache-cluster", old, "Finished recovery for cache nodes 0001", "CacheNodeReplaceComplete"),
     ]
+
+
+# Together far more than what sockets hold for a replica that reads nothing, and less than what a primary keeps for it.
+BIG_WRITES = 400
+FILL_BIG = """
+c = cluster(configuration, **given)
+for number in range(count):
+    c.set(f"{{big}}:{number}", "x" * 100_000)
+"""
+COUNT_BIG = """
+c = cluster(configuration, **given)
+result = sum(c.exists(f"{{big}}:{number}") for number in range(count))
+"""
+
+
+@pytest.mark.parametrize("lost", ["failover", "zone"])
+def test_a_durable_group_loses_no_acknowledged_write(world: World, made: Make, lost: str) -> None:
+    """Its replicas read nothing while much is written: what is acknowledged then is nowhere but in the primary."""
+    spec = made(cluster_spec(world.new_id(), durable=True))
+    group, at = world.host._group(spec.group_id), arguments(spec) | {"count": BIG_WRITES}
+    shard = next(name for name, text in spec.slots.items() if key_slot(b"big") in slots_of(text))
+    (replica,), primary = group.replicas(shard), group.primary(shard)
+    process = replica.process
+    assert process is not None
+    process.send_signal(signal.SIGSTOP)
+    world.clients.run(FILL_BIG, **at)
+
+    def read_again() -> None:
+        """As soon as the primary takes no more writes, or is gone."""
+
+        def over() -> bool:
+            try:
+                return not primary.alive or primary.info("clients").get("paused_actions") == "write"
+            except (OSError, ReplyError):
+                return True
+
+        wait_until(over, "the primary is taken down")
+        process.send_signal(signal.SIGCONT)
+
+    with ThreadPoolExecutor(1) as pool:
+        reading = pool.submit(read_again)
+        if lost == "failover":
+            world.host.test_failover(spec.group_id, shard)
+        else:
+            world.host.zone_down(primary.spec.zone, [spec.group_id])
+        reading.result()
+    try:
+        assert group.primary(shard) is replica
+        assert world.clients.run(COUNT_BIG, **at) == BIG_WRITES
+    finally:
+        world.host.zone_up(primary.spec.zone)
+    world.wait_whole(spec.group_id)
+    assert not world.host.trouble(spec.group_id)
 
 
 def test_without_a_majority_of_primaries_a_zones_loss_is_still_survived(world: World, made: Make) -> None:

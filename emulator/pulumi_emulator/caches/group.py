@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -17,6 +18,7 @@ from pulumi_emulator.caches.relay import Relay
 from pulumi_emulator.caches.site import Site
 from pulumi_emulator.caches.software import SOFTWARE
 from pulumi_emulator.caches.spec import GroupSpec, NodeSpec, slots_of
+from pulumi_emulator.errors import EmulatorError
 
 # Group, source type and source id as DescribeEvents has them, message, and the SNS event's name without "ElastiCache:".
 Emit = Callable[[str, str, str, str, "str | None"], None]
@@ -25,6 +27,10 @@ PING_TIMEOUT: Final = 1.0  # seconds
 # So many PINGs in a row without an answer make a running process count as dead: it hangs. They take 1.5 s each with the pause
 # between; one that runs a long script answers, with BUSY, after 5 s (valkey.conf, busy-reply-threshold), which is sooner.
 PINGS_TO_DEATH: Final = 4
+# Seconds that a durable group's replicas have to get what was acknowledged last; on this machine they are milliseconds behind.
+ARRIVAL_TIMEOUT: Final = 10.0
+# No write is acknowledged any more before the primary ends.
+PAUSE_MS: Final = 60_000
 
 
 @dataclass(frozen=True)
@@ -176,9 +182,34 @@ class Group:
 
     def take_down(self, nodes: Sequence[Node]) -> None:
         """Let nodes vanish: first their packets, then their processes, so nobody is told."""
+        if self.spec.durable:
+            self._save_acknowledged(nodes)
         self.place.site.darken(node.address for node in nodes)
         for node in nodes:
             node.kill()
+
+    def _save_acknowledged(self, leaving: Sequence[Node]) -> None:
+        """Let primaries that leave acknowledge no more writes, and wait until the replicas that stay have all they did.
+
+        AWS keeps each write in a log in two zones before it is acknowledged (dg/Durability.html). There is no such log here: a
+        primary that hangs, died by itself or has no replica takes its last writes with it.
+        """
+        for shard in self.primaries:
+            primary = self.primary(shard)
+            staying = [node for node in self.replicas(shard) if node not in leaving]
+            if primary not in leaving or not primary.alive or not staying:
+                continue
+            try:
+                with primary.admin(PING_TIMEOUT) as connection:
+                    connection("CLIENT", "PAUSE", PAUSE_MS, "WRITE")
+                written = int(primary.info()["master_repl_offset"])
+                wait_until(
+                    lambda staying=staying, written=written: all(_arrived(node) >= written for node in staying),  # type: ignore[misc]
+                    ARRIVAL_TIMEOUT,
+                    f"the replicas of node group {shard} of {self.spec.group_id} have all of its writes",
+                )
+            except (OSError, EmulatorError) as error:
+                self.trouble[primary.spec.node_id] = str(error) or type(error).__name__
 
     def drop(self, node: Node) -> None:
         """Forget a node: its process, address and files."""
@@ -207,3 +238,8 @@ class Group:
     def tell(self, source_type: str, source: str, message: str, sns_event: str | None = None) -> None:
         """Say what happened."""
         self.place.emit(self.spec.group_id, source_type, source, message, sns_event)
+
+
+def _arrived(replica: Node) -> int:
+    """Return how far a replica is in its primary's history; one that ends meanwhile is promoted by nobody."""
+    return int(replica.info()["slave_repl_offset"]) if replica.alive else sys.maxsize

@@ -39,7 +39,8 @@ class GroupSpec:
 
     `hash` is the part of its host names that is an account's own; `slots` gives each shard its ranges ("0-8191,9000-9100") and
     is not read with cluster mode off; `tls` serves TLS, `plain` plain text, both together on one port; `maxmemory_bytes` None
-    is no limit; `parameters` that the engine does not know are kept and have no effect.
+    is no limit; `parameters` that the engine does not know are kept and have no effect; `durable` loses no acknowledged write
+    when the emulator takes a primary down.
     """
 
     group_id: str
@@ -57,6 +58,7 @@ class GroupSpec:
     maxmemory_bytes: int | None = None
     access: Access = Access()
     automatic_failover: bool = True
+    durable: bool = False
 
     @property
     def shards(self) -> tuple[str, ...]:

@@ -30,6 +30,7 @@ def group_spec(region: Region, group: Group) -> GroupSpec:
         maxmemory_bytes=None,
         access=access(region, group),
         automatic_failover=group.automatic_failover,
+        durable=group.durability == "sync",
     )
 
 
