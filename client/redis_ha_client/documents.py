@@ -13,8 +13,9 @@ from jsonschema.exceptions import ValidationError
 from .errors import DocumentError
 from .policy import FailoverClocks, ManagedFailover
 
-VERSION = 1  # of both documents; raised with every change of a schema
+VERSION = 1  # of both documents; raised, for the kind that it concerns, with every change of a schema
 KINDS = ("sentinel", "primary", "cluster", "global")
+DURABLE_VERSION = 2  # of kind "cluster", where the group has a durability
 
 Document = Mapping[str, Any] | str | bytes
 Address = tuple[str, int]
@@ -43,12 +44,16 @@ class PrimaryConnection:
 
 @dataclass(frozen=True)
 class ClusterConnection:
-    """A checked `connection` document of kind "cluster": a replication group with cluster mode on, or a serverless cache."""
+    """A checked `connection` document of kind "cluster": a replication group with cluster mode on, or a serverless cache.
+
+    `durability` is `sync` or `async`; None: a failover may lose what the replicas lack.
+    """
 
     configuration: Address
     tls: bool
     engine: str
     clocks: ManagedFailover
+    durability: str | None = None
 
 
 @dataclass(frozen=True)
@@ -102,8 +107,8 @@ class Credentials:
 def read_connection(document: Document) -> Connection | GlobalConnection:
     """Check a stack's `connection` output (a mapping or its JSON text) and return it as plain data; else DocumentError."""
     data = _mapping("connection", document)
-    _known("connection", data)
     kind = data.get("kind")
+    _known("connection", data, DURABLE_VERSION if kind == "cluster" else VERSION)
     if not isinstance(kind, str) or kind not in KINDS:
         said = (
             "has no kind" if kind is None else f"has kind {kind!r}" if isinstance(kind, str) else "has a kind that is no string"
@@ -114,7 +119,8 @@ def read_connection(document: Document) -> Connection | GlobalConnection:
         )
     if kind == "global":
         return _global_connection(data)
-    _check("connection", kind, data, show_values=True)
+    durable = data["version"] == DURABLE_VERSION
+    _check("connection", "durable_cluster" if durable else kind, data, show_values=True)
     if kind == "sentinel":
         return _sentinel_connection(data)
     return _managed_connection(kind, data)
@@ -127,7 +133,7 @@ def _managed_connection(kind: str, data: Mapping[str, Any]) -> PrimaryConnection
     if kind == "primary":
         reader = None if data["reader"] is None else _address(data["reader"])
         return PrimaryConnection(_address(data["primary"]), reader, data["tls"], data["engine"], clocks)
-    return ClusterConnection(_address(data["configuration"]), data["tls"], data["engine"], clocks)
+    return ClusterConnection(_address(data["configuration"]), data["tls"], data["engine"], clocks, data.get("durability"))
 
 
 def read_sentinel_connection(document: Document) -> SentinelConnection:
@@ -157,7 +163,7 @@ def read_global_connection(document: Document) -> GlobalConnection:
 def read_credentials(document: Document, kind: str = "sentinel") -> Credentials:
     """Check a stack's `credentials` output for a `connection` of `kind` and return it as plain data; else DocumentError."""
     data = _mapping("credentials", document)
-    _known("credentials", data)
+    _known("credentials", data, VERSION)
     try:
         _check("credentials", kind if kind == "sentinel" else _managed_form(data), data, show_values=False)
     except DocumentError as error:
@@ -297,13 +303,15 @@ _OUTPUTS = {
 }
 
 
-def _known(name: str, data: Mapping[str, Any]) -> None:
+def _known(name: str, data: Mapping[str, Any], newest: int) -> None:
     version = data.get("version")
     if isinstance(version, bool) or not isinstance(version, int | float):
         raise DocumentError(f"{name} has no usable version: pass the stack's output as it is")
-    if version != VERSION:
-        remedy = "upgrade redis-ha-client" if version > VERSION else "pass the stack's output as it is"
-        raise DocumentError(f"{name} has version {version}, this redis_ha_client knows version {VERSION}: {remedy}")
+    known = range(VERSION, newest + 1)
+    if version not in known:
+        remedy = "upgrade redis-ha-client" if version > newest else "pass the stack's output as it is"
+        listed = " and ".join(str(one) for one in known)
+        raise DocumentError(f"{name} has version {version}, this redis_ha_client knows version {listed}: {remedy}")
 
 
 def _check(name: str, form: str, data: Mapping[str, Any], *, show_values: bool) -> None:

@@ -34,7 +34,9 @@ def describe(subject: Client | FailoverPolicy) -> dict[str, Any]:
     and answer if everything is as slow as allowed; with Sentinels, `one_failover` and `two_elections` are the servers' clocks;
     with ElastiCache, which publishes none, `one_failover` is the longest that was seen (null: nothing is promoted).
     rides_over says whether the budget is as large as they. Of a global datastore `region` is a reader's own, or the one that
-    takes writes as far as is known (null: not looked up yet). Raises DocumentError for a client that `connect` did not make.
+    takes writes as far as is known (null: not looked up yet). `durability` says what a failover of an ElastiCache group may
+    lose of what was acknowledged: `sync` nothing, `async` the last 10 s, null what the replicas lack.
+    Raises DocumentError for a client that `connect` did not make.
     """
     if isinstance(subject, FailoverPolicy):
         return {"policy": asdict(subject), **_fixed()}
@@ -112,6 +114,7 @@ def _managed(settings: Settings) -> dict[str, Any]:
         "endpoints": _endpoints(connection),
         "reader": settings.reader,
         "engine": connection.engine,
+        "durability": connection.durability if isinstance(connection, ClusterConnection) else None,
         "tls": connection.tls,
         "login": _login(settings),
         "pool_size": settings.pool_size,

@@ -30,6 +30,7 @@ CLUSTER: dict[str, Any] = {
     "engine": "valkey",
     "failover": FAILOVER,
 }
+DURABLE: dict[str, Any] = CLUSTER | {"version": 2, "durability": "sync"}
 USER = {"version": 1, "username": "application", "password": "hunter2-rbac"}
 TOKEN = {"version": 1, "password": "hunter2-token"}
 NONE = {"version": 1}
@@ -48,7 +49,7 @@ def test_every_login_is_taken_with_a_primary_endpoint(read: Any, login: str) -> 
         assert "hunter2" not in json.dumps(told)
 
 
-@pytest.mark.parametrize("connection", [SENTINEL, PRIMARY, CLUSTER])
+@pytest.mark.parametrize("connection", [SENTINEL, PRIMARY, CLUSTER, DURABLE])
 def test_the_schema_takes_each_kind_as_one_form(connection: dict[str, Any]) -> None:
     """The client checks one form; whoever writes documents may use the whole file."""
     Draft202012Validator.check_schema(documents.schema("connection"))
@@ -82,6 +83,37 @@ def test_an_unusable_connection_is_refused_by_key_and_value(path: str, value: ob
     for make in (connect, redis_ha_aio.connect):
         with pytest.raises(DocumentError, match=told):
             make(changed(PRIMARY, path, value), USER)
+
+
+@pytest.mark.parametrize("durability", ["sync", "async"])
+def test_version_2_of_a_cluster_says_what_a_failover_may_lose(durability: str) -> None:
+    """Pulumi's numbers are floats."""
+    for version in (2, 2.0):
+        read = documents.read_managed_connection(DURABLE | {"version": version, "durability": durability})
+        assert isinstance(read, documents.ClusterConnection)
+        assert read.durability == durability
+    older = documents.read_managed_connection(CLUSTER)
+    assert isinstance(older, documents.ClusterConnection)
+    assert older.durability is None
+    asynchronous = redis_ha_aio.connect(DURABLE | {"durability": durability}, USER)
+    assert describe(asynchronous)["durability"] == durability
+    assert describe(redis_ha_aio.connect(CLUSTER, USER))["durability"] is None
+    assert describe(redis_ha_aio.connect(PRIMARY, USER))["durability"] is None
+
+
+@pytest.mark.parametrize(
+    ("connection", "told"),
+    [
+        (DURABLE | {"version": 3}, "connection has version 3, this redis_ha_client knows version 1 and 2: upgrade"),
+        (DURABLE | {"version": 1}, "connection has unknown durability"),
+        (CLUSTER | {"version": 2}, "connection lacks durability"),
+        (DURABLE | {"durability": "disabled"}, r"connection.durability is 'disabled': must be one of \['sync', 'async'\]"),
+        (PRIMARY | {"version": 2}, "connection has version 2, this redis_ha_client knows version 1: upgrade"),
+    ],
+)
+def test_each_version_of_a_kind_has_its_own_keys(connection: dict[str, Any], told: str) -> None:
+    with pytest.raises(DocumentError, match=told):
+        documents.read_connection(connection)
 
 
 def test_a_cluster_needs_its_configuration_endpoint() -> None:

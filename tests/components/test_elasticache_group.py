@@ -10,6 +10,7 @@ from pulumi.runtime import rpc
 from redis_ha.elasticache import ElastiCacheHaGroup
 from redis_ha.elasticache.access_rules import LOCKED_ACCESS
 from redis_ha.guard import RefusedChangeError
+from redis_ha_client.documents import ClusterConnection, read_managed_connection
 from tests.support.pulumi_world import Monitor, run
 
 GOOD: dict[str, Any] = {
@@ -134,6 +135,17 @@ def test_a_group_with_shards() -> None:
         "failover": {"automatic": True, "multi_az": True, "replicas": 1},
     }  # fmt: skip
     assert (found["primary_endpoint"][0], found["reader_endpoint"][0]) == ("", "")
+
+
+@pytest.mark.parametrize(("durability", "version", "told"), [("sync", 2, "sync"), ("async", 2, "async"), ("disabled", 1, None)])
+def test_clients_are_told_what_a_failover_may_lose(durability: str, version: int, told: str | None) -> None:
+    """In a document that their schema takes; where nothing is durable, in the one that older clients take as well."""
+    _, found = made(**CLUSTER, engine_version="9.0", durability=durability)
+    document = found["connection"][0]
+    assert document["version"] == version
+    read = read_managed_connection(document)
+    assert isinstance(read, ClusterConnection)
+    assert read.durability == told
 
 
 def test_the_next_parameter_group_is_made_before_the_old_one_is_deleted() -> None:

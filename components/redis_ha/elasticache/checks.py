@@ -363,7 +363,7 @@ def _together(checks: Checks, plan: Plan) -> None:
         plan.engine, plan.engine_version, versions.FIRST_REDIS_WITH_IPV6
     ):
         checks.refuse("network_type", f"{plan.network_type!r} needs redis 6.2 or valkey, it is {plan.engine_version}")
-    if plan.durability in DURABILITY[:2]:
+    if plan.durable:
         _durable(checks, plan)
     if checks.args.get("restore_snapshot_name") is not None and checks.args.get("restore_snapshot_arns") is not None:
         checks.refuse("restore_snapshot_arns", "cannot be used with restore_snapshot_name: data come from one place; drop one")

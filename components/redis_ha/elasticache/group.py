@@ -177,7 +177,8 @@ class ElastiCacheHaGroup(pulumi.ComponentResource):
     """
 
     connection: pulumi.Output[dict[str, Any]]
-    """How to connect: version, kind (primary or cluster), endpoints, tls, engine, failover. Not secret."""
+    """How to connect: version, kind (primary or cluster), endpoints, tls, engine, failover, and a durability of sync or async
+    (version 2). Not secret."""
     credentials: pulumi.Output[dict[str, Any]]
     """The application's user and password, or token, or IAM user. Secret."""
     arn: pulumi.Output[str]
@@ -401,7 +402,7 @@ class ElastiCacheHaGroup(pulumi.ComponentResource):
 def not_global(plan: Plan) -> list[tuple[str, str]]:
     """Return what keeps a group that stands alone from becoming the primary of a global datastore."""
     found = []
-    if plan.durability not in {None, "disabled"}:
+    if plan.durable:
         # docs.aws.amazon.com, AmazonElastiCache, "Durability", Limitations.
         way = "set it to disabled first, in an update of its own"
         found.append(("durability", f"{plan.durability!r} is impossible in a global datastore; {way}"))

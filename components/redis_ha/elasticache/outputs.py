@@ -19,7 +19,9 @@ def connection_document(plan: Plan, known: Mapping[str, Any]) -> dict[str, Any]:
         "multi_az": plan.topology.multi_az,
         "replicas": plan.topology.replicas,
     }
-    common = {"version": 1, "tls": plan.tls != "off", "engine": plan.engine, "failover": failover}
+    common: dict[str, Any] = {"version": 1, "tls": plan.tls != "off", "engine": plan.engine, "failover": failover}
+    if plan.durable:  # the others keep the version that older clients read
+        common |= {"version": 2, "durability": plan.durability}
     if known.get("configuration"):
         return common | {"kind": "cluster", "configuration": {"host": known["configuration"], "port": port}}
     # The reader endpoint of a single node would be the node itself.

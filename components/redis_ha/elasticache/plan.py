@@ -82,6 +82,11 @@ class Plan:
         return self.topology.group_id
 
     @property
+    def durable(self) -> bool:
+        """Whether writes are kept in AWS's log of durable writes, before (sync) or soon after (async) they are acknowledged."""
+        return self.durability in {"sync", "async"}
+
+    @property
     def family(self) -> str:
         """Return the family that the group's parameter group has to be of."""
         return family(self.engine, self.engine_version)
