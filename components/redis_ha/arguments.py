@@ -3,7 +3,7 @@
 import difflib
 import ipaddress
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -42,6 +42,12 @@ class InvalidArgumentsError(ValueError):
         super().__init__(f"{what} cannot be made: {listed}")
 
 
+def no_such_argument(name: str, names: Iterable[str]) -> str:
+    """Return what is said of an argument that does not exist, with the nearest one that does."""
+    near = difflib.get_close_matches(name, list(names), 1)
+    return f"no such argument{f'; did you mean {near[0]}?' if near else ''}"
+
+
 class Checks:
     """Arguments and what is wrong with them. Every reader returns something usable, so that all mistakes are found at once."""
 
@@ -56,8 +62,7 @@ class Checks:
     def known(self, names: Sequence[str]) -> None:
         """Refuse arguments that do not exist, naming the nearest that does."""
         for name in sorted(set(self.args) - set(names)):
-            near = difflib.get_close_matches(name, names, 1)
-            self.refuse(name, f"no such argument{f'; did you mean {near[0]}?' if near else ''}")
+            self.refuse(name, no_such_argument(name, names))
 
     def refused(self, argument: str) -> bool:
         """Tell whether an argument has been refused already."""

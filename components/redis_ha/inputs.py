@@ -9,7 +9,7 @@ from typing import Any
 import pulumi
 from pulumi.output import Unknown
 
-from .arguments import InvalidArgumentsError, camel_case
+from .arguments import InvalidArgumentsError, camel_case, no_such_argument
 
 
 def known_now(what: str, args: Mapping[str, Any], declared: type) -> None:
@@ -35,7 +35,11 @@ def _too_late(declared: object, value: object, path: str) -> Iterator[tuple[str,
         named = {name: kind for one in kinds if typing.is_typeddict(one) for name, kind in one.__annotations__.items()}
         every = next((typing.get_args(kind)[1] for kind in kinds if typing.get_origin(kind) is Mapping), None)
         for name, entry in value.items():
-            yield from _too_late(named.get(name, every), entry, f"{path}.{name}" if path else str(name))
+            at = f"{path}.{name}" if path else str(name)
+            if name in named or every is not None:
+                yield from _too_late(named.get(name, every), entry, at)
+            elif holds_output(entry):  # of a name that there is not; plain values of such names are refused with all the rest
+                yield at, no_such_argument(str(name), named)
     elif isinstance(value, list | tuple):
         for number, entry in enumerate(value):
             yield from _too_late(each, entry, f"{path}[{number}]")

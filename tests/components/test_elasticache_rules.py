@@ -370,9 +370,13 @@ def test_an_output_where_the_shape_depends_on_it_is_refused_by_name() -> None:
         ({"logs": {"log_format": later}}, "logs.logFormat"),
         ({"client_cidrs": [later]}, "clientCidrs[0]"),
         ({"client_security_group_ids": later}, "clientSecurityGroupIds"),
-        ({"nod_type": later}, "nodType"),
     ):
         assert "is an Output" in problems(changes)[argument]
+    unknown = {"nod_type": later, "users": {"reports": {"acces": [later]}}}
+    assert problems(unknown) == {
+        "nodType": " no such argument; did you mean node_type?",
+        "users.reports.acces": " no such argument; did you mean access?",
+    }
     assert (
         "give a plain list, whose entries may be Outputs"
         in problems({"client_security_group_ids": later})["clientSecurityGroupIds"]
