@@ -242,7 +242,7 @@ GROUP = {
 PASSWORD = "password-of-the-legacy-group"
 
 
-def make_by_hand(endpoint: str, vpc: str, subnets: list[str]) -> dict[str, str]:
+def make_by_hand(endpoint: str, vpc: str, subnets: list[str], **differing: Any) -> dict[str, str]:
     """What somebody made in the console years ago."""
     cache = aws_client(endpoint, "elasticache", "eu-central-1")
     ec2 = aws_client(endpoint, "ec2", "eu-central-1")
@@ -258,7 +258,7 @@ def make_by_hand(endpoint: str, vpc: str, subnets: list[str]) -> dict[str, str]:
         mode = {"Type": "password", "Passwords": [PASSWORD]}
         cache.create_user(UserId=user, UserName=name, Engine="valkey", AccessString="on ~* +@all", AuthenticationMode=mode)
     cache.create_user_group(UserGroupId="legacy-users", Engine="valkey", UserIds=["app", "locked", "mon"])
-    cache.create_replication_group(**GROUP, SecurityGroupIds=[group], NotificationTopicArn=topic)
+    cache.create_replication_group(**(GROUP | differing), SecurityGroupIds=[group], NotificationTopicArn=topic)
     wait_until(
         lambda: cache.describe_replication_groups(ReplicationGroupId="legacy")["ReplicationGroups"][0]["Status"] == "available",
         "the group made by hand",
@@ -304,7 +304,9 @@ def test_a_group_made_by_hand_is_adopted_without_a_change_and_brought_into_line_
         wants(**larger)
         assert "node_type: 'cache.r7g.large' is live, 'cache.r7g.2xlarge' is asked for" in stack.fails("preview")
         wants(**larger, adopt=adopt | {"change": ["node_type"]})
-        assert "update aws.elasticache.ReplicationGroup orders-group (nodeType)" in stack.run("preview").stdout
+        assert (
+            "update aws.elasticache.ReplicationGroup orders-group (applyImmediately, nodeType)" in stack.run("preview").stdout
+        )
 
         # Its members may connect already: AWS would refuse the second rule in the middle of the `up`.
         wants(client_security_group_ids=[adopt["security_group"]])
@@ -333,5 +335,40 @@ def test_a_group_made_by_hand_is_adopted_without_a_change_and_brought_into_line_
         wants(adopt={key: value for key, value in adopt.items() if key not in {"users", "user_group"}})
         stack.run("up")
         assert live_users() >= {"app", "mon", "legacy-application", "legacy-monitoring"}
+    finally:
+        stack.clean_up()
+
+
+def test_what_no_argument_can_say_is_adopted_and_brought_into_line_at_once(tmp_path: Path) -> None:
+    """No snapshots, and failover without Multi-AZ: AWS has such groups, this component does not."""
+    stack = Emulated.create(tmp_path / "program", shared_home(tmp_path / "home"), NETWORK_ONLY, "adopted")
+    try:
+        stack.run("up")
+        outputs = stack.outputs()
+        endpoint = running_endpoint(stack.folder.path)
+        assert endpoint is not None
+        without = {"SnapshotRetentionLimit": 0, "MultiAZEnabled": False}
+        adopt: dict[str, Any] = make_by_hand(endpoint, outputs["vpc"], outputs["subnets"], **without) | {
+            "replication_group": "legacy", "subnet_group": "legacy-subnets", "parameter_group": "legacy-parameters",
+            "user_group": "legacy-users", "users": {"application": "app", "monitoring": "mon", "default": "locked"},
+        }  # fmt: skip
+
+        def wants(**more: Any) -> None:
+            users = {"application": {"passwords": [PASSWORD]}}
+            asked = program(adopt=adopt | more, users=users, logs={"slow_log": False, "engine_log": False})
+            stack.edit(NETWORK_ONLY + asked.replace(PROGRAM[: PROGRAM.index("args = ")], ""))
+
+        wants()
+        said = stack.fails("preview")
+        assert "multi_az_enabled: False is live, True is asked for" in said
+        assert "snapshot_retention_limit: 0 is live, 7 is asked for" in said
+        wants(change=["multi_az_enabled", "snapshot_retention_limit"])
+        stack.run("up")
+        found = aws_client(endpoint, "elasticache", "eu-central-1").describe_replication_groups(ReplicationGroupId="legacy")
+        group = found["ReplicationGroups"][0]
+        assert (group["MultiAZ"], group["SnapshotRetentionLimit"]) == ("enabled", 7)
+        stack.run("preview --expect-no-changes")
+        wants()
+        stack.run("preview --expect-no-changes")
     finally:
         stack.clean_up()

@@ -351,6 +351,15 @@ def test_adoption_imports_each_part_and_leaves_it_as_found() -> None:
     assert inputs(monitor, "orders-user-application")["userId"] == "app-user"
 
 
+def test_what_an_adoption_may_change_is_changed_at_once() -> None:
+    """Left as found, `apply_immediately` is off: the change would wait for the window, and show as a difference until then."""
+    adopt: dict[str, Any] = {"replication_group": "legacy"}
+    assert "applyImmediately" in made(adopt=adopt)[0].requests["orders-group"].ignoreChanges
+    changing = made(adopt=adopt | {"change": ["node_type"]})[0]
+    assert "applyImmediately" not in changing.requests["orders-group"].ignoreChanges
+    assert inputs(changing)["applyImmediately"] is True
+
+
 def test_an_adopted_group_is_brought_into_line_later() -> None:
     """What would replace something stays ignored; the rest becomes ordinary updates."""
     adopt = {

@@ -54,6 +54,8 @@ def ignored_changes(plan: Plan, autoscaled: list[str]) -> list[str]:
         found += GLOBAL
     if plan.adopted("replication_group"):
         found += [*NEVER_GIVEN, *(AS_FOUND if plan.keep_as_found else ())]
+        if plan.adopt_change:  # what may change at once would else wait for the maintenance window
+            found = [name for name in found if name != "applyImmediately"]
     return list(dict.fromkeys(found))
 
 

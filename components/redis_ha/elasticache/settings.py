@@ -59,8 +59,8 @@ class ElastiCacheAdopt(TypedDict):
     would set (tags, descriptions, access strings, retention of logs) stays as it was found. Default true; set it to false after
     the `up` that imported, together with the users' passwords as they are."""
     change: NotRequired[Sequence[str]]
-    """Properties of what is taken over that the same `up` may change, in the provider's words, such as `node_type`. Default:
-    none, a difference is refused in the preview."""
+    """Properties of what is taken over that the same `up` may change, in the provider's words, such as `node_type`; the
+    group's `apply_immediately` is then in force. Default: none, a difference is refused in the preview."""
     replication_group: NotRequired[str]
     """Id of the replication group; it is then the group's id too."""
     subnet_group: NotRequired[str]
