@@ -93,6 +93,7 @@ def test_day_two_is_an_update_in_place(stack: Emulated, changes: dict[str, Any],
             "the update of orders is refused: parameters: 'databases' 16 -> 32: can only",
         ),
         ({"parameters": {"databases": "32"}, "engine_version": "9.0"}, "parameters: 'databases' 16 -> 32"),
+        ({"parameters": {"databases": "32"}, "cluster_mode": "compatible"}, "parameters: 'databases' 16 -> 32"),
     ],
 )
 def test_a_dangerous_update_is_refused_in_preview(stack: Emulated, changes: dict[str, Any], says: str) -> None:

@@ -273,7 +273,7 @@ def test_records_made_by_hand_are_adopted_without_a_change(stack: Emulated) -> N
 NAMESAKES = """
 import pulumi
 import pulumi_aws as aws
-from redis_ha.elasticache import ElastiCacheHaGroup
+from redis_ha.elasticache import ElastiCacheHaGroup, GlobalDatastore, ServerlessCache
 from redis_ha.sentinel import SentinelCluster
 from redis_ha.traffic import AlbBlueGreen, LiveColourRecord, WeightedBlueGreen
 
@@ -295,6 +295,11 @@ for team in ("red", "green"):
         parent,
     )
     ElastiCacheHaGroup("shop", {**network, "group_id": team, "zones": zones}, parent)
+    subnets = {"region": region, "subnet_ids": network["subnet_ids"]}
+    ServerlessCache("shop", {**subnets, "cache_name": f"{team}-free", "security_group_ids": ["sg-1"]}, parent)
+    there = {"zones": ["eu-west-1a", "eu-west-1b"], "vpc_id": "vpc-2", "subnet_ids": ["subnet-3", "subnet-4"]}
+    first = {**network, "zones": zones, "group_id": f"{team}-first"}
+    GlobalDatastore("shop", {"name_suffix": team, "primary": first, "secondaries": {"eu-west-1": there}}, parent)
     SentinelCluster("shop", {"name": team, "region": "ams3", "vpc_id": "5a4981aa-9653-4bd1-bef5-d6bff52042e4"}, parent)
 """
 

@@ -35,6 +35,8 @@ INSUFFICIENT_DATA = {"healthy": "Healthy", "unhealthy": "Unhealthy", "last_known
 PRIVATE_NAME = re.compile(
     r"internal-.*\.elb\.amazonaws\.com(\.cn)?|.*\.cache\.amazonaws\.com(\.cn)?|.*\.(internal|local|home\.arpa)"
 )
+# Route 53 has private health checks since botocore 1.44; pulumi-aws 7.51.1 has no argument for them.
+OUTSIDE = "pulumi-aws has only the checkers of Route 53 that are outside of every VPC"
 REMEDY = "watch it by a CloudWatch alarm (alarm) instead"
 
 
@@ -83,11 +85,7 @@ def _check_one(
 def _endpoint(part: Checks, names: Collection[str], *, private: bool) -> None:
     part.known(tuple(EndpointCheck.__annotations__))
     if private:
-        # Route 53 has private health checks since botocore 1.44; pulumi-aws 7.51.1 has no argument for them.
-        part.refuse(
-            "",
-            f"pulumi-aws has only checkers that are outside of every VPC and cannot see what a private zone leads to; {REMEDY}",
-        )
+        part.refuse("", f"{OUTSIDE} and cannot see what a private zone leads to; {REMEDY}")
         return
     host, address = part.args.get("host"), part.args.get("ip_address")
     if host is None and address is None:
@@ -132,7 +130,7 @@ def wrong_host(host: object, names: Collection[str]) -> str | None:
             f"{host!r} is a record that the check decides about: it would check what it decided; name the colour's own endpoint"
         )
     if PRIVATE_NAME.fullmatch(normal(host)):
-        return f"{host!r} is private, and Route 53's checkers are outside of every VPC; {REMEDY}"
+        return f"{host!r} is private, and {OUTSIDE}; {REMEDY}"
     return None
 
 
@@ -146,7 +144,7 @@ def wrong_address(address: object) -> str | None:
         return f"{address!r} is no IP address"
     if not found.is_global or found.is_multicast:
         # botocore, route53 2013-04-01, HealthCheckConfig.IPAddress: no local, private, non-routable or multicast ranges.
-        return f"{address!r} is no public address, and Route 53's checkers are outside of every VPC; {REMEDY}"
+        return f"{address!r} is no public address, and {OUTSIDE}; {REMEDY}"
     return None
 
 

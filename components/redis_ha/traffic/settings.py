@@ -63,7 +63,7 @@ class ColourIdentifiers(TypedDict):
 
 
 class EndpointCheck(TypedDict):
-    """Route 53's checkers connect to a public endpoint; they are outside of every VPC."""
+    """Route 53's checkers connect to a public endpoint; those that pulumi-aws has are outside of every VPC."""
 
     host: NotRequired[pulumi.Input[str]]
     """Public host name to check, another one than the records'. Either this or `ip_address`, or both: then it is the Host
