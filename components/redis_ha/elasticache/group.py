@@ -127,7 +127,7 @@ class ElastiCacheHaGroupArgs(TypedDict):
     seconds, `disabled` what the replicas lacked. Default: AWS's, disabled. The first two need valkey 9.0 or newer, cluster mode
     enabled, TLS, at-rest encryption, Multi-AZ with a replica and a node type of families r6g to r8g, m6g to m8g, c7gn or c8gn;
     no global datastore. They bound the writes to 100 MiB/s a primary. A change is an update of its own; AWS says so since
-    October 2026, older pages of it say that durability is switched on and off at creation only."""
+    October 2026, older pages of it and CloudFormation's schema say that durability is switched on and off at creation only."""
     final_snapshot: NotRequired[bool]
     """Whether a deleted group leaves a last snapshot. Default true."""
     restore_snapshot_name: NotRequired[pulumi.Input[str]]
