@@ -254,8 +254,12 @@ def test_a_drill_measures_a_failover_and_loses_nothing(whole: RedisProcesses) ->
     assert probe["counts"]["failed"] + probe["counts"]["unknown"] > 0
     assert probe["loss"]["lost"] == probe["loss"]["impossible"] == 0
     detection = made["detection"]
-    assert 0.9 < detection["sdown"] <= detection["odown"] <= detection["elected"] <= detection["promoted"]
-    assert detection["promoted"] <= detection["switched"]
+    assert detection["sdown"] > 0.9
+    assert None not in detection.values()
+    # What two Sentinels say is read by two threads: only the words of one are in order.
+    leader = next(event.source for event in record.events if event.what == report.DETECTION["promoted"])
+    told = [event.what for event in record.events if event.source == leader and event.what in report.DETECTION.values()]
+    assert list(dict.fromkeys(told)) == list(report.DETECTION.values())
     # Nobody takes writes before a Sentinel is elected to promote somebody.
     assert probe["outage"]["ended"] > detection["cut"] + detection["elected"]
     # An application with the default policy sees no error at all.
