@@ -174,6 +174,18 @@ def test_without_automatic_failover_the_primary_stays_and_is_filled_from_a_repli
     assert world.clients.run("result = client(primary, **given).get('a')", **arguments(spec)) == "1"
 
 
+def test_a_node_that_was_on_its_way_back_when_its_zone_lost_the_power_goes_too(world: World, made: Make) -> None:
+    spec = made(group_spec(world.new_id()))
+    primary, replica = world.host._group(spec.group_id).nodes.values()
+    world.host._zones_down[primary.spec.zone] = frozenset({spec.group_id})  # the rest of zone_down came before it started
+    try:
+        wait_until(lambda: not primary.alive, "the power is off in the whole zone")
+        wait_until(lambda: world.host.roles(spec.group_id)[replica.spec.node_id] == "primary", "the replica leads")
+    finally:
+        world.host.zone_up(primary.spec.zone)
+    world.wait_whole(spec.group_id)
+
+
 def test_a_zone_without_power_is_silent_and_its_nodes_return_as_replicas(world: World, made: Make) -> None:
     spec = made(group_spec(world.new_id(), nodes=3))
     bystander = made(group_spec(world.new_id(), nodes=1))

@@ -367,11 +367,14 @@ def test_a_replica_whose_full_syncs_fail_does_not_make_the_master_fork_without_e
     wait_until(lambda: delay() == ["repl-diskless-sync-delay", "0"], "no replica has to wait")
     for _ in range(5):
         with socket.create_connection((master.address, master.port), SLOWEST_SECONDS) as replica:
-            replica.sendall(f"AUTH replication {cluster.passwords.replication}\r\nPSYNC ? -1\r\n".encode())
-            # Empty lines may come before the answer: the master is at work (replication.c, replicationCron).
+            replica.sendall(f"AUTH replication {cluster.passwords.replication}\r\n".encode())
+            assert replica.recv(64) == b"+OK\r\n"  # PSYNC is refused while an answer is on its way
+            replica.sendall(b"PSYNC ? -1\r\n")
+            # Empty lines may come first: the master is at work (replication.c, replicationCron).
             answer = b""
             while b"+FULLRESYNC" not in answer:
                 answer += replica.recv(4096) or pytest.fail(f"the master hung up after {answer!r}")
+                assert b"-ERR" not in answer, answer
     wait_until(lambda: delay() == ["repl-diskless-sync-delay", "5"], "replicas have to wait")
 
 

@@ -18,6 +18,10 @@ def way_of(group: Group) -> ModuleType:
 
 def look(group: Group, zones_down: Collection[str]) -> bool:
     """Look at every node once and do what is due; return whether the group is whole. Under the group's lock."""
+    # What was on its way back when its zone's power went has no power either.
+    late = [node for node in group.nodes.values() if node.spec.zone in zones_down and node.alive]
+    if late:
+        group.take_down(late)
     for shard, old, new in way_of(group).observe(group):
         _changed(group, shard, old, new)
     dead = {node_id for node_id, node in group.nodes.items() if group.hangs_or_died(node)}
