@@ -5,6 +5,7 @@ has N in its name (unix(7)). The kernel gives a name to one process only and tak
 ends. Such names belong to a network namespace, as the loopback range does.
 """
 
+import atexit
 import functools
 import itertools
 import os
@@ -40,5 +41,6 @@ def _own_range() -> tuple[int, socket.socket]:
     for number in [*_RANGES[first:], *_RANGES[:first]]:
         name = claim(number)
         if name is not None:
+            atexit.register(name.close)
             return number, name
     raise AssertionError(f"all {len(_RANGES)} loopback ranges are in use by test processes: end some")
