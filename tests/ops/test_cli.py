@@ -139,7 +139,7 @@ def up(program: Path, topology: RedisProcesses) -> Path:
 
 
 def test_status_enters_the_stacks_network_once_and_gives_its_exit_code(up: Path, topology: RedisProcesses) -> None:
-    done = redis_ha(up, "status", "--stack", "local", "--json", "--wait", "20")
+    done = redis_ha(up, "status", "--stack", "local", "--json", "--wait", "60")
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout)
     assert told["healthy"]
@@ -156,7 +156,7 @@ def test_status_of_another_stack_is_the_emulated_one_only_if_told(up: Path, tmp_
     (tmp_path / "pulumi").chmod(stat.S_IRWXU)
     path = f"{tmp_path}:{os.environ['PATH']}"
     assert "no stack named staging" in redis_ha(up, "status", "--stack", "staging", PATH=path).stderr
-    assert redis_ha(up, "status", "--stack", "staging", "--emulated", "--wait", "20", PATH=path).returncode == 0
+    assert redis_ha(up, "status", "--stack", "staging", "--emulated", "--wait", "60", PATH=path).returncode == 0
 
 
 def test_a_drill_through_both_processes_is_ended_by_ctrl_c_and_gives_the_power_back(up: Path, tmp_path: Path) -> None:

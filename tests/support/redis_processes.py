@@ -253,9 +253,10 @@ class RedisProcesses(Started):
     def heal(self) -> None:
         """Bring back whatever a test broke and wait until the topology is whole; a returning data node comes as a replica."""
         for node in self.sentinels:
-            if node.running:
-                node.thaw()
-            else:
+            # One that stood still does nothing for 30 s (TILT); started anew it acts at once.
+            if node.frozen or (node.running and self._in_tilt(node)):
+                node.kill()
+            if not node.running:
                 node.start()
         self._look_often()
         if not any(node.running for node in self.data):
@@ -270,6 +271,9 @@ class RedisProcesses(Started):
                 node.kill()
                 node.start("--replicaof", f"{master.host} {DATA_PORT}")
         self.wait_healthy()
+
+    def _in_tilt(self, node: Node) -> bool:
+        return bool(self.command(node, "INFO", "sentinel")["sentinel_tilt"])
 
     def _look_often(self) -> None:
         """Let Sentinels ask the nodes for INFO twice a second, not every 10 s: they see sooner that all is well again."""
