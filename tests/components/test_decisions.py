@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from redis_ha.sentinel.node import bootstrap, install, marker, placement, position
+from redis_ha.sentinel.node import bootstrap, install, marker, placement, position, promotion
 from redis_ha.sentinel.node.bootstrap import Seed
 from redis_ha.sentinel.node.config import NOWHERE, write_privately
 from redis_ha.sentinel.node.placement import Cluster, Node
@@ -137,6 +137,42 @@ def test_gate(holds_data: bool, answers: list[Answer], witness: tuple[str, int] 
 )
 def test_when_a_master_takes_no_writes(node: Node, silent_ms: int, online: int, wanted: bool) -> None:
     assert placement.has_to_fence(node, CLUSTER, silent_ms=silent_ms, replicas=2, online=online) is wanted
+
+
+CHOSEN = {"name": "10.0.0.3:6379", "flags": "slave,promoted", "role-reported": "slave", "info-refresh": "400"}
+
+
+@pytest.mark.parametrize(
+    ("state", "replicas", "name"),
+    [
+        ("", [CHOSEN], None),
+        ("wait_start", [{"flags": "slave"}], None),
+        ("send_slaveof_noone", [{"flags": "slave"}, CHOSEN], CHOSEN["name"]),
+        ("wait_promotion", [CHOSEN], CHOSEN["name"]),
+        ("reconf_slaves", [CHOSEN], CHOSEN["name"]),
+        ("update_config", [CHOSEN], None),
+    ],
+)
+def test_which_replica_a_failover_waits_for(state: str, replicas: list[dict[str, str]], name: str | None) -> None:
+    found = promotion.awaited(state, replicas)
+    assert (found["name"] if found is not None else None) == name
+
+
+@pytest.mark.parametrize(
+    ("what", "state", "changes", "waited_ms", "in_vain"),
+    [
+        ("it says so after the order", "wait_promotion", {}, 2_000, True),
+        ("too early: it may have said so before", "wait_promotion", {}, 1_999, False),
+        ("what it said is as old as the order", "wait_promotion", {"info-refresh": "1500"}, 2_500, False),
+        ("it is master: Sentinel goes on at once", "wait_promotion", {"role-reported": "master"}, 60_000, False),
+        ("silent, but not for down-after", "wait_promotion", {"info-refresh": "4000"}, 4_000, False),
+        ("down", "send_slaveof_noone", {"flags": "s_down,slave,promoted", "info-refresh": "6000"}, 6_000, True),
+        ("down after it was seen", "reconf_slaves", {"flags": "slave,s_down,promoted", "role-reported": "master"}, 0, True),
+        ("seen, and back as a replica: the failover ends", "reconf_slaves", {}, 60_000, False),
+    ],
+)
+def test_when_a_failover_waits_in_vain(what: str, state: str, changes: dict[str, str], waited_ms: int, in_vain: bool) -> None:
+    assert promotion.is_in_vain(state, CHOSEN | changes, waited_ms) is in_vain, what
 
 
 def test_a_replica_that_is_silent_for_down_after_is_not_online() -> None:

@@ -378,6 +378,43 @@ def test_a_replica_whose_full_syncs_fail_does_not_make_the_master_fork_without_e
     wait_until(lambda: delay() == ["repl-diskless-sync-delay", "5"], "replicas have to wait")
 
 
+@pytest.fixture(scope="module")
+def patient_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LoopbackCluster]:
+    """Its Sentinels wait longer than a test for a failover that fails, and leave replicas where they are for as long."""
+    with running(tmp_path_factory.mktemp("patient"), failover_timeout_ms=600_000) as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def patient(patient_cluster: LoopbackCluster) -> LoopbackCluster:
+    patient_cluster.wait_whole()
+    return patient_cluster
+
+
+def test_a_replica_that_crashes_before_its_promotion_was_seen_holds_nobody_up(patient: LoopbackCluster) -> None:
+    """The leading Sentinel waits for it until failover-timeout, and everybody else waits for that Sentinel."""
+    write(patient, "before-promotion", "1")
+
+    def crashed() -> bool:
+        old = patient.master()
+        with Prober(patient) as prober:
+            wait_until(lambda: bool(prober.acknowledged), "a first write")
+            old.processes["server"].end()
+            old.processes["server"].start()
+            wait_until(lambda: any(node is not old for node in patient.masters()), "a promotion")
+            chosen = next(node for node in patient.masters() if node is not old)
+            chosen.processes["server"].end()
+            chosen.processes["server"].start()
+            patient.wait_whole()
+            count = len(prober.acknowledged)
+            wait_until(lambda: len(prober.acknowledged) > count, "writes go on")
+        prober.assert_one_at_a_time()
+        return any("waits in vain" in node.log("agent") for node in patient.sentinels)
+
+    assert any(crashed() for _ in range(3))  # the Sentinel may have seen it in time
+    assert_everywhere(patient, "before-promotion", "1")
+
+
 def test_with_dumps_alone_a_crashed_master_does_not_take_its_replicas_back_to_the_last_one(tmp_path: Path) -> None:
     """redis/redis issues 1297, 7892: it restarts with its dump, and its replicas resynchronise to that."""
     with running(tmp_path, persistence="rdb") as cluster:

@@ -1,7 +1,8 @@
 """The agent of a Sentinel: makes itself known to the data nodes, and gives its Sentinel a master to monitor, once.
 
 What Sentinel knows from then on is its own: this agent never changes a monitored master again. It goes on showing the way to
-data nodes that have lost their list of Sentinels, and ends a Sentinel in TILT, for the service manager to start it anew.
+data nodes that have lost their list of Sentinels, and ends a Sentinel that is in TILT or whose own failover cannot go on, for
+the service manager to start it anew.
 """
 
 import time
@@ -9,11 +10,14 @@ import time
 from . import config as node_config
 from .bootstrap import Decision, Seed, decide
 from .config import NodeConfig, write_privately
-from .resp import Address, Connection, ReplyError, info_fields
-from .sentinels import PRESENCE, Answer, addresses_among_clients, ask_all, read_answer
+from .promotion import awaited, is_in_vain
+from .resp import Address, Connection, ReplyError, info_fields, pairs
+from .sentinels import PRESENCE, Answer, addresses_among_clients, ask_all, instances, read_answer
 
 UNSETTLED_EVERY_S = 0.5
-SETTLED_EVERY_S = 5.0
+SETTLED_EVERY_S = 1.0
+# Every how many looks the agent of a settled Sentinel looks at the data nodes.
+SEEDS_EVERY = 5
 TIMEOUT_S = 1.0
 # Empty replicas follow within a second; a cluster begins without them rather than not at all.
 FOLLOWING_WITHIN_S = 5.0
@@ -22,6 +26,9 @@ CONFIGURED = "sentinel-configured"
 # two of three are in TILT, a lost master stays lost for so long. Started anew a Sentinel acts at once, and it calls nobody down
 # before it has itself heard nothing for down-after, so the time that it missed cannot mislead it.
 TILT_ENDED_EVERY_S = 60.0
+# A failover that waits in vain ends with its Sentinel, which has its epochs and votes in its file, and the failover in its
+# memory alone. Not more often than this, whatever makes replicas fail.
+GIVEN_UP_EVERY_S = 10.0
 
 
 class SentinelAgent:
@@ -35,6 +42,10 @@ class SentinelAgent:
         self._local: Connection | None = None
         self._said = ""
         self._tilt_ended = -TILT_ENDED_EVERY_S
+        self._given_up = -GIVEN_UP_EVERY_S
+        self._awaited = ""
+        self._awaited_since = 0.0
+        self._looks = 0
 
     def look(self) -> float:
         """Look once, do what is due, and return after how many seconds to look again."""
@@ -42,10 +53,15 @@ class SentinelAgent:
             local = self._connect()
             own = read_answer(local, self._own_address, self._config.master_name)
             self._end_tilt(local)
+            if own.master is not None:
+                self._give_up(local)
         except (OSError, ReplyError) as error:
             self._say(f"the Sentinel does not answer: {error}")
             self._drop_local()
             return UNSETTLED_EVERY_S
+        looks, self._looks = self._looks, self._looks + 1
+        if own.master is not None and looks % SEEDS_EVERY:
+            return self._settle(local, own)
         seeds, found = self._look_at_seeds()
         if own.master is not None:
             return self._settle(local, own)
@@ -65,6 +81,22 @@ class SentinelAgent:
         if tilted and now - self._tilt_ended >= TILT_ENDED_EVERY_S:
             self._tilt_ended = now
             self._say("the Sentinel is in TILT and is started anew")
+            local.call("SHUTDOWN", "NOSAVE")
+
+    def _give_up(self, local: Connection) -> None:
+        """Let a Sentinel be started anew whose failover waits for a replica that is lost."""
+        name = self._config.master_name
+        state = pairs(local.call("SENTINEL", "MASTER", name)).get("failover-state", "")
+        replica = awaited(state, instances(local.call("SENTINEL", "REPLICAS", name)))
+        now = time.monotonic()
+        address = replica["name"] if replica is not None else ""
+        if address != self._awaited:
+            self._awaited, self._awaited_since = address, now
+        if replica is None or not is_in_vain(state, replica, int((now - self._awaited_since) * 1000)):
+            return
+        if now - self._given_up >= GIVEN_UP_EVERY_S:
+            self._given_up = now
+            self._say(f"the Sentinel's failover waits in vain for {address}: it is started anew")
             local.call("SHUTDOWN", "NOSAVE")
 
     def _settle(self, local: Connection, own: Answer) -> float:

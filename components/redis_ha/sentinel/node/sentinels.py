@@ -76,10 +76,10 @@ def read_answer(connection: Connection, address: Address, master_name: str) -> A
     # Asked after SENTINEL MASTER: that gives the old address until a failover has ended, but the new config-epoch as soon as
     # the promotion was seen; this command gives the new address then (src/sentinel.c, sentinelGetCurrentMasterAddress).
     current = connection.call("SENTINEL", "GET-MASTER-ADDR-BY-NAME", master_name)
-    replicas = _instances(connection.call("SENTINEL", "REPLICAS", master_name))
+    replicas = instances(connection.call("SENTINEL", "REPLICAS", master_name))
     peers = tuple(
         (peer["ip"], int(peer["port"]))
-        for peer in _instances(connection.call("SENTINEL", "SENTINELS", master_name))
+        for peer in instances(connection.call("SENTINEL", "SENTINELS", master_name))
         if peer.get("ip") and int(peer.get("port", "0"))
     )
     listed = (fields["ip"], int(fields["port"]))
@@ -97,7 +97,8 @@ def read_answer(connection: Connection, address: Address, master_name: str) -> A
     )
 
 
-def _instances(reply: Reply) -> list[dict[str, str]]:
+def instances(reply: Reply) -> list[dict[str, str]]:
+    """Read the answer to SENTINEL REPLICAS or SENTINELS."""
     return [pairs(entry) for entry in reply] if isinstance(reply, list) else []
 
 
