@@ -80,6 +80,27 @@ def test_placement(what: str, node: Node, answers: list[Answer], act: str) -> No
     assert decision.reason
 
 
+LOST = word(2, ME, flags="master,o_down,failover_in_progress", failover="wait_start")
+LEADS = replace(LOST, failover="wait_promotion")
+ENDS = replace(LOST, flags=frozenset(), failover="reconf_slaves")
+
+
+@pytest.mark.parametrize(
+    ("what", "third", "wanted_ms", "asked"),
+    [
+        ("nobody is at it", word(2, ME), 0, [0, 1, 2]),
+        ("one wants to lead", LOST, 1_999, []),
+        ("it was not elected", LOST, 2_000, [0, 1]),
+        ("it leads", LEADS, 60_000, []),
+        ("it would refuse", ENDS, 0, [0, 1]),
+    ],
+)
+def test_who_is_asked_for_a_failover(what: str, third: Answer, wanted_ms: int, asked: list[int]) -> None:
+    answers = [*words(ME, 2), third]
+    found = placement.whom_to_ask(answers, answers, {"id2": wanted_ms})
+    assert [answer.sentinel_id for answer in found] == [f"id{number}" for number in asked], what
+
+
 @pytest.mark.parametrize(
     ("held", "already", "crowded"),
     [(79, False, False), (80, False, True), (79, True, True), (70, True, True), (69, True, False)],

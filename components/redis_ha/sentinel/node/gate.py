@@ -7,7 +7,7 @@ import time
 
 from . import config as node_config
 from .marker import verify_before_start
-from .placement import Cluster, as_known, may_start, named_master
+from .placement import ELECTION, Cluster, as_known, may_start, named_master, whom_to_ask
 from .position import witness
 from .sentinels import ASK_AT_MOST_S, AddressBook, Failovers, ask_all
 
@@ -23,6 +23,7 @@ def main() -> int:
     failovers = Failovers(config)
     own = (config.self_address, config.redis_port)
     said = ""
+    elections: dict[str, float] = {}
     while True:
         seeds = [(host, config.sentinel_port) for host in config.sentinel_seeds]
         answers = ask_all(config, AddressBook(config.agent_directory / "sentinels.json", seeds).addresses())
@@ -36,8 +37,11 @@ def main() -> int:
             print(f"{'held back' if decision.act == 'wait' else 'starting'}: {said}", flush=True)
         if decision.act != "wait":
             return 0
-        if ahead is not None and not any("failover_in_progress" in answer.flags for answer in answers):
-            told = failovers.ask(agreeing)
+        now = time.monotonic()
+        elections = {one.sentinel_id: elections.get(one.sentinel_id, now) for one in answers if one.failover == ELECTION}
+        if ahead is not None:
+            waited_ms = {sentinel_id: int((now - since) * 1000) for sentinel_id, since in elections.items()}
+            told = failovers.ask(whom_to_ask(answers, agreeing, waited_ms))
             if told:
                 print(f"asked for a failover: {told}", flush=True)
         time.sleep(ASK_EVERY_S)

@@ -31,6 +31,11 @@ ROLE_MISMATCH_MARGIN_MS = 5_000
 # replica about then: they need down-after, up to a second until their timer sees it, and an election.
 FENCE_MARGIN_MS = 2_000
 
+# A Sentinel that wants to lead a failover is voted for at once or at the next question, a second later (src/sentinel.c,
+# SENTINEL_ASK_PERIOD). One that was not is in this state for 10 s and more, and does nothing.
+ELECTION = "wait_start"
+ELECTION_MS = 2_000
+
 # More full syncs than this within a minute are no restart of a few replicas.
 MANY_FULL_SYNCS = 4
 
@@ -190,6 +195,17 @@ def has_to_fence(node: Node, cluster: Cluster, *, silent_ms: int, replicas: int,
 def is_crowded(held: int, allowed: int, *, already: bool) -> bool:
     """Decide whether a node's connections run out; one that was crowded is so until there is clearly room again."""
     return held >= (ROOMY if already else CROWDED) * allowed
+
+
+def whom_to_ask(answers: list[Answer], agreeing: list[Answer], election_ms: Mapping[str, int]) -> list[Answer]:
+    """Return the Sentinels of which one may be asked for a failover; none while another one is at it.
+
+    `election_ms` is for how long each of them has wanted to lead, by its id.
+    """
+    at_it = [answer for answer in answers if "failover_in_progress" in answer.flags]
+    if any(answer.failover != ELECTION or election_ms.get(answer.sentinel_id, 0) < ELECTION_MS for answer in at_it):
+        return []
+    return [answer for answer in agreeing if not answer.failover]
 
 
 def may_start(

@@ -30,7 +30,7 @@ class Answer:
     """One Sentinel's word about the master. `master` is None when it monitors none; ages and times in milliseconds.
 
     `replicas` are those that it reaches, `peers` the other Sentinels that it knows, lost ones too. `quorum` is its own, 0 when
-    it monitors none.
+    it monitors none. `failover` is the state of the failover that it leads or wants to lead, empty when there is none.
     """
 
     sentinel_id: str
@@ -44,6 +44,7 @@ class Answer:
     replicas: tuple[Address, ...] = ()
     peers: tuple[Address, ...] = ()
     quorum: int = 0
+    failover: str = ""
 
 
 def ask_one(address: Address, config: NodeConfig) -> Answer | None:
@@ -84,7 +85,15 @@ def read_answer(connection: Connection, address: Address, master_name: str) -> A
     )
     listed = (fields["ip"], int(fields["port"]))
     master = (text(current[0]), int(text(current[1]))) if isinstance(current, list) else listed
-    known = Answer(sentinel_id, address, master, int(fields["config-epoch"]), peers=peers, quorum=int(fields["quorum"]))
+    known = Answer(
+        sentinel_id,
+        address,
+        master,
+        int(fields["config-epoch"]),
+        peers=peers,
+        quorum=int(fields["quorum"]),
+        failover=fields.get("failover-state", ""),
+    )
     if master != listed:  # flags and times are those of the old master: nothing is known about how the new one was reached
         return replace(known, ok_ping_age_ms=NEVER_MS)
     return replace(
