@@ -301,11 +301,13 @@ def _settings(seen: Topology, stack: Stack) -> Iterator[Finding]:
                 continue  # said by the Sentinels' own rule
             if name == "min-replicas-to-write" and live == str(FENCED):
                 continue  # the agent's doing, said above
+            raised = name == "min-replicas-to-write" and live.isdigit() and wanted.isdigit() and int(live) > int(wanted)
+            cause = "; an agent raises it while its master hears no majority of the Sentinels" if raised else ""
             yield Finding(
                 "degraded",
                 "setting-differs",
                 node.slot.name,
-                f"{name} is {live or '(empty)'} live, {wanted or '(empty)'} desired",
+                f"{name} is {live or '(empty)'} live, {wanted or '(empty)'} desired{cause}",
             )
 
 

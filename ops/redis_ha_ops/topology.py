@@ -54,7 +54,7 @@ class DataNode:
 
     @property
     def fenced(self) -> bool:
-        """Whether the node's own agent keeps it from taking writes (redis_ha.sentinel.node.data_agent, FENCED)."""
+        """Whether the node's own agent keeps it from taking writes (redis_ha.sentinel.node.placement, FENCED)."""
         return self.needed_replicas >= FENCED
 
     @property

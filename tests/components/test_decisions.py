@@ -147,17 +147,31 @@ def test_gate(holds_data: bool, answers: list[Answer], witness: tuple[str, int] 
 
 
 @pytest.mark.parametrize(
-    ("node", "silent_ms", "online", "wanted"),
+    ("what", "node", "silent_ms", "online", "configured", "before", "needed"),
     [
-        (MASTER, 7_001, 1, True),
-        (MASTER, 7_001, 0, True),
-        (MASTER, 7_000, 1, False),
-        (MASTER, 600_000, 2, False),  # no replica is missing: none can have been promoted
-        (REPLICA, 600_000, 0, False),
+        ("a majority names it", MASTER, 0, 1, 1, None, None),
+        ("not for long enough", MASTER, 1_250, 2, 1, None, None),
+        ("no majority: it needs all that it has", MASTER, 1_251, 2, 1, None, 2),
+        ("it goes on needing one that has left", MASTER, 3_000, 1, 1, 2, 2),
+        ("and one that has come", MASTER, 3_000, 2, 1, None, 2),
+        ("what is configured is no more than that", MASTER, 3_000, 1, 1, None, None),
+        ("less than is configured is never enough", MASTER, 3_000, 1, 2, None, None),
+        ("nothing is configured", MASTER, 3_000, 1, 0, None, 1),
+        ("too long, and one is missing", MASTER, 7_001, 1, 1, 2, placement.FENCED),
+        ("all are missing", MASTER, 7_001, 0, 1, 2, placement.FENCED),
+        ("not yet too long", MASTER, 7_000, 1, 1, 2, 2),
+        ("no replica is missing: none can have been promoted", MASTER, 600_000, 2, 1, 2, 2),
+        ("the missing one is back", MASTER, 600_000, 2, 1, placement.FENCED, 2),
+        ("a replica", REPLICA, 600_000, 0, 1, placement.FENCED, None),
     ],
 )
-def test_when_a_master_takes_no_writes(node: Node, silent_ms: int, online: int, wanted: bool) -> None:
-    assert placement.has_to_fence(node, CLUSTER, silent_ms=silent_ms, replicas=2, online=online) is wanted
+def test_how_many_replicas_a_master_needs_that_nobody_names(
+    what: str, node: Node, silent_ms: int, online: int, configured: int, before: int | None, needed: int | None
+) -> None:
+    found = placement.needed_replicas(
+        node, CLUSTER, silent_ms=silent_ms, replicas=2, online=online, configured=configured, needed=before
+    )
+    assert found == needed, what
 
 
 CHOSEN = {"name": "10.0.0.3:6379", "flags": "slave,promoted", "role-reported": "slave", "info-refresh": "400"}

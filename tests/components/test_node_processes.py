@@ -18,6 +18,7 @@ import pytest
 
 from redis_ha.sentinel.node.config import NOWHERE
 from redis_ha.sentinel.node.marker import MARKER
+from redis_ha.sentinel.node.min_replicas import MinReplicas
 from redis_ha.sentinel.node.resp import Connection, ReplyError
 from tests.support.loopback_cluster import PYTHON, LoopbackCluster, LoopbackNode, Prober, running
 from tests.support.waiting import SLOWEST_SECONDS, wait_until
@@ -192,6 +193,48 @@ def test_a_master_that_hears_no_sentinels_and_misses_a_replica_takes_no_writes(c
             f"{node.slot.name} is as it was",
         )
         assert "min-replicas-to-write 1000000" not in (Path(node.layout.state) / "config/redis.conf").read_text()
+
+
+def needs(node: LoopbackNode) -> object:
+    return node.call("CONFIG", "GET", "min-replicas-to-write")[1]  # type: ignore[index]
+
+
+def test_a_master_that_hears_no_sentinels_refuses_as_soon_as_a_replica_is_promoted(cluster: LoopbackCluster) -> None:
+    """When it is cut from the Sentinels alone, it still has the other replica until that is re-pointed."""
+    write(cluster, "before-cut", "1")
+    master = cluster.master()
+    promoted = next(node for node in cluster.data if node is not master)
+    for node in cluster.sentinels:
+        node.kill()
+    try:
+        wait_until(lambda: needs(master) == "2", "it needs both of its replicas")
+        assert master.call("CONFIG", "REWRITE") == "OK"  # as Sentinel does when it turns the node into a replica
+        assert master.call("SET", "with-both", "1", user="application") == "OK"
+        assert promoted.call("REPLICAOF", "NO", "ONE") == "OK"
+        wait_until(lambda: refuses(master), "one is not enough")
+        assert promoted.call("REPLICAOF", master.address, master.port) == "OK"
+        wait_until(lambda: not refuses(master), "both are here")
+        master.processes["agent"].end()
+        master.start_agent()
+    finally:
+        for node in cluster.sentinels:
+            node.start()
+    cluster.wait_whole()
+    wait_until(lambda: needs(master) == "1", "an agent that was started anew gives back what another one had raised")
+    assert "min-replicas-to-write 1" in (Path(master.layout.state) / "config/redis.conf").read_text().splitlines()
+
+
+def test_a_disk_that_takes_no_note_keeps_no_master_from_refusing(cluster: LoopbackCluster, tmp_path: Path) -> None:
+    master = cluster.master()
+    connection = Connection((master.address, master.port), username="admin", password=cluster.passwords.admin, timeout=2)
+    raised = MinReplicas(tmp_path / "gone")
+    raised.look(connection)
+    assert raised.need(connection, 2)
+    assert needs(master) == "2"
+    raised.look(connection)
+    assert raised.need(connection, None)
+    assert needs(master) == "1"
+    connection.close()
 
 
 def test_a_frozen_master_that_wakes_up_follows_at_once(cluster: LoopbackCluster) -> None:

@@ -190,6 +190,14 @@ def test_a_master_that_its_agent_keeps_from_writing_says_so_once(
     assert "hears no majority of the Sentinels and misses a replica" in found.text
 
 
+@pytest.mark.parametrize(("live", "told"), [("2", True), ("0", False)])
+def test_why_a_master_may_need_more_replicas(live: str, told: bool, broken: Callable[..., Topology], stack: Stack) -> None:
+    wanted = replace(stack, redis_settings={"min-replicas-to-write": "1"})
+    (found,) = judge(broken(data_0={"settings": {"min-replicas-to-write": live}, "good_replicas": 2}), wanted)
+    assert found.code == "setting-differs"
+    assert ("hears no majority of the Sentinels" in found.text) is told
+
+
 @pytest.mark.parametrize(("save", "writes"), [("3600 1", False), ("", True)])
 def test_a_dump_that_fails_stops_writes_where_dumps_are_made(
     save: str, writes: bool, broken: Callable[..., Topology], healthy: Topology

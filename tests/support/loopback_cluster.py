@@ -102,8 +102,12 @@ class LoopbackNode:
             # Started anew whenever it ends, as its unit is: the agent ends a Sentinel in TILT. It dies with the shell.
             sentinel = f"{' '.join(GUARD)} redis-server {state}/config/sentinel.conf --sentinel --supervised no"
             server = f"while :; do {module} install && {sentinel}; sleep 0.5; done"
-        agent = "data-agent" if self.slot.kind == "data" else "sentinel-agent"
         self._run("server", ["/bin/sh", "-c", server])
+        self.start_agent()
+
+    def start_agent(self) -> None:
+        module = f"{PYTHON} -m redis_ha_node"
+        agent = "data-agent" if self.slot.kind == "data" else "sentinel-agent"
         self._run("agent", ["/bin/sh", "-c", f"{module} install && exec {module} {agent}"])
 
     def _run(self, name: str, argv: list[str]) -> None:

@@ -5,21 +5,23 @@ import time
 from . import config as node_config
 from .config import NodeConfig
 from .marker import holds_data, set_marker
+from .min_replicas import MinReplicas
 from .placement import (
+    FENCED,
     Cluster,
     Decision,
     Node,
     as_known,
     decide,
-    has_to_fence,
     is_crowded,
     is_unplaced,
     named_master,
+    needed_replicas,
     online_replicas,
     sync_delay_s,
 )
 from .position import RECORD, Recorder, witness
-from .resp import Connection, ReplyError, info_fields, pairs
+from .resp import Connection, ReplyError, info_fields
 from .sentinels import ASK_AT_MOST_S, AddressBook, Answer, Failovers, addresses_among_clients, ask_all
 
 # An unplaced node is an outage when it is the master: look often. A placed one is looked after once a second.
@@ -32,8 +34,6 @@ LOCAL_TIMEOUT_S = 2.0
 PROMOTION_WITHIN = 0.5
 PROMOTION_AT_MOST_S = 1.0
 FULL_SYNCS_WITHIN_S = 60.0
-# min-replicas-to-write of a master that takes no writes: more than there can ever be. Reads go on.
-FENCED = 1_000_000
 
 
 class DataAgent:
@@ -58,7 +58,7 @@ class DataAgent:
         self._most_online = 0
         self._full_syncs: list[tuple[float, int]] = []
         self._sync_delay = -1
-        self._min_replicas = config.min_replicas_to_write
+        self._min_replicas = MinReplicas(config.agent_directory)
         self._crowded = False
         self._looks = 0
         self._said = ""
@@ -118,28 +118,31 @@ class DataAgent:
         return Decision("wait", f"{reason}; asked for a failover: {told}" if told else reason)
 
     def _fence(self, connection: Connection, node: Node, fields: dict[str, str]) -> None:
-        """Let a master refuse writes while no majority names it and it misses a replica; take them again afterwards.
-
-        By a directive that Redis has: what it refuses is certainly not done. Sentinel may write it into redis.conf when it
-        turns the node into a replica, so it is undone in any role.
-        """
+        """Let a master that no majority names need more replicas; as many as before afterwards, and in any other role."""
         online = online_replicas(fields, self._config.down_after_ms)
         if node.role != "master":
             self._most_online = 0
         self._most_online = max(self._most_online, online)
         silent_s = min(time.monotonic() - self._heard, node.role_ms / 1000)
         replicas = max(self._config.replicas, self._most_online)
-        wanted = has_to_fence(node, self._cluster, silent_ms=int(silent_s * 1000), replicas=replicas, online=online)
-        now = int(pairs(connection.call("CONFIG", "GET", "min-replicas-to-write"))["min-replicas-to-write"])
-        if now != FENCED:
-            self._min_replicas = now
-        if wanted and now != FENCED:
-            connection.call("CONFIG", "SET", "min-replicas-to-write", FENCED)
+        self._min_replicas.look(connection)
+        needed = needed_replicas(
+            node,
+            self._cluster,
+            silent_ms=int(silent_s * 1000),
+            replicas=replicas,
+            online=online,
+            configured=self._min_replicas.configured,
+            needed=self._min_replicas.needed,
+        )
+        if not self._min_replicas.need(connection, needed):
+            return
+        if needed is None:
+            print("needs no more replicas than configured again", flush=True)
+        elif needed == FENCED:
             print(f"takes no writes: no majority of Sentinels names it, {online} of {replicas} replicas are here", flush=True)
-        elif now == FENCED and not wanted:
-            connection.call("CONFIG", "SET", "min-replicas-to-write", self._min_replicas)
-            connection.call("CONFIG", "REWRITE")
-            print("takes writes again, if it is the master", flush=True)
+        else:
+            print(f"no majority of Sentinels names it: takes writes only with {needed} replicas", flush=True)
 
     def _warn(self, fields: dict[str, str]) -> None:
         """Say when applications hold nearly all the connections that they may have; beyond them the kernel refuses new ones."""

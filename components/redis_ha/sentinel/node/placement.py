@@ -9,8 +9,8 @@ The rules (why: a rebooted old master must never be a second one; redis/redis is
 - It does not while a replica lives that knows as much as its own disk: that one leads, by a failover (`position`).
 - A node that is master against the word of a majority follows, unless Sentinels may just have made it master: they name the old
   one until they have seen the promotion, for at most `failover-timeout`.
-- A master that no majority names for `down-after` and a margin, and that has lost a replica, takes no writes: that replica may
-  have been promoted on the other side. With all its replicas nobody else can be master.
+- A master that no majority names needs all the replicas that it has: one that leaves may have been promoted. After `down-after`
+  and a margin it needs all that there are. With all its replicas nobody else can be master.
 """
 
 from collections.abc import Mapping
@@ -27,9 +27,14 @@ ROLE_MISMATCH_MS = 20_000
 # How long before that moment a node stops making itself master, so that it never acts while Sentinels begin to fail over.
 ROLE_MISMATCH_MARGIN_MS = 5_000
 
-# How long after `down-after` a master without a majority's word stops taking writes. Sentinels on the other side promote a
+# For this part of `down-after` a master without a majority's word goes on as before: it may have been promoted just now. It has
+# to end before Sentinels on the other side of a cut promote a replica, which they do after down-after at the earliest.
+ALONE_AFTER = 0.25
+# How long after `down-after` such a master stops taking writes if a replica is missing. Sentinels on the other side promote a
 # replica about then: they need down-after, up to a second until their timer sees it, and an election.
 FENCE_MARGIN_MS = 2_000
+# min-replicas-to-write of a master that takes no writes: more than there can ever be. Reads go on.
+FENCED = 1_000_000
 
 # A Sentinel that wants to lead a failover is voted for at once or at the next question, a second later (src/sentinel.c,
 # SENTINEL_ASK_PERIOD). One that was not is in this state for 10 s and more, and does nothing.
@@ -186,10 +191,20 @@ def online_replicas(fields: Mapping[str, str], down_after_ms: int) -> int:
     return sum(one.get("state") == "online" and int(one["lag"]) <= longest for one in replicas)
 
 
-def has_to_fence(node: Node, cluster: Cluster, *, silent_ms: int, replicas: int, online: int) -> bool:
-    """Decide whether a master has to refuse writes; `silent_ms` is since a majority named it, or since it became one."""
-    lonely = silent_ms > cluster.down_after_ms + FENCE_MARGIN_MS
-    return node.role == "master" and lonely and online < replicas
+def needed_replicas(
+    node: Node, cluster: Cluster, *, silent_ms: int, replicas: int, online: int, configured: int, needed: int | None
+) -> int | None:
+    """Return min-replicas-to-write for a master that no majority names, None where the configured value stays.
+
+    `silent_ms` is since a majority named it, or since it became master; `needed` is what this said at the last look. A replica
+    that is promoted leaves its old master before it takes a write: Redis refuses from that moment on, not from the next look.
+    """
+    if node.role != "master" or silent_ms <= ALONE_AFTER * cluster.down_after_ms:
+        return None
+    if silent_ms > cluster.down_after_ms + FENCE_MARGIN_MS and online < replicas:
+        return FENCED
+    so_far = configured if needed is None or needed == FENCED else needed
+    return max(so_far, online) if max(so_far, online) > configured else None
 
 
 def is_crowded(held: int, allowed: int, *, already: bool) -> bool:
