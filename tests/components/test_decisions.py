@@ -18,6 +18,7 @@ ME, OTHER, THIRD = ("10.0.0.2", 6379), ("10.0.0.3", 6379), ("10.0.0.4", 6379)
 CLUSTER = Cluster(sentinel_count=3, quorum=2, down_after_ms=5000, failover_timeout_ms=20_000)
 FRESH = Node(ME, "slave", NOWHERE, holds_data=True, up_ms=3000, role_ms=3000)
 MASTER = Node(ME, "master", None, holds_data=True, up_ms=600_000, role_ms=600_000)
+JUST = replace(MASTER, role_ms=3000)
 REPLICA = Node(ME, "slave", OTHER, holds_data=True, up_ms=600_000, role_ms=600_000)
 
 
@@ -70,13 +71,21 @@ def words(
         ("a master against one newer word: the others follow in a second", MASTER, [word(0, OTHER, 6), *words(ME, 2)], "stay"),
         ("just promoted, not yet seen", replace(MASTER, role_ms=19_000), words(OTHER, flags="o_down"), "stay"),
         ("the word may change", MASTER, [*words(OTHER, 2), word(2, OTHER, flags="failover_in_progress")], "stay"),
-        ("a replica of somebody is Sentinel's business", REPLICA, words(THIRD), "stay"),
+        ("newer than the word that named it: it was replaced", replace(JUST, epoch=4), words(OTHER), "demote"),
+        ("named in this epoch: the word is older or its own", replace(JUST, epoch=5), words(OTHER), "stay"),
+        ("newer, and the word may change", replace(JUST, epoch=4), words(OTHER, flags="failover_in_progress"), "stay"),
+        ("newer, by one alone", replace(JUST, epoch=4), [word(0, OTHER), *words(ME, 2, epoch=4)], "stay"),
+        ("a replica of the named master", REPLICA, words(OTHER), "stay"),
+        ("a replica of another one", REPLICA, words(THIRD), "repoint"),
+        ("it is re-pointed by Sentinel now", REPLICA, words(THIRD, flags="failover_in_progress"), "stay"),
+        ("the newest word is not yet that of a majority", REPLICA, [word(0, THIRD, 6), *words(OTHER, 2)], "stay"),
+        ("a replica that will be promoted", REPLICA, words(ME), "stay"),
     ],
 )  # fmt: skip
 def test_placement(what: str, node: Node, answers: list[Answer], act: str) -> None:
     decision = placement.decide(node, answers, CLUSTER)
     assert decision.act == act, f"{what}: {decision}"
-    assert (decision.target is not None) == (act in {"follow", "demote"})
+    assert (decision.target is not None) == (act in {"follow", "demote", "repoint"})
     assert decision.reason
 
 
@@ -172,6 +181,47 @@ def test_how_many_replicas_a_master_needs_that_nobody_names(
         node, CLUSTER, silent_ms=silent_ms, replicas=2, online=online, configured=configured, needed=before
     )
     assert found == needed, what
+
+
+@pytest.mark.parametrize(
+    ("what", "node", "changes", "looks", "asks"),
+    [
+        ("all is well", REPLICA, {}, 2, False),
+        ("all is well, and it was long ago", REPLICA, {}, 16, True),
+        ("its link is down", REPLICA, {"master_link_status": "down"}, 2, True),
+        ("it is handed another history", REPLICA, {"master_replid": "h2"}, 2, True),
+        ("a master", MASTER, {}, 2, True),
+        ("follows nowhere", FRESH, {}, 2, True),
+    ],
+)
+def test_when_the_sentinels_are_asked(what: str, node: Node, changes: dict[str, str], looks: int, asks: bool) -> None:
+    fields = {"master_link_status": "up", "master_replid": "h1"} | changes
+    assert placement.has_to_ask(node, fields, history="h1", looks=looks) is asks, what
+
+
+VIA = {
+    "role": "slave", "master_host": THIRD[0], "master_port": str(THIRD[1]), "master_link_status": "up", "master_replid": "h1",
+}  # fmt: skip
+LEAD = {"role": "master", "master_replid": "h1"}
+
+
+@pytest.mark.parametrize(
+    ("what", "via", "lead", "detour"),
+    [
+        ("it hands on what the named one sends", VIA, LEAD, True),
+        ("it follows somebody else", VIA | {"master_host": OTHER[0]}, LEAD, False),
+        ("at another port", VIA | {"master_port": "6380"}, LEAD, False),
+        ("it is not in step", VIA | {"master_link_status": "down"}, LEAD, False),
+        ("it is a master itself", VIA | {"role": "master"}, LEAD, False),
+        ("it still has a history of its own", VIA | {"master_replid": "h0"}, LEAD, False),
+        ("the named one is no master", VIA, LEAD | {"role": "slave"}, False),
+        ("it does not answer", {}, LEAD, False),
+        ("neither does", {}, {}, False),
+        ("the named one does not answer", VIA, {}, False),
+    ],
+)
+def test_a_replica_leaves_a_node_that_only_hands_on(what: str, via: dict[str, str], lead: dict[str, str], detour: bool) -> None:
+    assert placement.is_detour(via, lead, THIRD) is detour, what
 
 
 CHOSEN = {"name": "10.0.0.3:6379", "flags": "slave,promoted", "role-reported": "slave", "info-refresh": "400"}

@@ -458,6 +458,37 @@ def test_a_replica_that_crashes_before_its_promotion_was_seen_holds_nobody_up(pa
     assert_everywhere(patient, "before-promotion", "1")
 
 
+def test_a_replica_of_a_demoted_master_follows_the_new_one(patient: LoopbackCluster) -> None:
+    """Sentinel re-points it when failover-timeout is over (src/sentinel.c, sentinelRefreshInstanceInfo, +fix-slave-config)."""
+    master = patient.master()
+    between, last = (node for node in patient.data if node is not master)
+    assert last.call("REPLICAOF", between.address, between.port) == "OK"
+    patient.wait_whole()
+    assert (
+        f"repoint: a majority of the Sentinels names another master, which this node's master follows ({master.address})"
+        in (last.log("agent"))
+    )
+
+
+def test_a_just_promoted_master_that_was_replaced_follows_at_once(patient: LoopbackCluster) -> None:
+    """Until failover-timeout it waits for the Sentinels to name it; here they have, and named another one in a newer epoch."""
+    first = patient.master()
+    first.kill()
+    wait_until(lambda: any(node is not first for node in patient.masters()), "a failover")
+    first.start()
+    patient.wait_whole()
+    second = patient.master()
+    wait_until(lambda: second.log("agent").rstrip().endswith("stay: placed"), "its agent has heard that it is named")
+    server = second.processes["server"].popen
+    assert server is not None
+    server.send_signal(signal.SIGSTOP)
+    wait_until(lambda: any(node is not second for node in patient.masters()), "another failover")
+    wait_until(lambda: len(patient.named()) == 1 and second.address not in patient.named(), "all Sentinels name the new one")
+    server.send_signal(signal.SIGCONT)
+    patient.wait_whole()
+    assert "demote: a majority of the Sentinels names another master" in second.log("agent")
+
+
 def test_with_dumps_alone_a_crashed_master_does_not_take_its_replicas_back_to_the_last_one(tmp_path: Path) -> None:
     """redis/redis issues 1297, 7892: it restarts with its dump, and its replicas resynchronise to that."""
     with running(tmp_path, persistence="rdb") as cluster:

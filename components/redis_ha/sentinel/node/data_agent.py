@@ -13,22 +13,22 @@ from .placement import (
     Node,
     as_known,
     decide,
+    has_to_ask,
     is_crowded,
+    is_detour,
     is_unplaced,
     named_master,
     needed_replicas,
     online_replicas,
     sync_delay_s,
 )
-from .position import RECORD, Recorder, witness
+from .position import RECORD, Recorder, replication, witness
 from .resp import Connection, ReplyError, info_fields
 from .sentinels import ASK_AT_MOST_S, AddressBook, Answer, Failovers, addresses_among_clients, ask_all
 
 # An unplaced node is an outage when it is the master: look often. A placed one is looked after once a second.
 UNPLACED_EVERY_S = 0.25
 PLACED_EVERY_S = 1.0
-# Every how many looks a placed replica asks the Sentinels for their peers (a master asks each time).
-REPLICA_ASKS_EVERY = 15
 LOCAL_TIMEOUT_S = 2.0
 # A decision to become master counts only for this part of down-after (and at most a second) from the first question on.
 PROMOTION_WITHIN = 0.5
@@ -59,6 +59,8 @@ class DataAgent:
         self._full_syncs: list[tuple[float, int]] = []
         self._sync_delay = -1
         self._min_replicas = MinReplicas(config.agent_directory)
+        self._epoch: int | None = None
+        self._history = ""
         self._crowded = False
         self._looks = 0
         self._said = ""
@@ -86,12 +88,12 @@ class DataAgent:
         self._recorder.look(fields)
         self._warn(fields)
         self._looks += 1
-        unplaced = is_unplaced(node)
-        if unplaced or node.role == "master" or self._looks % REPLICA_ASKS_EVERY == 1:
+        if has_to_ask(node, fields, history=self._history, looks=self._looks):
             self._place(connection, node)
+        self._history = fields.get("master_replid", "")
         self._fence(connection, node, fields)
         self._back_off(connection, node, fields)
-        return UNPLACED_EVERY_S if unplaced else PLACED_EVERY_S
+        return UNPLACED_EVERY_S if is_unplaced(node) else PLACED_EVERY_S
 
     def _place(self, connection: Connection, node: Node) -> None:
         asked = time.monotonic()
@@ -101,9 +103,11 @@ class DataAgent:
         named, agreeing, _ = named_master(answers, cluster)
         if named == self._address:
             self._heard = time.monotonic()
+            self._epoch = agreeing[0].config_epoch
         decision = self._yielding(decide(node, answers, cluster), answers, agreeing)
+        decision = self._repointing(decision, node)
         self._say(f"{decision.act}: {decision.reason}" + (f" ({decision.target[0]})" if decision.target else ""))
-        if decision.act in {"follow", "promote", "demote"} and self._still(connection, node):
+        if decision.act in {"follow", "promote", "demote", "repoint"} and self._still(connection, node):
             self._act(connection, decision, asked)
 
     def _yielding(self, decision: Decision, answers: list[Answer], agreeing: list[Answer]) -> Decision:
@@ -116,6 +120,15 @@ class DataAgent:
         told = self._failovers.ask(agreeing)
         reason = f"{ahead[0]} has lived on and knows as much: it has to lead"
         return Decision("wait", f"{reason}; asked for a failover: {told}" if told else reason)
+
+    def _repointing(self, decision: Decision, node: Node) -> Decision:
+        """Leave a master that only hands on what it gets; in all other cases re-pointing is Sentinel's business."""
+        if decision.act != "repoint" or decision.target is None or node.master is None:
+            return decision
+        via, lead = (replication(address, self._config, ASK_AT_MOST_S) for address in (node.master, decision.target))
+        if is_detour(via, lead, decision.target):
+            return decision
+        return Decision("stay", "the Sentinels name another master, and have to re-point this node")
 
     def _fence(self, connection: Connection, node: Node, fields: dict[str, str]) -> None:
         """Let a master that no majority names need more replicas; as many as before afterwards, and in any other role."""
@@ -203,6 +216,7 @@ class DataAgent:
         if fields.get("role", "") != self._role:
             self._role = fields.get("role", "")
             self._role_since = time.monotonic()
+            self._epoch = None
         follows = fields.get("role") != "master"
         return Node(
             address=self._address,
@@ -211,6 +225,7 @@ class DataAgent:
             holds_data=holds_data(self._config.data_directory),
             up_ms=int((time.monotonic() - self._first_seen) * 1000),
             role_ms=int((time.monotonic() - self._role_since) * 1000),
+            epoch=self._epoch,
         )
 
     def _connect(self) -> Connection:

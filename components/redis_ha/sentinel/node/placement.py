@@ -8,9 +8,10 @@ The rules (why: a rebooted old master must never be a second one; redis/redis is
   since it started that the others cannot call it down: a failover needs `down-after` of silence, none can begin meanwhile.
 - It does not while a replica lives that knows as much as its own disk: that one leads, by a failover (`position`).
 - A node that is master against the word of a majority follows, unless Sentinels may just have made it master: they name the old
-  one until they have seen the promotion, for at most `failover-timeout`.
+  one until they have seen the promotion, for at most `failover-timeout`, and with no newer epoch than that of this node.
 - A master that no majority names needs all the replicas that it has: one that leaves may have been promoted. After `down-after`
   and a margin it needs all that there are. With all its replicas nobody else can be master.
+- A replica that follows another one, which follows the node that a majority names, follows that node itself.
 """
 
 from collections.abc import Mapping
@@ -36,6 +37,9 @@ FENCE_MARGIN_MS = 2_000
 # min-replicas-to-write of a master that takes no writes: more than there can ever be. Reads go on.
 FENCED = 1_000_000
 
+# Every how many looks a replica that is well asks the Sentinels, for their peers above all.
+REPLICA_ASKS_EVERY = 15
+
 # A Sentinel that wants to lead a failover is voted for at once or at the next question, a second later (src/sentinel.c,
 # SENTINEL_ASK_PERIOD). One that was not is in this state for 10 s and more, and does nothing.
 ELECTION = "wait_start"
@@ -47,14 +51,15 @@ MANY_FULL_SYNCS = 4
 # The share of the applications' connections from which on somebody is told, and below which he is told that it is over.
 CROWDED, ROOMY = 0.8, 0.7
 
-Act = Literal["stay", "wait", "follow", "promote", "demote"]
+Act = Literal["stay", "wait", "follow", "promote", "demote", "repoint"]
 
 
 @dataclass(frozen=True)
 class Node:
     """What a data node says of itself.
 
-    `up_ms` counts from the first answer of this redis-server process, `role_ms` from the first one in this role.
+    `up_ms` counts from the first answer of this redis-server process, `role_ms` from the first one in this role. `epoch` is the
+    config-epoch in which a majority named it since it became master, None when none did yet.
     """
 
     address: Address
@@ -63,6 +68,7 @@ class Node:
     holds_data: bool
     up_ms: int
     role_ms: int
+    epoch: int | None = None
 
 
 @dataclass(frozen=True)
@@ -109,6 +115,17 @@ def is_unplaced(node: Node) -> bool:
     return node.role != "master" and node.master == NOWHERE
 
 
+def has_to_ask(node: Node, fields: Mapping[str, str], *, history: str, looks: int) -> bool:
+    """Decide whether the Sentinels are asked at this look: by a replica when its link is down or it is handed another history.
+
+    `fields` are INFO's, `history` is master_replid at the last look.
+    """
+    if is_unplaced(node) or node.role == "master":
+        return True
+    well = fields.get("master_link_status") == "up" and fields.get("master_replid", "") == history
+    return not well or looks % REPLICA_ASKS_EVERY == 1
+
+
 def named_master(answers: list[Answer], cluster: Cluster) -> tuple[Address | None, list[Answer], str]:
     """Return the master that counts, the answers that name it, and the reason when there is none."""
     speaking = [answer for answer in answers if answer.master is not None]
@@ -132,11 +149,33 @@ def decide(node: Node, answers: list[Answer], cluster: Cluster) -> Decision:
         return _place(node, master, agreeing, answers, cluster)
     if node.role == "master" and master != node.address:
         return _second_master(node, master, agreeing, answers, cluster)
+    if node.role != "master" and master not in {node.address, node.master}:
+        return _elsewhere(master, agreeing, answers, cluster)
     return Decision("stay", "placed")
 
 
+def _elsewhere(master: Address, agreeing: list[Answer], answers: list[Answer], cluster: Cluster) -> Decision:
+    if len(agreeing) < cluster.majority or any("failover_in_progress" in answer.flags for answer in answers):
+        return Decision("stay", "the Sentinels place replicas while they fail over")
+    return Decision("repoint", "a majority of the Sentinels names another master, which this node's master follows", master)
+
+
+def is_detour(via: Mapping[str, str], lead: Mapping[str, str], master: Address) -> bool:
+    """Tell from INFO of the node that a replica follows, and of the one that is named, whether the first only hands on.
+
+    Then the replica gets nothing from it that the named one does not have. Sentinel re-points it too, after failover-timeout
+    (redis/redis src/sentinel.c, sentinelRefreshInstanceInfo).
+    """
+    follows = (via.get("master_host"), via.get("master_port")) == (master[0], str(master[1]))
+    in_step = via.get("role") == "slave" and via.get("master_link_status") == "up"
+    one_history = bool(lead.get("master_replid")) and lead.get("master_replid") == via.get("master_replid")
+    return follows and in_step and lead.get("role") == "master" and one_history
+
+
 def _second_master(node: Node, master: Address, agreeing: list[Answer], answers: list[Answer], cluster: Cluster) -> Decision:
-    if node.role_ms <= cluster.failover_timeout_ms or any("failover_in_progress" in answer.flags for answer in answers):
+    newer = node.epoch is not None and bool(agreeing) and agreeing[0].config_epoch > node.epoch
+    unseen = node.role_ms <= cluster.failover_timeout_ms and not newer
+    if unseen or any("failover_in_progress" in answer.flags for answer in answers):
         return Decision("stay", "master; the Sentinels may be about to name it")
     if len(agreeing) < cluster.majority:
         return Decision("stay", "master; no majority of the Sentinels names another one")

@@ -97,12 +97,13 @@ def witness(config: NodeConfig, replicas: Iterable[Address], timeout: float) -> 
     if not wanted:
         return None
     with ThreadPoolExecutor(max_workers=len(wanted)) as pool:
-        answers = pool.map(lambda address: _info(address, config, timeout), wanted)
+        answers = pool.map(lambda address: replication(address, config, timeout), wanted)
     found = [address for address, fields in zip(wanted, answers, strict=True) if knows_as_much(fields, node, held)]
     return found[0] if found else None
 
 
-def _info(address: Address, config: NodeConfig, timeout: float) -> dict[str, str]:
+def replication(address: Address, config: NodeConfig, timeout: float) -> dict[str, str]:
+    """Ask a data node for INFO replication; empty when it does not answer."""
     admin = config.users["admin"]
     try:
         connection = Connection(
