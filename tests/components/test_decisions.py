@@ -54,6 +54,8 @@ def words(
         ("two masters in one epoch", FRESH, [word(0, THIRD), word(1, OTHER), word(2, OTHER, 4)], "wait"),
         ("named, holds data, seen alive", FRESH, words(ME), "promote"),
         ("two of three are enough", FRESH, words(ME, 2), "promote"),
+        ("two masters in one epoch, one of them by a majority", FRESH, [word(0, THIRD), *words(OTHER, 2)], "follow"),
+        ("itself by a majority, and another one", FRESH, [*words(ME, 2), word(2, OTHER)], "promote"),
         ("named by the newest epoch of one only", FRESH, [word(0, ME, 6), word(1, ME, 5), word(2, OTHER, 5)], "wait"),
         ("named, but the disk is empty", replace(FRESH, holds_data=False), words(ME), "wait"),
         ("an empty disk may follow", replace(FRESH, holds_data=False), words(OTHER), "follow"),
@@ -124,6 +126,12 @@ def test_with_quorum_1_all_sentinels_have_to_agree_to_a_promotion() -> None:
     assert placement.decide(FRESH, words(ME, 2), loose).act == "wait"
     assert placement.decide(FRESH, [*words(ME, 2), word(2, ME, ok_ping_age_ms=3000)], loose).act == "wait"
     assert placement.decide(FRESH, words(ME, 3), loose).act == "promote"
+
+
+def test_a_sentinel_that_names_another_master_in_the_same_epoch_agrees_to_no_promotion() -> None:
+    loose = Cluster(sentinel_count=5, quorum=2, down_after_ms=5000, failover_timeout_ms=20_000)
+    assert placement.decide(FRESH, [*words(ME, 3), word(3, OTHER), word(4, OTHER)], loose).act == "wait"
+    assert placement.decide(FRESH, [*words(ME, 4), word(4, OTHER)], loose).act == "promote"
 
 
 def test_a_node_counts_the_sentinels_that_were_added_after_it() -> None:
@@ -390,6 +398,29 @@ def test_bootstrap(
 ) -> None:
     decision = bootstrap.decide(own, 3, seeds, peers)
     assert (decision.act, decision.master, decision.promote) == (act, master, promote), f"{what}: {decision}"
+
+
+def test_the_memory_that_most_have_is_adopted() -> None:
+    peers = [word(1, THIRD, 4), word(2, OTHER, 4), word(3, OTHER, 4), word(4, THIRD, 3)]
+    assert bootstrap.decide("id0", 5, SEEDS, peers).master == OTHER
+
+
+@pytest.mark.parametrize(
+    ("what", "own", "peers", "stray"),
+    [
+        ("all agree", word(0, OTHER), words(OTHER, 2), False),
+        ("alone in the same epoch", word(0, THIRD), words(OTHER, 2), True),
+        ("an older word is put right by Sentinel itself", word(0, THIRD, 4), words(OTHER, 2), False),
+        ("one other is no majority", word(0, THIRD), [word(1, OTHER), word(2, THIRD)], False),
+        ("nor are two that differ", word(0, THIRD), [word(1, OTHER), word(2, ME)], False),
+        ("one fails over", word(0, THIRD), [word(1, OTHER), word(2, OTHER, failover="wait_start")], False),
+        ("it fails over itself", word(0, THIRD, failover="reconf_slaves"), words(OTHER, 2), False),
+        ("it monitors nothing", word(0, None), words(OTHER, 2), False),
+        ("the others monitor nothing", word(0, THIRD), words(None, 2), False),
+    ],
+)
+def test_which_sentinel_is_alone_with_its_master(what: str, own: Answer, peers: list[Answer], stray: bool) -> None:
+    assert bootstrap.is_stray(own, 3, peers) is stray, what
 
 
 def test_only_the_sentinels_own_user_is_believed() -> None:

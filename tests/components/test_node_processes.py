@@ -334,6 +334,22 @@ def test_an_old_master_that_lost_its_disk_takes_the_data_from_the_new_one(cluste
     assert_everywhere(cluster, "before-loss", "1")
 
 
+def test_a_sentinel_that_names_another_master_in_the_same_epoch_learns_anew(cluster: LoopbackCluster) -> None:
+    """Sentinels come into this state when failovers follow each other closely, and no newer epoch puts it right."""
+    master = cluster.master()
+    other = next(node for node in cluster.data if node is not master)
+    stray = cluster.sentinels[0]
+    stray.kill()
+    file = Path(stray.layout.state) / "config/sentinel.conf"
+    swapped = {master.address: other.address, other.address: master.address}
+    file.write_text(" ".join(swapped.get(word, word) for word in file.read_text().split(" ")))
+    stray.start()
+    cluster.wait_whole()
+    assert "this one forgets its own" in stray.log("agent")
+    assert stray.call("SENTINEL", "MYID") == stray.slot.sentinel_id
+    assert cluster.master() is master
+
+
 def test_a_replaced_sentinel_adopts_and_is_no_further_voter(cluster: LoopbackCluster) -> None:
     old = cluster.nodes["sentinel-2"]
     old.kill()

@@ -5,6 +5,7 @@ a peer that has a history is believed; without any, a majority of empty-handed S
 cluster, once, and the lowest of them does it.
 """
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import Literal
 
@@ -38,8 +39,11 @@ def decide(own_id: str, sentinel_count: int, seeds: list[Seed], peers: list[Answ
     """Decide for a Sentinel that monitors no master. `seeds` are in the order of their slots, `peers` are the others."""
     remembering = [peer for peer in peers if peer.master is not None]
     if remembering:
-        newest = max(remembering, key=lambda peer: peer.config_epoch)
-        return Decision("adopt", f"Sentinel {newest.sentinel_id[:8]} knows the master", newest.master)
+        epoch = max(peer.config_epoch for peer in remembering)
+        newest = [peer for peer in remembering if peer.config_epoch == epoch]
+        master = Counter(peer.master for peer in newest).most_common(1)[0][0]
+        knows = next(peer.sentinel_id for peer in newest if peer.master == master)
+        return Decision("adopt", f"Sentinel {knows[:8]} knows the master", master)
     majority = sentinel_count // 2 + 1
     present = 1 + len(peers)
     if present < majority:
@@ -53,6 +57,19 @@ def decide(own_id: str, sentinel_count: int, seeds: list[Seed], peers: list[Answ
     if decision.act == "create" and lowest != own_id:
         return Decision("wait", f"Sentinel {lowest[:8]} begins the cluster")
     return decision
+
+
+def is_stray(own: Answer, sentinel_count: int, peers: list[Answer]) -> bool:
+    """Tell whether a Sentinel names another master than a majority of all does in the same config-epoch.
+
+    No newer word will put it right. Sentinel comes into this state by itself: a leader that is still ending a failover away
+    from a node hears of the next one, back to that node. It takes over the epoch alone, because it still monitors that very
+    address, and then ends its own failover with it (src/sentinel.c, sentinelProcessHelloMessage).
+    """
+    if own.failover or any(peer.failover for peer in peers):
+        return False
+    others = Counter(peer.master for peer in peers if peer.config_epoch == own.config_epoch and peer.master != own.master)
+    return own.master is not None and any(votes > sentinel_count // 2 for master, votes in others.items() if master is not None)
 
 
 def _from_master(masters: list[Seed], seeds: list[Seed]) -> Decision:

@@ -3,7 +3,8 @@
 The rules (why: a rebooted old master must never be a second one; redis/redis issues 1255, 1297, 13658; bitnami/charts 8878):
 
 - A node starts read-only, following nowhere. Only the word of a majority of the configured Sentinels places it.
-- Of several words the one with the highest config-epoch counts (redis.io, "Sentinel": configuration epochs).
+- Of several words the one with the highest config-epoch counts (redis.io, "Sentinel": configuration epochs). Where Sentinels
+  name several masters in it (`bootstrap.is_stray`), that of a majority counts.
 - A node makes itself master only if it holds data, no Sentinel is about to fail over, and so many Sentinels have reached it
   since it started that the others cannot call it down: a failover needs `down-after` of silence, none can begin meanwhile.
 - It does not while a replica lives that knows as much as its own disk: that one leads, by a failover (`position`).
@@ -14,6 +15,7 @@ The rules (why: a rebooted old master must never be a second one; redis/redis is
 - A replica that follows another one, which follows the node that a majority names, follows that node itself.
 """
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -134,10 +136,11 @@ def named_master(answers: list[Answer], cluster: Cluster) -> tuple[Address | Non
         return None, [], reason
     newest = max(answer.config_epoch for answer in speaking)
     agreeing = [answer for answer in speaking if answer.config_epoch == newest]
-    masters = {answer.master for answer in agreeing}
-    if len(masters) > 1:
+    masters = Counter(answer.master for answer in agreeing)
+    master, votes = masters.most_common(1)[0]
+    if len(masters) > 1 and votes < cluster.majority:
         return None, [], f"Sentinels name {len(masters)} masters for config-epoch {newest}"
-    return masters.pop(), agreeing, ""
+    return master, [answer for answer in agreeing if answer.master == master], ""
 
 
 def decide(node: Node, answers: list[Answer], cluster: Cluster) -> Decision:

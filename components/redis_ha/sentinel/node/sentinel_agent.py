@@ -1,14 +1,14 @@
 """The agent of a Sentinel: makes itself known to the data nodes, and gives its Sentinel a master to monitor, once.
 
-What Sentinel knows from then on is its own: this agent never changes a monitored master again. It goes on showing the way to
-data nodes that have lost their list of Sentinels, and ends a Sentinel that is in TILT or whose own failover cannot go on, for
-the service manager to start it anew.
+What Sentinel knows from then on is its own: this agent takes a monitored master away only when a majority names another one in
+the same epoch. It goes on showing the way to data nodes that have lost their list of Sentinels, and ends a Sentinel that is in
+TILT or whose own failover cannot go on, for the service manager to start it anew.
 """
 
 import time
 
 from . import config as node_config
-from .bootstrap import Decision, Seed, decide
+from .bootstrap import Decision, Seed, decide, is_stray
 from .config import NodeConfig, write_privately
 from .promotion import awaited, is_in_vain
 from .resp import Address, Connection, ReplyError, info_fields, pairs
@@ -64,6 +64,7 @@ class SentinelAgent:
             return self._settle(local, own)
         seeds, found = self._look_at_seeds()
         if own.master is not None:
+            self._forget(local, own)
             return self._settle(local, own)
         found |= {(host, self._config.sentinel_port) for host in self._config.sentinel_seeds}
         peers = [
@@ -98,6 +99,14 @@ class SentinelAgent:
             self._given_up = now
             self._say(f"the Sentinel's failover waits in vain for {address}: it is started anew")
             local.call("SHUTDOWN", "NOSAVE")
+
+    def _forget(self, local: Connection, own: Answer) -> None:
+        """Let a Sentinel that is alone with its master forget it: the next look adopts that of the others."""
+        peers = ask_all(self._config, own.peers)
+        count = max(self._config.sentinel_count, len(own.peers) + 1)
+        if is_stray(own, count, [peer for peer in peers if peer.sentinel_id != own.sentinel_id]):
+            self._say("a majority of the Sentinels names another master in the same config-epoch: this one forgets its own")
+            local.call("SENTINEL", "REMOVE", self._config.master_name)
 
     def _settle(self, local: Connection, own: Answer) -> float:
         marker = self._config.agent_directory / CONFIGURED
