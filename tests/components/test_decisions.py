@@ -104,11 +104,16 @@ ENDS = replace(LOST, flags=frozenset(), failover="reconf_slaves")
         ("it was not elected", LOST, 2_000, [0, 1]),
         ("it leads", LEADS, 60_000, []),
         ("it would refuse", ENDS, 0, [0, 1]),
+        ("long before it is called down", word(2, ME, ok_ping_age_ms=3_000), 0, [0, 1, 2]),
+        ("one may begin by itself", word(2, ME, ok_ping_age_ms=3_001), 0, []),
+        ("it has just begun, or not", word(2, ME, ok_ping_age_ms=6_999), 0, []),
+        ("it would have begun", word(2, ME, ok_ping_age_ms=7_000), 0, [0, 1, 2]),
+        ("it monitors nothing", word(2, None, ok_ping_age_ms=5_000), 0, [0, 1, 2]),
     ],
 )
 def test_who_is_asked_for_a_failover(what: str, third: Answer, wanted_ms: int, asked: list[int]) -> None:
     answers = [*words(ME, 2), third]
-    found = placement.whom_to_ask(answers, answers, {"id2": wanted_ms})
+    found = placement.whom_to_ask(answers, answers, CLUSTER, {"id2": wanted_ms})
     assert [answer.sentinel_id for answer in found] == [f"id{number}" for number in asked], what
 
 
@@ -259,8 +264,9 @@ def test_which_replica_a_failover_waits_for(state: str, replicas: list[dict[str,
         ("what it said is as old as the order", "wait_promotion", {"info-refresh": "1500"}, 2_500, False),
         ("it is master: Sentinel goes on at once", "wait_promotion", {"role-reported": "master"}, 60_000, False),
         ("silent, but not for down-after", "wait_promotion", {"info-refresh": "4000"}, 4_000, False),
-        ("down", "send_slaveof_noone", {"flags": "s_down,slave,promoted", "info-refresh": "6000"}, 6_000, True),
-        ("down after it was seen", "reconf_slaves", {"flags": "slave,s_down,promoted", "role-reported": "master"}, 0, True),
+        ("down", "send_slaveof_noone", {"s-down-time": "1000", "info-refresh": "6000"}, 6_000, True),
+        ("down just now", "send_slaveof_noone", {"s-down-time": "999", "info-refresh": "6000"}, 6_000, False),
+        ("down after it was seen", "reconf_slaves", {"s-down-time": "1000", "role-reported": "master"}, 0, True),
         ("seen, and back as a replica: the failover ends", "reconf_slaves", {}, 60_000, False),
     ],
 )

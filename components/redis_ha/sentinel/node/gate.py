@@ -41,7 +41,7 @@ def main() -> int:
         elections = {one.sentinel_id: elections.get(one.sentinel_id, now) for one in answers if one.failover == ELECTION}
         if ahead is not None:
             waited_ms = {sentinel_id: int((now - since) * 1000) for sentinel_id, since in elections.items()}
-            told = failovers.ask(whom_to_ask(answers, agreeing, waited_ms))
+            told = failovers.ask(whom_to_ask(answers, agreeing, cluster, waited_ms))
             if told:
                 print(f"asked for a failover: {told}", flush=True)
         time.sleep(ASK_EVERY_S)

@@ -46,6 +46,11 @@ REPLICA_ASKS_EVERY = 15
 # SENTINEL_ASK_PERIOD). One that was not is in this state for 10 s and more, and does nothing.
 ELECTION = "wait_start"
 ELECTION_MS = 2_000
+# How long before and after the moment at which Sentinels call a master down no failover is asked for: it needs no votes. If
+# another one begins before its leader hears of that, both promote a replica, even in one epoch, and each makes the other's
+# choice a replica of its own: nobody leads for down-after and ROLE_MISMATCH_MS. Hellos come every 2 s (src/sentinel.c,
+# SENTINEL_PUBLISH_PERIOD).
+APART_MS = 2_000
 
 # More full syncs than this within a minute are no restart of a few replicas.
 MANY_FULL_SYNCS = 4
@@ -254,11 +259,16 @@ def is_crowded(held: int, allowed: int, *, already: bool) -> bool:
     return held >= (ROOMY if already else CROWDED) * allowed
 
 
-def whom_to_ask(answers: list[Answer], agreeing: list[Answer], election_ms: Mapping[str, int]) -> list[Answer]:
-    """Return the Sentinels of which one may be asked for a failover; none while another one is at it.
+def whom_to_ask(
+    answers: list[Answer], agreeing: list[Answer], cluster: Cluster, election_ms: Mapping[str, int]
+) -> list[Answer]:
+    """Return the Sentinels of which one may be asked for a failover; none while another one is at it, or may begin now.
 
     `election_ms` is for how long each of them has wanted to lead, by its id.
     """
+    watching = [answer for answer in answers if answer.master is not None]
+    if any(abs(answer.ok_ping_age_ms - cluster.down_after_ms) < APART_MS for answer in watching):
+        return []
     at_it = [answer for answer in answers if "failover_in_progress" in answer.flags]
     if any(answer.failover != ELECTION or election_ms.get(answer.sentinel_id, 0) < ELECTION_MS for answer in at_it):
         return []

@@ -18,6 +18,8 @@ PROMOTED = "reconf_slaves"
 # In a failover Sentinel asks replicas for INFO once a second (sentinelSendPeriodicCommands). The first answer may have been on
 # its way when the order was sent; the second one is the chosen replica's word afterwards.
 INFO_EVERY_MS = 1_000
+# A replica that was silent only just as long as down-after may be back at once: then the failover goes on.
+DOWN_MS = 1_000
 
 
 def awaited(state: str, replicas: Iterable[Mapping[str, str]]) -> Mapping[str, str] | None:
@@ -33,9 +35,9 @@ def awaited(state: str, replicas: Iterable[Mapping[str, str]]) -> Mapping[str, s
 def is_in_vain(state: str, replica: Mapping[str, str], waited_ms: int) -> bool:
     """Decide from what a Sentinel knows of the awaited replica, `waited_ms` after its agent first saw it wait.
 
-    Either the replica was silent for down-after, as any node that is down, or it has said since that it is still a replica.
+    Either the replica was silent for down-after and a second, or it has said since that it is still a replica.
     """
-    if "s_down" in replica.get("flags", "").split(","):
+    if int(replica.get("s-down-time", "0")) >= DOWN_MS:
         return True
     said_since = int(replica.get("info-refresh", waited_ms)) < waited_ms - INFO_EVERY_MS
     return state in PROMOTING and replica.get("role-reported") == "slave" and waited_ms >= 2 * INFO_EVERY_MS and said_since
