@@ -89,15 +89,15 @@ class SentinelClusterArgs(TypedDict):
     """Milliseconds without an answer after which a Sentinel counts a node as down, 200 to 600000. Default 5000: a pause of a
     second or two starts no failover."""
     failover_timeout_ms: NotRequired[int]
-    """After a failed failover the next attempt waits twice this time, in milliseconds. It does not bound an outage. Default
-    20000."""
+    """After a failed failover the next attempt waits twice this time, in milliseconds. It does not bound an outage. A failover
+    whose replica crashes waits no longer than it takes to see that. Default 20000."""
     parallel_syncs: NotRequired[int]
     """Replicas that are re-pointed at the same time after a failover. Default 1."""
     min_replicas_to_write: NotRequired[int]
     """Replicas that have to follow for the master to take writes; 0 switches it off. Default 1: a master that is cut off alone
-    stops acknowledging writes after `min_replicas_max_lag`. One that is cut off together with a replica stops `down_after_ms`
-    and 2 seconds after it last heard a majority of the Sentinels, whatever this says. What it acknowledged until then is lost
-    when the other side has promoted a replica."""
+    stops acknowledging writes after `min_replicas_max_lag`. While no majority of the Sentinels names it, a master needs all the
+    replicas that it has, whatever this says: one that is cut off together with a replica stops as soon. What it acknowledged
+    until then is lost when the other side has promoted a replica."""
     min_replicas_max_lag: NotRequired[int]
     """Seconds without an acknowledgement after which a replica does not count as following, 2 to 60. Default 3."""
     maxmemory_mb: NotRequired[int]
