@@ -169,6 +169,21 @@ def test_gate(holds_data: bool, answers: list[Answer], witness: tuple[str, int] 
 
 
 @pytest.mark.parametrize(
+    ("what", "master", "answers", "confirmed"),
+    [
+        ("they name it", ME, words(ME), True),
+        ("they name another one", OTHER, words(OTHER), False),
+        ("they do not agree", None, words(ME, 1), False),
+        ("one does not reach it", ME, [*words(ME, 2), word(2, ME, flags="master,s_down")], True),
+        ("they call it down", ME, [*words(ME, 2), word(2, ME, flags="master,s_down,o_down")], False),
+        ("one fails over", ME, [*words(ME, 2), word(2, ME, flags="master,failover_in_progress")], False),
+    ],
+)
+def test_when_a_master_is_confirmed(what: str, master: tuple[str, int] | None, answers: list[Answer], confirmed: bool) -> None:
+    assert placement.is_confirmed(MASTER, master, answers) is confirmed, what
+
+
+@pytest.mark.parametrize(
     ("what", "node", "silent_ms", "online", "configured", "before", "needed"),
     [
         ("a majority names it", MASTER, 0, 1, 1, None, None),

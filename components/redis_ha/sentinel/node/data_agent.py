@@ -14,6 +14,7 @@ from .placement import (
     as_known,
     decide,
     has_to_ask,
+    is_confirmed,
     is_crowded,
     is_detour,
     is_unplaced,
@@ -101,8 +102,9 @@ class DataAgent:
         self._book.learn(address for answer in answers for address in (answer.address, *answer.peers))
         cluster = as_known(self._cluster, answers)
         named, agreeing, _ = named_master(answers, cluster)
-        if named == self._address:
+        if is_confirmed(node, named, answers):
             self._heard = time.monotonic()
+        if named == self._address:
             self._epoch = agreeing[0].config_epoch
         decision = self._yielding(decide(node, answers, cluster), answers, agreeing)
         decision = self._repointing(decision, node)

@@ -238,13 +238,22 @@ def online_replicas(fields: Mapping[str, str], down_after_ms: int) -> int:
     return sum(one.get("state") == "online" and int(one["lag"]) <= longest for one in replicas)
 
 
+def is_confirmed(node: Node, master: Address | None, answers: list[Answer]) -> bool:
+    """Tell whether the Sentinels let a master lead: they name it, and none of them is failing over or about to.
+
+    While they fail over they name the old one until they have seen the promotion, also to one that comes back in that moment.
+    """
+    return master == node.address and not any(answer.flags & {"o_down", "failover_in_progress"} for answer in answers)
+
+
 def needed_replicas(
     node: Node, cluster: Cluster, *, silent_ms: int, replicas: int, online: int, configured: int, needed: int | None
 ) -> int | None:
     """Return min-replicas-to-write for a master that no majority names, None where the configured value stays.
 
-    `silent_ms` is since a majority named it, or since it became master; `needed` is what this said at the last look. A replica
-    that is promoted leaves its old master before it takes a write: Redis refuses from that moment on, not from the next look.
+    `silent_ms` is since it was confirmed (`is_confirmed`), or since it became master; `needed` is what this said at the last
+    look. A replica that is promoted leaves its old master before it takes a write: Redis refuses from that moment on, not from
+    the next look.
     """
     if node.role != "master" or silent_ms <= ALONE_AFTER * cluster.down_after_ms:
         return None
