@@ -229,7 +229,9 @@ class LoopbackCluster:
             return False
         try:
             infos = [node.info() for node in self.data if node is not masters[0]]
-            followed = all(info["master_host"] == masters[0].address and info["master_link_status"] == "up" for info in infos)
+            followed = all(
+                info.get("master_host") == masters[0].address and info.get("master_link_status") == "up" for info in infos
+            )
             known = [pairs(node.call("SENTINEL", "MASTER", self.plan.master_name)) for node in self.sentinels]  # type: ignore[arg-type]
         except (OSError, ReplyError):
             return False
