@@ -434,7 +434,7 @@ def test_a_replica_whose_full_syncs_fail_does_not_make_the_master_fork_without_e
             while b"+FULLRESYNC" not in answer:
                 answer += replica.recv(4096) or pytest.fail(f"the master hung up after {answer!r}")
                 assert b"-ERR" not in answer, answer
-    wait_until(lambda: delay() == ["repl-diskless-sync-delay", "5"], "replicas have to wait")
+    wait_until(lambda: delay() != ["repl-diskless-sync-delay", "0"], "replicas have to wait")
 
 
 @pytest.fixture(scope="module")
