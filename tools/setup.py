@@ -138,7 +138,9 @@ def python_environment(log: Path) -> str:
         return "up to date"
     if not (VENV / "bin" / "pip").exists():
         run([sys.executable, "-m", "venv", "--clear", VENV], log)
-    pip: list[str | Path] = [VENV / "bin" / "python", "-m", "pip", "--disable-pip-version-check", "install", "--no-deps"]
+    # The SDKs have modules for hundreds of services. Python compiles those that are used when they are imported first.
+    options = ["--disable-pip-version-check", "install", "--no-deps", "--no-compile"]
+    pip: list[str | Path] = [VENV / "bin" / "python", "-m", "pip", *options]
     run([*pip, "--require-hashes", "--requirement", ROOT / "requirements.txt"], log)
     editable = [word for package in PACKAGES for word in ("--editable", str(ROOT / package))]
     run([*pip, "--no-build-isolation", *editable], log)

@@ -19,7 +19,7 @@ import pytest
 from redis_ha.sentinel.node.config import NOWHERE
 from redis_ha.sentinel.node.marker import MARKER
 from redis_ha.sentinel.node.min_replicas import MinReplicas
-from redis_ha.sentinel.node.resp import Connection, ReplyError
+from redis_ha.sentinel.node.resp import Connection, ReplyError, pairs
 from tests.support.loopback_cluster import PYTHON, LoopbackCluster, LoopbackNode, Prober, running
 from tests.support.waiting import SLOWEST_SECONDS, wait_until
 
@@ -339,6 +339,13 @@ def test_a_sentinel_that_names_another_master_in_the_same_epoch_learns_anew(clus
     master = cluster.master()
     other = next(node for node in cluster.data if node is not master)
     stray = cluster.sentinels[0]
+
+    def epochs() -> set[str]:
+        masters = [one.call("SENTINEL", "MASTER", cluster.plan.master_name) for one in cluster.sentinels]
+        return {pairs(master)["config-epoch"] for master in masters}  # type: ignore[arg-type]
+
+    # One that has an older epoch than the others learns from them by itself.
+    wait_until(lambda: len(epochs()) == 1, "the Sentinels have one config-epoch")
     stray.kill()
     file = Path(stray.layout.state) / "config/sentinel.conf"
     swapped = {master.address: other.address, other.address: master.address}
