@@ -471,6 +471,20 @@ INCREMENT = "file appendonly.aof.1.incr.aof seq 1 type i\n"
 HISTORY = "file appendonly.aof.0.incr.aof seq 0 type h\n"
 
 
+def test_an_agent_goes_on_where_its_own_files_cannot_be_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = tmp_path / "agent"  # not there: as good as a full disk
+    path = folder / "sentinels.json"
+    book = AddressBook(path, [("10.0.0.10", 26379)])
+    for _ in range(2):
+        book.learn([("10.0.0.11", 26379)])
+    both = {("10.0.0.10", 26379), ("10.0.0.11", 26379)}
+    assert book.addresses() == both
+    assert capsys.readouterr().out == f"goes on without writing {path}: No such file or directory\n"
+    folder.mkdir()
+    book.learn([])
+    assert AddressBook(path, []).addresses() == both
+
+
 @pytest.mark.parametrize(
     ("what", "append_only", "files", "loadable"),
     [

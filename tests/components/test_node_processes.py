@@ -19,6 +19,7 @@ import pytest
 from redis_ha.sentinel.node.config import NOWHERE
 from redis_ha.sentinel.node.marker import MARKER
 from redis_ha.sentinel.node.min_replicas import MinReplicas
+from redis_ha.sentinel.node.position import RECORD
 from redis_ha.sentinel.node.resp import Connection, ReplyError, pairs
 from tests.support.loopback_cluster import PYTHON, LoopbackCluster, LoopbackNode, Prober, running
 from tests.support.waiting import SLOWEST_SECONDS, wait_until
@@ -442,6 +443,26 @@ def test_a_replica_whose_full_syncs_fail_does_not_make_the_master_fork_without_e
                 answer += replica.recv(4096) or pytest.fail(f"the master hung up after {answer!r}")
                 assert b"-ERR" not in answer, answer
     wait_until(lambda: delay() != ["repl-diskless-sync-delay", "0"], "replicas have to wait")
+
+
+def test_agents_place_their_nodes_also_where_their_files_cannot_be_written(tmp_path: Path) -> None:
+    """As with a full disk: what an agent decides must not wait for room."""
+    with running(tmp_path) as cluster:
+        cluster.wait_whole()
+        for node in cluster.data:
+            node.processes["agent"].end()
+            agent = Path(node.layout.state) / "agent"
+            for name in (RECORD, "sentinels.json"):
+                (agent / name).unlink(missing_ok=True)
+                (agent / name).mkdir()  # cannot be replaced by a file
+            node.start_agent()
+        old = cluster.master()
+        old.kill()
+        wait_until(lambda: any(node is not old for node in cluster.masters()), "a failover")
+        old.start()
+        cluster.wait_whole()
+        assert old.role() == "slave"
+        assert all("goes on without writing" in node.log("agent") for node in cluster.data)
 
 
 @pytest.fixture(scope="module")

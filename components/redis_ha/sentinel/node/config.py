@@ -126,3 +126,19 @@ def write_privately(path: Path, content: str, *, exclusive: bool = False, owner:
         temporary.unlink()
     else:
         temporary.replace(path)
+
+
+_unwritten: set[Path] = set()
+
+
+def note(path: Path, content: str, *, exclusive: bool = False) -> bool:
+    """Write a file of an agent's own; tell whether it is written. What an agent decides must not depend on room on its disk."""
+    try:
+        write_privately(path, content, exclusive=exclusive)
+    except OSError as error:
+        if path not in _unwritten:
+            print(f"goes on without writing {path}: {error.strerror}", flush=True)
+        _unwritten.add(path)
+        return False
+    _unwritten.discard(path)
+    return True

@@ -9,7 +9,7 @@ import json
 import time
 from pathlib import Path
 
-from .config import write_privately
+from .config import note
 
 MARKER = "holds-data.json"
 # What Redis 7 and newer load at start (redis.conf: appenddirname, dbfilename): with append-only files those alone, however good
@@ -60,7 +60,7 @@ def set_marker(directory: Path, role: str, configuration: Path) -> None:
     """Write the marker, once, and not before Redis' own files are whole: a new replica's first ones take their time."""
     if holds_data(directory) or not is_loadable(directory, configuration):
         return
-    write_privately(directory / MARKER, json.dumps({"seen_as": role, "at": int(time.time())}) + "\n", exclusive=True)
+    note(directory / MARKER, json.dumps({"seen_as": role, "at": int(time.time())}) + "\n", exclusive=True)
 
 
 def verify_before_start(directory: Path, configuration: Path) -> bool:

@@ -1,9 +1,8 @@
 """min-replicas-to-write while the agent raises it. What it was before is in a file, so it comes back whoever is restarted."""
 
-from contextlib import suppress
 from pathlib import Path
 
-from .config import write_privately
+from .config import note
 from .resp import Connection, pairs
 
 DIRECTIVE = "min-replicas-to-write"
@@ -40,8 +39,7 @@ class MinReplicas:
         if needed is not None:
             if self._before is None:
                 self._before = self.configured
-                with suppress(OSError):  # a full disk must not keep the master from refusing; this process remembers too
-                    write_privately(self._record, f"{self.configured}\n")
+                note(self._record, f"{self.configured}\n")  # where it cannot be written, this process remembers it
             if self._live != needed:
                 connection.call("CONFIG", "SET", DIRECTIVE, needed)
         elif self._before is not None:

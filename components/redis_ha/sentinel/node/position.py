@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from .config import NodeConfig, write_privately
+from .config import NodeConfig, note
 from .resp import Address, Connection, ReplyError, info_fields
 
 RECORD = "position.json"
@@ -45,8 +45,7 @@ class Recorder:
             return
         now = Position(fields.get("master_replid", ""), int(fields.get("master_repl_offset", "0")))
         held = self._appended(now, fields) if fields.get("aof_enabled") == "1" else self._dumped(now, fields)
-        if held is not None and held != self._noted:
-            write_privately(self._path, json.dumps(asdict(held)) + "\n")
+        if held is not None and held != self._noted and note(self._path, json.dumps(asdict(held)) + "\n"):
             self._noted = held
 
     def _appended(self, now: Position, fields: Mapping[str, str]) -> Position | None:

@@ -9,7 +9,7 @@ import time
 
 from . import config as node_config
 from .bootstrap import Decision, Seed, decide, is_stray
-from .config import NodeConfig, write_privately
+from .config import NodeConfig, note
 from .promotion import awaited, is_in_vain
 from .resp import Address, Connection, ReplyError, info_fields, pairs
 from .sentinels import PRESENCE, Answer, addresses_among_clients, ask_all, instances, read_answer
@@ -50,15 +50,18 @@ class SentinelAgent:
     def look(self) -> float:
         """Look once, do what is due, and return after how many seconds to look again."""
         try:
-            local = self._connect()
-            own = read_answer(local, self._own_address, self._config.master_name)
-            self._end_tilt(local)
-            if own.master is not None:
-                self._give_up(local)
+            return self._look()
         except (OSError, ReplyError) as error:
-            self._say(f"the Sentinel does not answer: {error}")
+            self._say(f"the Sentinel does not answer, or refuses: {error}")
             self._drop_local()
             return UNSETTLED_EVERY_S
+
+    def _look(self) -> float:
+        local = self._connect()
+        own = read_answer(local, self._own_address, self._config.master_name)
+        self._end_tilt(local)
+        if own.master is not None:
+            self._give_up(local)
         looks, self._looks = self._looks, self._looks + 1
         if own.master is not None and looks % SEEDS_EVERY:
             return self._settle(local, own)
@@ -158,7 +161,7 @@ class SentinelAgent:
         for option, value in settings:
             local.call("SENTINEL", "SET", self._config.master_name, option, value)
         local.call("SENTINEL", "FLUSHCONFIG")
-        write_privately(self._config.agent_directory / CONFIGURED, "SENTINEL SET was done once; later changes are not undone\n")
+        note(self._config.agent_directory / CONFIGURED, "SENTINEL SET was done once; later changes are not undone\n")
 
     def _look_at_seeds(self) -> tuple[list[Seed], set[Address]]:
         """Ask every data node of the first boot's list, holding a connection by which others find this Sentinel."""

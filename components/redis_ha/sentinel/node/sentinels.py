@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from .config import NodeConfig, write_privately
+from .config import NodeConfig, note
 from .resp import Address, Connection, Reply, ReplyError, client_list, pairs, text
 
 # A Sentinel in the same VPC answers in a millisecond. A round with dead Sentinels has to be over well within down-after, else
@@ -192,6 +192,7 @@ class AddressBook:
             self._seen = {}  # no file yet, or a torn one: the seeds and the next CLIENT LIST fill it again
         for seed in seeds:
             self._seen.setdefault(seed, 0.0)
+        self._written = set(self._seen)
 
     def addresses(self) -> set[Address]:
         """Return all known addresses."""
@@ -201,10 +202,10 @@ class AddressBook:
         """Note addresses as seen now; the file is written only when an address is new or has to go."""
         found = set(addresses)
         now = time.time()
-        before = set(self._seen)
         self._seen.update(dict.fromkeys(found, now))
         keep = sorted(self._seen, key=lambda address: self._seen[address], reverse=True)[:KEPT_ADDRESSES]
         self._seen = {address: self._seen[address] for address in keep}
-        if set(self._seen) != before:
+        if set(self._seen) != self._written:
             entries = [{"host": host, "port": port, "seen": seen} for (host, port), seen in sorted(self._seen.items())]
-            write_privately(self._path, json.dumps({"sentinels": entries}, indent=1) + "\n")
+            if note(self._path, json.dumps({"sentinels": entries}, indent=1) + "\n"):
+                self._written = set(self._seen)
