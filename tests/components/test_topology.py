@@ -90,6 +90,8 @@ def test_numbers_may_come_as_floats() -> None:
         ({"client_tags": ["a", "b", "c", "d", "e"]}, "client_tags", "5 tags"),
         ({"client_tags": ["with space"]}, "client_tags", "'with space' is not"),
         ({"tags": ["comma,"]}, "tags", "'comma,' is not"),
+        ({"tags": ["PROD", "other", "prod"]}, "tags", "'PROD' and 'prod' are one tag"),
+        ({"client_tags": ["Web", "web"]}, "client_tags", "'Web' and 'web' are one tag"),
         ({"name": "Local"}, "name", "'Local' is not lower-case"),
         ({"master_name": "my master"}, "master_name", "'my master' is not"),
         ({"down_after_ms": 100}, "down_after_ms", "100 is out of range; use 200 to 600000"),

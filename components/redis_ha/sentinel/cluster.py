@@ -78,7 +78,8 @@ class SentinelClusterArgs(TypedDict):
     project_id: NotRequired[pulumi.Input[str]]
     """Id of an existing project to list the droplets under. Default: the account's default project."""
     tags: NotRequired[Sequence[str]]
-    """More tags of the droplets."""
+    """More tags of the droplets. A tag that exists already is written as DigitalOcean's control panel shows it: the capital
+    letters with which it was made first stay, and the API wants them. Default: none."""
     client_sources: NotRequired[Sequence[str]]
     """Networks (CIDR) whose machines may use Redis and ask the Sentinels. Default: none."""
     client_tags: NotRequired[Sequence[str]]

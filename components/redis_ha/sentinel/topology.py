@@ -232,7 +232,7 @@ def make_plan(resource_name: str, args: Mapping[str, Any], known: Sequence[str] 
         persistence=checks.one_of("persistence", DEFAULT_PERSISTENCE, PERSISTENCE),
         extra_directives=_extra_directives(checks, image),
         application_channels=_channels(checks),
-        tags=checks.texts("tags", TAG, "letters, digits, colon, dash and underscore"),
+        tags=_tags(checks, "tags"),
         client_sources=_sources(checks, "client_sources"),
         client_tags=_client_tags(checks),
         admin_sources=_sources(checks, "admin_sources"),
@@ -407,8 +407,22 @@ def _sources(checks: Checks, argument: str) -> tuple[str, ...]:
     return sources
 
 
+def _tags(checks: Checks, argument: str) -> tuple[str, ...]:
+    """Read tags. Case does not tell two apart, and the spelling in which one was made first is its name for ever.
+
+    docs.digitalocean.com, reference: tags, "case stable"; digitalocean/doctl#333.
+    """
+    tags = checks.texts(argument, TAG, "letters, digits, colon, dash and underscore")
+    spelled: dict[str, str] = {}
+    for tag in tags:
+        first = spelled.setdefault(tag.lower(), tag)
+        if first != tag:
+            checks.refuse(argument, f"{first!r} and {tag!r} are one tag at DigitalOcean; give the one that its panel shows")
+    return tags
+
+
 def _client_tags(checks: Checks) -> tuple[str, ...]:
-    tags = checks.texts("client_tags", TAG, "letters, digits, colon, dash and underscore")
+    tags = _tags(checks, "client_tags")
     if len(tags) >= MAX_FIREWALL_TAGS:
         checks.refuse(
             "client_tags", f"{len(tags)} tags; a DigitalOcean firewall rule takes {MAX_FIREWALL_TAGS}, the cluster's own is one"
