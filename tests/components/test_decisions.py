@@ -306,6 +306,16 @@ def test_a_replica_whose_full_syncs_fail_has_to_wait(full_syncs: int, seconds: i
     assert placement.sync_delay_s(full_syncs) == seconds
 
 
+@pytest.mark.parametrize(
+    ("configured", "holds_data", "in_step", "priority"),
+    [(100, True, True, 100), (100, True, False, placement.LAST_RESORT), (100, False, True, 0), (0, True, False, 0)],
+)
+def test_a_node_that_may_lack_data_is_the_last_one_that_sentinels_choose(
+    configured: int, holds_data: bool, in_step: bool, priority: int
+) -> None:
+    assert placement.replica_priority(configured, holds_data=holds_data, in_step=in_step) == priority
+
+
 LIVING = {
     "role": "slave", "master_host": ME[0], "master_port": str(ME[1]), "master_link_status": "down",
     "master_link_down_since_seconds": "1", "slave_priority": "100", "master_replid": "h1", "slave_repl_offset": "900",

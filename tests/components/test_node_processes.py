@@ -252,6 +252,31 @@ def test_a_frozen_master_that_wakes_up_follows_at_once(cluster: LoopbackCluster)
     cluster.wait_whole()
 
 
+def test_a_frozen_master_that_wakes_up_does_not_lead_before_a_replica_that_has_more(cluster: LoopbackCluster) -> None:
+    """Hellos that waited for it raise its offset above that of the replica, by which Sentinels choose; then writes are lost."""
+    old = cluster.master()
+    server = old.processes["server"].popen
+    assert server is not None
+    time.sleep(4)  # a master for longer than failover-timeout: nobody has just made it one
+    server.send_signal(signal.SIGSTOP)
+    wait_until(lambda: any(node is not old for node in cluster.masters()), "a failover")
+    wait_until(lambda: len(cluster.named()) == 1 and old.address not in cluster.named(), "all Sentinels name the new one")
+    new = next(node for node in cluster.masters() if node is not old)
+    last = next(node for node in cluster.data if node not in (old, new))
+    wait_until(lambda: last.info()["master_link_status"] == "up" and not refuses(new), "the other replica follows")
+    time.sleep(4)  # that many hellos
+    assert new.call("SET", "while-frozen", "1", user="application") == "OK"
+    assert new.call("WAIT", 1, 5000, timeout=10) == 1
+    new.processes["server"].end()
+    server.send_signal(signal.SIGCONT)
+    wait_until(lambda: old.role() == "slave", "the old master follows")
+    assert int(old.info()["slave_repl_offset"]) > int(last.info()["slave_repl_offset"])
+    wait_until(lambda: last.role() == "master", "the replica that has more leads")
+    new.processes["server"].start()
+    cluster.wait_whole()
+    assert_everywhere(cluster, "while-frozen", "1")
+
+
 def test_a_sentinel_in_tilt_is_started_anew(cluster: LoopbackCluster) -> None:
     """By itself it would act on nothing for 30 s; with two of three like that a lost master would stay lost for so long."""
     sentinel = cluster.sentinels[0]
@@ -421,7 +446,7 @@ def test_an_unplaced_node_takes_no_write_and_is_no_candidate(cluster: LoopbackCl
     node.kill()
     node.start()
     cluster.wait_whole()
-    assert node.info()["slave_priority"] == "100"
+    wait_until(lambda: node.info()["slave_priority"] == "100", "it was in step, and may be chosen as the others")
 
 
 def test_a_replica_whose_full_syncs_fail_does_not_make_the_master_fork_without_end(cluster: LoopbackCluster) -> None:

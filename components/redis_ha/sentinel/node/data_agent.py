@@ -8,6 +8,7 @@ from .marker import holds_data, set_marker
 from .min_replicas import MinReplicas
 from .placement import (
     FENCED,
+    LAST_RESORT,
     Cluster,
     Decision,
     Node,
@@ -21,9 +22,10 @@ from .placement import (
     named_master,
     needed_replicas,
     online_replicas,
+    replica_priority,
     sync_delay_s,
 )
-from .position import RECORD, Recorder, replication, witness
+from .position import RECORD, Recorder, replication, was_linked, witness
 from .resp import Connection, ReplyError, info_fields
 from .sentinels import ASK_AT_MOST_S, AddressBook, Answer, Failovers, addresses_among_clients, ask_all
 
@@ -52,7 +54,7 @@ class DataAgent:
         self._first_seen = 0.0
         self._role = ""
         self._role_since = 0.0
-        self._candidate_run = ""
+        self._priority: int | None = None
         self._recorder = Recorder(config.agent_directory / RECORD)
         self._failovers = Failovers(config)
         self._heard = time.monotonic()
@@ -190,6 +192,9 @@ class DataAgent:
             if decision.act == "demote":
                 # As Sentinel does (sentinelSendSlaveOf): clients that keep their connection would go on talking to a replica.
                 follow += [("CLIENT", "KILL", "TYPE", "normal"), ("CLIENT", "KILL", "TYPE", "pubsub")]
+                if self._priority != 0:
+                    follow = [("CONFIG", "SET", "replica-priority", LAST_RESORT), *follow]
+                    self._priority = LAST_RESORT
             connection.transaction(follow)
 
     def _still(self, connection: Connection, node: Node) -> bool:
@@ -205,9 +210,12 @@ class DataAgent:
         in_sync = fields.get("master_link_status") == "up" and fields.get("master_sync_in_progress") == "0"
         if node.role == "master" or in_sync:
             set_marker(self._config.data_directory, node.role, self._config.redis_configuration)
-        if self._candidate_run != self._run_id and holds_data(self._config.data_directory):
-            connection.call("CONFIG", "SET", "replica-priority", self._config.replica_priority)
-            self._candidate_run = self._run_id
+        held = holds_data(self._config.data_directory)
+        in_step = node.role == "master" or was_linked(fields)
+        wanted = replica_priority(self._config.replica_priority, holds_data=held, in_step=in_step)
+        if wanted != self._priority:
+            connection.call("CONFIG", "SET", "replica-priority", wanted)
+            self._priority = wanted
 
     def _node(self, fields: dict[str, str]) -> Node:
         if fields.get("run_id", "") != self._run_id:
@@ -215,6 +223,7 @@ class DataAgent:
             self._first_seen = time.monotonic()
             self._role = ""
             self._full_syncs, self._sync_delay = [], -1
+            self._priority = None
         if fields.get("role", "") != self._role:
             self._role = fields.get("role", "")
             self._role_since = time.monotonic()

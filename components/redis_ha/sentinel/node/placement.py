@@ -13,6 +13,7 @@ The rules (why: a rebooted old master must never be a second one; redis/redis is
 - A master that no majority names needs all the replicas that it has: one that leaves may have been promoted. After `down-after`
   and a margin it needs all that there are. With all its replicas nobody else can be master.
 - A replica that follows another one, which follows the node that a majority names, follows that node itself.
+- A node that was not in step with a master since it started, or since it was one, is chosen only where there is no other.
 """
 
 from collections import Counter
@@ -38,6 +39,11 @@ ALONE_AFTER = 0.25
 FENCE_MARGIN_MS = 2_000
 # min-replicas-to-write of a master that takes no writes: more than there can ever be. Reads go on.
 FENCED = 1_000_000
+
+# replica-priority of a node that may lack what the others have. Sentinel takes the lowest number above 0, and only then the
+# highest offset (redis/redis src/sentinel.c, compareSlavesForPromotion). Offsets of two histories say nothing: a master that
+# was frozen runs hundreds of hellos when it wakes, and each raises its offset (sentinelSendPeriodicCommands repeats them).
+LAST_RESORT = 1_000_000
 
 # Every how many looks a replica that is well asks the Sentinels, for their peers above all.
 REPLICA_ASKS_EVERY = 15
@@ -215,6 +221,13 @@ def _calls_down(answer: Answer, cluster: Cluster) -> bool:
     nearly = cluster.down_after_ms + ROLE_MISMATCH_MS - ROLE_MISMATCH_MARGIN_MS
     mismatch = answer.role_reported == "slave" and answer.role_reported_ms > nearly
     return mismatch or bool(answer.flags & {"s_down", "o_down"})
+
+
+def replica_priority(configured: int, *, holds_data: bool, in_step: bool) -> int:
+    """Return replica-priority: 0, which never wins, without data; LAST_RESORT until the node is in step with a master."""
+    if not holds_data or configured == 0:
+        return 0
+    return configured if in_step else LAST_RESORT
 
 
 def sync_delay_s(full_syncs: int) -> int:

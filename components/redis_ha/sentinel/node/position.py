@@ -74,6 +74,14 @@ def recorded(path: Path) -> Position | None:
         return None
 
 
+def was_linked(fields: Mapping[str, str]) -> bool:
+    """Tell from INFO whether a replica has been in step with a master since it started, or since it was master itself.
+
+    Redis says -1 until then (redis/redis src/replication.c, repl_down_since).
+    """
+    return fields.get("master_link_status") == "up" or int(fields.get("master_link_down_since_seconds", "-1")) >= 0
+
+
 def knows_as_much(fields: Mapping[str, str], node: Address, held: Position | None) -> bool:
     """Tell from a replica's INFO whether it has lived on with the node's data and knows at least what the node's disk holds.
 
@@ -83,9 +91,8 @@ def knows_as_much(fields: Mapping[str, str], node: Address, held: Position | Non
     follows = (fields.get("master_host"), fields.get("master_port")) == (node[0], str(node[1]))
     if fields.get("role") != "slave" or not follows or fields.get("slave_priority") == "0":
         return False
-    linked = fields.get("master_link_status") == "up" or int(fields.get("master_link_down_since_seconds", "-1")) >= 0
     least = held.offset if held is not None and held.history == fields.get("master_replid") else 0
-    return linked and int(fields.get("slave_repl_offset", "0")) >= least
+    return was_linked(fields) and int(fields.get("slave_repl_offset", "0")) >= least
 
 
 def witness(config: NodeConfig, replicas: Iterable[Address], timeout: float) -> Address | None:
