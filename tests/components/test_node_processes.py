@@ -277,6 +277,26 @@ def test_a_frozen_master_that_wakes_up_does_not_lead_before_a_replica_that_has_m
     assert_everywhere(cluster, "while-frozen", "1")
 
 
+def test_a_sentinel_whose_agent_ends_between_monitor_and_set_gets_its_settings(cluster: LoopbackCluster) -> None:
+    """One that forgot its master was configured once already."""
+    node = cluster.sentinels[0]
+
+    def down_after() -> object:
+        with suppress(OSError, ReplyError):
+            reply = node.call("SENTINEL", "MASTER", "proc")
+            return dict(zip(reply[::2], reply[1::2], strict=True))["down-after-milliseconds"]  # type: ignore[index]
+        return None
+
+    # The first SET fails: as if the Sentinel answered too late.
+    assert node.call("ACL", "SETUSER", "admin", "-sentinel|set") == "OK"
+    assert node.call("SENTINEL", "REMOVE", "proc") == "OK"
+    wait_until(lambda: "adopt failed" in node.log("agent"), "SET is refused")
+    assert down_after() == "30000"
+    assert node.call("ACL", "SETUSER", "admin", "+@all") == "OK"
+    wait_until(lambda: down_after() == "1000", "it is configured after all")
+    cluster.wait_whole()
+
+
 def test_a_sentinel_in_tilt_is_started_anew(cluster: LoopbackCluster) -> None:
     """By itself it would act on nothing for 30 s; with two of three like that a lost master would stay lost for so long."""
     sentinel = cluster.sentinels[0]

@@ -124,6 +124,8 @@ class SentinelAgent:
         try:
             if decision.promote:
                 self._begin(decision.master)
+            # One that forgot its master was configured once: without this it stays half set when a SET fails or the agent ends.
+            (self._config.agent_directory / CONFIGURED).unlink(missing_ok=True)
             local.call("SENTINEL", "MONITOR", self._config.master_name, *decision.master, self._config.quorum)
             self._configure(local)
         except (OSError, ReplyError) as error:
