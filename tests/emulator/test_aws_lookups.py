@@ -1,4 +1,4 @@
-"""The look-ups that ask the stack's AWS: parameters, zones, records; in a preview without an endpoint nothing is there."""
+"""The look-ups that ask the stack's AWS: parameters, zones, records, caches; without an endpoint nothing is there."""
 
 from __future__ import annotations
 
@@ -97,7 +97,43 @@ def test_records(account: EmulatedAccount) -> None:
         look_up(account, "route53/getRecords", zoneId="Z0")
 
 
+GROUP = {
+    "replicationGroupId": "looked-at", "description": "x", "engine": "valkey", "engineVersion": "8.0",
+    "nodeType": "cache.r7g.large", "numCacheClusters": 2, "automaticFailoverEnabled": True,
+}  # fmt: skip
+
+
+def test_a_replication_group_and_its_nodes(account: EmulatedAccount) -> None:
+    made = account.made("elasticache.ReplicationGroup", **GROUP).read() or {}
+    found = look_up(account, "elasticache/getReplicationGroup", replicationGroupId="looked-at")
+    same = ("arn", "clusterMode", "description", "nodeType", "numCacheClusters", "port", "primaryEndpointAddress")
+    assert {name: found[name] for name in same if name in made} == {name: made[name] for name in same if name in made}
+    assert sorted(found["memberClusters"]) == ["looked-at-001", "looked-at-002"]
+    assert (found["automaticFailoverEnabled"], found["multiAzEnabled"], found["replicasPerNodeGroup"]) == (True, False, 1)
+    node = look_up(account, "elasticache/getCluster", clusterId="looked-at-001")
+    assert (node["engine"], node["replicationGroupId"]) == ("valkey", "looked-at")
+    assert node["engineVersion"].startswith("8.0")
+    with pytest.raises(RefusedError, match=r"reading ElastiCache Replication Group \(none\): couldn't find resource"):
+        look_up(account, "elasticache/getReplicationGroup", replicationGroupId="none")
+    with pytest.raises(RefusedError, match="your query returned no results"):
+        look_up(account, "elasticache/getCluster", clusterId="none-001")
+
+
+def test_a_serverless_cache(account: EmulatedAccount) -> None:
+    limits = {"dataStorage": {"maximum": 10, "unit": "GB"}, "ecpuPerSeconds": [{"maximum": 5000}]}
+    account.made("elasticache.ServerlessCache", name="looked", engine="redis", majorEngineVersion="7", cacheUsageLimits=limits)
+    found = look_up(account, "elasticache/getServerlessCache", name="looked")
+    assert (found["engine"], found["majorEngineVersion"], found["status"]) == ("redis", "7", "available")
+    assert found["cacheUsageLimits"]["ecpuPerSecond"]["maximum"] == 5000
+    assert found["endpoint"]["address"]
+    with pytest.raises(RefusedError, match="couldn't find resource"):
+        look_up(account, "elasticache/getServerlessCache", name="none")
+
+
 def test_in_a_preview_without_an_endpoint_nothing_is_there(nothing: EmulatedAccount) -> None:
+    for function, asked in (("ReplicationGroup", "replicationGroupId"), ("Cluster", "clusterId"), ("ServerlessCache", "name")):
+        with pytest.raises(RefusedError):
+            look_up(nothing, f"elasticache/get{function}", **{asked: "x"})
     assert look_up(nothing, "ssm/getParametersByPath", path="/path")["values"] == []
     with pytest.raises(RefusedError, match="couldn't find resource"):
         look_up(nothing, "ssm/getParameter", name="/path/00")

@@ -1,4 +1,4 @@
-"""Look-ups of what a stack's emulated AWS holds: SSM parameters, hosted zones and their records.
+"""Look-ups of what a stack's emulated AWS holds: SSM parameters, hosted zones and their records, caches.
 
 They work in a preview too. Where no endpoint runs yet nothing exists: a path has no parameters, no zone is found.
 Each asks, answers and refuses as the provider's data source of that name (hashicorp/terraform-provider-aws).
@@ -221,6 +221,143 @@ def _geoproximity(found: Given | None) -> dict[str, Any] | None:
     }
 
 
+def replication_group(cloud: Cloud, configuration: Given, arguments: Given) -> dict[str, Any]:
+    """Return a replication group (internal/service/elasticache/replication_group_data_source.go)."""
+    group_id, region = str(arguments["replicationGroupId"]), _region(configuration, arguments)
+    found = None
+    if cloud.aws_running():
+        found = Aws(cloud, region).find("elasticache", "DescribeReplicationGroups", ReplicationGroupId=group_id)
+    if found is None:
+        raise EmulatorError(f"reading ElastiCache Replication Group ({group_id}): couldn't find resource")
+    group = found["ReplicationGroups"][0]
+    configuration_endpoint, shards = group.get("ConfigurationEndpoint"), group.get("NodeGroups") or [{}]
+    primary, reader = (shards[0].get(name) or {} for name in ("PrimaryEndpoint", "ReaderEndpoint"))
+    return {
+        "id": group_id,
+        "replicationGroupId": group_id,
+        "region": region,
+        "arn": group["ARN"],
+        "authTokenEnabled": group["AuthTokenEnabled"],
+        "automaticFailoverEnabled": group["AutomaticFailover"] in ("enabled", "enabling"),
+        "clusterMode": group.get("ClusterMode"),
+        "configurationEndpointAddress": (configuration_endpoint or {}).get("Address"),
+        "description": group["Description"],
+        "logDeliveryConfigurations": _logs(group),
+        "memberClusters": group["MemberClusters"],
+        "multiAzEnabled": group["MultiAZ"] == "enabled",
+        "nodeType": group["CacheNodeType"],
+        "numCacheClusters": len(group["MemberClusters"]),
+        "numNodeGroups": len(shards),
+        "port": (configuration_endpoint or primary).get("Port"),
+        "primaryEndpointAddress": None if configuration_endpoint else primary.get("Address"),
+        "readerEndpointAddress": None if configuration_endpoint else reader.get("Address"),
+        "replicasPerNodeGroup": len(shards[0].get("NodeGroupMembers") or [{}]) - 1,
+        "snapshotRetentionLimit": group["SnapshotRetentionLimit"],
+        "snapshotWindow": group["SnapshotWindow"],
+    }
+
+
+def cluster(cloud: Cloud, configuration: Given, arguments: Given) -> dict[str, Any]:
+    """Return a node of a replication group (internal/service/elasticache/cluster_data_source.go)."""
+    cluster_id, region = str(arguments["clusterId"]), _region(configuration, arguments)
+    aws, found = Aws(cloud, region), None
+    if cloud.aws_running():
+        found = aws.find("elasticache", "DescribeCacheClusters", CacheClusterId=cluster_id, ShowCacheNodeInfo=True)
+    if found is None:
+        raise EmulatorError("your query returned no results. Please change your search criteria and try again")
+    node = found["CacheClusters"][0]
+    topic = node.get("NotificationConfiguration") or {}
+    tags = aws.ask("elasticache", "ListTagsForResource", ResourceName=node["ARN"])
+    return {
+        "id": cluster_id,
+        "clusterId": cluster_id,
+        "region": region,
+        "arn": node["ARN"],
+        "availabilityZone": node["PreferredAvailabilityZone"],
+        "cacheNodes": [
+            {
+                "id": item["CacheNodeId"],
+                "address": item["Endpoint"]["Address"],
+                "availabilityZone": item["CustomerAvailabilityZone"],
+                "outpostArn": "",
+                "port": item["Endpoint"]["Port"],
+            }
+            for item in node["CacheNodes"]
+        ],
+        "engine": node["Engine"],
+        "engineVersion": node["EngineVersion"],
+        "ipDiscovery": node["IpDiscovery"],
+        "logDeliveryConfigurations": _logs(node),
+        "maintenanceWindow": node["PreferredMaintenanceWindow"],
+        "networkType": node["NetworkType"],
+        "nodeType": node["CacheNodeType"],
+        "notificationTopicArn": topic.get("TopicArn") if topic.get("TopicStatus") == "active" else None,
+        "numCacheNodes": node["NumCacheNodes"],
+        "parameterGroupName": node["CacheParameterGroup"]["CacheParameterGroupName"],
+        "replicationGroupId": node["ReplicationGroupId"],
+        "securityGroupIds": [item["SecurityGroupId"] for item in node["SecurityGroups"]],
+        "snapshotRetentionLimit": node["SnapshotRetentionLimit"],
+        "snapshotWindow": node["SnapshotWindow"],
+        "subnetGroupName": node["CacheSubnetGroupName"],
+        "tags": tags_of(tags.get("TagList")),
+    }
+
+
+def serverless_cache(cloud: Cloud, configuration: Given, arguments: Given) -> dict[str, Any]:
+    """Return a serverless cache (internal/service/elasticache/serverless_cache_data_source.go)."""
+    name, region = str(arguments["name"]), _region(configuration, arguments)
+    found = None
+    if cloud.aws_running():
+        found = Aws(cloud, region).find("elasticache", "DescribeServerlessCaches", ServerlessCacheName=name)
+    if found is None:
+        raise EmulatorError(f"reading ElastiCache Serverless Cache ({name}): couldn't find resource")
+    cache = found["ServerlessCaches"][0]
+    limits, endpoint, reader = (cache.get(key) or {} for key in ("CacheUsageLimits", "Endpoint", "ReaderEndpoint"))
+    storage, units = limits.get("DataStorage"), limits.get("ECPUPerSecond")
+    return {
+        "name": name,
+        "region": region,
+        "arn": cache["ARN"],
+        "cacheUsageLimits": {
+            "dataStorage": None if storage is None else _lower(storage),
+            "ecpuPerSecond": None if units is None else _lower(units),
+        },
+        "createTime": cache["CreateTime"].strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "dailySnapshotTime": cache.get("DailySnapshotTime"),
+        "description": cache.get("Description"),
+        "endpoint": _lower(endpoint),
+        "engine": cache["Engine"],
+        "fullEngineVersion": cache["FullEngineVersion"],
+        "kmsKeyId": cache.get("KmsKeyId"),
+        "majorEngineVersion": cache["MajorEngineVersion"],
+        "readerEndpoint": _lower(reader),
+        "securityGroupIds": cache["SecurityGroupIds"],
+        "snapshotRetentionLimit": cache["SnapshotRetentionLimit"],
+        "status": cache["Status"],
+        "subnetIds": cache["SubnetIds"],
+        "userGroupId": cache.get("UserGroupId"),
+    }
+
+
+def _logs(found: Given) -> list[dict[str, Any]]:
+    logs = []
+    for item in found.get("LogDeliveryConfigurations") or []:
+        (details,) = item["DestinationDetails"].values()
+        logs.append(
+            {
+                "destination": next(iter(details.values())),
+                "destinationType": item["DestinationType"],
+                "logFormat": item["LogFormat"],
+                "logType": item["LogType"],
+            }
+        )
+    return logs
+
+
+def _lower(found: Given) -> dict[str, Any]:
+    return {key.lower(): value for key, value in found.items()}
+
+
 def _plain(name: str) -> str:
     return name.removesuffix(".").lower()
 
@@ -230,6 +367,9 @@ def _bare(zone_id: str) -> str:
 
 
 LOOK_UPS: Final[dict[str, LookUp]] = {
+    "aws:elasticache/getCluster:getCluster": cluster,
+    "aws:elasticache/getReplicationGroup:getReplicationGroup": replication_group,
+    "aws:elasticache/getServerlessCache:getServerlessCache": serverless_cache,
     "aws:route53/getRecords:getRecords": records,
     "aws:route53/getZone:getZone": zone,
     "aws:ssm/getParameter:getParameter": parameter,
