@@ -1,7 +1,8 @@
 """Stops an update of a living resource before anything is touched, already in preview: a hook that sees the old inputs."""
 
+import inspect
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 import pulumi
@@ -67,11 +68,16 @@ def guard(
     return pulumi.ResourceHookBinding(before_update=[hook])
 
 
-def before_creation(name: str, judge: Callable[[], Refusals]) -> pulumi.ResourceHookBinding:
-    """Return the hook that asks `judge` before a resource is made, also when it replaces one: a replacement is a creation."""
+def before_creation(name: str, judge: Callable[[], Refusals | Awaitable[Refusals]]) -> pulumi.ResourceHookBinding:
+    """Return the hook that asks `judge` before a resource is made, also when it replaces one: a replacement is a creation.
 
-    def check(made: pulumi.ResourceHookArgs) -> None:
-        found = judge()
+    The engine tells such a hook nothing of what is replaced. It has to come before the deletion: a resource that is deleted
+    first is gone when its replacement is judged.
+    """
+
+    async def check(made: pulumi.ResourceHookArgs) -> None:
+        asked = judge()
+        found = await asked if inspect.isawaitable(asked) else asked
         if found:
             raise RefusedChangeError(made.name, found)
 

@@ -116,6 +116,86 @@ def test_nothing_is_touched_by_a_refused_up(stack: Emulated) -> None:
     assert "no changes" in stack.run("preview --expect-no-changes").stdout
 
 
+def in_region(endpoint: str | None, group: str) -> Any:
+    """The API, and a way to wait until AWS has changed the group."""
+    assert endpoint is not None
+    cache = aws_client(endpoint, "elasticache", "eu-central-1")
+
+    def seen() -> dict[str, Any]:
+        return dict(cache.describe_replication_groups(ReplicationGroupId=group)["ReplicationGroups"][0])
+
+    def raised(version: str) -> None:
+        asked = {"Engine": "valkey", "EngineVersion": version, "ApplyImmediately": True}
+        cache.modify_replication_group(ReplicationGroupId=group, **asked)
+        wait_until(lambda: seen()["Status"] == "available", "the upgrade by AWS")
+
+    return seen, raised
+
+
+RAISED = (
+    "the update of orders-group is refused: engine_version: AWS runs valkey 8.1, and valkey 8.0 is asked for: no group goes"
+    " back, an empty one would replace it; say engine_version: '8.1'; for a new, empty group give another group_id"
+)
+
+
+@pytest.mark.parametrize("protect", [True, False])
+def test_a_version_that_aws_raised_is_named_before_anything_is_replaced(tmp_path: Path, *, protect: bool) -> None:
+    stack = Emulated.create(tmp_path / "program", shared_home(tmp_path / "home"), program(protect=protect))
+    try:
+        stack.run("up")
+        _, raised = in_region(running_endpoint(stack.folder.path), "orders")
+        raised("8.1")
+        stack.run("preview --expect-no-changes")
+        stack.run("refresh")
+        before = stack.state_resources()
+        for command in ("preview", "up"):
+            assert RAISED in stack.fails(command)
+        assert stack.state_resources() == before
+        # Said, it is no change; a change that would replace the group for another reason is refused by its name.
+        stack.edit(program(protect=protect, engine_version="8.1"))
+        stack.run("preview --expect-no-changes")
+        stack.edit(program(protect=protect, engine_version="8.1", port=7000))
+        assert "group_id: 'orders' exists, and AWS takes an id once: an empty group would replace it" in stack.fails("preview")
+        if not protect:  # who means it says so
+            stack.edit(program(protect=False, group_id="others"))
+            stack.run("up")
+            stack.run("preview --expect-no-changes")
+    finally:
+        stack.clean_up()
+
+
+SERVERLESS = """
+from redis_ha.elasticache import ServerlessCache
+ServerlessCache("shop", {"region": "eu-central-1", "subnet_ids": network.subnet_ids, "auth": "none", "protect": False,
+    "security_group_ids": [aws.ec2.SecurityGroup("open", vpc_id=network.vpc_id, region="eu-central-1").id]} | CHANGES)
+"""
+
+
+def test_a_serverless_cache_is_not_replaced_under_its_name(tmp_path: Path) -> None:
+    def asked(**changes: Any) -> str:
+        return f"CHANGES = {changes!r}\n{NETWORK_ONLY}{SERVERLESS}"
+
+    stack = Emulated.create(tmp_path / "program", shared_home(tmp_path / "home"), asked(), "serverless")
+    try:
+        stack.run("up")
+        before = stack.state_resources()
+        stack.edit(asked(engine="redis"))
+        for command in ("preview", "up"):
+            said = stack.fails(command)
+            assert "the update of shop-cache is refused: engine: AWS runs valkey 8, and redis 7 is asked for" in said
+            assert (
+                "say engine: valkey, and say major_engine_version: '8'; for a new, empty cache give another cache_name" in said
+            )
+        assert stack.state_resources() == before
+        stack.edit(asked(major_engine_version="7"))
+        assert "8 -> 7 is a downgrade, which AWS refuses; say major_engine_version: '8', or" in stack.fails("preview")
+        stack.edit(asked(engine="redis", cache_name="other"))
+        stack.run("up")
+        stack.run("preview --expect-no-changes")
+    finally:
+        stack.clean_up()
+
+
 ZONE = """
 import pulumi_aws as aws
 aws.route53.Zone("zone", name="orders.internal", vpcs=[{"vpc_id": network.vpc_id, "vpc_region": "eu-central-1"}])
@@ -176,7 +256,7 @@ def hosted_program(**changes: Any) -> None:
 
 
 @pytest.fixture
-def hosted(tmp_path: Path) -> Iterator[tuple[auto.Stack, list[dict[str, Any]]]]:
+def hosted(tmp_path: Path) -> Iterator[tuple[auto.Stack, list[dict[str, Any]], Emulated]]:
     """A stack whose components live in a process of their own, as `pulumi package add` has it; and the changes to make."""
     plugins = tmp_path / "bin"
     plugins.mkdir()
@@ -200,13 +280,31 @@ def hosted(tmp_path: Path) -> Iterator[tuple[auto.Stack, list[dict[str, Any]]]]:
                     stack_name="hosted", project_name="tested", program=lambda: hosted_program(**changes[0]), opts=options
                 ),
                 changes,
+                emulated,
             )
     finally:
         emulated.clean_up()
 
 
-def test_the_guard_works_when_the_component_is_hosted(hosted: tuple[auto.Stack, list[dict[str, Any]]]) -> None:
-    stack, changes = hosted
+def test_a_version_that_aws_raised_is_named_to_other_languages_and_without_a_preview(
+    hosted: tuple[auto.Stack, list[dict[str, Any]], Emulated],
+) -> None:
+    """The Automation API's `up` has no preview; deleted first, the group would be gone before it is judged."""
+    stack, changes, emulated = hosted
+    changes[0] = {"engineVersion": "8.0", "protect": False}
+    stack.up()
+    seen, raised = in_region(running_endpoint(emulated.folder.path), "orders")
+    before = seen()["ReplicationGroupCreateTime"]
+    raised("8.1")
+    stack.refresh()
+    for command in (stack.preview, stack.up):
+        with pytest.raises(auto.CommandError, match=r"engine_version: AWS runs valkey 8\.1, and valkey 8\.0 is asked for"):
+            command()
+    assert seen()["ReplicationGroupCreateTime"] == before
+
+
+def test_the_guard_works_when_the_component_is_hosted(hosted: tuple[auto.Stack, list[dict[str, Any]], Emulated]) -> None:
+    stack, changes, _ = hosted
     assert stack.up().summary.result == "succeeded"
     changes[0] = {"replicas": 2}
     assert stack.preview().change_summary[auto.OpType.UPDATE] == 1

@@ -386,6 +386,13 @@ def test_the_update_guard_is_registered_for_group_and_parameters(default: Made) 
     assert list(monitor.requests["orders-parameter-group"].hooks.before_update) == ["orders-parameters"]
 
 
+def test_no_group_is_deleted_before_its_replacement_is_judged(default: Made) -> None:
+    monitor, _ = default
+    request = monitor.requests["orders-group"]
+    assert list(request.hooks.before_create) == ["orders-taken"]
+    assert (request.deleteBeforeReplaceDefined, request.deleteBeforeReplace) == (True, False)
+
+
 def test_the_guard_raises_what_the_rules_say(default: Made) -> None:
     monitor, _ = default
     guard = monitor.hooks.by_name["orders-changes"]

@@ -55,7 +55,9 @@ def test_what_is_made() -> None:
     assert (cache["dailySnapshotTime"], cache["snapshotRetentionLimit"]) == ("02:00", 7)
     assert "cacheUsageLimits" not in cache
     assert monitor.requests["shop-cache"].protect
-    assert monitor.requests["shop-cache"].deleteBeforeReplace
+    request = monitor.requests["shop-cache"]
+    assert (request.deleteBeforeReplaceDefined, request.deleteBeforeReplace) == (True, False)
+    assert list(request.hooks.before_create) == ["shop-taken"]
     assert monitor.requests["shop-cache"].ignoreChanges == ["snapshotArnsToRestores"]
     assert set(monitor.names("User")) == {"shop-user-application", "shop-user-monitoring", "shop-user-default"}
     assert cache["userGroupId"] == inputs(monitor, "shop-user-group")["userGroupId"] == "shop-users"

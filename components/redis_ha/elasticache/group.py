@@ -30,8 +30,10 @@ from .permissions import client_policy, operator_policy, read_policy
 from .plan import Plan, User
 from .records import RecordSettings, check_records, make_records
 from .replication import AS_FOUND, group_arguments, ignored_changes, replacing
+from .running import Asked, not_taken, running_group
 from .settings import ElastiCacheAdopt, ElastiCacheLogs, ElastiCacheTimeouts, ElastiCacheUser
 from .snapshots import final_snapshot_name
+from .versions import KNOWN_VERSIONS
 
 # What alarms and autoscaling depend on: when it is wrong itself, what follows from it is not told as well.
 DECIDES_MONITORING = ("cluster_mode", "engine", "engine_version", "node_type", "replicas", "shards")
@@ -87,9 +89,9 @@ class ElastiCacheHaGroupArgs(TypedDict):
     """Ids of the nodes as the account has them, when they were replaced or the cluster mode was migrated: the alarms' nodes.
     Default: the ids that AWS gives to new groups."""
     port: NotRequired[int]
-    """Port of the nodes. Default 6379. A change replaces the group."""
+    """Port of the nodes. Default 6379. A change needs another `group_id`."""
     network_type: NotRequired[str]
-    """`ipv4`, `ipv6` or `dual_stack`. Default: AWS's, ipv4. A change replaces the group."""
+    """`ipv4`, `ipv6` or `dual_stack`. Default: AWS's, ipv4. A change needs another `group_id`."""
     ip_discovery: NotRequired[str]
     """Addresses that the cluster protocol returns: `ipv4` or `ipv6`. Default: AWS's."""
     parameter_group_name: NotRequired[pulumi.Input[str]]
@@ -113,9 +115,9 @@ class ElastiCacheHaGroupArgs(TypedDict):
     tls: NotRequired[str]
     """`required` (default), `preferred` (clients with and without TLS, the step between) or `off`."""
     at_rest_encryption: NotRequired[bool]
-    """Whether data on disk (snapshots, swap) are encrypted. Default true. A change replaces the group."""
+    """Whether data on disk (snapshots, swap) are encrypted. Default true. A change needs another `group_id`."""
     kms_key_id: NotRequired[pulumi.Input[str]]
-    """ARN of the KMS key for that. Default: AWS's own. A change replaces the group."""
+    """ARN of the KMS key for that. Default: AWS's own. A change needs another `group_id`."""
     maintenance_window: NotRequired[str]
     """Weekly window in UTC, at least 60 minutes, not meeting the snapshots'. Default `sun:04:30-sun:05:30`."""
     snapshot_window: NotRequired[str]
@@ -139,7 +141,7 @@ class ElastiCacheHaGroupArgs(TypedDict):
     Counts and tokens change at once in any case."""
     auto_minor_version_upgrade: NotRequired[bool]
     """Whether AWS upgrades minor versions by itself, such as 8.0 to 8.1 (botocore, ModifyReplicationGroup). Default true. Give
-    the new version as `engine_version` then: after a refresh the older one would replace the group."""
+    the new version as `engine_version` then: after a refresh the older one is refused, for it would replace the group."""
     logs: NotRequired[ElastiCacheLogs]
     """Log delivery. Default: slow log and engine log into log groups that are made."""
     alarms: NotRequired[AlarmSettings]
@@ -334,6 +336,9 @@ class ElastiCacheHaGroup(pulumi.ComponentResource):
         optional = {argument: value for argument, value in optional.items() if value is not None}
         final_snapshot = final_snapshot_name(self._place, plan, optional, self.notifications.before_group)
         timeouts = dict(plan.timeouts)
+        judged = self._place.judged(
+            "replication_group", AS_FOUND, member_refusals if plan.global_member else refusals, hook="changes"
+        )
         return aws.elasticache.ReplicationGroup(
             f"{self._place.name}-group",
             **group_arguments(plan),
@@ -347,11 +352,24 @@ class ElastiCacheHaGroup(pulumi.ComponentResource):
                 **imported(plan.adopted("replication_group"), plan.region),
                 ignore_changes=ignored_changes(plan, ignored_for_autoscaling(args.get("autoscaling"))),
                 custom_timeouts=pulumi.CustomTimeouts(**timeouts),
-                **self._place.judged(
-                    "replication_group", AS_FOUND, member_refusals if plan.global_member else refusals, hook="changes"
-                ),
+                # Under a name of ours the provider would delete first, and the hook would be asked when the data is gone.
+                delete_before_replace=False,
+                hooks=hooks_of(self._not_taken(plan), judged["hooks"]).hooks,
             ),
         )
+
+    def _not_taken(self, plan: Plan) -> pulumi.ResourceHookBinding:
+        asked = Asked(
+            noun="group",
+            id_argument="group_id",
+            identifier=plan.group_id,
+            version_argument="engine_version",
+            engine=plan.engine,
+            version=plan.engine_version,
+            known=KNOWN_VERSIONS[plan.engine],
+        )
+        name = f"{self._place.name}-taken{self._place.apart}"
+        return not_taken(name, asked, lambda: running_group(plan.group_id, plan.region, self))
 
     def _make_monitoring(self, plan: Plan) -> None:
         args = self._args

@@ -10,7 +10,7 @@ import pulumi_aws as aws
 
 from redis_ha.amazon import REGION, Place, checked_tags
 from redis_ha.arguments import Checks, InvalidArgumentsError
-from redis_ha.guard import Refusals, apart, guard
+from redis_ha.guard import Refusals, apart, guard, hooks_of
 from redis_ha.inputs import as_input_errors, known_now, outputs_of
 
 from .access import make_access
@@ -18,6 +18,7 @@ from .access_rules import APPLICATION, planned_users
 from .checks import DEFAULT_RETENTION_DAYS, DESCRIPTION, GROUP_ID, MAX_RETENTION_DAYS, MIN_RETENTION_DAYS, NETWORK_TYPES
 from .permissions import client_policy
 from .plan import User
+from .running import Asked, not_taken, running_cache
 from .settings import ElastiCacheUser
 from .versions import DEFAULT_ENGINE, ENGINES, KNOWN_VERSIONS, numbers
 
@@ -62,7 +63,7 @@ class ServerlessCacheArgs(TypedDict):
     region: str
     """AWS region, e.g. `eu-central-1`."""
     subnet_ids: pulumi.Input[Sequence[pulumi.Input[str]]]
-    """Subnets of the cache's endpoints, in at least two zones. A change replaces the cache."""
+    """Subnets of the cache's endpoints, in at least two zones. A change needs another `cache_name`."""
     security_group_ids: pulumi.Input[Sequence[pulumi.Input[str]]]
     """Security groups of the endpoints: let clients in on ports 6379 and, to read from replicas, 6380. AWS's default would be
     the VPC's default group."""
@@ -72,7 +73,7 @@ class ServerlessCacheArgs(TypedDict):
     description: NotRequired[str]
     """Description that the console shows. Default: says who made it."""
     engine: NotRequired[str]
-    """`valkey` (default) or `redis`. A change replaces the cache."""
+    """`valkey` (default) or `redis`. Redis becomes valkey in place; there is no way back."""
     major_engine_version: NotRequired[str]
     """First number of the version. Default: valkey 8, redis 7. AWS keeps the rest up to date."""
     limits: NotRequired[ServerlessLimits]
@@ -90,9 +91,10 @@ class ServerlessCacheArgs(TypedDict):
     restore_snapshot_arns: NotRequired[pulumi.Input[Sequence[pulumi.Input[str]]]]
     """Snapshots to fill the new cache from. Ignored later."""
     kms_key_id: NotRequired[pulumi.Input[str]]
-    """ARN of the KMS key of data at rest, which is always encrypted. Default: AWS's own. A change replaces the cache."""
+    """ARN of the KMS key of data at rest, which is always encrypted. Default: AWS's own. A change needs another
+    `cache_name`."""
     network_type: NotRequired[str]
-    """`ipv4`, `ipv6` or `dual_stack`. Default: AWS's, ipv4. A change replaces the cache."""
+    """`ipv4`, `ipv6` or `dual_stack`. Default: AWS's, ipv4. A change needs another `cache_name`."""
     tags: NotRequired[Mapping[str, str]]
     """More tags of all resources of the component."""
     protect: NotRequired[bool]
@@ -266,6 +268,7 @@ def serverless_refusals(old: Mapping[str, Any], new: Mapping[str, Any]) -> Refus
     if (before[0], after[0]) == ("valkey", "redis"):
         return [("engine", f"valkey cannot become redis; {way}")]
     if before[0] == after[0] and after[1] < before[1]:
+        way = f"say major_engine_version: '{before[1]}', or {way}"
         return [("major_engine_version", f"{before[1]} -> {after[1]} is a downgrade, which AWS refuses; {way}")]
     return []
 
@@ -319,6 +322,15 @@ class ServerlessCache(pulumi.ComponentResource):
             "cache_usage_limits": usage_limits(plan.limits),
             "network_type": plan.network_type,
         }
+        asked = Asked(
+            noun="cache",
+            id_argument="cache_name",
+            identifier=plan.cache_name,
+            version_argument="major_engine_version",
+            engine=plan.engine,
+            version=plan.major_engine_version,
+            known=majors(plan.engine),
+        )
         return aws.elasticache.ServerlessCache(
             f"{place.name}-cache",
             name=plan.cache_name,
@@ -335,11 +347,17 @@ class ServerlessCache(pulumi.ComponentResource):
             # What a cache was filled from matters once; dropping it later would replace the cache (serverless_cache.go).
             opts=self._child(
                 protect=plan.protect,
-                # Two caches cannot have one name, and this provider's part does not see to it (pulumi-terraform-bridge
-                # pkg/pf/tfbridge/provider_diff.go).
-                delete_before_replace=True,
+                # Deleted first, it would be gone with its data when the hook is asked.
+                delete_before_replace=False,
                 ignore_changes=["snapshot_arns_to_restores"],
-                hooks=guard(f"{place.name}-changes{place.apart}", serverless_refusals),
+                hooks=hooks_of(
+                    not_taken(
+                        f"{place.name}-taken{place.apart}",
+                        asked,
+                        lambda: running_cache(plan.cache_name, plan.region, self),
+                    ),
+                    guard(f"{place.name}-changes{place.apart}", serverless_refusals),
+                ).hooks,
             ),
         )
 

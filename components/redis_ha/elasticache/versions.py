@@ -44,6 +44,12 @@ def numbers(version: str) -> tuple[int, ...]:
     return tuple(9999 if part == "x" else int(part) for part in version.split(".") if part == "x" or part.isdigit())
 
 
+def as_named(engine: str, version: str) -> str:
+    """Return what a node says of its version in the form in which a version is asked for: 8.1.0 of valkey is 8.1."""
+    two = engine == "valkey" or numbers(version)[:1] >= (FIRST_MAJOR_WITH_TWO_NUMBERS,)
+    return ".".join(version.split(".")[:2]) if two else version
+
+
 def wrong_version(engine: str, version: str) -> str | None:
     """Return why a version cannot be used, None when it can."""
     known = f"known versions of {engine}: {', '.join(KNOWN_VERSIONS[engine])}"
