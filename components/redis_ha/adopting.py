@@ -6,6 +6,8 @@ registers it when all its children are made, so the engine keeps none of an `up`
 is in the state before the refusal, and the next `up` is refused as well.
 """
 
+import difflib
+import inspect
 import re
 from collections.abc import Collection, Mapping
 from typing import Any
@@ -33,7 +35,7 @@ class Adoption:
 
     def __init__(self, wanted: Mapping[str, str], change: Collection[str] | None = None) -> None:
         self.wanted = dict(wanted)
-        self._change = frozenset(change or ())
+        self._change = frozenset(_bare(name) for name in change or ())
         self._way = WAY if change is None else f"{WAY}, or name it in adopt.change"
         self._new: frozenset[str] | None = None
         self.settled: pulumi.Output[None] | None = None  # waited for before a child is judged
@@ -87,7 +89,7 @@ class Adoption:
             return [
                 (snake_case(name), f"{_shown(old.get(name))!r} is live, {_shown(new[name])!r} is asked for; {self._way}")
                 for name in differing(old, new)
-                if name not in free and snake_case(name) not in self._change
+                if name not in free and _bare(name) not in self._change
             ]
 
         return judged
@@ -112,6 +114,29 @@ def differing(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
 def checked_change(checks: Checks) -> tuple[str, ...]:
     """Read the names of properties that an adoption may change at once."""
     return checks.texts("change", PROPERTY, "the name of a property such as node_type")
+
+
+def no_such_properties(change: Collection[str], kinds: Collection[type]) -> Refusals:
+    """Return (argument, reason with the nearest name) for names that are no property of any kind that can be adopted.
+
+    `kinds`: the classes of their arguments in the provider's SDK.
+    """
+    names = sorted({name for kind in kinds for name in list(inspect.signature(kind).parameters)})
+    return [
+        ("adopt.change", f"{name!r} is no property of what can be taken over{_nearest(name, names)}")
+        for name in change
+        if name not in names
+    ]
+
+
+def _nearest(name: str, names: Collection[str]) -> str:
+    near = difflib.get_close_matches(name, names, 1)
+    return f"; did you mean {near[0]}?" if near else "; the refusal of a difference shows its name"
+
+
+def _bare(name: str) -> str:
+    """Return a property's name in no spelling: where `_` goes in `requestXAmznTls` the SDK knows, and no rule."""
+    return name.replace("_", "").lower()
 
 
 def _same(live: Any, asked: Any) -> bool:

@@ -5,7 +5,7 @@ from typing import Any
 import pulumi
 import pytest
 
-from redis_ha.adopting import Adoption, checked_change, differing
+from redis_ha.adopting import Adoption, checked_change, differing, no_such_properties
 from redis_ha.arguments import Checks
 
 LIVE: dict[str, Any] = {"nodeType": "large", "port": 6379.0, "subnetIds": ["b", "a"], "tags": {}, "multiAz": True}
@@ -82,3 +82,24 @@ def test_names_of_properties(change: Any) -> None:
     assert checked_change(checks) == ()
     assert [name for name, _ in checks.problems] == ["change"]
     assert checked_change(Checks({"change": ["node_type"]})) == ("node_type",)
+
+
+def test_names_that_are_no_property_are_refused_with_the_nearest() -> None:
+    class GroupArgs:
+        def __init__(self, *, node_type: str, snapshot_retention_limit: int) -> None:
+            """Nothing is made of it."""
+
+    assert no_such_properties(("node_type", "snapshot_retention_limit"), (GroupArgs,)) == []
+    assert no_such_properties(("snapshot_retention_days", "zones"), (GroupArgs,)) == [
+        (
+            "adopt.change",
+            "'snapshot_retention_days' is no property of what can be taken over; did you mean snapshot_retention_limit?",
+        ),
+        ("adopt.change", "'zones' is no property of what can be taken over; the refusal of a difference shows its name"),
+    ]
+
+
+def test_a_name_is_found_in_the_sdks_spelling() -> None:
+    adoption = Adoption({"listener": "arn"}, ("routing_http_request_x_amzn_tls_version_header_name",))
+    adoption.look(None)
+    assert adoption.judge("listener")({}, {"routingHttpRequestXAmznTlsVersionHeaderName": "version"}) == []

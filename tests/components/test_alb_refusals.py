@@ -133,6 +133,8 @@ REFUSED: list[tuple[dict[str, Any], str, str]] = [
     ({"adopt": {"listeners": {"blue": f"{ARN}loadbalancer/app/a/1"}}}, "adopt.listeners.blue", "no ARN of a listener"),
     ({"adopt": {"security_group": "sg-1"}, "security_group_ids": ["sg-1"]}, "adopt.security_group", "cannot be used with"),
     ({"adopt": {"listener": {}}}, "adopt.listener", "did you mean listeners?"),
+    ({"adopt": {"change": ["default_action"]}}, "adopt.change", "'default_action' is no property of what can be taken over"),
+    ({"adopt": {"change": ["default_action"]}}, "adopt.change", "did you mean default_actions?"),
     ({"adopt": {"keep_as_found": 1}}, "adopt.keep_as_found", "neither true nor false"),
     ({"weight": {}}, "weight", "did you mean weights?"),
     ({"form": lambda: pulumi.Output.from_input("dns")}, "form", "has to be known"),

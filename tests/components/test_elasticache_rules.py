@@ -307,6 +307,7 @@ REFUSED: list[tuple[dict[str, Any], str, str]] = [
     ),
     ({"adopt": {"replication_group": "legacy"}, "auth": "token"}, "authToken", "AWS does not tell an adopted group's token"),
     ({"adopt": {"users": {"monitoring": 7}}}, "adopt.users", "7 is no id of 'monitoring'"),
+    ({"adopt": {"change": ["snapshot_retention_days"]}}, "adopt.change", "did you mean snapshot_retention_limit?"),
     ({"adopt": {"keep_as_found": "no"}}, "adopt.keepAsFound", "'no' is neither true nor false"),
     ({"protect": "yes"}, "protect", "'yes' is neither true nor false"),
     ({"descripton": "x"}, "descripton", "did you mean description?"),

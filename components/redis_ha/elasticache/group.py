@@ -6,7 +6,7 @@ from typing import Any, NotRequired, TypedDict
 import pulumi
 import pulumi_aws as aws
 
-from redis_ha.adopting import Adoption
+from redis_ha.adopting import Adoption, no_such_properties
 from redis_ha.amazon import Place, adoption, imported
 from redis_ha.arguments import Checks, InvalidArgumentsError
 from redis_ha.guard import apart, guard, hooks_of
@@ -37,6 +37,18 @@ from .versions import KNOWN_VERSIONS
 
 # What alarms and autoscaling depend on: when it is wrong itself, what follows from it is not told as well.
 DECIDES_MONITORING = ("cluster_mode", "engine", "engine_version", "node_type", "replicas", "shards")
+
+# Whose properties `adopt.change` may name.
+ADOPTABLE = (
+    aws.elasticache.ReplicationGroupArgs,
+    aws.elasticache.SubnetGroupArgs,
+    aws.elasticache.ParameterGroupArgs,
+    aws.elasticache.UserGroupArgs,
+    aws.elasticache.UserArgs,
+    aws.ec2.SecurityGroupArgs,
+    aws.cloudwatch.LogGroupArgs,
+    aws.sns.TopicArgs,
+)
 
 
 class ElastiCacheHaGroupArgs(TypedDict):
@@ -451,6 +463,7 @@ def checked_plan(name: str, args: Mapping[str, Any]) -> Plan:
 def plan_and_checks(name: str, args: Mapping[str, Any], known: Sequence[str] = ()) -> tuple[Plan, Checks]:
     """Check the plain arguments of a group and of all that belongs to it; return the plan and what is wrong."""
     plan, checks = make_plan(name, args, known)
+    checks.problems += no_such_properties(plan.adopt_change, ADOPTABLE)
     checks.problems += check_notifications(args.get("notifications"))
     if not any(checks.refused(argument) for argument in DECIDES_MONITORING):
         checks.problems += check_autoscaling(

@@ -7,7 +7,7 @@ from typing import Any, NotRequired, TypedDict
 import pulumi
 import pulumi_aws as aws
 
-from redis_ha.adopting import Adoption
+from redis_ha.adopting import Adoption, no_such_properties
 from redis_ha.amazon import Place, adoption, imported, refuse_twins
 from redis_ha.arguments import InvalidArgumentsError
 from redis_ha.guard import apart, guard, hooks_of
@@ -23,6 +23,9 @@ from .alb_targets import recorded as recorded_targets
 from .alb_targets import target_refusals
 from .alb_weights import weight_judge, weights_by_colour
 from .authority import COLOURS
+
+# Whose properties `adopt.change` may name.
+ADOPTABLE = (aws.lb.LoadBalancerArgs, aws.lb.TargetGroupArgs, aws.lb.ListenerArgs, aws.ec2.SecurityGroupArgs)
 
 
 class AlbBlueGreenArgs(TypedDict):
@@ -334,6 +337,7 @@ def checked_alb_plan(name: str, args: Mapping[str, Any]) -> AlbPlan:
         known_now(what, args, AlbBlueGreenArgs)
         plan, checks = make_alb_plan(name, args, known=tuple(AlbBlueGreenArgs.__annotations__))
         checks.problems += check_alb_alarms(args.get("alarms"))
+        checks.problems += no_such_properties(plan.adopt_change, ADOPTABLE)
         if checks.problems:
             raise InvalidArgumentsError(what, checks.problems)
     return plan
