@@ -56,8 +56,9 @@ class ElastiCacheAdopt(TypedDict):
 
     keep_as_found: NotRequired[bool]
     """Whether what AWS does not return (passwords, token, apply_immediately, the final snapshot's name) and what the component
-    would set (tags, descriptions, access strings, retention of logs) stays as it was found. Default true; set it to false after
-    the `up` that imported, together with the users' passwords as they are."""
+    would set (tags, descriptions, access strings, retention of logs) stays as it was found. Default true: without
+    `apply_immediately`, later changes of the group wait for its maintenance window. Set it to false after the `up` that
+    imported, together with the users' passwords as they are."""
     change: NotRequired[Sequence[str]]
     """Properties of what is taken over that the same `up` may change, in the provider's words, such as `node_type`; the
     group's `apply_immediately` is then in force. Default: none, a difference is refused in the preview."""
