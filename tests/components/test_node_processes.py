@@ -392,6 +392,7 @@ def test_a_sentinel_that_names_another_master_in_the_same_epoch_learns_anew(clus
 
     # One that has an older epoch than the others learns from them by itself.
     wait_until(lambda: len(epochs()) == 1, "the Sentinels have one config-epoch")
+    assert stray.call("SENTINEL", "FLUSHCONFIG") == "OK"  # an epoch that it heard of is not in its file yet
     stray.kill()
     file = Path(stray.layout.state) / "config/sentinel.conf"
     swapped = {master.address: other.address, other.address: master.address}
