@@ -10,8 +10,10 @@ import pytest
 from redis_ha.sentinel.node import bootstrap, install, marker, placement, position, promotion
 from redis_ha.sentinel.node.bootstrap import Seed
 from redis_ha.sentinel.node.config import NOWHERE, write_privately
+from redis_ha.sentinel.node.min_replicas import MinReplicas
 from redis_ha.sentinel.node.placement import Cluster, Node
 from redis_ha.sentinel.node.position import Position
+from redis_ha.sentinel.node.resp import ReplyError
 from redis_ha.sentinel.node.sentinels import KEPT_ADDRESSES, AddressBook, Answer, addresses_among_clients
 
 ME, OTHER, THIRD = ("10.0.0.2", 6379), ("10.0.0.3", 6379), ("10.0.0.4", 6379)
@@ -479,6 +481,29 @@ def test_address_book_survives_and_forgets_the_oldest(tmp_path: Path) -> None:
 BASE = "file appendonly.aof.1.base.rdb seq 1 type b\n"
 INCREMENT = "file appendonly.aof.1.incr.aof seq 1 type i\n"
 HISTORY = "file appendonly.aof.0.incr.aof seq 0 type h\n"
+
+
+class FullDisk:
+    """A redis-server whose configuration file cannot be written."""
+
+    def __init__(self) -> None:
+        self.needs = 1
+
+    def call(self, *words: str | int) -> object:
+        if words[:2] == ("CONFIG", "REWRITE"):
+            raise ReplyError("ERR Rewriting config file: No space left on device")
+        if words[:2] == ("CONFIG", "SET"):
+            self.needs = int(words[3])
+        return ["min-replicas-to-write", str(self.needs)]
+
+
+def test_a_configuration_that_cannot_be_written_is_tried_again_and_stops_nothing(tmp_path: Path) -> None:
+    server, raised = FullDisk(), MinReplicas(tmp_path)
+    for needed in (2, None, None):
+        raised.look(server)  # type: ignore[arg-type]
+        changed = raised.need(server, needed)  # type: ignore[arg-type]
+        assert (server.needs, changed) == ((2, True) if needed else (1, False))
+    assert MinReplicas(tmp_path)._before == 1  # whoever is started anew knows it too
 
 
 def test_an_agent_goes_on_where_its_own_files_cannot_be_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from .config import note
-from .resp import Connection, pairs
+from .resp import Connection, ReplyError, pairs
 
 DIRECTIVE = "min-replicas-to-write"
 RECORD = "min-replicas-to-write"
@@ -44,7 +44,10 @@ class MinReplicas:
                 connection.call("CONFIG", "SET", DIRECTIVE, needed)
         elif self._before is not None:
             connection.call("CONFIG", "SET", DIRECTIVE, self.configured)
-            connection.call("CONFIG", "REWRITE")
+            try:
+                connection.call("CONFIG", "REWRITE")
+            except ReplyError:  # a full disk: the note stays, and the next look tries again
+                return False
             self._record.unlink(missing_ok=True)
             self._before = None
         return changed
