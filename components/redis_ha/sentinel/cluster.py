@@ -88,7 +88,8 @@ class SentinelClusterArgs(TypedDict):
     """Networks (CIDR) whose machines may also log in by ssh. Default: none."""
     down_after_ms: NotRequired[int]
     """Milliseconds without an answer after which a Sentinel counts a node as down, 200 to 600000. Default 5000: a pause of a
-    second or two starts no failover."""
+    second or two starts no failover. With less than 2000 a second failover may follow the first: Sentinels reach the new master
+    about a second after they named it, and may call it down before."""
     failover_timeout_ms: NotRequired[int]
     """After a failed failover the next attempt waits twice this time, in milliseconds. It does not bound an outage. A failover
     whose replica crashes waits no longer than it takes to see that. Default 20000."""
