@@ -484,7 +484,7 @@ HISTORY = "file appendonly.aof.0.incr.aof seq 0 type h\n"
 
 
 class FullDisk:
-    """A redis-server whose configuration file cannot be written."""
+    """A server whose configuration file cannot be written."""
 
     def __init__(self) -> None:
         self.needs = 1
