@@ -6,7 +6,6 @@ registers it when all its children are made, so the engine keeps none of an `up`
 is in the state before the refusal, and the next `up` is refused as well.
 """
 
-import difflib
 import inspect
 import re
 from collections.abc import Collection, Mapping
@@ -14,7 +13,7 @@ from typing import Any
 
 import pulumi
 
-from .arguments import Checks, snake_case
+from .arguments import Checks, did_you_mean, snake_case
 from .guard import Judge, Refusals
 from .inputs import holds_output
 
@@ -96,6 +95,8 @@ class Adoption:
 
 
 WAY = "an adoption changes nothing unsaid: ask for what is live, and change it in the next `up`"
+# For a name in adopt.change that is near no property.
+WITHOUT_ONE = "; the refusal of a difference shows its name"
 
 
 def differing(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
@@ -123,15 +124,10 @@ def no_such_properties(change: Collection[str], kinds: Collection[type]) -> Refu
     """
     names = sorted({name for kind in kinds for name in list(inspect.signature(kind).parameters)})
     return [
-        ("adopt.change", f"{name!r} is no property of what can be taken over{_nearest(name, names)}")
+        ("adopt.change", f"{name!r} is no property of what can be taken over{did_you_mean(name, names) or WITHOUT_ONE}")
         for name in change
         if name not in names
     ]
-
-
-def _nearest(name: str, names: Collection[str]) -> str:
-    near = difflib.get_close_matches(name, names, 1)
-    return f"; did you mean {near[0]}?" if near else "; the refusal of a difference shows its name"
 
 
 def _bare(name: str) -> str:

@@ -44,8 +44,13 @@ class InvalidArgumentsError(ValueError):
 
 def no_such_argument(name: str, names: Iterable[str]) -> str:
     """Return what is said of an argument that does not exist, with the nearest one that does."""
+    return f"no such argument{did_you_mean(name, names)}"
+
+
+def did_you_mean(name: str, names: Iterable[str]) -> str:
+    """Return the end of a refusal of a name: the nearest one that exists, nothing where none is near."""
     near = difflib.get_close_matches(name, list(names), 1)
-    return f"no such argument{f'; did you mean {near[0]}?' if near else ''}"
+    return f"; did you mean {near[0]}?" if near else ""
 
 
 class Checks:

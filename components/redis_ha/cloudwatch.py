@@ -1,11 +1,10 @@
 """What the alarms of all components on AWS share."""
 
-import difflib
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NotRequired, Protocol, TypedDict
 
-from .arguments import Checks
+from .arguments import Checks, did_you_mean
 
 # botocore, cloudwatch/2010-08-01: an alarm's actions.
 MAX_ACTIONS = 5
@@ -80,9 +79,8 @@ def check_periods(checks: Checks, rows: Sequence[Watch], limit: int = MAX_EVALUA
 def _check_name(checks: Checks, argument: str, name: str, names: Sequence[str]) -> bool:
     if name in names:
         return True
-    near = difflib.get_close_matches(name, names, 1)
-    hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(names)}"
-    checks.refuse(argument, f"{name!r} is no alarm; {hint}")
+    hint = did_you_mean(name, names) or f"; there are {', '.join(names)}"
+    checks.refuse(argument, f"{name!r} is no alarm{hint}")
     return False
 
 

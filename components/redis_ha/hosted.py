@@ -4,7 +4,6 @@ The mapping (pulumi 3.272.0, provider/experimental/component.py) makes an empty 
 a block belongs, takes no notice of names that there are not, and ends with a TypeError of its own for the Output of a number.
 """
 
-import difflib
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
@@ -15,6 +14,8 @@ from pulumi.provider import ConstructResult
 from pulumi.provider.experimental.analyzer import ComponentDefinition, PropertyDefinition, PropertyType
 from pulumi.provider.experimental.component import ComponentProvider
 from pulumi.provider.server import ComponentInitError
+
+from .arguments import no_such_argument
 
 LATER = "is an Output or a secret, and what is in it would be lost: give the block plain, and Outputs and secrets inside it"
 KNOWN = "is an Output, but it has to be known when the program runs: give a plain value"
@@ -59,8 +60,7 @@ class CheckedProvider(ComponentProvider):
 
     def _problems(self, given: Mapping[str, Any], known: Mapping[str, PropertyDefinition], path: str) -> Iterator[Problem]:
         for name in sorted(given.keys() - known.keys()):
-            near = difflib.get_close_matches(name, known, 1)
-            yield f"{path}{name}", f"no such argument{f'; did you mean {near[0]}?' if near else ''}"
+            yield f"{path}{name}", no_such_argument(name, known)
         for name, definition in known.items():
             if given.get(name) is not None:
                 yield from self._of_value(given[name], definition, f"{path}{name}")

@@ -7,7 +7,7 @@ import pytest
 from redis_ha.elasticache.running import Asked, Running, taken
 from redis_ha.elasticache.versions import KNOWN_VERSIONS, as_named
 
-GROUP = Asked("group", "group_id", "orders", "engine_version", "valkey", "8.0", KNOWN_VERSIONS["valkey"])
+GROUP = Asked("group", "group_id", "orders", "engine_version", "valkey", "8.0", KNOWN_VERSIONS["valkey"], "if not, adopt it")
 NEW = "for a new, empty group give another group_id"
 
 
@@ -43,6 +43,11 @@ def test_refused_by_name_with_what_aws_runs_and_the_remedy(asked: str, running: 
 def test_what_nobody_can_describe_is_taken_all_the_same() -> None:
     ((refused, _),) = taken(GROUP, Running())
     assert refused == "group_id"
+
+
+def test_a_group_that_the_stack_does_not_know_may_be_taken_over() -> None:
+    ((_, reason),) = taken(GROUP, Running("valkey", "8.0"))
+    assert "; if not, adopt it; " in reason
 
 
 @pytest.mark.parametrize(

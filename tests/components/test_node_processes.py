@@ -238,8 +238,8 @@ def test_a_disk_that_takes_no_note_keeps_no_master_from_refusing(cluster: Loopba
     connection.close()
 
 
-def test_a_frozen_master_that_wakes_up_follows_at_once(cluster: LoopbackCluster) -> None:
-    """Sentinel turns it into a replica after 10 to 12 s (src/sentinel.c: 8 s of wrong role, seen every 10 s)."""
+def frozen(cluster: LoopbackCluster) -> tuple[LoopbackNode, subprocess.Popen[bytes]]:
+    """Freeze the master and wait until all Sentinels name another one; return the node and its server's process."""
     old = cluster.master()
     server = old.processes["server"].popen
     assert server is not None
@@ -247,6 +247,12 @@ def test_a_frozen_master_that_wakes_up_follows_at_once(cluster: LoopbackCluster)
     server.send_signal(signal.SIGSTOP)
     wait_until(lambda: any(node is not old for node in cluster.masters()), "a failover")
     wait_until(lambda: len(cluster.named()) == 1 and old.address not in cluster.named(), "all Sentinels name the new one")
+    return old, server
+
+
+def test_a_frozen_master_that_wakes_up_follows_at_once(cluster: LoopbackCluster) -> None:
+    """Sentinel turns it into a replica after 10 to 12 s (src/sentinel.c: 8 s of wrong role, seen every 10 s)."""
+    old, server = frozen(cluster)
     server.send_signal(signal.SIGCONT)
     wait_until(lambda: old.role() == "slave", "the old master follows")
     cluster.wait_whole()
@@ -254,13 +260,7 @@ def test_a_frozen_master_that_wakes_up_follows_at_once(cluster: LoopbackCluster)
 
 def test_a_frozen_master_that_wakes_up_does_not_lead_before_a_replica_that_has_more(cluster: LoopbackCluster) -> None:
     """Hellos that waited for it raise its offset above that of the replica, by which Sentinels choose; then writes are lost."""
-    old = cluster.master()
-    server = old.processes["server"].popen
-    assert server is not None
-    time.sleep(4)  # a master for longer than failover-timeout: nobody has just made it one
-    server.send_signal(signal.SIGSTOP)
-    wait_until(lambda: any(node is not old for node in cluster.masters()), "a failover")
-    wait_until(lambda: len(cluster.named()) == 1 and old.address not in cluster.named(), "all Sentinels name the new one")
+    old, server = frozen(cluster)
     new = next(node for node in cluster.masters() if node is not old)
     last = next(node for node in cluster.data if node not in (old, new))
     wait_until(lambda: last.info()["master_link_status"] == "up" and not refuses(new), "the other replica follows")

@@ -379,6 +379,7 @@ class ElastiCacheHaGroup(pulumi.ComponentResource):
             engine=plan.engine,
             version=plan.engine_version,
             known=KNOWN_VERSIONS[plan.engine],
+            otherwise="if not, take it over with adopt.replication_group",
         )
         name = f"{self._place.name}-taken{self._place.apart}"
         return not_taken(name, asked, lambda: running_group(plan.group_id, plan.region, self))

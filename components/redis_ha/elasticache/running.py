@@ -29,6 +29,8 @@ class Asked:
     version: str
     known: Collection[str]
     """Versions that this package takes."""
+    otherwise: str
+    """What to do where it is not in the stack's state."""
 
 
 @dataclass(frozen=True)
@@ -53,8 +55,9 @@ def taken(asked: Asked, running: Running | None) -> Refusals:
         if running.version not in asked.known:
             way = f"take a release of redis-ha that knows {running.version}, and {way}"
         return [(asked.version_argument, f"{runs}: {lost}; {way}; {new}")]
-    reason = f"{asked.identifier!r} exists, and AWS takes an id once: an empty {asked.noun} would replace it"
-    return [(asked.id_argument, f"{reason}; put back what replaces it; {new}")]
+    reason = f"{asked.identifier!r} exists, and AWS takes an id once"
+    ours = f"if it is this stack's, an empty {asked.noun} would replace it: put back what replaces it"
+    return [(asked.id_argument, f"{reason}; {ours}; {asked.otherwise}; {new}")]
 
 
 def not_taken(name: str, asked: Asked, look: Callable[[], Awaitable[Running | None]]) -> pulumi.ResourceHookBinding:

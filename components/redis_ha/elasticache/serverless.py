@@ -330,6 +330,7 @@ class ServerlessCache(pulumi.ComponentResource):
             engine=plan.engine,
             version=plan.major_engine_version,
             known=majors(plan.engine),
+            otherwise="if not, delete it at AWS",
         )
         return aws.elasticache.ServerlessCache(
             f"{place.name}-cache",

@@ -98,8 +98,8 @@ class SentinelClusterArgs(TypedDict):
     min_replicas_to_write: NotRequired[int]
     """Replicas that have to follow for the master to take writes; 0 switches it off. Default 1: a master that is cut off alone
     stops acknowledging writes after `min_replicas_max_lag`. While no majority of the Sentinels names it, a master needs all the
-    replicas that it has, whatever this says: one that is cut off together with a replica stops as soon. What it acknowledged
-    until then is lost when the other side has promoted a replica."""
+    replicas that it has, whatever this says: one that is cut off together with a replica refuses writes when it misses the
+    others. What it acknowledged until then is lost when the other side has promoted a replica."""
     min_replicas_max_lag: NotRequired[int]
     """Seconds without an acknowledgement after which a replica does not count as following, 2 to 60. Default 3."""
     maxmemory_mb: NotRequired[int]

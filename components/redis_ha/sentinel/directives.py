@@ -4,7 +4,6 @@ The table is made from the servers themselves (tools/redis_directives.py). A dir
 and user-data is read once: the whole new cluster would stay down.
 """
 
-import difflib
 import json
 import re
 import shlex
@@ -12,6 +11,8 @@ from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
+
+from redis_ha.arguments import did_you_mean
 
 TABLE = Path(__file__).with_name("directives.json")
 # What memtoull of redis/redis src/util.c reads.
@@ -31,8 +32,7 @@ def wrong_directive(image: str, name: str, value: str) -> str | None:
     if known is None:
         return None
     if name not in known:
-        near = difflib.get_close_matches(name, known, 1)
-        return f"the Redis of {image} has no directive {name!r}{f'; did you mean {near[0]}?' if near else ''}"
+        return f"the Redis of {image} has no directive {name!r}{did_you_mean(name, known)}"
     try:
         words = shlex.split(value)
     except ValueError:

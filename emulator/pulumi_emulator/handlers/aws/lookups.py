@@ -224,9 +224,7 @@ def _geoproximity(found: Given | None) -> dict[str, Any] | None:
 def replication_group(cloud: Cloud, configuration: Given, arguments: Given) -> dict[str, Any]:
     """Return a replication group (internal/service/elasticache/replication_group_data_source.go)."""
     group_id, region = str(arguments["replicationGroupId"]), _region(configuration, arguments)
-    found = None
-    if cloud.aws_running():
-        found = Aws(cloud, region).find("elasticache", "DescribeReplicationGroups", ReplicationGroupId=group_id)
+    found = _cache(cloud, region, "DescribeReplicationGroups", ReplicationGroupId=group_id)
     if found is None:
         raise EmulatorError(f"reading ElastiCache Replication Group ({group_id}): couldn't find resource")
     group = found["ReplicationGroups"][0]
@@ -260,14 +258,12 @@ def replication_group(cloud: Cloud, configuration: Given, arguments: Given) -> d
 def cluster(cloud: Cloud, configuration: Given, arguments: Given) -> dict[str, Any]:
     """Return a node of a replication group (internal/service/elasticache/cluster_data_source.go)."""
     cluster_id, region = str(arguments["clusterId"]), _region(configuration, arguments)
-    aws, found = Aws(cloud, region), None
-    if cloud.aws_running():
-        found = aws.find("elasticache", "DescribeCacheClusters", CacheClusterId=cluster_id, ShowCacheNodeInfo=True)
+    found = _cache(cloud, region, "DescribeCacheClusters", CacheClusterId=cluster_id, ShowCacheNodeInfo=True)
     if found is None:
         raise EmulatorError("your query returned no results. Please change your search criteria and try again")
     node = found["CacheClusters"][0]
     topic = node.get("NotificationConfiguration") or {}
-    tags = aws.ask("elasticache", "ListTagsForResource", ResourceName=node["ARN"])
+    tags = Aws(cloud, region).ask("elasticache", "ListTagsForResource", ResourceName=node["ARN"])
     return {
         "id": cluster_id,
         "clusterId": cluster_id,
@@ -306,9 +302,7 @@ def cluster(cloud: Cloud, configuration: Given, arguments: Given) -> dict[str, A
 def serverless_cache(cloud: Cloud, configuration: Given, arguments: Given) -> dict[str, Any]:
     """Return a serverless cache (internal/service/elasticache/serverless_cache_data_source.go)."""
     name, region = str(arguments["name"]), _region(configuration, arguments)
-    found = None
-    if cloud.aws_running():
-        found = Aws(cloud, region).find("elasticache", "DescribeServerlessCaches", ServerlessCacheName=name)
+    found = _cache(cloud, region, "DescribeServerlessCaches", ServerlessCacheName=name)
     if found is None:
         raise EmulatorError(f"reading ElastiCache Serverless Cache ({name}): couldn't find resource")
     cache = found["ServerlessCaches"][0]
@@ -337,6 +331,11 @@ def serverless_cache(cloud: Cloud, configuration: Given, arguments: Given) -> di
         "subnetIds": cache["SubnetIds"],
         "userGroupId": cache.get("UserGroupId"),
     }
+
+
+def _cache(cloud: Cloud, region: str, operation: str, **asked: Any) -> Any:
+    """Return ElastiCache's answer, None where it has no such thing; nothing exists where no endpoint runs."""
+    return Aws(cloud, region).find("elasticache", operation, **asked) if cloud.aws_running() else None
 
 
 def _logs(found: Given) -> list[dict[str, Any]]:
