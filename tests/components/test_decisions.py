@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from redis_ha.sentinel.node import bootstrap, install, marker, placement, position, promotion
+from redis_ha.sentinel.node import bootstrap, crowd, install, marker, placement, position, promotion
 from redis_ha.sentinel.node.bootstrap import Seed
 from redis_ha.sentinel.node.config import NOWHERE, write_privately
 from redis_ha.sentinel.node.min_replicas import MinReplicas
@@ -124,7 +124,7 @@ def test_who_is_asked_for_a_failover(what: str, third: Answer, wanted_ms: int, a
     [(79, False, False), (80, False, True), (79, True, True), (70, True, True), (69, True, False)],
 )
 def test_few_connections_left_are_told_once(held: int, *, already: bool, crowded: bool) -> None:
-    assert placement.is_crowded(held, 100, already=already) is crowded
+    assert crowd.is_crowded(held, 100, already=already) is crowded
 
 
 def test_with_quorum_1_all_sentinels_have_to_agree_to_a_promotion() -> None:

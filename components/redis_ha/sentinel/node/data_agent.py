@@ -4,6 +4,7 @@ import time
 
 from . import config as node_config
 from .config import NodeConfig
+from .crowd import Crowd
 from .marker import holds_data, set_marker
 from .min_replicas import MinReplicas
 from .placement import (
@@ -16,7 +17,6 @@ from .placement import (
     decide,
     has_to_ask,
     is_confirmed,
-    is_crowded,
     is_detour,
     is_unplaced,
     named_master,
@@ -64,7 +64,7 @@ class DataAgent:
         self._min_replicas = MinReplicas(config.agent_directory)
         self._epoch: int | None = None
         self._history = ""
-        self._crowded = False
+        self._crowd = Crowd(config.application_connections)
         self._looks = 0
         self._said = ""
 
@@ -89,7 +89,7 @@ class DataAgent:
         self._book.learn(found)
         self._confirm(connection, node, fields)
         self._recorder.look(fields)
-        self._warn(fields)
+        self._crowd.look(fields)
         self._looks += 1
         if has_to_ask(node, fields, history=self._history, looks=self._looks):
             self._place(connection, node)
@@ -160,14 +160,6 @@ class DataAgent:
             print(f"takes no writes: no majority of Sentinels names it, {online} of {replicas} replicas are here", flush=True)
         else:
             print(f"no majority of Sentinels names it: takes writes only with {needed} replicas", flush=True)
-
-    def _warn(self, fields: dict[str, str]) -> None:
-        """Say when applications hold nearly all the connections that they may have; beyond them the kernel refuses new ones."""
-        held, allowed = int(fields.get("connected_clients", "0")), self._config.application_connections
-        crowded = is_crowded(held, allowed, already=self._crowded)
-        if crowded != self._crowded:
-            self._crowded = crowded
-            print(f"{'few connections are left' if crowded else 'enough connections again'}: {held} of {allowed}", flush=True)
 
     def _back_off(self, connection: Connection, node: Node, fields: dict[str, str]) -> None:
         """Let a replica wait whose full syncs fail again and again."""

@@ -61,9 +61,6 @@ APART_MS = 2_000
 # More full syncs than this within a minute are no restart of a few replicas.
 MANY_FULL_SYNCS = 4
 
-# The share of the applications' connections from which on somebody is told, and below which he is told that it is over.
-CROWDED, ROOMY = 0.8, 0.7
-
 Act = Literal["stay", "wait", "follow", "promote", "demote", "repoint"]
 
 
@@ -274,11 +271,6 @@ def needed_replicas(
         return FENCED
     so_far = configured if needed is None or needed == FENCED else needed
     return max(so_far, online) if max(so_far, online) > configured else None
-
-
-def is_crowded(held: int, allowed: int, *, already: bool) -> bool:
-    """Decide whether a node's connections run out; one that was crowded is so until there is clearly room again."""
-    return held >= (ROOMY if already else CROWDED) * allowed
 
 
 def whom_to_ask(

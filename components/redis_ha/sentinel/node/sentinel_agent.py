@@ -1,8 +1,8 @@
 """The agent of a Sentinel: makes itself known to the data nodes, and gives its Sentinel a master to monitor, once.
 
 What Sentinel knows from then on is its own: this agent takes a monitored master away only when a majority names another one in
-the same epoch. It goes on showing the way to data nodes that have lost their list of Sentinels, and ends a Sentinel that is in
-TILT or whose own failover cannot go on, for the service manager to start it anew.
+the same epoch. It goes on showing the way to data nodes that have lost their list of Sentinels, tells when its connections run
+out, and ends a Sentinel that is in TILT or whose own failover cannot go on, for the service manager to start it anew.
 """
 
 import time
@@ -10,6 +10,7 @@ import time
 from . import config as node_config
 from .bootstrap import Decision, Seed, decide, is_stray
 from .config import NodeConfig, note
+from .crowd import Crowd
 from .promotion import awaited, is_in_vain
 from .resp import Address, Connection, ReplyError, info_fields, pairs
 from .sentinels import PRESENCE, Answer, addresses_among_clients, ask_all, instances, read_answer
@@ -38,6 +39,7 @@ class SentinelAgent:
         """Prepare; nothing is contacted yet."""
         self._config = config
         self._own_address = (config.self_address, config.sentinel_port)
+        self._crowd = Crowd(config.application_connections)
         self._presence: dict[Address, Connection] = {}
         self._local: Connection | None = None
         self._said = ""
@@ -59,7 +61,9 @@ class SentinelAgent:
     def _look(self) -> float:
         local = self._connect()
         own = read_answer(local, self._own_address, self._config.master_name)
-        self._end_tilt(local)
+        fields = info_fields(local.call("INFO"))
+        self._crowd.look(fields)
+        self._end_tilt(local, fields)
         if own.master is not None:
             self._give_up(local)
         looks, self._looks = self._looks, self._looks + 1
@@ -78,9 +82,9 @@ class SentinelAgent:
         self._act(local, decision)
         return UNSETTLED_EVERY_S
 
-    def _end_tilt(self, local: Connection) -> None:
+    def _end_tilt(self, local: Connection, fields: dict[str, str]) -> None:
         """Let a Sentinel in TILT be started anew; one whose clock jumps again and again stays as it is."""
-        tilted = info_fields(local.call("INFO", "sentinel")).get("sentinel_tilt") == "1"
+        tilted = fields.get("sentinel_tilt") == "1"
         now = time.monotonic()
         if tilted and now - self._tilt_ended >= TILT_ENDED_EVERY_S:
             self._tilt_ended = now
