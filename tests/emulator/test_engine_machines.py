@@ -96,7 +96,7 @@ def test_a_droplet_is_replaced_by_its_generation_only_and_comes_back_when_lost(e
     def user_data() -> str:
         return stack.run("exec", "--on", "machine-0", "--", "cat", "/var/lib/cloud/instance/user-data.txt", expect=None).stdout
 
-    wait_until(lambda: f"# first {password}" in user_data(), "cloud-init to store the user data")
+    wait_until(lambda: f"# first {password}" in user_data(), "cloud-init to store the user data", every=0.5)
     # The password is where the machine needs it, readable by root only, and nowhere else.
     assert password not in up
     for path in stack.folder.path.rglob("*"):
@@ -111,7 +111,7 @@ def test_a_droplet_is_replaced_by_its_generation_only_and_comes_back_when_lost(e
     assert_agreement(stack, 1)
     [second] = stack.status()["machines"]
     assert (second["id"] != first["id"], second["private_ip"] != first["private_ip"]) == (True, True)
-    wait_until(lambda: f"# second {password}" in user_data(), "the new machine's user data")
+    wait_until(lambda: f"# second {password}" in user_data(), "the new machine's user data", every=0.5)
 
     want(stack, size="s-2vcpu-2gb")
     assert "update digitalocean.Droplet machine-0 (size)" in stack.run("preview").stdout
@@ -131,7 +131,7 @@ def test_a_droplet_is_replaced_by_its_generation_only_and_comes_back_when_lost(e
     [machine] = host_of(stack).machines()
     if machine.init_pid is not None:
         os.kill(machine.init_pid, signal.SIGKILL)
-    wait_until(lambda: stack.status()["machines"][0]["power"] == "lost", "the machine to be lost")
+    wait_until(lambda: stack.status()["machines"][0]["power"] == "lost", "the machine to be lost", every=0.5)
     again = stack.run("up").stdout
     assert "gone: machine-0 (killed, or this computer was restarted); refreshing" in again
     assert_agreement(stack, 1)
@@ -150,12 +150,12 @@ def test_power_and_links_are_seen_and_the_network_answers(emulated: Make) -> Non
     def answers() -> bool:
         return reaches_ssh(stack, address)
 
-    wait_until(answers, "the machine to answer")
+    wait_until(answers, "the machine to answer", every=0.5)
     stack.run("link down machine-0 --interface private", cold=True)
     assert stack.status()["machines"][0]["links_down"] == ["private"]
     assert not answers()
     stack.run("link up machine-0")
-    wait_until(answers, "the mended link")
+    wait_until(answers, "the mended link", every=0.5)
     stack.run("power off machine-0", cold=True)
     assert stack.status()["machines"][0]["power"] == "off"
     stack.run("refresh")
@@ -163,7 +163,7 @@ def test_power_and_links_are_seen_and_the_network_answers(emulated: Make) -> Non
     assert droplet["outputs"]["status"] == "off"
     stack.run("preview --expect-no-changes")
     stack.run("power on machine-0")
-    wait_until(answers, "the machine to boot again")
+    wait_until(answers, "the machine to boot again", every=0.5)
     assert "it has machine-0" in stack.fails("power off nobody")
     assert "machine-0" in stack.run("status").stdout
     assert stack.run("exec", "--on", "machine-0", "--", "sh", "-c", "exit 7", expect=7, cold=True).stdout == ""
@@ -174,7 +174,7 @@ def test_faults_inside_a_machine_are_seen_and_go_with_the_stack(emulated: Make) 
     stack.environment["PULUMI_EMULATOR_DISK_GB"] = "2"
     want(stack)
     stack.run("up")
-    wait_until(lambda: reaches_ssh(stack, stack.outputs()["address-0"]), "the machine to answer")
+    wait_until(lambda: reaches_ssh(stack, stack.outputs()["address-0"]), "the machine to answer", every=0.5)
     # The disk last: a full one takes no setting of a mirror.
     commands = ["stall {} machine-0 sshd", "lock-apt {} machine-0", "slow-mirror {} machine-0", "fill-disk {} machine-0"]
     found = {"on": ["disk full", "mirror slow", "apt locked", "sshd stalled"], "off": []}

@@ -67,7 +67,7 @@ def ask(holder: subprocess.Popen[str]) -> str:
 
 def wait_for_answer(host: Host, where: str, address: str) -> None:
     """Wait until the ssh server at an address answers."""
-    wait_until(lambda: connect(host, where, address) == "open", f"{address} answers")
+    wait_until(lambda: connect(host, where, address) == "open", f"{address} answers", every=0.2)
 
 
 def wait_for_cloud_init(host: Host, machine: str) -> list[str]:

@@ -27,8 +27,8 @@ def machines(shared: Machines) -> Machines:
 
 def assert_clean_boot(machines: Machines) -> None:
     for name in machines.addresses:
-        machines.inside(name, "cloud-init", "status", "--wait", timeout=120)
-        status = json.loads(machines.inside(name, "cloud-init", "status", "--format", "json", check=False))
+        waited = machines.inside(name, "cloud-init", "status", "--wait", "--format", "json", check=False, timeout=120)
+        status = json.loads(waited)
         assert (status["status"], status["errors"]) == ("done", []), f"{name}: {status}"
         failed = machines.inside(name, "systemctl", "list-units", "--state=failed", "--no-legend", "--plain")
         assert failed == "", f"{name}: {failed}"
@@ -278,6 +278,6 @@ def test_debian_12_boots_the_same_user_data_also_when_its_first_boot_is_cut_off(
             failed = machines.inside(name, "systemctl", "list-units", "--state=failed", "--no-legend", "--plain").splitlines()
             assert [line for line in failed if name not in cut or not line.startswith("cloud-")] == [], name
         assert machines.info(machines.data[0])["redis_version"].startswith("7.0.")
-        wait_until(lambda: machines.inside(machines.data[0], "cloud-init", "status") == "status: done", "cloud-init is done")
+        assert machines.inside(machines.data[0], "cloud-init", "status", "--wait", timeout=120).endswith("status: done")
         for name in machines.addresses:
             assert machines.inside(name, "systemctl", "is-active", "redis-ha-setup.service") == "active"

@@ -254,7 +254,7 @@ def test_a_replaced_slot_joins_and_the_others_are_not_touched(home: Path, local:
         nodes = json.loads(local.ops("status", "--json", expect=None).stdout)["data"]
         return any(node["name"] == "local-data-1" and node["link"] == "up" for node in nodes)
 
-    wait_until(in_sync, "the replaced replica in sync", seconds=90)
+    wait_until(in_sync, "the replaced replica in sync", seconds=90, every=0.5)
 
     def boots() -> dict[str, str]:
         names = [machine["name"] for machine in local.status()["machines"]]
@@ -266,5 +266,5 @@ def test_a_replaced_slot_joins_and_the_others_are_not_touched(home: Path, local:
     assert {machine["name"]: machine["id"] for machine in local.status()["machines"]} == after
     again = boots()
     assert {name for name in booted if booted[name] != again[name]} == {"local-data-1"}
-    wait_until(in_sync, "the resized replica in sync", seconds=90)
+    wait_until(in_sync, "the resized replica in sync", seconds=90, every=0.5)
     larger.run("preview", "--expect-no-changes")

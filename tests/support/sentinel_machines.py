@@ -188,7 +188,8 @@ class Machines:
 
     def wait_whole(self, seconds: float = 90) -> str:
         try:
-            wait_until(self.is_whole, "one master, all following, all Sentinels agreeing", seconds=seconds)
+            # A node that is being set up reads its journal for each question.
+            wait_until(self.is_whole, "one master, all following, all Sentinels agreeing", seconds=seconds, every=0.5)
         except AssertionError as error:
             raise AssertionError(f"{error}\n{self.report()}") from None
         (master,) = self.masters()

@@ -11,8 +11,13 @@ import redis
 SLOWEST_SECONDS = 120
 
 
-def wait_until(condition: Callable[[], object], what: str | Callable[[], str], seconds: float = SLOWEST_SECONDS) -> None:
-    """Wait until a condition holds; an error of redis-py counts as "not yet". Fails with what was waited for, as it is then."""
+def wait_until(
+    condition: Callable[[], object], what: str | Callable[[], str], seconds: float = SLOWEST_SECONDS, *, every: float = 0.05
+) -> None:
+    """Wait until a condition holds; an error of redis-py counts as "not yet". Fails with what was waited for, as it is then.
+
+    `every`: seconds between two looks, more for what takes processes to look at.
+    """
     deadline = time.monotonic() + seconds
     last: Exception | None = None
     while time.monotonic() < deadline:
@@ -21,6 +26,6 @@ def wait_until(condition: Callable[[], object], what: str | Callable[[], str], s
                 return
         except redis.RedisError as error:
             last = error
-        time.sleep(0.05)
+        time.sleep(every)
     waited_for = what if isinstance(what, str) else what()
     raise AssertionError(f"not within {seconds:g} s: {waited_for} (last error: {last!r})")

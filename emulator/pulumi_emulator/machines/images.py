@@ -59,6 +59,14 @@ REPOSITORY_PACKAGES: Final = (
 )
 # Offline there is nothing to fetch on a timer, and a timer's apt would hold dpkg's lock at some odd moment.
 DISABLED_UNITS: Final = ("apt-daily.timer", "apt-daily-upgrade.timer", "fstrim.timer", "e2scrub_all.timer")
+# They read a kernel's command line, partitions or firmware, and find nothing here, at the boot and at each `daemon-reload`, of
+# which installing a package makes several. systemd.generator(7) says how one is masked.
+MASKED_GENERATORS: Final = (
+    *("systemd-bless-boot-generator", "systemd-cryptsetup-generator", "systemd-debug-generator"),
+    *("systemd-gpt-auto-generator", "systemd-hibernate-resume-generator", "systemd-integritysetup-generator"),
+    *("systemd-run-generator", "systemd-ssh-generator", "systemd-system-update-generator", "systemd-tpm2-generator"),
+    "systemd-veritysetup-generator",
+)
 RESOLVERS: Final = ("67.207.67.3", "67.207.67.2")  # what DigitalOcean's metadata names as dns.nameservers
 # A build takes some 700 MB for its files and downloads, and the result 250 MB; below this it would end half way.
 BUILD_DISK_SPACE: Final = 2 * 1024**3
@@ -99,7 +107,7 @@ ExecStart=/usr/local/lib/emulator/kernel-settings
 [Install]
 WantedBy=sysinit.target
 """
-LAYOUT: Final = 6  # raise it when `_customize` changes: images of an older layout are then built anew
+LAYOUT: Final = 7  # raise it when `_customize` changes: images of an older layout are then built anew
 
 CLOUD_INIT_SETTINGS: Final = """\
 # A machine of the emulator: the seed takes the place of the cloud's own data source, addresses are given from outside.
@@ -265,6 +273,10 @@ def _customize(root: Path) -> None:
     for unit in DISABLED_UNITS:
         for link in root.joinpath("etc/systemd/system").glob(f"*.wants/{unit}"):
             link.unlink()
+    masks = root / "etc/systemd/system-generators"
+    masks.mkdir()
+    for generator in MASKED_GENERATORS:
+        masks.joinpath(generator).symlink_to("/dev/null")
     script = root / "usr/local/lib/emulator/kernel-settings"
     script.parent.mkdir(parents=True)
     script.write_text(KERNEL_SCRIPT)
@@ -277,6 +289,10 @@ def _customize(root: Path) -> None:
     shutil.rmtree(lists, ignore_errors=True)
     lists.joinpath("partial").mkdir(parents=True)
     run(["chroot", str(root), "apt-get", "--quiet", "--quiet", "update"])
+    # The packages' scripts did what is due after an update of /usr: systemd does it again at the first boot if these files are
+    # older than /usr (systemd-update-done.service(8)).
+    for folder in ("etc", "var"):
+        root.joinpath(folder, ".updated").touch()
 
 
 def write_index(repository: Path) -> None:
