@@ -7,7 +7,7 @@ import subprocess
 from typing import Any
 
 from pulumi_emulator import aws, state
-from pulumi_emulator.environment import BLINDFOLD, PLACEHOLDER
+from pulumi_emulator.environment import BLINDFOLD
 from pulumi_emulator.errors import EmulatorError
 from pulumi_emulator.machines import Host
 from pulumi_emulator.stacks import StackFolder
@@ -33,14 +33,13 @@ def run_in(folder: StackFolder, where: str | None, argv: list[str]) -> int:
 
 
 def aws_environment(folder: StackFolder) -> dict[str, str]:
-    """Return the environment variables by which tools of AWS find a stack's emulated account.
+    """Return the environment variables by which tools of AWS find a stack's emulated account, with its key.
 
     The region is that of the stack's default provider. EmulatorError when no emulated AWS runs.
     """
     regions = _regions(folder)
     region = {"AWS_REGION": regions[0], "AWS_DEFAULT_REGION": regions[0]} if regions else {}
-    credentials = {"AWS_ACCESS_KEY_ID": PLACEHOLDER, "AWS_SECRET_ACCESS_KEY": PLACEHOLDER}
-    return {"AWS_ENDPOINT_URL": _endpoint(folder), **credentials, **region}
+    return {**aws.environment_of(_endpoint(folder)), **region}
 
 
 def call_aws(folder: StackFolder, region: str | None, service: str, operation: str, parameters: Any) -> dict[str, Any]:
@@ -65,7 +64,7 @@ def call_aws(folder: StackFolder, region: str | None, service: str, operation: s
     return {key: value for key, value in answer.items() if key != "ResponseMetadata"}
 
 
-def _endpoint(folder: StackFolder) -> str:
+def _endpoint(folder: StackFolder) -> aws.Endpoint:
     endpoint = aws.running_endpoint(folder.path)
     if endpoint is None:
         raise EmulatorError(

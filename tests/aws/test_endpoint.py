@@ -15,6 +15,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from pulumi_emulator import aws
+from pulumi_emulator.aws.access import HEADER
 from pulumi_emulator.errors import EmulatorError
 from pulumi_emulator.machines import processes
 
@@ -30,7 +31,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     assert aws.leftovers(folder) == []
 
 
-def ensure(stack: Path) -> str:
+def ensure(stack: Path) -> aws.Endpoint:
     return aws.ensure_endpoint(stack, stack / "home", lambda _: None)
 
 
@@ -49,15 +50,15 @@ def open_path(address: str, path: str, data: bytes | None = None, **headers: str
 
 
 def test_one_process_a_stack_that_is_found_again(stack: Path) -> None:
-    address = ensure(stack)
-    assert address.startswith("http://127.0.0.1:")
-    assert ensure(stack) == address == aws.running_endpoint(stack)
+    endpoint = ensure(stack)
+    assert endpoint.url.startswith("http://127.0.0.1:")
+    assert ensure(stack) == endpoint == aws.running_endpoint(stack)
     assert len(own_processes(stack)) == 1
 
 
 def test_every_service_of_one_account_answers(stack: Path) -> None:
-    address = ensure(stack)
-    sts = aws.client(address, "sts", REGION)
+    endpoint = ensure(stack)
+    sts = aws.client(endpoint, "sts", REGION)
     assert sts.get_caller_identity()["Account"] == aws.ACCOUNT_ID
     for service, operation in {
         "ec2": "describe_vpcs",
@@ -74,10 +75,10 @@ def test_every_service_of_one_account_answers(stack: Path) -> None:
         "fis": "list_experiment_templates",
         "elasticache": "describe_replication_groups",
     }.items():
-        client = aws.client(address, service, REGION)
+        client = aws.client(endpoint, service, REGION)
         assert getattr(client, operation)()["ResponseMetadata"]["HTTPStatusCode"] == 200
         client.close()
-    scaling = aws.client(address, "application-autoscaling", REGION)
+    scaling = aws.client(endpoint, "application-autoscaling", REGION)
     assert scaling.describe_scalable_targets(ServiceNamespace="elasticache")["ScalableTargets"] == []
     scaling.close()
     sts.close()
@@ -106,13 +107,13 @@ def test_it_inherits_no_secret(stack: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_a_call_that_nobody_has_is_named(stack: Path) -> None:
-    address = ensure(stack)
+    endpoint = ensure(stack)
     for service, operation in {
         "ec2": "describe_verified_access_groups",
         "logs": "list_anomalies",
         "fis": "list_actions",
     }.items():
-        client = aws.client(address, service, REGION)
+        client = aws.client(endpoint, service, REGION)
         with pytest.raises(ClientError, match=f"the emulator has no operation {operation} of {service}") as missing:
             getattr(client, operation)()
         assert missing.value.response["Error"]["Code"] == "NotImplemented"
@@ -141,18 +142,20 @@ def test_requests_are_not_logged(stack: Path) -> None:
 
 
 def test_moto_s_own_page_and_reset_are_not_served(stack: Path) -> None:
-    address = ensure(stack)
-    assert open_path(address, "/moto-api/reset", b"")[0] == 404
+    endpoint = ensure(stack)
+    key = {HEADER: endpoint.key.secret}
+    assert open_path(endpoint.url, "/moto-api/reset", b"", **key)[0] == 404
     # A page of a browser cannot change a zone's power: what it may send without asking is not taken.
-    assert open_path(address, "/_emulator/zones", b'{"zone": "a", "on": false}')[0] == 404
-    answer = open_path(address, "/_emulator/zones", b'{"zone": "a", "on": false}', **{"Content-Type": "application/json"})
+    assert open_path(endpoint.url, "/_emulator/zones", b'{"zone": "a", "on": false}', **key)[0] == 404
+    json_type = {"Content-Type": "application/json"}
+    answer = open_path(endpoint.url, "/_emulator/zones", b'{"zone": "a", "on": false}', **json_type, **key)
     assert answer[0] == 400
     assert "no cache node is in zone 'a'" in answer[1]
 
 
 def test_a_killed_endpoint_is_an_empty_account(stack: Path) -> None:
-    address = ensure(stack)
-    client = aws.client(address, "sns", REGION)
+    endpoint = ensure(stack)
+    client = aws.client(endpoint, "sns", REGION)
     client.create_topic(Name="gone")
     client.close()
     processes.end(own_processes(stack))

@@ -204,7 +204,10 @@ def test_the_api_answers_where_the_names_resolve_too(stack: Stack) -> None:
     stack.group()
     script = "import urllib.request, sys; print(urllib.request.urlopen(sys.argv[1] + '/_emulator/health').status)"
     done = subprocess.run(
-        aws.command(stack.folder, [sys.executable, "-c", script, stack.endpoint]), capture_output=True, text=True, check=True
+        aws.command(stack.folder, [sys.executable, "-c", script, stack.endpoint.url]),
+        capture_output=True,
+        text=True,
+        check=True,
     )
     assert done.stdout.strip() == "200"
 

@@ -10,8 +10,8 @@ import pulumi
 import pytest
 from pulumi import automation as auto
 
+from pulumi_emulator.aws import Endpoint, running_endpoint
 from pulumi_emulator.aws import client as aws_client
-from pulumi_emulator.aws import running_endpoint
 from pulumi_emulator.command import EngineCommand
 from pulumi_emulator.engine import find_engine
 from pulumi_emulator.environment import engine_environment
@@ -116,7 +116,7 @@ def test_nothing_is_touched_by_a_refused_up(stack: Emulated) -> None:
     assert "no changes" in stack.run("preview --expect-no-changes").stdout
 
 
-def in_region(endpoint: str | None, group: str) -> Any:
+def in_region(endpoint: Endpoint | None, group: str) -> Any:
     """The API, and a way to wait until AWS has changed the group."""
     assert endpoint is not None
     cache = aws_client(endpoint, "elasticache", "eu-central-1")
@@ -341,7 +341,7 @@ GROUP = {
 PASSWORD = "password-of-the-legacy-group"
 
 
-def make_by_hand(endpoint: str, vpc: str, subnets: list[str], **differing: Any) -> dict[str, str]:
+def make_by_hand(endpoint: Endpoint, vpc: str, subnets: list[str], **differing: Any) -> dict[str, str]:
     """What somebody made in the console years ago."""
     cache = aws_client(endpoint, "elasticache", "eu-central-1")
     ec2 = aws_client(endpoint, "ec2", "eu-central-1")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from pulumi_emulator.aws import Endpoint
 from tests.support.aws_provider import EmulatedAccount, endpoint
 from tests.support.emulated import Emulated, shared_home
 
@@ -14,7 +15,7 @@ __all__ = ["endpoint"]  # a fixture
 
 
 @pytest.fixture
-def account(endpoint: str, tmp_path: Path) -> EmulatedAccount:
+def account(endpoint: Endpoint, tmp_path: Path) -> EmulatedAccount:
     """A provider of its own for each test."""
     return EmulatedAccount(tmp_path, endpoint)
 

@@ -69,7 +69,7 @@ def invoke(account: EmulatedAccount, name: str, **arguments: Any) -> dict[str, A
     return decode(getattr(account.provider.Invoke(request, account.context), "return"))
 
 
-def test_look_ups_need_no_endpoint(tmp_path: Path, endpoint: str) -> None:
+def test_look_ups_need_no_endpoint(tmp_path: Path, endpoint: aws.Endpoint) -> None:
     account = EmulatedAccount(tmp_path, None)
     assert invoke(account, "getCallerIdentity")["accountId"] == aws.ACCOUNT_ID
     assert invoke(account, "getRegion")["region"] == "eu-central-1"
@@ -183,7 +183,7 @@ def test_a_record_keeps_the_name_that_the_program_writes(account: EmulatedAccoun
     assert weighted.read() == {}
 
 
-def test_drift_is_seen(account: EmulatedAccount, endpoint: str) -> None:
+def test_drift_is_seen(account: EmulatedAccount, endpoint: aws.Endpoint) -> None:
     alarm = account.made(
         "cloudwatch.MetricAlarm",
         name="drifts",
@@ -272,7 +272,7 @@ def test_shards_go_from_the_highest_number_down() -> None:
     assert "NodeGroupsToRemove" not in parameters, "the other one is gone already"
 
 
-def test_shards_go_also_when_one_was_removed_by_another_hand(account: EmulatedAccount, endpoint: str) -> None:
+def test_shards_go_also_when_one_was_removed_by_another_hand(account: EmulatedAccount, endpoint: aws.Endpoint) -> None:
     sharded = small_group(
         "shards", numCacheClusters=None, numNodeGroups=4, replicasPerNodeGroup=0, automaticFailoverEnabled=True
     )

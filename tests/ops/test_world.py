@@ -13,6 +13,7 @@ import pytest
 from click.testing import CliRunner
 from rich.console import Console
 
+from pulumi_emulator.aws.access import environment_of
 from redis_ha_client.errors import WriterUnknownError
 from redis_ha_ops import cloud, world
 from redis_ha_ops.call import Call
@@ -44,9 +45,8 @@ def store(aws: Remote) -> Datastore:
 def account(store: Datastore) -> Iterator[cloud.Ask]:
     """Ask as a real stack is asked: with the credentials and the endpoint of this process."""
     with pytest.MonkeyPatch.context() as environment:
-        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-            environment.setenv(name, "test")
-        environment.setenv("AWS_ENDPOINT_URL", store.world.endpoint)
+        for name, value in environment_of(store.world.endpoint).items():
+            environment.setenv(name, value)
         environment.setenv("NO_PROXY", "127.0.0.1")
         yield cloud.real()
 

@@ -133,7 +133,7 @@ class Resource:
 class EmulatedAccount:
     """A provider whose AWS is served in this process."""
 
-    def __init__(self, folder: Path, endpoint: str | None) -> None:
+    def __init__(self, folder: Path, endpoint: aws.Endpoint | None) -> None:
         self.endpoint = endpoint
         self.starts = 0
         # What the endpoint's own place for it would say; here tests say it.
@@ -144,7 +144,7 @@ class EmulatedAccount:
         self.context = Context()
         self.configure({"region": REGION})
 
-    def _ensure(self) -> str:
+    def _ensure(self) -> aws.Endpoint:
         self.starts += 1
         assert self.endpoint is not None, "a real operation only"
         return self.endpoint
@@ -171,30 +171,30 @@ def _no_host() -> NoReturn:
 
 
 @contextmanager
-def served() -> Iterator[str]:
+def served() -> Iterator[aws.Endpoint]:
     """Serve an emulated AWS in this process whose cache nodes are on paper only."""
-    with serving() as (url, _):
-        yield url
+    with serving() as (made, _):
+        yield made
 
 
 # --- fixtures: a folder's conftest.py imports those that it wants ---
 
 
 @pytest.fixture(scope="module")
-def endpoint() -> Iterator[str]:
+def endpoint() -> Iterator[aws.Endpoint]:
     """A served endpoint of the test module."""
-    with served() as url:
-        yield url
+    with served() as made:
+        yield made
 
 
 @pytest.fixture(scope="module")
-def account(endpoint: str, tmp_path_factory: pytest.TempPathFactory) -> EmulatedAccount:
+def account(endpoint: aws.Endpoint, tmp_path_factory: pytest.TempPathFactory) -> EmulatedAccount:
     """The emulated provider in front of it. One for all tests: clients of a service are dear, and each test has own names."""
     return EmulatedAccount(tmp_path_factory.mktemp("account"), endpoint)
 
 
 @pytest.fixture(scope="module")
-def route53(endpoint: str) -> Iterator[Any]:
+def route53(endpoint: aws.Endpoint) -> Iterator[Any]:
     """A client of its DNS."""
     client = aws.client(endpoint, "route53", "us-east-1")
     yield client

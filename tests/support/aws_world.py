@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from pulumi_emulator import aws
+from pulumi_emulator.aws.access import new_key
 from pulumi_emulator.aws.elasticache import failover
 from pulumi_emulator.aws.elasticache.account import Account
 from pulumi_emulator.aws.serving import make_endpoint
@@ -106,7 +107,7 @@ class PaperPlane:
 
 
 @contextmanager
-def serving() -> Iterator[tuple[str, Account]]:
+def serving() -> Iterator[tuple[aws.Endpoint, Account]]:
     """Serve an emulated AWS in this process whose cache nodes are on paper only: its address, and what it knows."""
     account: Account
 
@@ -114,11 +115,12 @@ def serving() -> Iterator[tuple[str, Account]]:
         failover.told(account, *event)
 
     account = Account(lambda: PaperPlane(emit), lambda _: None)
-    server = make_endpoint(account, "127.0.0.1")
+    key = new_key()
+    server = make_endpoint(account, "127.0.0.1", key)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     try:
-        yield f"http://127.0.0.1:{server.server_port}", account
+        yield aws.Endpoint(f"http://127.0.0.1:{server.server_port}", key), account
     finally:
         server.shutdown()
         thread.join()
@@ -128,7 +130,7 @@ def serving() -> Iterator[tuple[str, Account]]:
 class Remote:
     """An endpoint, its clients, and short ways to what most tests need."""
 
-    def __init__(self, endpoint: str) -> None:
+    def __init__(self, endpoint: aws.Endpoint) -> None:
         self.endpoint = endpoint
         self._clients: dict[tuple[str, str], Any] = {}
         self._numbers = itertools.count(1)
@@ -240,7 +242,7 @@ class Remote:
 class World(Remote):
     """An endpoint that is served in this process."""
 
-    def __init__(self, endpoint: str, account: Account) -> None:
+    def __init__(self, endpoint: aws.Endpoint, account: Account) -> None:
         super().__init__(endpoint)
         self.account = account
 
@@ -252,8 +254,8 @@ class World(Remote):
 @pytest.fixture(scope="module")
 def world() -> Iterator[World]:
     """A served endpoint of the test module; a folder's conftest.py or a test file imports it."""
-    with serving() as (url, account):
-        made = World(url, account)
+    with serving() as (endpoint, account):
+        made = World(endpoint, account)
         yield made
         made.close()
 

@@ -180,6 +180,7 @@ def load() -> None:
     warnings.simplefilter("ignore")
     import pulumi_emulator.commands
     from pulumi_emulator import aws
+    from pulumi_emulator.aws.access import new_key
 
     for module in pkgutil.iter_modules(pulumi_emulator.commands.__path__):
         importlib.import_module(f"pulumi_emulator.commands.{module.name}")
@@ -190,8 +191,9 @@ def load() -> None:
         for name in package.__all__:
             getattr(package, name)
     # The models of the largest services, which a process reads once. No connection is made before the first call.
+    nowhere = aws.Endpoint("http://127.0.0.1:9", new_key())
     for service in ("cloudwatch", "ec2", "elasticache"):
-        aws.client("http://127.0.0.1:9", service, "eu-central-1")
+        aws.client(nowhere, service, "eu-central-1")
     warnings.resetwarnings()
     gc.collect()
     gc.freeze()

@@ -18,14 +18,14 @@ LISTENER: dict[str, Any] = {"form": "listener", "weights": {"blue": 90, "green":
 
 
 @pytest.fixture(scope="module")
-def elb(endpoint: str) -> Iterator[Any]:
+def elb(endpoint: aws.Endpoint) -> Iterator[Any]:
     client = aws.client(endpoint, "elbv2", REGION)
     yield client
     client.close()
 
 
 @pytest.fixture(scope="module")
-def place(endpoint: str) -> dict[str, Any]:
+def place(endpoint: aws.Endpoint) -> dict[str, Any]:
     """A VPC with two subnets."""
     ec2 = aws.client(endpoint, "ec2", REGION)
     vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]

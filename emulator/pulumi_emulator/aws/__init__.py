@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pulumi_emulator.aws.access import Endpoint, environment_of
 from pulumi_emulator.aws.clients import ACCOUNT_ID, client
 from pulumi_emulator.aws.lifecycle import (
     command,
@@ -17,10 +18,12 @@ from pulumi_emulator.aws.nodes import ensure_software
 
 __all__ = [
     "ACCOUNT_ID",
+    "Endpoint",
     "client",
     "command",
     "ensure_endpoint",
     "ensure_software",
+    "environment_of",
     "global_groups",
     "groups",
     "leftovers",

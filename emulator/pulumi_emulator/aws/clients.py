@@ -6,9 +6,10 @@ import functools
 import threading
 from typing import Any, Final
 
+from pulumi_emulator.aws.access import Endpoint
+
 # What every emulated account is called: the number that AWS's own examples use, and moto's default.
 ACCOUNT_ID: Final = "123456789012"
-CREDENTIAL: Final = "emulated"  # stands for both halves of the key; no real account has it
 # Seconds. A local process answers in milliseconds; what takes long there (starting nodes) is done behind the answer.
 CONNECT_TIMEOUT: Final = 5
 READ_TIMEOUT: Final = 60
@@ -24,16 +25,14 @@ def _session() -> Any:
 
     # Neither the caller's configuration file nor its AWS_PROFILE, which may name what is nowhere.
     unread = {"config_file": (None, None, "/dev/null", None), "profile": (None, None, None, None)}
-    session = botocore.session.Session(session_vars=unread)
-    session.set_credentials(CREDENTIAL, CREDENTIAL)
-    return session
+    return botocore.session.Session(session_vars=unread)
 
 
-def client(endpoint: str, service: str, region: str) -> Any:
+def client(endpoint: Endpoint, service: str, region: str) -> Any:
     """Return a botocore client of the emulated AWS.
 
     `endpoint` is what `ensure_endpoint` answers, `service` botocore's name ("elasticache"), `region` AWS's ("eu-central-1").
-    Nothing of the caller's AWS configuration is read: the credentials are placeholders.
+    Nothing of the caller's AWS configuration is read: the key is the stack's own.
     """
     from botocore.config import Config  # noqa: PLC0415 - programs without AWS never load it
 
@@ -46,4 +45,11 @@ def client(endpoint: str, service: str, region: str) -> Any:
         inject_host_prefix=False,
     )
     with _MAKING:
-        return _session().create_client(service, region_name=region, endpoint_url=endpoint, config=config)
+        return _session().create_client(
+            service,
+            region_name=region,
+            endpoint_url=endpoint.url,
+            config=config,
+            aws_access_key_id=endpoint.key.key_id,
+            aws_secret_access_key=endpoint.key.secret,
+        )

@@ -1,7 +1,7 @@
 """The process that answers AWS's API for one stack: `python -m pulumi_emulator.aws.endpoint FOLDER HOME`, detached.
 
-moto serves every service but those that are ours. It listens on the loopback interface alone, takes any credentials, and has
-none: its environment is scrubbed before it starts. What is in it lives as long as it does.
+moto serves every service but those that are ours. It listens on the loopback interface alone, answers whoever has the stack's
+key, and has no credentials: its environment is scrubbed before it starts. What is in it lives as long as it does.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
+from pulumi_emulator.aws.access import new_key
 from pulumi_emulator.files import write_private
 from pulumi_emulator.garbage import collect_rarely
 from pulumi_emulator.machines.processes import identify
@@ -53,10 +54,12 @@ def main(arguments: list[str]) -> int:
 
         gc.freeze()
         account = make_account(folder, home, log)
-        server = make_endpoint(account, ADDRESS)
+        key = new_key()
+        server = make_endpoint(account, ADDRESS, key)
         serve_inside(account, server)
         own = identify(os.getpid())
-        record = {"port": server.server_port, "pid": os.getpid(), "started": own.started if own else 0}
+        process = {"pid": os.getpid(), "started": own.started if own else 0}
+        record = {"port": server.server_port, "key_id": key.key_id, "secret": key.secret, **process}
         write_private(folder / "endpoint.json", json.dumps(record))
         log(f"serving on {ADDRESS}:{server.server_port}")
         with removing(folder / "endpoint.json"):

@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from pulumi_emulator.aws.access import HEADER, Endpoint, Key
 from pulumi_emulator.aws.nodes import node_command, node_leftovers, remove_nodes
 from pulumi_emulator.aws.paths import GLOBALS, GROUPS, HEALTH, ZONES
 from pulumi_emulator.errors import EmulatorError
@@ -25,8 +26,8 @@ ANSWER_TIMEOUT: Final = 5.0
 CONTROL_TIMEOUT: Final = 120.0  # a zone's power: returns when every group has its primaries again
 
 
-def ensure_endpoint(folder: Path, home: Path, report: Callable[[str], None]) -> str:
-    """Return the address of a stack's emulated AWS ("http://127.0.0.1:PORT"), starting it when it does not run.
+def ensure_endpoint(folder: Path, home: Path, report: Callable[[str], None]) -> Endpoint:
+    """Return the address and the key of a stack's emulated AWS, starting it when it does not run.
 
     `folder` is the stack's folder, `home` the emulator's (for the cache engines' software). A process that was started but
     does not answer any more is ended first, with the nodes it left: the account is then empty, as after a restart of the
@@ -51,8 +52,8 @@ def ensure_endpoint(folder: Path, home: Path, report: Callable[[str], None]) -> 
     raise EmulatorError(f"the emulated AWS did not answer within {START_TIMEOUT:.0f} s: {_last_line(log)}")
 
 
-def _wait(folder: Path, process: processes.Process) -> str | None:
-    """Return the address when the process answers; None when it has ended or the time is up."""
+def _wait(folder: Path, process: processes.Process) -> Endpoint | None:
+    """Return the endpoint when the process answers; None when it has ended or the time is up."""
     deadline = time.monotonic() + START_TIMEOUT
     while processes.alive(process) and time.monotonic() < deadline:
         running = running_endpoint(folder)
@@ -62,15 +63,16 @@ def _wait(folder: Path, process: processes.Process) -> str | None:
     return None
 
 
-def running_endpoint(folder: Path) -> str | None:
-    """Return the address of a stack's emulated AWS when it runs and answers, else None."""
+def running_endpoint(folder: Path) -> Endpoint | None:
+    """Return the address and the key of a stack's emulated AWS when it runs and answers, else None."""
     try:
         record = json.loads((_folder(folder) / "endpoint.json").read_text("utf-8"))
         process = processes.Process(int(record["pid"]), int(record["started"]))
-        address = f"http://127.0.0.1:{int(record['port'])}"
+        key = Key(str(record["key_id"]), str(record["secret"]))
+        endpoint = Endpoint(f"http://127.0.0.1:{int(record['port'])}", key)
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    return address if processes.alive(process) and _answers(address) else None
+    return endpoint if processes.alive(process) and _answers(endpoint.url) else None
 
 
 def stop_endpoint(folder: Path) -> None:
@@ -88,8 +90,8 @@ def groups(folder: Path) -> list[dict[str, Any]]:
     `failure` says why the last change of a group did not come about, None when it did: AWS's API has no place for it. A node
     is its id, shard, zone and role ("primary", "replica", "gone"). None are there when the endpoint does not run.
     """
-    address = running_endpoint(folder)
-    return list(_call(address, GROUPS)["groups"]) if address else []
+    endpoint = running_endpoint(folder)
+    return list(_call(endpoint, GROUPS)["groups"]) if endpoint else []
 
 
 def global_groups(folder: Path) -> list[dict[str, Any]]:
@@ -98,16 +100,16 @@ def global_groups(folder: Path) -> list[dict[str, Any]]:
     A member is its id, region, role ("PRIMARY", "SECONDARY"), status and lag: the seconds since the last word of the primary,
     None for the primary itself and while the link is down. None are there when the endpoint does not run.
     """
-    address = running_endpoint(folder)
-    return list(_call(address, GLOBALS)["globals"]) if address else []
+    endpoint = running_endpoint(folder)
+    return list(_call(endpoint, GLOBALS)["globals"]) if endpoint else []
 
 
 def zone_power(folder: Path, zone: str, *, on: bool) -> None:
     """Take the power from every cache node in an availability zone, or give it back; returns when replicas are promoted."""
-    address = running_endpoint(folder)
-    if address is None:
+    endpoint = running_endpoint(folder)
+    if endpoint is None:
         raise EmulatorError("no emulated AWS runs: bring the stack up first")
-    _call(address, ZONES, {"zone": zone, "on": on})
+    _call(endpoint, ZONES, {"zone": zone, "on": on})
 
 
 def command(folder: Path, argv: Sequence[str]) -> list[str]:
@@ -130,9 +132,10 @@ def _processes(path: Path) -> list[processes.Process]:
     return processes.running_with(["-m", ENDPOINT, str(path)])
 
 
-def _call(address: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+def _call(endpoint: Endpoint, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
     data = None if body is None else json.dumps(body).encode()
-    request = urllib.request.Request(address + path, data, {"Content-Type": "application/json"})  # noqa: S310 - our own address
+    headers = {"Content-Type": "application/json", HEADER: endpoint.key.secret}
+    request = urllib.request.Request(endpoint.url + path, data, headers)  # noqa: S310 - our own address
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
         with opener.open(request, timeout=CONTROL_TIMEOUT) as response:

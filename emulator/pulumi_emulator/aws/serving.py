@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 import threading
 import traceback
 from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 from xml.sax.saxutils import escape
@@ -16,7 +18,7 @@ from werkzeug.exceptions import BadRequest
 from werkzeug.serving import BaseWSGIServer, make_server
 from werkzeug.wrappers import Request
 
-from pulumi_emulator.aws import autoscaling, control, fis, load_balancing, route53, security_groups, sns
+from pulumi_emulator.aws import access, autoscaling, control, fis, load_balancing, route53, security_groups, sns
 from pulumi_emulator.aws.elasticache import failover, service
 from pulumi_emulator.aws.elasticache.account import Account
 from pulumi_emulator.aws.paths import GLOBALS, GROUPS, HEALTH, ZONES
@@ -25,6 +27,8 @@ from pulumi_emulator.errors import EmulatorError
 
 # What moto says of a call that it has no method for.
 ACTION: Final = re.compile(r"The (\w+) action has not been implemented")
+# The emulator's own paths, and those of moto's page and its reset, which are no part of AWS.
+NOT_AWS: Final = ("/_emulator/", "/moto-api")
 
 
 class QuietHandler(MotoRequestHandler):
@@ -45,8 +49,8 @@ def make_account(folder: Path, home: Path, log: Callable[[str], None]) -> Accoun
     return account
 
 
-def make_endpoint(account: Account, address: str) -> BaseWSGIServer:
-    """Return a server, listening on a free port, that answers for this account."""
+def make_endpoint(account: Account, address: str, key: access.Key) -> BaseWSGIServer:
+    """Return a server, listening on a free port, that answers for this account whoever has the key."""
     service.install(account)
     fis.install(account)
     autoscaling.install(account)
@@ -55,7 +59,7 @@ def make_endpoint(account: Account, address: str) -> BaseWSGIServer:
     security_groups.install()
     sns.install()
     dispatcher = DomainDispatcherApplication(create_backend_app)
-    return make_server(address, 0, Application(account, dispatcher), threaded=True, request_handler=QuietHandler)
+    return make_server(address, 0, Application(account, dispatcher, key), threaded=True, request_handler=QuietHandler)
 
 
 def serve_inside(account: Account, server: BaseWSGIServer) -> None:
@@ -79,20 +83,26 @@ def serve_inside(account: Account, server: BaseWSGIServer) -> None:
 class Application:
     """What answers a request: the emulator's own few paths, else moto's dispatcher."""
 
-    def __init__(self, account: Account, dispatcher: DomainDispatcherApplication) -> None:
+    def __init__(self, account: Account, dispatcher: DomainDispatcherApplication, key: access.Key) -> None:
         self.account = account
         self.dispatcher = dispatcher
+        self.key = key
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         """Answer one request."""
-        path = environ.get("PATH_INFO", "")
-        if path == HEALTH:
-            return _answer(start_response, 200, {"status": "ready"})
-        if path.startswith("/_emulator/"):
-            return self._control(environ, start_response)
-        if path.startswith("/moto-api"):
-            # moto's page and its reset are no part of AWS.
-            return _answer(start_response, 404, {"error": "not served"})
+        if access.of_another_host(environ, int(environ["SERVER_PORT"])):
+            return _answer(start_response, 403, {"error": "not asked by its own address"})
+        if environ.get("PATH_INFO", "").startswith(NOT_AWS):
+            return self._own(environ, start_response)
+        body = Request(environ).get_data(cache=False)
+        refused = access.refusal(environ, body, self.key, datetime.now(UTC))
+        if refused is not None:
+            return _fault(environ, start_response, 403, refused.code, refused.text)
+        environ["wsgi.input"] = io.BytesIO(body)
+        return self._ask_moto(environ, start_response)
+
+    def _ask_moto(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        """Answer a call of AWS's API."""
         try:
             answer: Iterable[bytes] = self.dispatcher(environ, start_response)
         except NotImplementedError as error:
@@ -104,6 +114,14 @@ class Application:
             )
             return _fault(environ, start_response, 500, "InternalFailure", f"moto failed: {type(error).__name__}")
         return answer
+
+    def _own(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        """Answer whoever has the key, and anybody whether it is ready."""
+        if environ["PATH_INFO"] == HEALTH:
+            return _answer(start_response, 200, {"status": "ready"})
+        if not access.may_control(environ, self.key):
+            return _answer(start_response, 403, {"error": "without the stack's key"})
+        return self._control(environ, start_response)
 
     def _control(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         """Answer what no AWS API has: a look at all groups, and the power of zones."""

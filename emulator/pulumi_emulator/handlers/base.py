@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pulumi_emulator import aws
+from pulumi_emulator.aws import Endpoint
 from pulumi_emulator.errors import EmulatorError
 from pulumi_emulator.rules import Change, Failure
 from pulumi_emulator.stacks import disk_gigabytes
@@ -40,9 +41,9 @@ class Seen:
 class AwsAccess:
     """How to get at a stack's emulated AWS: start it, find it when it runs, make a client of it, look at its caches."""
 
-    ensure: Callable[[], str]
-    running: Callable[[], str | None]
-    client: Callable[[str, str, str], Any]
+    ensure: Callable[[], Endpoint]
+    running: Callable[[], Endpoint | None]
+    client: Callable[[Endpoint, str, str], Any]
     caches: Callable[[], list[dict[str, Any]]]
 
 
@@ -58,7 +59,7 @@ class Cloud:
         self._host: Host | None = None
         self._checked = False
         self._aws = aws
-        self._endpoint: str | None = None
+        self._endpoint: Endpoint | None = None
         self._clients: dict[tuple[str, str], Any] = {}
         self._lock = threading.Lock()
 
@@ -79,7 +80,7 @@ class Cloud:
                 self._checked = True
         return host
 
-    def aws_endpoint(self) -> str:
+    def aws_endpoint(self) -> Endpoint:
         """Return the address of the stack's emulated AWS, started when it does not run: for what makes something in it."""
         with self._lock:
             if self._endpoint is None:

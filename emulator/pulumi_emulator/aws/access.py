@@ -1,0 +1,118 @@
+"""Who may ask a stack's emulated AWS: whoever holds the stack's own key, which lies where its owner alone reads it.
+
+A request is signed as AWS has it (docs.aws.amazon.com, IAM User Guide, "AWS Signature Version 4 for API requests"); botocore
+computes what the signature should be. Any process of this computer may connect to the address, and any page of a browser can
+send requests there: neither has the key.
+"""
+
+from __future__ import annotations
+
+import hmac
+import re
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+FORM: Final = re.compile(
+    r"AWS4-HMAC-SHA256 Credential=(?P<key>[^/,\s]+)/(?P<date>\d{8})/(?P<region>[^/,]*)/(?P<service>[^/,]+)/aws4_request,"
+    r"\s*SignedHeaders=(?P<headers>[^,]+),\s*Signature=(?P<signature>[0-9a-f]{64})"
+)
+TIME: Final = "%Y%m%dT%H%M%SZ"
+# As AWS: the same guide, "Troubleshoot Signature Version 4 signing".
+LATEST: Final = timedelta(minutes=15)
+# What the emulator's own paths are asked with.
+HEADER: Final = "X-Emulator-Key"
+
+
+@dataclass(frozen=True)
+class Key:
+    """An access key of the emulated account."""
+
+    key_id: str
+    secret: str = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """Where a stack's emulated AWS answers ("http://127.0.0.1:PORT"), and with which key."""
+
+    url: str
+    key: Key
+
+
+@dataclass(frozen=True)
+class Refused:
+    """Why a request is not answered, in AWS's words; `code` as AWS has it."""
+
+    code: str
+    text: str
+
+
+def environment_of(endpoint: Endpoint) -> dict[str, str]:
+    """Return the environment variables by which tools of AWS find an endpoint, and its key."""
+    return {
+        "AWS_ENDPOINT_URL": endpoint.url,
+        "AWS_ACCESS_KEY_ID": endpoint.key.key_id,
+        "AWS_SECRET_ACCESS_KEY": endpoint.key.secret,
+    }
+
+
+def new_key() -> Key:
+    """Return a key that nobody had before. Its id begins as no id of AWS does."""
+    return Key(f"EMULATED{secrets.token_hex(6).upper()}", secrets.token_urlsafe(30))
+
+
+def of_another_host(environ: Mapping[str, Any], port: int) -> bool:
+    """Tell whether a request was meant for another name: a page can let a name of its own lead to this address."""
+    return environ.get("HTTP_HOST") not in {f"127.0.0.1:{port}", f"localhost:{port}"}
+
+
+def may_control(environ: Mapping[str, Any], key: Key) -> bool:
+    """Tell whether a request for one of the emulator's own paths has the key."""
+    given = str(environ.get(f"HTTP_{HEADER.upper().replace('-', '_')}", ""))
+    return hmac.compare_digest(given.encode("latin-1", "replace"), key.secret.encode())
+
+
+def refusal(environ: Mapping[str, Any], body: bytes, key: Key, now: datetime) -> Refused | None:
+    """Return why a request of AWS's API is refused; None when its signature is right."""
+    given = FORM.fullmatch(environ.get("HTTP_AUTHORIZATION", "").strip())
+    if given is None:
+        return Refused("MissingAuthenticationToken", "Missing Authentication Token")
+    if given["key"] != key.key_id:
+        return Refused("InvalidClientTokenId", "The security token included in the request is invalid.")
+    sent = environ.get("HTTP_X_AMZ_DATE", "")
+    try:
+        apart = abs(now - datetime.strptime(sent, TIME).replace(tzinfo=UTC))
+    except ValueError:
+        return Refused("IncompleteSignature", "X-Amz-Date is not in ISO8601 'basic format'")
+    if apart > LATEST:
+        return Refused("SignatureDoesNotMatch", f"Signature expired: {sent} is not within 15 min. of {now.strftime(TIME)}")
+    if not hmac.compare_digest(_signature(environ, body, key, given), given["signature"]):
+        text = "The request signature we calculated does not match the signature you provided."
+        return Refused("SignatureDoesNotMatch", text)
+    return None
+
+
+def _signature(environ: Mapping[str, Any], body: bytes, key: Key, given: re.Match[str]) -> str:
+    """Compute the signature of a request by its signed headers and its body."""
+    from botocore.auth import S3SigV4Auth, SigV4Auth  # noqa: PLC0415 - commands that ask nothing never load it
+    from botocore.awsrequest import AWSRequest  # noqa: PLC0415
+    from botocore.credentials import Credentials  # noqa: PLC0415
+
+    headers = {name: _header(environ, name) for name in given["headers"].split(";")}
+    request = AWSRequest(
+        environ["REQUEST_METHOD"], f"http://{environ['HTTP_HOST']}{environ['REQUEST_URI']}", headers=headers, data=body
+    )
+    request.context["timestamp"] = environ["HTTP_X_AMZ_DATE"]
+    # S3 signs a path as it is sent, and may leave the body to the connection.
+    kind = S3SigV4Auth if given["service"] == "s3" else SigV4Auth
+    signer = kind(Credentials(key.key_id, key.secret), given["service"], given["region"])
+    canonical = signer.canonical_request(request)
+    return str(signer.signature(signer.string_to_sign(request, canonical), request))
+
+
+def _header(environ: Mapping[str, Any], name: str) -> str:
+    plain = name.upper().replace("-", "_")
+    return str(environ.get(plain if plain in {"CONTENT_TYPE", "CONTENT_LENGTH"} else f"HTTP_{plain}", ""))
