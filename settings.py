@@ -20,7 +20,7 @@ import jsonschema
 import pulumi
 from pulumi.runtime import config as runtime_config
 
-from redis_ha.arguments import snake_case
+from redis_ha.arguments import kind_of, shown, snake_case
 from redis_ha.traffic import authority
 from redis_ha.traffic.alb_checks import MAX_WEIGHT as MAX_LISTENER_WEIGHT
 
@@ -99,20 +99,27 @@ def nearest(name: str, known: list[str]) -> str:
     return f"did you mean {match[0]!r}?" if match else f"known: {', '.join(sorted(known))}"
 
 
-def _problems(key: str, value: Any, schema: Mapping[str, Any]) -> Iterator[str]:
-    """Yield one line for each way in which a key's value does not fit its schema."""
+def _problems(key: str, value: Any, schema: Mapping[str, Any], *, secret: bool) -> Iterator[str]:
+    """Yield one line for each way in which a key's value does not fit its schema.
+
+    Nothing of a key that is secret is shown, nothing below a secret's name, and no block that could hold one.
+    """
     for error in jsonschema.Draft202012Validator(schema).iter_errors(value):
-        where = ".".join([key, *(str(step) for step in error.absolute_path)])
-        if error.validator == "additionalProperties" and isinstance(error.instance, dict):
+        path = [key, *(str(step) for step in error.absolute_path)]
+        where = ".".join(path)
+        asked = f"must be of type {error.validator_value}"
+        if any(SECRET_NAMES.fullmatch(step) for step in path):
+            yield f"{where}: {asked}"
+        elif error.validator == "additionalProperties" and isinstance(error.instance, dict):
             known = list(error.schema.get("properties", {}))
             for name in sorted(set(error.instance) - set(known)):
                 yield f"{where}.{name}: unknown key; {nearest(name, known)}"
-        elif any(SECRET_NAMES.fullmatch(step) for step in where.split(".")):
-            yield f"{where}: must be of type {error.validator_value}"
         elif error.validator == "required":
             yield f"{where}: {error.message}; add it to the stack file"
         else:
-            yield f"{where}: {json.dumps(error.instance)} is not allowed: {error.message}"
+            # Text in a block's place may be a secret that belongs into it.
+            tell = kind_of if error.validator_value in {"object", "array"} else shown
+            yield f"{where}: {'the value' if secret else tell(error.instance)} is not allowed: {asked}"
 
 
 def parse(raw: Mapping[str, str], secret_keys: frozenset[str], schema: Mapping[str, Any]) -> dict[str, Any]:
@@ -133,9 +140,10 @@ def parse(raw: Mapping[str, str], secret_keys: frozenset[str], schema: Mapping[s
         try:
             value = json.loads(text) if known[key]["type"] != "string" else text
         except ValueError:
-            problems.append(f"{key}: {text!r} is not a value of type {known[key]['type']}")
+            what = "the value" if key in secret_keys or known[key]["type"] in {"object", "array"} else repr(text)
+            problems.append(f"{key}: {what} is not a value of type {known[key]['type']}")
             continue
-        problems += _problems(key, value, known[key])
+        problems += _problems(key, value, known[key], secret=key in secret_keys)
         values[key.removeprefix(f"{PROJECT}:")] = value
         if key not in secret_keys:
             problems += [

@@ -12,6 +12,8 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 # registries: IPv4 was given out in /8s, the largest IPv6 allocations are /19s).
 WIDEST_IPV4_PREFIX = 8
 WIDEST_IPV6_PREFIX = 19
+# A number with more digits is shown to nobody; above 1e308 none is a float.
+MOST_SHOWN = 10**15
 
 
 def network(text: str) -> Network | None:
@@ -31,6 +33,22 @@ def camel_case(argument: str) -> str:
 def snake_case(name: str) -> str:
     """Return a property's name as Python and the stack files write it; Pulumi's own paths and schemas say camelCase."""
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
+
+
+def kind_of(value: object) -> str:
+    """Return what a value of the wrong shape is, for a message. Text or a list in a block's place may be a password in it."""
+    if isinstance(value, str):
+        return "text"
+    if isinstance(value, Mapping):
+        return "a mapping"
+    if isinstance(value, Sequence):
+        return "a list"
+    return repr(value) if value is None or isinstance(value, bool | int | float) else f"a value of type {type(value).__name__}"
+
+
+def shown(value: object) -> str:
+    """Return a wrong value for a message, where text, a number or a switch belongs that is no secret."""
+    return repr(value) if isinstance(value, str) else kind_of(value)
 
 
 class InvalidArgumentsError(ValueError):
@@ -56,13 +74,22 @@ def did_you_mean(name: str, names: Iterable[str]) -> str:
 class Checks:
     """Arguments and what is wrong with them. Every reader returns something usable, so that all mistakes are found at once."""
 
-    def __init__(self, args: Mapping[str, Any]) -> None:
-        self.args = args
+    def __init__(self, args: object) -> None:
+        """Begin. What is no mapping of names to values is noted, and read as empty."""
         self.problems: list[tuple[str, str]] = []
+        self.args: Mapping[str, Any] = {}
+        if isinstance(args, Mapping):
+            self.args = {str(name): value for name, value in args.items()}
+        elif args is not None:
+            self.refuse("", f"{kind_of(args)} is no block of arguments")
 
     def refuse(self, argument: str, reason: str) -> None:
         """Note a problem: the value and the remedy belong into the reason."""
         self.problems.append((argument, reason))
+
+    def under(self, path: str) -> list[tuple[str, str]]:
+        """Return the problems of a block as those of the arguments that it is part of."""
+        return [(f"{path}.{argument}".rstrip("."), reason) for argument, reason in self.problems]
 
     def known(self, names: Sequence[str]) -> None:
         """Refuse arguments that do not exist, naming the nearest that does."""
@@ -81,14 +108,14 @@ class Checks:
         if value is None:
             self.refuse(argument, f"is missing; give {hint}")
         elif not isinstance(value, str) or not pattern.fullmatch(value):
-            self.refuse(argument, f"{value!r} is not {hint}")
+            self.refuse(argument, f"{shown(value)} is not {hint}")
         return value if isinstance(value, str) else ""
 
     def optional_text(self, argument: str) -> str | None:
         """Read text that may be absent."""
         value = self.args.get(argument)
         if value is not None and not isinstance(value, str):
-            self.refuse(argument, f"{value!r} is not text")
+            self.refuse(argument, f"{shown(value)} is not text")
             return ""
         return value
 
@@ -98,7 +125,7 @@ class Checks:
         if value is None:
             return default
         if value not in allowed:
-            self.refuse(argument, f"{value!r} is not known; use one of {', '.join(allowed)}")
+            self.refuse(argument, f"{shown(value)} is not known; use one of {', '.join(allowed)}")
             return default
         return str(value)
 
@@ -106,7 +133,7 @@ class Checks:
         """Read true or false."""
         value = self.args.get(argument)
         if value is not None and not isinstance(value, bool):
-            self.refuse(argument, f"{value!r} is neither true nor false")
+            self.refuse(argument, f"{shown(value)} is neither true nor false")
         return value if isinstance(value, bool) else default
 
     def whole(self, argument: str, default: int, low: int, high: int) -> int:
@@ -117,10 +144,11 @@ class Checks:
     def number(self, argument: str, value: object, low: int, high: int, default: int) -> int:
         """Check a whole number between two limits; a bad one is noted, and the default goes on in its place."""
         if isinstance(value, bool) or not isinstance(value, int | float) or value % 1 != 0:
-            self.refuse(argument, f"{value!r} is no whole number; use {low} to {high}")
+            self.refuse(argument, f"{shown(value)} is no whole number; use {low} to {high}")
             return default
         if not low <= value <= high:
-            self.refuse(argument, f"{value:g} is out of range; use {low} to {high}")
+            told = f"{value:g}" if abs(value) < MOST_SHOWN else "the number"
+            self.refuse(argument, f"{told} is out of range; use {low} to {high}")
             return default
         return int(value)
 
@@ -129,7 +157,7 @@ class Checks:
         found: list[str] = []
         for value in self._list(argument):
             if not isinstance(value, str) or not pattern.fullmatch(value):
-                self.refuse(argument, f"{value!r} is not {hint}")
+                self.refuse(argument, f"{shown(value)} is not {hint}")
             else:
                 found.append(value)
         return tuple(dict.fromkeys(found))
@@ -141,10 +169,10 @@ class Checks:
             parsed = network(value) if isinstance(value, str) else None
             if parsed is None:
                 self.refuse(
-                    argument, f"{value!r} is no network in CIDR form (and no host bits set); use one such as 10.20.0.0/24"
+                    argument, f"{shown(value)} is no network in CIDR form (and no host bits set); use one such as 10.20.0.0/24"
                 )
             elif parsed.prefixlen < (WIDEST_IPV4_PREFIX if parsed.version == 4 else WIDEST_IPV6_PREFIX):
-                self.refuse(argument, f"{value!r} is open to the world; name the networks that need access")
+                self.refuse(argument, f"{shown(value)} is open to the world; name the networks that need access")
             else:
                 found.append(str(parsed))
         return tuple(dict.fromkeys(found))
@@ -155,7 +183,7 @@ class Checks:
         if value is None:
             return {}
         if not isinstance(value, Mapping):
-            self.refuse(argument, f"{value!r} is no mapping of names to values")
+            self.refuse(argument, f"{kind_of(value)} is no mapping of names to values")
             return {}
         return {str(key): entry for key, entry in value.items()}
 
@@ -164,6 +192,6 @@ class Checks:
         if value is None:
             return ()
         if isinstance(value, str) or not isinstance(value, Sequence):
-            self.refuse(argument, f"{value!r} is no list")
+            self.refuse(argument, f"{kind_of(value)} is no list")
             return ()
         return value

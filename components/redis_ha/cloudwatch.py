@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NotRequired, Protocol, TypedDict
 
-from .arguments import Checks, did_you_mean
+from .arguments import Checks, did_you_mean, kind_of, shown
 
 # botocore, cloudwatch/2010-08-01: an alarm's actions.
 MAX_ACTIONS = 5
@@ -43,7 +43,7 @@ class Watch(Protocol):
         """Periods out of those that have to be over the threshold."""
 
 
-def checked_settings(given: Mapping[str, Any], known: Sequence[str], names: Sequence[str]) -> Checks:
+def checked_settings(given: object, known: Sequence[str], names: Sequence[str]) -> Checks:
     """Check a component's alarm settings, which have the same arguments everywhere; `names` are its alarms.
 
     Outputs are allowed in `topic_arns` only.
@@ -57,7 +57,7 @@ def checked_settings(given: Mapping[str, Any], known: Sequence[str], names: Sequ
     for name, change in checks.mapping("overrides").items():
         if _check_name(checks, "overrides", name, names):
             _check_override(checks, name, change)
-    topics = given.get("topic_arns")
+    topics = checks.args.get("topic_arns")
     if isinstance(topics, list | tuple) and len(topics) > MAX_ACTIONS:
         checks.refuse("topic_arns", f"{len(topics)} topics; an alarm tells {MAX_ACTIONS} at most: fan out from one of them")
     return checks
@@ -87,16 +87,16 @@ def _check_name(checks: Checks, argument: str, name: str, names: Sequence[str]) 
 def _check_override(checks: Checks, name: str, change: object) -> None:
     path = f"overrides.{name}"
     if not isinstance(change, Mapping):
-        checks.refuse(path, f"{change!r} is no mapping; give threshold, periods, datapoints")
+        checks.refuse(path, f"{kind_of(change)} is no mapping; give threshold, periods, datapoints")
         return
     inner = Checks(change)
     inner.known(tuple(AlarmOverride.__annotations__))
     threshold = change.get("threshold")
     if threshold is not None and (isinstance(threshold, bool) or not isinstance(threshold, int | float)):
-        inner.refuse("threshold", f"{threshold!r} is no number; give one in the alarm's unit")
+        inner.refuse("threshold", f"{shown(threshold)} is no number; give one in the alarm's unit")
     inner.whole("periods", 1, 1, MAX_EVALUATED_SECONDS // 60)
     inner.whole("datapoints", 1, 1, MAX_EVALUATED_SECONDS // 60)
-    checks.problems.extend((f"{path}.{argument}", reason) for argument, reason in inner.problems)
+    checks.problems.extend(inner.under(path))
 
 
 def measured(

@@ -15,7 +15,7 @@ from pulumi.provider.experimental.analyzer import ComponentDefinition, PropertyD
 from pulumi.provider.experimental.component import ComponentProvider
 from pulumi.provider.server import ComponentInitError
 
-from .arguments import no_such_argument
+from .arguments import no_such_argument, shown
 
 LATER = "is an Output or a secret, and what is in it would be lost: give the block plain, and Outputs and secrets inside it"
 KNOWN = "is an Output, but it has to be known when the program runs: give a plain value"
@@ -103,7 +103,7 @@ class CheckedProvider(ComponentProvider):
 
 def _shown(value: Any, path: str) -> str:
     """Return a wrong value for a message: never a secret's, and nothing that could hold one."""
-    return "the value" if SECRET.search(path) or isinstance(value, list | dict) else repr(value)
+    return "the value" if SECRET.search(path) else shown(value)
 
 
 def _is_of(value: Any, kind: PropertyType) -> bool:

@@ -45,7 +45,7 @@ def test_an_unknown_block_names_the_nearest_known_one() -> None:
 
 def test_a_mistyped_value_names_key_and_value() -> None:
     message = refused({**GOOD, "replicas": "two"})
-    assert message.startswith('redis-ha:sentinel.replicas: "two" is not allowed')
+    assert message == "redis-ha:sentinel.replicas: 'two' is not allowed: must be of type integer"
 
 
 def test_a_missing_key_is_named() -> None:
@@ -61,6 +61,39 @@ def test_a_password_in_plain_text_is_refused_and_not_shown() -> None:
     assert "redis-ha:sentinel.application_password: a secret in plain text" in message
     assert "hunter2" not in message
     assert parse({**GOOD, "application_password": "hunter2hunter2"}, secret=True)
+
+
+@pytest.mark.parametrize(
+    ("key", "text", "secret", "says"),
+    [
+        (
+            "elasticache",
+            '{"users": ["app", "hunter2"]}',
+            False,
+            "elasticache.users: a list is not allowed: must be of type object",
+        ),
+        ("elasticache", '{"users": "hunter2"}', False, "elasticache.users: text is not allowed: must be of type object"),
+        ("elasticache", '["hunter2"]', False, "elasticache: a list is not allowed: must be of type object"),
+        ("elasticache", '{"users": {"app": "hunter2"}}', False, "elasticache.users.app: text is not allowed"),
+        ("elasticache", '{"users": {"app": {"passwords": "hunter2"}}}', True, "users.app.passwords: must be of type array"),
+        ("elasticache", '{"users": {"app": {"passwords": [{"hunter2": 1}]}}}', True, "passwords.0: must be of type string"),
+        (
+            "elasticache",
+            '{"users": {"app": {"passwords": ["hunter2',
+            False,
+            "elasticache: the value is not a value of type object",
+        ),
+        ("elasticache", '{"zones": "hunter2"}', True, "elasticache.zones: the value is not allowed: must be of type array"),
+        ("sentinel", '{"application_password": ["hunter2"]}', True, "application_password: must be of type string"),
+        ("generate_ssh_key", "hunter2", True, "generate_ssh_key: the value is not a value of type boolean"),
+        ("generate_ssh_key", '"hunter2"', True, "generate_ssh_key: the value is not allowed: must be of type boolean"),
+    ],
+)
+def test_what_may_be_a_secret_in_the_wrong_shape_is_not_shown(key: str, text: str, says: str, *, secret: bool) -> None:
+    with pytest.raises(settings.SettingsError) as caught:
+        settings.parse({f"redis-ha:{key}": text}, frozenset([f"redis-ha:{key}"] if secret else []), SCHEMA)
+    assert says in str(caught.value)
+    assert "hunter2" not in str(caught.value)
 
 
 def test_a_nested_secret_in_plain_text_is_refused_and_not_shown() -> None:

@@ -3,7 +3,6 @@
 import hashlib
 import re
 from collections.abc import Mapping
-from typing import Any
 
 from redis_ha.arguments import Checks
 
@@ -82,11 +81,17 @@ def planned_users(checks: Checks, group_id: str, auth: str, engine: str, version
         elif not USER_KEY.fullmatch(key):
             checks.refuse("users", f"{key!r} is no user name: 1 to 40 lower-case letters, digits and dashes, first a letter")
         else:
-            found.append(_user(checks, group_id, key, given.get(key) or {}, defaults.get(key), iam=iam))
+            found.append(_user(checks, group_id, key, given.get(key), defaults.get(key), iam=iam))
     # The id must not be `default`, that one is AWS's own (issue 34784).
-    adopted = checks.mapping("adopt").get("users") or {}
+    adopted = _adopted(checks)
     found.append(User(DEFAULT, adopted.get(DEFAULT, derived_id(group_id, DEFAULT)), DEFAULT, LOCKED_ACCESS, "password", 0))
     return tuple(found)
+
+
+def _adopted(checks: Checks) -> Mapping[str, str]:
+    """Return the ids of adopted users; a wrong one is told where adoption is checked."""
+    users = Checks(checks.mapping("adopt")).mapping("users")
+    return {key: value for key, value in users.items() if isinstance(value, str)}
 
 
 def _wrong_access(text: str) -> str | None:
@@ -96,7 +101,7 @@ def _wrong_access(text: str) -> str | None:
     return beyond and f"has {beyond!r} behind the pattern for all, which Redis refuses; leave one of them out"
 
 
-def _user(checks: Checks, group_id: str, key: str, given: Mapping[str, Any], access: str | None, *, iam: bool) -> User:
+def _user(checks: Checks, group_id: str, key: str, given: object, access: str | None, *, iam: bool) -> User:
     user = Checks(given)
     user.known(("access", "authentication", "passwords"))
     text = user.text("access", access, re.compile(r"(on|off)( \S+)+"), "an access string such as `on ~app:* -@all +@read`")
@@ -105,7 +110,7 @@ def _user(checks: Checks, group_id: str, key: str, given: Mapping[str, Any], acc
         user.refuse("access", wrong)
     text = written_access(text)
     authentication = user.one_of("authentication", AUTHENTICATIONS[0], AUTHENTICATIONS)
-    passwords = given.get("passwords")
+    passwords = user.args.get("passwords")
     count = 0
     if passwords is not None:
         if not isinstance(passwords, list | tuple) or not 1 <= len(passwords) <= MAX_PASSWORDS:
@@ -119,8 +124,8 @@ def _user(checks: Checks, group_id: str, key: str, given: Mapping[str, Any], acc
             user.refuse("passwords", "cannot be used with authentication iam; drop one of them")
         if not iam:
             user.refuse("authentication", "'iam' needs TLS and redis 7.0 or valkey; use password")
-    checks.problems += [(f"users.{key}.{argument}", reason) for argument, reason in user.problems]
-    adopted = (checks.mapping("adopt").get("users") or {}).get(key)
+    checks.problems += user.under(f"users.{key}")
+    adopted = _adopted(checks).get(key)
     user_id = adopted or derived_id(group_id, key)
     if authentication != "iam":
         return User(key, user_id, key, text, authentication, count)

@@ -41,11 +41,10 @@ class AlarmSettings(TypedDict):
 
 def check_alarms(settings: AlarmSettings | None, watched: Watched) -> list[tuple[str, str]]:
     """Return what is wrong with the settings: (argument, reason). Outputs are allowed in `topic_arns` only."""
-    given: Mapping[str, Any] = settings or {}
-    checks = checked_settings(given, tuple(AlarmSettings.__annotations__), NAMES)
+    checks = checked_settings(settings, tuple(AlarmSettings.__annotations__), NAMES)
     if not checks.problems:
-        _check_together(checks, watched, wanted_alarms(given, watched))
-    return [(f"alarms.{argument}", reason) for argument, reason in checks.problems]
+        _check_together(checks, watched, wanted_alarms(checks.args, watched))
+    return checks.under("alarms")
 
 
 def _check_together(checks: Checks, watched: Watched, rows: Sequence[Definition]) -> None:

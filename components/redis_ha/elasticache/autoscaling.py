@@ -7,7 +7,7 @@ import pulumi
 import pulumi_aws as aws
 
 from redis_ha.amazon import Place
-from redis_ha.arguments import Checks
+from redis_ha.arguments import Checks, shown
 
 from .topology import Topology
 from .versions import at_least
@@ -78,22 +78,22 @@ def check_autoscaling(
         return []
     checks = Checks(settings)
     checks.known(tuple(AutoscalingSettings.__annotations__))
-    scale = settings.get("scale")
-    if scale in SCALABLE_DIMENSIONS:
+    scale = checks.args.get("scale")
+    if isinstance(scale, str) and scale in SCALABLE_DIMENSIONS:
         _check_bounds(checks, scale, topology)
         checks.one_of("metric", "cpu", tuple(METRICS[scale]))
     else:
-        what = "is missing" if scale is None else f"{scale!r} is not known"
+        what = "is missing" if scale is None else f"{shown(scale)} is not known"
         checks.refuse("scale", f"{what}; use one of {', '.join(SCALABLE_DIMENSIONS)}")
     _check_group(checks, topology, node_type, global_member=global_member)
     if not at_least(engine, engine_version, FIRST_REDIS):
         checks.refuse("scale", f"{engine} {engine_version} cannot be scaled automatically; use 6.0 or newer, or valkey")
     checks.switch("scale_in", default=False)
     checks.whole("cooldown_seconds", DEFAULT_COOLDOWN_SECONDS, 0, MAX_COOLDOWN_SECONDS)
-    target: object = settings.get("target", DEFAULT_TARGET)
+    target: object = checks.args.get("target", DEFAULT_TARGET)
     if isinstance(target, bool) or not isinstance(target, int | float) or not MIN_TARGET <= target <= MAX_TARGET:
-        checks.refuse("target", f"{target!r} is out of range; use {MIN_TARGET} to {MAX_TARGET} percent")
-    return [(f"autoscaling.{argument}", reason) for argument, reason in checks.problems]
+        checks.refuse("target", f"{shown(target)} is out of range; use {MIN_TARGET} to {MAX_TARGET} percent")
+    return checks.under("autoscaling")
 
 
 def _check_group(checks: Checks, topology: Topology, node_type: str, *, global_member: bool) -> None:

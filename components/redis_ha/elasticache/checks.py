@@ -6,7 +6,7 @@ from typing import Any
 
 from redis_ha.adopting import checked_change
 from redis_ha.amazon import MAX_RULES, REGION, checked_tags
-from redis_ha.arguments import Checks, InvalidArgumentsError
+from redis_ha.arguments import Checks, InvalidArgumentsError, shown
 
 from . import nodes, versions, windows
 from .access_rules import APPLICATION, checked_auth, checked_user_engine, planned_users
@@ -132,7 +132,7 @@ def _topology(checks: Checks, name: str) -> Topology:
     adopted = checks.mapping("adopt").get("replication_group")
     hint = "1 to 40 lower-case letters, digits and single hyphens, starting with a letter and not ending with a hyphen"
     group_id = checks.text("group_id", adopted if isinstance(adopted, str) else name, GROUP_ID, hint)
-    if adopted is not None and adopted != group_id:
+    if isinstance(adopted, str) and adopted != group_id:
         checks.refuse("group_id", f"{group_id!r} is not the adopted replication group {adopted!r}; leave group_id out")
     cluster_mode = checks.one_of("cluster_mode", "disabled", CLUSTER_MODES)
     shards = checks.whole("shards", 1, 1, MAX_NODES)
@@ -159,7 +159,7 @@ def _engine(checks: Checks, topology: Topology) -> tuple[str, str]:
     version = checks.args.get("engine_version")
     if version is None:
         return engine, versions.DEFAULT_VERSIONS[engine]
-    wrong = versions.wrong_version(engine, version) if isinstance(version, str) else f"{version!r} is not text; quote it"
+    wrong = versions.wrong_version(engine, version) if isinstance(version, str) else f"{shown(version)} is not text; quote it"
     if wrong is not None:
         checks.refuse("engine_version", wrong)
         return engine, versions.DEFAULT_VERSIONS[engine]
@@ -311,7 +311,7 @@ def _timeouts(checks: Checks) -> tuple[tuple[str, str], ...]:
     found = [
         (what, given.text(what, default, DURATION, "a duration such as 90m")) for what, default in DEFAULT_TIMEOUTS.items()
     ]
-    checks.problems += [(f"timeouts.{argument}", reason) for argument, reason in given.problems]
+    checks.problems += given.under("timeouts")
     return tuple(found)
 
 
@@ -321,14 +321,14 @@ def _adopt(checks: Checks) -> tuple[tuple[tuple[str, str], ...], tuple[tuple[str
     entries.known(tuple(ElastiCacheAdopt.__annotations__))
     for part, value in given.items():
         if part in ADOPTED_BY_ID and (not isinstance(value, str) or not value):
-            entries.refuse(part, f"{value!r} is no id; give it as the account has it, or leave it out")
+            entries.refuse(part, f"{shown(value)} is no id; give it as the account has it, or leave it out")
     keep_as_found = entries.switch("keep_as_found", default=True)
     change = checked_change(entries)
     users = entries.mapping("users")
     for key, value in users.items():
         if not isinstance(value, str) or not value:
-            entries.refuse("users", f"{value!r} is no id of {key!r}; give it as the account has it, or leave it out")
-    checks.problems += [(f"adopt.{part}", reason) for part, reason in entries.problems]
+            entries.refuse("users", f"{shown(value)} is no id of {key!r}; give it as the account has it, or leave it out")
+    checks.problems += entries.under("adopt")
     for part, argument in BROUGHT_BY.items():
         if given.get(part) is not None and checks.args.get(argument) is not None:
             checks.refuse(f"adopt.{part}", f"cannot be used with {argument}: what is brought is not the component's to adopt")

@@ -9,7 +9,7 @@ import pulumi
 import pulumi_aws as aws
 
 from redis_ha.amazon import Place
-from redis_ha.arguments import Checks
+from redis_ha.arguments import Checks, kind_of, shown
 
 from .monitored import GROUP_TAG
 from .topology import Topology
@@ -58,22 +58,22 @@ def check_experiments(settings: ExperimentSettings | None, topology: Topology, z
     checks.known(tuple(ExperimentSettings.__annotations__))
     if not topology.multi_az:
         checks.refuse("zones", "the group is not Multi-AZ: a lost zone would be a lost group; add a replica")
-    wanted = settings.get("zones")
+    wanted = checks.args.get("zones")
     if wanted is not None and (isinstance(wanted, str) or not isinstance(wanted, Sequence)):
-        checks.refuse("zones", f"{wanted!r} is no list")
+        checks.refuse("zones", f"{kind_of(wanted)} is no list")
     elif wanted is not None:
         for zone in wanted:
             if zone not in zones:
-                checks.refuse("zones", f"{zone!r} is no zone of this group; it has {', '.join(zones)}")
+                checks.refuse("zones", f"{shown(zone)} is no zone of this group; it has {', '.join(zones)}")
     checks.whole("duration_minutes", DEFAULT_MINUTES, MIN_MINUTES, MAX_MINUTES)
-    alarms: object = settings.get("stop_alarm_arns")
+    alarms: object = checks.args.get("stop_alarm_arns")
     if alarms is None:
         checks.refuse("stop_alarm_arns", "is missing; name alarms that have to end the experiment, or [] if nothing shall")
     elif isinstance(alarms, str) or not isinstance(alarms, Sequence):
-        checks.refuse("stop_alarm_arns", f"{alarms!r} is no list")
+        checks.refuse("stop_alarm_arns", f"{kind_of(alarms)} is no list")
     elif len(alarms) > MAX_STOP_ALARMS:
         checks.refuse("stop_alarm_arns", f"{len(alarms)} alarms; an experiment watches {MAX_STOP_ALARMS} at most")
-    return [(f"experiment.{argument}", reason) for argument, reason in checks.problems]
+    return checks.under("experiment")
 
 
 def trust_document(group_arn: str) -> dict[str, Any]:

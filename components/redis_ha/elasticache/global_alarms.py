@@ -8,7 +8,7 @@ import pulumi
 import pulumi_aws as aws
 
 from redis_ha.amazon import Place
-from redis_ha.arguments import Checks
+from redis_ha.arguments import Checks, shown
 from redis_ha.cloudwatch import MAX_EVALUATED_SECONDS, math_query
 
 from .alarm_table import BELOW, WELL_WHEN_SILENT, Definition, rings
@@ -52,7 +52,7 @@ def checked_lag(checks: Checks) -> Lag | None:
     given.known(tuple(GlobalLag.__annotations__))
     threshold = given.args.get("threshold_seconds", DEFAULT_THRESHOLD_SECONDS)
     if isinstance(threshold, bool) or not isinstance(threshold, int | float) or threshold <= 0:
-        given.refuse("threshold_seconds", f"{threshold!r} is no number of seconds above 0")
+        given.refuse("threshold_seconds", f"{shown(threshold)} is no number of seconds above 0")
         threshold = DEFAULT_THRESHOLD_SECONDS
     lag = Lag(
         threshold_seconds=threshold,
@@ -64,7 +64,7 @@ def checked_lag(checks: Checks) -> Lag | None:
     if lag.datapoints > lag.periods:
         given.refuse("datapoints", f"{lag.datapoints} is more than the {lag.periods} periods that are looked at")
     wanted = given.switch("enabled", default=True)
-    checks.problems += [(f"lag.{argument}", reason) for argument, reason in given.problems]
+    checks.problems += given.under("lag")
     return lag if wanted else None
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from redis_ha.amazon import REGION, checked_tags
-from redis_ha.arguments import Checks, InvalidArgumentsError
+from redis_ha.arguments import Checks, InvalidArgumentsError, kind_of, shown
 
 from . import global_rules, nodes, versions
 from .access_rules import APPLICATION
@@ -62,7 +62,7 @@ def make_global_plan(name: str, args: Mapping[str, Any], known: Sequence[str] = 
         checks.known(known)
     given = args.get("primary")
     if given is not None and not isinstance(given, Mapping):
-        raise InvalidArgumentsError(what(name), [("primary", f"{given!r} is no mapping of a group's arguments")])
+        raise InvalidArgumentsError(what(name), [("primary", f"{kind_of(given)} is no mapping of a group's arguments")])
     checked_tags(checks)
     automatic_failover = checks.switch("automatic_failover", default=True)
     primary, primary_args = _made_primary(checks, name, automatic_failover=automatic_failover) if given else (None, {})
@@ -70,7 +70,7 @@ def make_global_plan(name: str, args: Mapping[str, Any], known: Sequence[str] = 
     regions = [str(secondary) for secondary in checks.mapping("secondaries")]
     for secondary in regions:
         if not REGION.fullmatch(secondary):
-            checks.refuse("secondaries", f"{secondary!r} is no region of AWS; name them by region, such as eu-west-1")
+            checks.refuse("secondaries", f"{shown(secondary)} is no region of AWS; name them by region, such as eu-west-1")
     wrong = global_rules.wrong_regions(region, regions)
     if wrong is not None and not checks.refused("secondaries"):
         checks.refuse("secondaries", wrong)
@@ -129,8 +129,8 @@ def _made_primary(checks: Checks, name: str, *, automatic_failover: bool) -> tup
             remedy = f"give primary.{argument}" if argument in OF_THE_PRIMARY else "leave one of them out"
             checks.refuse(argument, f"cannot be used with primary, which makes the group here: {remedy}")
     for argument, wanted in (("global_member", True), ("multi_az", automatic_failover)):
-        if given.get(argument) not in {None, wanted}:
-            reason = f"{given[argument]!r} cannot be: in this datastore it is {wanted}; leave it out"
+        if given.get(argument) not in (None, wanted):
+            reason = f"{shown(given[argument])} cannot be: in this datastore it is {wanted}; leave it out"
             checks.refuse(f"primary.{argument}", reason)
     whole = {
         **given,
@@ -142,10 +142,10 @@ def _made_primary(checks: Checks, name: str, *, automatic_failover: bool) -> tup
     }
     region = whole.get("region")
     adopted = Checks(given).mapping("adopt").get("replication_group")
-    if whole.get("group_id") is None and adopted is None:
+    if whole.get("group_id") is None and adopted is None and isinstance(region, str):
         whole["group_id"] = f"{name}-{region}"
     known = tuple(ElastiCacheHaGroupArgs.__annotations__)
-    plan, found = plan_and_checks(member_name(name, str(region)), whole, known)
+    plan, found = plan_and_checks(member_name(name, region if isinstance(region, str) else ""), whole, known)
     for argument, reason in found.problems:
         at_top = argument in LIVES_ON_GLOBAL or argument == "multi_az"
         checks.refuse(argument if at_top else f"primary.{argument}", reason)
@@ -185,7 +185,7 @@ def _secondary(checks: Checks, name: str, region: str, taken: Mapping[str, Any],
     path = f"secondaries.{region}"
     given = checks.mapping("secondaries")[region]
     if not isinstance(given, Mapping):
-        checks.refuse(path, f"{given!r} is no mapping; give zones, subnets and a VPC or security groups")
+        checks.refuse(path, f"{kind_of(given)} is no mapping; give zones, subnets and a VPC or security groups")
         given = {}
     own = Checks(given)
     for argument in INHERITED:
@@ -193,7 +193,7 @@ def _secondary(checks: Checks, name: str, region: str, taken: Mapping[str, Any],
             own.refuse(argument, "is inherited from the primary: AWS refuses or ignores it on a secondary; leave it out")
     own.known((*GlobalSecondary.__annotations__, *(argument for argument in INHERITED if argument in given)))
     plan, found = plan_and_checks(member_name(name, region), secondary_args(checks.args, name, region, taken, primary))
-    checks.problems += [(f"{path}.{argument}", reason) for argument, reason in own.problems]
+    checks.problems += own.under(path)
     for argument, reason in found.problems:
         if argument.split(".")[0] not in INHERITED:
             checks.refuse(f"{path}.{argument}", reason)
@@ -206,7 +206,7 @@ def secondary_args(
     args: Mapping[str, Any], name: str, region: str, taken: Mapping[str, Any], primary: Plan | None
 ) -> dict[str, Any]:
     """Return a secondary's arguments in the words of an ElastiCacheHaGroup."""
-    given = args["secondaries"][region]
+    given = Checks(args).mapping("secondaries")[region]
     given = given if isinstance(given, Mapping) else {}
     without = {"users", "user_engine"} if given.get("user_group_id") is not None else set()
     return {
@@ -309,6 +309,6 @@ def _writer(checks: Checks) -> Mapping[str, Any] | None:
             "name": entry.text("name", None, global_rules.PARAMETER_NAME, "a full name such as /redis-ha/prod/global/writer"),
             "region": entry.text("region", None, REGION, "a region of AWS such as eu-central-1"),
         }
-        inner.problems += [(f"parameter.{argument}", reason) for argument, reason in entry.problems]
-    checks.problems += [(f"writer.{argument}", reason) for argument, reason in inner.problems]
+        inner.problems += entry.under("parameter")
+    checks.problems += inner.under("writer")
     return found

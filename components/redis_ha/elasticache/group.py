@@ -446,8 +446,8 @@ def not_global(plan: Plan) -> list[tuple[str, str]]:
 
 def watched(plan: Plan, args: Mapping[str, Any]) -> Watched:
     """Return what monitoring has to know."""
-    scaling = args.get("autoscaling") or {}
-    scaled = scaling.get("scale")
+    scaling = Checks(args).mapping("autoscaling")
+    scaled = scaling.get("scale") if isinstance(scaling.get("scale"), str) else None
     least = int(scaling["min"]) if scaled == "shards" and isinstance(scaling.get("min"), int | float) else None
     return Watched(plan.topology, plan.node_type, scaled, least, plan.durability)
 

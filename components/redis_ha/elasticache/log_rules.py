@@ -1,6 +1,6 @@
 """Which logs of a group are delivered, and where to. Plain functions, no Pulumi."""
 
-from redis_ha.arguments import Checks
+from redis_ha.arguments import Checks, shown
 
 from . import versions
 from .plan import Log
@@ -42,7 +42,7 @@ def planned_logs(checks: Checks, engine: str, version: str) -> tuple[Log, ...]:
             given.refuse(f"{argument}_destination", reason)
         if on:
             found.append(Log(kind, argument, log_format, destination_type, brought))
-    checks.problems += [(f"logs.{argument}", reason) for argument, reason in given.problems]
+    checks.problems += given.under("logs")
     return tuple(found)
 
 
@@ -53,6 +53,6 @@ def log_retention(checks: Checks) -> int:
         return DEFAULT_LOG_RETENTION_DAYS
     if isinstance(value, bool) or value not in LOG_RETENTION_DAYS:
         allowed = ", ".join(str(days) for days in LOG_RETENTION_DAYS)
-        checks.refuse("logs.retention_days", f"{value!r} is not offered by CloudWatch; use one of {allowed}")
+        checks.refuse("logs.retention_days", f"{shown(value)} is not offered by CloudWatch; use one of {allowed}")
         return DEFAULT_LOG_RETENTION_DAYS
     return int(value)

@@ -9,7 +9,7 @@ import pulumi
 import pulumi_aws as aws
 
 from redis_ha.amazon import Place, adoption
-from redis_ha.arguments import Checks
+from redis_ha.arguments import Checks, shown
 
 from .topology import Topology
 
@@ -87,14 +87,16 @@ def topic_policy(topic_arn: str) -> dict[str, Any]:
 
 def check_notifications(settings: NotificationSettings | None) -> list[tuple[str, str]]:
     """Return what is wrong with the settings: (argument, reason). Outputs are allowed as ARN and as endpoint."""
-    given: Mapping[str, Any] = settings or {}
-    checks = Checks(given)
+    checks = Checks(settings)
+    given = checks.args
     checks.known(tuple(NotificationSettings.__annotations__))
     enabled = checks.switch("enabled", default=True)
     subscriptions = checks.mapping("subscriptions")
     brought = given.get("topic_arn")
     if brought is not None and not isinstance(brought, pulumi.Output) and not _is_topic(brought):
-        checks.refuse("topic_arn", f"{brought!r} is no ARN of an SNS topic; give one such as arn:aws:sns:eu-central-1:..:name")
+        checks.refuse(
+            "topic_arn", f"{shown(brought)} is no ARN of an SNS topic; give one such as arn:aws:sns:eu-central-1:..:name"
+        )
     if brought is not None and not enabled:
         checks.refuse("topic_arn", "a topic is given, but enabled is false; leave one of them out")
     if subscriptions and (brought is not None or not enabled):
@@ -102,15 +104,15 @@ def check_notifications(settings: NotificationSettings | None) -> list[tuple[str
             "subscriptions", "only a topic that is made here gets subscribers here; subscribe where the topic is made"
         )
     for name, entry in subscriptions.items():
-        inner = Checks(entry if isinstance(entry, Mapping) else {})
+        inner = Checks(entry)
         inner.known(tuple(SubscriptionSettings.__annotations__))
         if inner.args.get("protocol") is None:
             inner.refuse("protocol", f"is missing; give one of {', '.join(PROTOCOLS)}")
         inner.one_of("protocol", PROTOCOLS[0], PROTOCOLS)
         if not inner.args.get("endpoint"):
             inner.refuse("endpoint", "is missing; give the address, URL or ARN")
-        checks.problems.extend((f"subscriptions.{name}.{argument}", reason) for argument, reason in inner.problems)
-    return [(f"notifications.{argument}", reason) for argument, reason in checks.problems]
+        checks.problems.extend(inner.under(f"subscriptions.{name}"))
+    return checks.under("notifications")
 
 
 def _is_topic(arn: object) -> bool:

@@ -48,8 +48,8 @@ def check_records(settings: RecordSettings | None, topology: Topology) -> list[t
     """Return what is wrong with the settings: (argument, reason). Only `zone_id` may be an Output."""
     if settings is None:
         return []
-    given: Mapping[str, Any] = settings
-    checks = Checks(given)
+    checks = Checks(settings)
+    given = checks.args
     checks.known(tuple(RecordSettings.__annotations__))
     if not given.get("zone_id"):
         checks.refuse("zone_id", "is missing; give the id of the hosted zone")
@@ -70,7 +70,7 @@ def check_records(settings: RecordSettings | None, topology: Topology) -> list[t
     if len({str(name).rstrip(".").lower() for name in names.values()}) < len(names):
         checks.refuse("reader", f"{given.get('reader')!r} is the primary's name too; one name cannot lead to both")
     checks.whole("ttl", DEFAULT_TTL_SECONDS, 0, MAX_TTL_SECONDS)
-    return [(f"record.{argument}", reason) for argument, reason in checks.problems]
+    return checks.under("record")
 
 
 def make_records(

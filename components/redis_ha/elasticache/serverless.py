@@ -9,7 +9,7 @@ import pulumi
 import pulumi_aws as aws
 
 from redis_ha.amazon import REGION, Place, checked_tags
-from redis_ha.arguments import Checks, InvalidArgumentsError
+from redis_ha.arguments import Checks, InvalidArgumentsError, kind_of
 from redis_ha.guard import Refusals, apart, guard, hooks_of
 from redis_ha.inputs import as_input_errors, known_now, outputs_of
 
@@ -192,7 +192,7 @@ def _check_network(checks: Checks) -> None:
         if value is None:
             checks.refuse(argument, f"is missing; give at least {what}")
         elif isinstance(value, str):
-            checks.refuse(argument, f"{value!r} is no list; give at least {what}")
+            checks.refuse(argument, f"{kind_of(value)} is no list; give at least {what}")
         elif isinstance(value, list | tuple) and (count := _distinct(value)) < fewest:
             checks.refuse(argument, f"{count} of them; give at least {what}")
 
@@ -215,7 +215,7 @@ def _limits(checks: Checks) -> Mapping[str, int]:
                 found[argument] = entries.whole(argument, low, low, high)
         if found.get(least, low) > found.get(most, high):
             entries.refuse(least, f"{found[least]} is more than {most}, {found[most]}; swap them")
-    checks.problems += [(f"limits.{argument}", reason) for argument, reason in entries.problems]
+    checks.problems += entries.under("limits")
     return found
 
 

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from redis_ha.arguments import Checks, InvalidArgumentsError, network
+from redis_ha.arguments import Checks, InvalidArgumentsError, network, shown
 
 from .checks import forbidden_channel, is_ambiguous
 from .connections import MOST_MAXCLIENTS, maxclients, reserved_connections
@@ -290,7 +290,7 @@ def _sizes(checks: Checks, slots: tuple[Slot, ...], hint: str) -> dict[str, str]
     found: dict[str, str] = {}
     for key, value in _by_slot(checks, "sizes", {slot.key for slot in slots}).items():
         if not isinstance(value, str) or not SIZE.fullmatch(value):
-            checks.refuse(f"sizes.{key}", f"{value!r} is not {hint}")
+            checks.refuse(f"sizes.{key}", f"{shown(value)} is not {hint}")
         else:
             found[key] = value
     return found

@@ -86,11 +86,10 @@ NAMES = tuple(row.name for row in TABLE)
 
 def check_alb_alarms(settings: AlbAlarms | None) -> list[tuple[str, str]]:
     """Return what is wrong with the settings: (argument, reason). Outputs are allowed in `topic_arns` only."""
-    given: Mapping[str, Any] = settings or {}
-    checks = checked_settings(given, tuple(AlbAlarms.__annotations__), NAMES)
+    checks = checked_settings(settings, tuple(AlbAlarms.__annotations__), NAMES)
     if not checks.problems:
-        check_periods(checks, wanted(given))
-    return [(f"alarms.{argument}", reason) for argument, reason in checks.problems]
+        check_periods(checks, wanted(checks.args))
+    return checks.under("alarms")
 
 
 def wanted(settings: Mapping[str, Any] | None) -> list[Definition]:

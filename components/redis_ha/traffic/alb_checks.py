@@ -6,7 +6,7 @@ from typing import Any
 
 from redis_ha.adopting import checked_change
 from redis_ha.amazon import MAX_RULES, REGION, checked_tags
-from redis_ha.arguments import Checks, network
+from redis_ha.arguments import Checks, kind_of, network, shown
 from redis_ha.inputs import once
 
 from .alb_plan import BOTH, AlbPlan, Targets
@@ -143,7 +143,7 @@ def _needed(checks: Checks) -> None:
     if subnets is None:
         checks.refuse("subnet_ids", f"is missing; give subnets in at least {MIN_SUBNETS} zones")
     elif isinstance(subnets, str):
-        checks.refuse("subnet_ids", f"{subnets!r} is no list; give subnets in at least {MIN_SUBNETS} zones")
+        checks.refuse("subnet_ids", f"{kind_of(subnets)} is no list; give subnets in at least {MIN_SUBNETS} zones")
     elif isinstance(subnets, list | tuple) and len(subnets) < MIN_SUBNETS:
         checks.refuse("subnet_ids", f"{len(subnets)} is too few: a balancer lies in {MIN_SUBNETS} zones at least")
 
@@ -202,7 +202,7 @@ def _colours(checks: Checks) -> Mapping[str, Targets]:
         checks.refuse("targets", f"is missing; give the targets of {' and '.join(COLOURS)}")
     entries = Checks(given)
     entries.known(tuple(AlbColours.__annotations__))
-    checks.problems += [(f"targets.{argument}", reason) for argument, reason in entries.problems]
+    checks.problems += entries.under("targets")
     found = {colour: _targets(checks, colour, given.get(colour)) for colour in COLOURS}
     first, second = (given.get(colour) for colour in COLOURS)
     if isinstance(first, Mapping) and _same(first, second):
@@ -231,7 +231,7 @@ def _targets(checks: Checks, colour: str, given: Any) -> Targets:
     path = f"targets.{colour}"
     if not isinstance(given, Mapping):
         if checks.args.get("targets") is not None:
-            checks.refuse(path, f"{given!r} is no mapping; give one of {', '.join(TARGET_KINDS)}")
+            checks.refuse(path, f"{kind_of(given)} is no mapping; give one of {', '.join(TARGET_KINDS)}")
         return Targets("ecs", "ip")
     inner = Checks(given)
     inner.known(tuple(AlbTargets.__annotations__))
@@ -244,12 +244,12 @@ def _targets(checks: Checks, colour: str, given: Any) -> Targets:
     natural = "ip" if kind in {"ip_addresses", "ecs"} else "instance"
     chosen = inner.one_of("type", natural, TARGET_TYPES)
     if kind != "ecs" and chosen != natural and not inner.refused("type"):
-        inner.refuse("type", f"{chosen!r} does not fit {kind}; leave it out")
+        inner.refuse("type", f"{shown(chosen)} does not fit {kind}; leave it out")
     attached = kind in ATTACHED_KINDS
     if not attached and given.get("names") is not None:
         inner.refuse("names", f"are for {' and '.join(ATTACHED_KINDS)}; leave it out")
     names = _names(inner, kind, given.get(kind)) if attached else ()
-    checks.problems += [(f"{path}.{argument}", reason) for argument, reason in inner.problems]
+    checks.problems += inner.under(path)
     return Targets(kind, chosen, names)
 
 
@@ -283,7 +283,7 @@ def _texts_alone(inner: Checks, kind: str, value: Sequence[Any], texts: Sequence
         inner.refuse(kind, "names one of them twice; leave one out")
     for entry in value:
         if entry is None or isinstance(entry, int | float | Mapping | list):
-            inner.refuse(kind, f"{entry!r} is not text")
+            inner.refuse(kind, f"{shown(entry)} is not text")
     if kind == "ip_addresses":
         for text in texts:
             _address(inner, text)
@@ -323,7 +323,7 @@ def _health_check(checks: Checks, target_protocol: str) -> Mapping[str, Any]:
         "healthy_threshold": numbers["healthy_threshold"],
         "unhealthy_threshold": numbers["unhealthy_threshold"],
     }
-    checks.problems += [(f"health_check.{argument}", reason) for argument, reason in inner.problems]
+    checks.problems += inner.under("health_check")
     return found
 
 
@@ -361,7 +361,7 @@ def _pair(checks: Checks, argument: str) -> Weights | None:
         if given.get(colour) is None:
             inner.refuse(colour, f"is missing; use 0 to {MAX_WEIGHT}")
     found = Weights(*(inner.whole(colour, 0, 0, MAX_WEIGHT) for colour in COLOURS))
-    checks.problems += [(f"{argument}.{part}", reason) for part, reason in inner.problems]
+    checks.problems += inner.under(argument)
     return None if inner.problems else found
 
 
@@ -374,7 +374,7 @@ def _stickiness(checks: Checks, form: str) -> tuple[bool, int]:
     if inner.args and inner.args.get("enabled") is None:
         inner.refuse("enabled", "is missing; say true or false")
     seconds = inner.whole("duration_seconds", DEFAULT_STICKINESS_SECONDS, 1, MAX_STICKINESS_SECONDS)
-    checks.problems += [(f"stickiness.{argument}", reason) for argument, reason in inner.problems]
+    checks.problems += inner.under("stickiness")
     return enabled, seconds
 
 
@@ -391,7 +391,7 @@ def _adopt(checks: Checks, form: str) -> Mapping[str, str]:
             if key not in keys:
                 inner.refuse(f"{part}.{key}", f"with form {form} there are {' and '.join(keys)}")
             elif not isinstance(arn, str) or not ARNS[part].fullmatch(arn):
-                inner.refuse(f"{part}.{key}", f"{arn!r} is no ARN of {ARN_OF[part]}; give it as AWS shows it")
+                inner.refuse(f"{part}.{key}", f"{shown(arn)} is no ARN of {ARN_OF[part]}; give it as AWS shows it")
             else:
                 found[f"{part}.{key}"] = arn
     group = inner.optional_text("security_group")
@@ -399,7 +399,7 @@ def _adopt(checks: Checks, form: str) -> Mapping[str, str]:
         inner.refuse(
             "security_group", "cannot be used with security_group_ids: what is brought is not the component's to adopt"
         )
-    checks.problems += [(f"adopt.{argument}", reason) for argument, reason in inner.problems]
+    checks.problems += inner.under("adopt")
     return found | ({} if group is None else {"security_group": group})
 
 
@@ -410,4 +410,4 @@ def _access_logs(checks: Checks) -> None:
     if given and not given.get("bucket"):
         inner.refuse("bucket", "is missing; give the bucket's name")
     inner.optional_text("prefix")
-    checks.problems += [(f"access_logs.{argument}", reason) for argument, reason in inner.problems]
+    checks.problems += inner.under("access_logs")

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from redis_ha.amazon import REGION
-from redis_ha.arguments import Checks
+from redis_ha.arguments import Checks, kind_of, shown
 from redis_ha.inputs import holds_output
 
 from .authority import COLOURS
@@ -48,7 +48,7 @@ def check_health(checks: Checks, names: Collection[str], *, private: bool) -> tu
     for colour in COLOURS:
         if health.get(colour) is not None:
             _check_one(given, colour, health[colour], tuple(ColourHealth.__annotations__), names, private=private)
-    checks.problems += [(f"health.{argument}", reason) for argument, reason in given.problems]
+    checks.problems += given.under("health")
     return tuple(colour for colour in COLOURS if health.get(colour) is not None)
 
 
@@ -56,7 +56,7 @@ def _check_one(
     given: Checks, argument: str, settings: Any, kinds: tuple[str, ...], names: Collection[str], *, private: bool
 ) -> None:
     if not isinstance(settings, Mapping):
-        given.refuse(argument, f"{settings!r} is no health check; give one of {', '.join(kinds)}")
+        given.refuse(argument, f"{kind_of(settings)} is no health check; give one of {', '.join(kinds)}")
         return
     inner = Checks(settings)
     inner.known(kinds)
@@ -69,7 +69,7 @@ def _check_one(
         if kind == "health_check_id":
             continue
         if not isinstance(value, Mapping):
-            inner.refuse(kind, f"{value!r} is no mapping")
+            inner.refuse(kind, f"{kind_of(value)} is no mapping")
             continue
         part = Checks(value)
         if kind == "endpoint":
@@ -78,8 +78,8 @@ def _check_one(
             _alarm(part)
         else:
             _calculated(part, names, private=private)
-        inner.problems += [(f"{kind}.{name}".rstrip("."), reason) for name, reason in part.problems]
-    given.problems += [(f"{argument}.{name}".rstrip("."), reason) for name, reason in inner.problems]
+        inner.problems += part.under(kind)
+    given.problems += inner.under(argument)
 
 
 def _endpoint(part: Checks, names: Collection[str], *, private: bool) -> None:
@@ -124,7 +124,7 @@ def _request(part: Checks) -> None:
 def wrong_host(host: object, names: Collection[str]) -> str | None:
     """Return why a host name cannot be checked; None when it can."""
     if not isinstance(host, str) or not HOST_NAME.fullmatch(host):
-        return f"{host!r} is not a full host name such as blue.example.com"
+        return f"{shown(host)} is not a full host name such as blue.example.com"
     if normal(host) in names:
         return (
             f"{host!r} is a record that the check decides about: it would check what it decided; name the colour's own endpoint"
@@ -141,7 +141,7 @@ def wrong_address(address: object) -> str | None:
     except ValueError:
         found = None
     if found is None:
-        return f"{address!r} is no IP address"
+        return f"{shown(address)} is no IP address"
     if not found.is_global or found.is_multicast:
         # botocore, route53 2013-04-01, HealthCheckConfig.IPAddress: no local, private, non-routable or multicast ranges.
         return f"{address!r} is no public address, and {OUTSIDE}; {REMEDY}"
@@ -168,5 +168,5 @@ def _calculated(part: Checks, names: Collection[str], *, private: bool) -> None:
         if not PART_NAME.fullmatch(name):
             inner.refuse(name, "is no name for a part: 1 to 31 lower-case letters, digits and hyphens")
         _check_one(inner, name, settings, tuple(PartCheck.__annotations__), names, private=private)
-    part.problems += [(f"parts.{argument}", reason) for argument, reason in inner.problems]
+    part.problems += inner.under("parts")
     part.whole("healthy_parts", max(len(parts), 1), 1, max(len(parts), 1))

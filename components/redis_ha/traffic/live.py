@@ -10,7 +10,7 @@ import pulumi_aws as aws
 
 from redis_ha.adopting import Adoption
 from redis_ha.amazon import REGION
-from redis_ha.arguments import Checks, InvalidArgumentsError
+from redis_ha.arguments import Checks, InvalidArgumentsError, shown
 from redis_ha.guard import Judge, apart, hooks_of
 from redis_ha.inputs import as_input_errors, holds_output, known_now, outputs_of
 
@@ -232,11 +232,11 @@ def _check_targets(checks: Checks) -> None:
         if value is None:
             given.refuse(colour, "is missing; give the colour's host name")
         elif not holds_output(value) and (not isinstance(value, str) or not HOST_NAME.fullmatch(value)):
-            given.refuse(colour, f"{value!r} is not a full host name such as blue.example.com")
+            given.refuse(colour, f"{shown(value)} is not a full host name such as blue.example.com")
     blue, green = (given.args.get(colour) for colour in COLOURS)
     if blue is not None and (blue is green or (isinstance(blue, str) and isinstance(green, str) and same_thing(blue, green))):
         given.refuse("green", "is blue's host name too: a switch between two names of one thing moves nothing; give another")
-    checks.problems += [(f"targets.{colour}", reason) for colour, reason in given.problems]
+    checks.problems += given.under("targets")
 
 
 def _decision(checks: Checks, authority: str, records: RuntimeRecords, record_path: str) -> Decision[str]:

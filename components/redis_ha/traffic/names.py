@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from redis_ha.arguments import Checks
+from redis_ha.arguments import Checks, kind_of, shown
 
 # docs.aws.amazon.com, Route53/latest/DeveloperGuide, DomainNameFormat: labels of up to 63, 255 in all, `*` as a whole label; of
 # the characters, letters, digits, dashes and underscores.
@@ -39,7 +39,7 @@ def zone_name(checks: Checks) -> str:
 def check_name(checks: Checks, argument: str, name: object, zone: str) -> str:
     """Check a record's name: its form, and whether it is in the zone."""
     if not isinstance(name, str) or not RECORD_NAME.fullmatch(name):
-        checks.refuse(argument, f"{name!r} is not a full DNS name such as api.example.com")
+        checks.refuse(argument, f"{shown(name)} is not a full DNS name such as api.example.com")
         return ""
     found = normal(name)
     if zone and not checks.refused("zone_name") and found != zone and not found.endswith(f".{zone}"):
@@ -59,7 +59,7 @@ def known_records(checks: Checks) -> tuple[Held, ...] | None:
     if value is None:
         return None
     if isinstance(value, str | Mapping) or not isinstance(value, Sequence):
-        checks.refuse("known_records", f"{value!r} is no list of records")
+        checks.refuse("known_records", f"{kind_of(value)} is no list of records")
         return None
     found = []
     for entry in value:
@@ -67,7 +67,9 @@ def known_records(checks: Checks) -> tuple[Held, ...] | None:
         name, kind = record.get("name"), record.get("type")
         identifier = record.get("set_identifier")
         if not isinstance(name, str) or not isinstance(kind, str) or not isinstance(identifier, str | None):
-            checks.refuse("known_records", f"{entry!r} is no record; give name, type and, where there is one, set_identifier")
+            checks.refuse(
+                "known_records", f"{kind_of(entry)} is no record; give name, type and, where there is one, set_identifier"
+            )
         else:
             found.append(Held(normal(name.replace(r"\052", "*")), kind.upper(), identifier or None))
     return tuple(found)

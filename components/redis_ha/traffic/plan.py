@@ -123,7 +123,7 @@ def _identifiers(checks: Checks) -> Mapping[str, str]:
     found = {colour: given.text(colour, colour, SET_IDENTIFIER, "1 to 128 printable characters") for colour in COLOURS}
     if found["blue"] == found["green"]:
         given.refuse("green", f"{found['green']!r} is blue's too; Route 53 tells the records apart by it")
-    checks.problems += [(f"set_identifiers.{argument}", reason) for argument, reason in given.problems]
+    checks.problems += given.under("set_identifiers")
     return found
 
 
@@ -170,7 +170,7 @@ def _weights(checks: Checks, argument: str, *, required: bool) -> Weights | None
         if given.args.get(colour) is None:
             given.refuse(colour, f"is missing; use {MIN_WEIGHT} to {MAX_WEIGHT}")
         found.append(given.whole(colour, 1, MIN_WEIGHT, MAX_WEIGHT))
-    checks.problems += [(f"{argument}.{colour}", reason) for colour, reason in given.problems]
+    checks.problems += given.under(argument)
     return None if given.problems else Weights(*found)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pulumi
 
-from redis_ha.arguments import Checks, camel_case
+from redis_ha.arguments import Checks, camel_case, kind_of, shown
 from redis_ha.inputs import holds_output
 
 from .names import HOST_NAME, MAX_TTL_SECONDS, normal
@@ -42,7 +42,7 @@ def planned_name(checks: Checks, key: str, name: str, settings: object, default_
     """Check one entry of `names`; problems are noted under `names.<key>`."""
     where = f"names.{key}"
     if not isinstance(settings, Mapping):
-        checks.refuse(where, f"{settings!r} is no mapping with blue and green")
+        checks.refuse(where, f"{kind_of(settings)} is no mapping with blue and green")
         return None
     given = Checks(settings)
     given.known(tuple(WeightedName.__annotations__))
@@ -52,7 +52,7 @@ def planned_name(checks: Checks, key: str, name: str, settings: object, default_
     if None not in kinds.values() and same_target(settings["blue"], settings["green"]):
         given.refuse("green", "leads to the same as blue: a weight between two names of one thing moves nothing; give another")
     adopt = given.switch("adopt", default=False)
-    checks.problems += [(f"{where}.{argument}", reason) for argument, reason in given.problems]
+    checks.problems += given.under(where)
     found = {colour: kind or "host" for colour, kind in kinds.items()}
     return NamePlan(key, name, found, types, ttl, adopt, _evaluates(settings, kinds))
 
@@ -97,7 +97,7 @@ def distinct(value: Any, other: Any, argument: str) -> Any:
 def _kind(given: Checks, colour: str) -> str | None:
     target = given.args.get(colour)
     if not isinstance(target, Mapping):
-        given.refuse(colour, "is missing; give alias, host or address" if target is None else f"{target!r} is no target")
+        given.refuse(colour, "is missing; give alias, host or address" if target is None else f"{kind_of(target)} is no target")
         return None
     inner = Checks(target)
     if "ttl_seconds" in target:
@@ -111,7 +111,7 @@ def _kind(given: Checks, colour: str) -> str | None:
     elif not inner.problems:
         listed = ", ".join(named) or "none of them is"
         inner.refuse("", f"{listed} given; give exactly one of {', '.join(KINDS)}")
-    given.problems += [(f"{colour}.{argument}".rstrip("."), reason) for argument, reason in inner.problems]
+    given.problems += inner.under(colour)
     return named[0] if len(named) == 1 else None
 
 
@@ -121,14 +121,14 @@ def _check_value(inner: Checks, kind: str, value: Any) -> None:
     elif holds_output(value):
         return
     elif kind == "host" and (not isinstance(value, str) or not HOST_NAME.fullmatch(value)):
-        inner.refuse("host", f"{value!r} is not a full host name such as blue.example.com")
+        inner.refuse("host", f"{shown(value)} is not a full host name such as blue.example.com")
     elif kind == "address" and not _is_ipv4(value):
-        inner.refuse("address", f"{value!r} is no IPv4 address")
+        inner.refuse("address", f"{shown(value)} is no IPv4 address")
 
 
 def _check_alias(inner: Checks, value: Any) -> None:
     if not isinstance(value, Mapping):
-        inner.refuse("alias", f"{value!r} is no mapping with name and zone_id")
+        inner.refuse("alias", f"{kind_of(value)} is no mapping with name and zone_id")
         return
     alias = Checks(value)
     alias.known(tuple(TrafficAlias.__annotations__))
@@ -137,9 +137,9 @@ def _check_alias(inner: Checks, value: Any) -> None:
             alias.refuse(argument, "is missing; give the load balancer's")
     name = value.get("name")
     if name is not None and not holds_output(name) and (not isinstance(name, str) or not HOST_NAME.fullmatch(name)):
-        alias.refuse("name", f"{name!r} is not the full DNS name of a load balancer")
+        alias.refuse("name", f"{shown(name)} is not the full DNS name of a load balancer")
     alias.switch("evaluate_target_health", default=True)
-    inner.problems += [(f"alias.{argument}", reason) for argument, reason in alias.problems]
+    inner.problems += alias.under("alias")
 
 
 def _is_ipv4(value: object) -> bool:
