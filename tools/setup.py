@@ -47,17 +47,35 @@ class SetupError(Exception):
     """A step that cannot be done; the message ends with what to do."""
 
 
-def run(command: Sequence[str | Path], log: Path, **options: object) -> None:
-    """Run a command with its output in the log; on failure show the log's end."""
+def log_file() -> Path:
+    """Return the log of the user's set-ups, in a folder of his own: in a shared one another user could lay a link in its place."""
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "redis-ha"
+    cache.mkdir(mode=0o700, parents=True, exist_ok=True)
+    log = cache / "setup.log"
+    try:
+        os.close(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW, 0o600))
+    except OSError as error:
+        raise SetupError(
+            f"{log} cannot be written: {error.strerror}; remove it, or set XDG_CACHE_HOME to another folder"
+        ) from None
+    return log
+
+
+def run(command: Sequence[str | Path], log: Path, **options: object) -> str:
+    """Run a command with its output in the log, and return it; on failure show the log's end."""
     with log.open("a") as out:
         out.write(f"$ {' '.join(str(word) for word in command)}\n")
         out.flush()
+        begin = out.tell()
         code = subprocess.run(
             [str(word) for word in command], stdout=out, stderr=subprocess.STDOUT, check=False, **options
         ).returncode  # type: ignore[call-overload]
     if code != 0:
         tail = "\n    ".join(log.read_text(errors="replace").splitlines()[-12:])
         raise SetupError(f"`{Path(str(command[0])).name}` ended with {code}:\n    {tail}\n  whole output: {log}")
+    with log.open(errors="replace") as written:
+        written.seek(begin)
+        return written.read()
 
 
 def step(title: str, work: Callable[[], str]) -> None:
@@ -188,9 +206,9 @@ def alone(log: Path) -> Iterator[None]:
 
 def main() -> int:
     """Run all steps; 0 when everything is there."""
-    log = Path(os.environ.get("TMPDIR", "/tmp")) / f"redis-ha-setup-{os.getuid()}.log"  # noqa: S108  named in every error
     sys.stdout.write("Setting up redis-ha\n")
     try:
+        log = log_file()
         with alone(log):
             step("machine", check_machine)
             step("Debian packages", lambda: debian_packages(log))
@@ -204,8 +222,7 @@ def main() -> int:
 
 def engine(log: Path) -> str:
     """Find or build the engine; the work is done by tools/build_engine.py inside the environment that was just made."""
-    run([VENV / "bin" / "python", ROOT / "tools" / "build_engine.py"], log)
-    return log.read_text().splitlines()[-1]
+    return run([VENV / "bin" / "python", ROOT / "tools" / "build_engine.py"], log).splitlines()[-1]
 
 
 if __name__ == "__main__":

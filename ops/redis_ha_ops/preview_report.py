@@ -28,6 +28,19 @@ OPERATIONS: dict[str, Operation] = {
     "delete": "delete",
     "update": "update",
 }
+# pulumi/pulumi pkg/resource/deploy/step.go, StepOp: the other ones lose nothing, or accompany one of the above.
+HARMLESS = frozenset(
+    {
+        *("same", "create", "read", "refresh", "import", "diff", "discard"),
+        *("read-replacement", "import-replacement", "discard-replaced", "remove-pending-replace"),
+    }
+)
+# Of a step; what is left out or null is of any.
+STATES = ("oldState", "newState")
+SHAPES: dict[str, type] = {
+    **dict.fromkeys(("oldState", "newState", "detailedDiff"), Mapping),
+    **dict.fromkeys(("diffReasons", "replaceReasons"), list),
+}
 PROTECTED = "marked for protection"  # pulumi/pulumi pkg/resource/deploy: the engine's own refusal
 
 
@@ -71,15 +84,46 @@ class Report:
         return tuple(change for change in self.changes if change.dangerous)
 
 
-def read_plan(text: str, where: str) -> Mapping[str, Any]:
-    """Return the digest that `pulumi preview --json` printed; OpsError for anything else. `where` names it to the user."""
+def read_plan(text: str | bytes, where: str) -> Mapping[str, Any]:
+    """Return the digest that `pulumi preview --json` printed. `where` names it to the user.
+
+    OpsError for anything else, and for a step that this release does not understand: it could be a dangerous one.
+    """
     try:
         plan = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):  # not UTF-8 is a ValueError too
         raise OpsError(f"{where} is no JSON: give the output of `pulumi preview --json` (without --show-secrets)") from None
     if not isinstance(plan, Mapping) or not isinstance(plan.get("steps", [] if "diagnostics" in plan else None), list):
         raise OpsError(f"{where} has no `steps`: give the output of `pulumi preview --json`, not of another command")
+    said = plan.get("diagnostics") or []
+    if not isinstance(said, list) or not all(isinstance(one, Mapping) for one in said):
+        raise OpsError(f"{where}: its diagnostics have another form: nothing can be said of this plan; is redis-ha up to date?")
+    if "steps" not in plan and not list(_errors(plan)):
+        raise OpsError(f"{where} has neither steps nor errors: nothing can be said of this plan")
+    for number, step in enumerate(plan.get("steps") or []):
+        wrong = _wrong_step(step)
+        if wrong:
+            raise OpsError(f"{where}: step {number + 1} {wrong}: nothing can be said of this plan; is redis-ha up to date?")
     return plan
+
+
+def _wrong_step(step: object) -> str:
+    """Return what is not understood in a step; nothing when it is."""
+    if not isinstance(step, Mapping):
+        return "is no object"
+    if step.get("op") not in OPERATIONS.keys() | HARMLESS:
+        return f"has the unknown operation {json.dumps(step.get('op'))[:40]}"
+    if str(step.get("urn")).count("::") < 3:
+        return "names no resource (urn)"
+    strange = [name for name, kind in SHAPES.items() if not isinstance(step.get(name), kind | None)]
+    if not strange:
+        inner = [*(step.get("detailedDiff") or {}).values(), *((step.get(key) or {}).get("inputs") or {} for key in STATES)]
+        strange = [] if all(isinstance(value, Mapping) for value in inner) else ["inputs or detailedDiff"]
+    if strange:
+        return f"has another form of {', '.join(strange)}"
+    if step["op"] == "update" and step.get("diffReasons") is None and step.get("detailedDiff") is None:
+        return "does not say what it updates (diffReasons)"
+    return ""
 
 
 def run_preview(stack: str, program: Path, *, emulated: bool) -> Mapping[str, Any]:

@@ -263,15 +263,35 @@ def test_a_parameter_group_of_another_family_stands_beside_the_old_one(*, rename
     assert ("Made anew under another name" in as_markdown(report, None)) is renamed
 
 
+DELETION = {"op": "delete", "urn": f"urn:pulumi:prod::redis-ha::{GROUP}::orders", "oldState": {"inputs": {}}}
+NOT_UNDERSTOOD: list[tuple[object, str]] = [
+    (3, "is no object"),
+    ({"op": "delete"}, r"names no resource \(urn\)"),
+    (DELETION | {"op": None}, "has the unknown operation null"),
+    (DELETION | {"urn": "orders"}, "names no resource"),
+    (DELETION | {"oldState": []}, "has another form of oldState"),
+    (DELETION | {"oldState": {"inputs": [3]}}, "has another form of inputs"),
+    (DELETION | {"op": "replace", "detailedDiff": {"nodeType": "replace"}}, "has another form of inputs or detailedDiff"),
+    (DELETION | {"op": "replace", "replaceReasons": "nodeType"}, "has another form of replaceReasons"),
+    (DELETION | {"op": "update"}, r"does not say what it updates"),
+]
+
+
 @pytest.mark.parametrize(
     ("text", "told"),
     [
         ("Previewing update (prod):", "is no JSON: give the output of `pulumi preview --json`"),
         ("[]", "has no `steps`"),
         ('{"resources": []}', "has no `steps`"),
+        (b'{"steps": [\xff]}', "is no JSON"),
+        ("[" * 100_000, "is no JSON"),
+        ('{"diagnostics": []}', "neither steps nor errors"),
+        ('{"steps": [], "diagnostics": [3]}', "diagnostics have another form"),
+        *((json.dumps({"steps": [given]}), f"step 1 {told}") for given, told in NOT_UNDERSTOOD),
+        (json.dumps({"steps": [DELETION, DELETION | {"op": "shred"}]}), 'step 2 has the unknown operation "shred"'),
     ],
 )
-def test_what_is_no_plan_is_refused(text: str, told: str) -> None:
+def test_what_is_not_understood_is_no_plan_without_danger(text: str | bytes, told: str) -> None:
     with pytest.raises(OpsError, match=told):
         read_plan(text, "plan.json")
 

@@ -13,7 +13,7 @@ from redis_ha_ops.outputs import is_emulated
 
 
 @click.command("preview-report")
-@click.argument("preview", required=False, type=click.File("r", encoding="utf-8"))
+@click.argument("preview", required=False, type=click.File("rb"))
 @click.option("--stack", metavar="NAME", help="The stack's name; without PREVIEW its preview is run.")
 @click.option(
     "--emulated/--no-emulated",
@@ -30,7 +30,7 @@ from redis_ha_ops.outputs import is_emulated
 @click.option("--json", "as_json", is_flag=True, help="For machines: one JSON object on standard output, not Markdown.")
 @click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="Write the Markdown there as well.")
 def preview_report_command(
-    preview: IO[str] | None,
+    preview: IO[bytes] | None,
     stack: str | None,
     emulated: bool | None,
     program: Path,
@@ -49,7 +49,7 @@ def preview_report_command(
             "say what to report on: a file with the output of `pulumi preview --json`, - for standard input, or --stack"
         )
     if preview is not None:
-        plan = preview_report.read_plan(preview.read(), preview.name)
+        plan = preview_report.read_plan(preview.read(), getattr(preview, "name", "standard input"))
     else:
         click.echo(f"previewing stack {stack}", err=True)
         plan = preview_report.run_preview(str(stack), program, emulated=is_emulated(str(stack), emulated))
