@@ -48,16 +48,14 @@ class SetupError(Exception):
 
 
 def log_file() -> Path:
-    """Return the log of the user's set-ups, in a folder of his own: in a shared one another user could lay a link in its place."""
+    """Return the log of the user's set-ups, in a folder of his own: in a shared one somebody could lay a link in its place."""
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "redis-ha"
     cache.mkdir(mode=0o700, parents=True, exist_ok=True)
     log = cache / "setup.log"
     try:
         os.close(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW, 0o600))
     except OSError as error:
-        raise SetupError(
-            f"{log} cannot be written: {error.strerror}; remove it, or set XDG_CACHE_HOME to another folder"
-        ) from None
+        raise SetupError(f"{log} cannot be written: {error.strerror}; remove it, or set another XDG_CACHE_HOME") from None
     return log
 
 
