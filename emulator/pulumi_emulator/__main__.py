@@ -1,6 +1,11 @@
 """`python -m pulumi_emulator`."""
 
-from pulumi_emulator.cli import main
+import sys
 
 if __name__ == "__main__":
-    main()
+    try:
+        from pulumi_emulator.cli import main
+
+        main()
+    except KeyboardInterrupt:  # while modules are loaded
+        sys.exit("error: interrupted")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 from importlib import import_module
 from typing import Any, Final
@@ -29,6 +30,9 @@ COMMANDS: Final[dict[str, dict[str, str]]] = {
         "zone": "faults",
     },
 }
+_ROOM: Final = "make room there, or set PULUMI_EMULATOR_HOME to a folder on another disk"
+_OWNER: Final = "run the command as its owner, or set PULUMI_EMULATOR_HOME to a folder of your own"
+REMEDIES: Final = {errno.ENOSPC: _ROOM, errno.EDQUOT: _ROOM, errno.EROFS: _ROOM, errno.EACCES: _OWNER, errno.EPERM: _OWNER}
 MODULES: Final = {command: module for section in COMMANDS.values() for command, module in section.items()}
 
 
@@ -68,9 +72,24 @@ class Commands(click.Group):
             for line in str(error).splitlines():
                 click.echo(f"error: {line}", err=True)
             ctx.exit(1)
+        except OSError as error:
+            if error.errno == errno.EPIPE:  # who read the output has ended; click ends quietly too
+                raise
+            click.echo(f"error: {of_the_system(error)}", err=True)
+            ctx.exit(1)
+        except RecursionError:
+            click.echo("error: a stack file or a value is nested too deep; make it flatter", err=True)
+            ctx.exit(1)
         except KeyboardInterrupt:
             click.echo("error: interrupted", err=True)
             ctx.exit(1)
+
+
+def of_the_system(error: OSError) -> str:
+    """Return what is said of an error of the operating system: the file, what is wrong, what to do."""
+    where = f"{error.filename}: " if error.filename else ""
+    remedy = REMEDIES.get(error.errno or 0, "")
+    return f"{where}{error.strerror or error}{remedy and f'; {remedy}'}"
 
 
 @click.group(

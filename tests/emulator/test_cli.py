@@ -1,0 +1,74 @@
+"""What the command line says of errors that are nobody's fault in the program: one line, never a traceback."""
+
+from __future__ import annotations
+
+import errno
+import os
+import runpy
+import sys
+import types
+
+import click
+import pytest
+from click.testing import CliRunner, Result
+
+from pulumi_emulator.cli import Commands
+
+
+def ended_by(error: BaseException) -> Result:
+    """Run a command that ends with an error."""
+
+    @click.command(name="up")
+    def up() -> None:
+        raise error
+
+    class One(Commands):
+        def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command:
+            del ctx, cmd_name
+            return up
+
+    return CliRunner().invoke(One(name="emulator"), ["up"])
+
+
+@pytest.mark.parametrize(
+    ("error", "says"),
+    [
+        (
+            OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "/home/state.json"),
+            "error: /home/state.json: No space left on device; make room there, or set PULUMI_EMULATOR_HOME to a folder",
+        ),
+        (
+            PermissionError(errno.EACCES, os.strerror(errno.EACCES), "/srv/home"),
+            "/srv/home: Permission denied; run the command as its",
+        ),
+        (OSError(errno.EROFS, os.strerror(errno.EROFS)), "error: Read-only file system; make room there"),
+        (IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), "Pulumi.yaml"), "error: Pulumi.yaml: Is a directory\n"),
+        (TimeoutError("nobody answers"), "error: nobody answers\n"),
+        (RecursionError("maximum recursion depth exceeded"), "error: a stack file or a value is nested too deep"),
+        (KeyboardInterrupt(), "error: interrupted\n"),
+    ],
+)
+def test_it_is_one_line_with_the_file_and_what_to_do(error: BaseException, says: str) -> None:
+    ended = ended_by(error)
+    assert says in ended.stderr
+    assert len(ended.stderr.splitlines()) == 1
+    assert ended.exit_code == 1
+
+
+def test_who_no_longer_reads_is_no_error() -> None:
+    ended = ended_by(BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE)))
+    assert ended.stderr == ""
+
+
+def test_what_is_no_error_of_the_system_is_told_whole() -> None:
+    assert isinstance(ended_by(ZeroDivisionError()).exception, ZeroDivisionError)
+
+
+def test_an_interrupt_while_modules_are_loaded_is_one_line_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Loading(types.ModuleType):
+        def __getattr__(self, name: str) -> object:
+            raise KeyboardInterrupt
+
+    monkeypatch.setitem(sys.modules, "pulumi_emulator.cli", Loading("pulumi_emulator.cli"))
+    with pytest.raises(SystemExit, match="error: interrupted"):
+        runpy.run_module("pulumi_emulator", run_name="__main__")
