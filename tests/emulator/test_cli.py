@@ -34,8 +34,8 @@ def ended_by(error: BaseException) -> Result:
     ("error", "says"),
     [
         (
-            OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "/home/state.json"),
-            "error: /home/state.json: No space left on device; make room there, or set PULUMI_EMULATOR_HOME to a folder",
+            OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "/srv/state.json"),
+            "error: /srv/state.json: No space left on device; make room there, or set PULUMI_EMULATOR_HOME to a folder",
         ),
         (
             PermissionError(errno.EACCES, os.strerror(errno.EACCES), "/srv/home"),
