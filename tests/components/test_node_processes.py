@@ -82,7 +82,7 @@ def test_all_sentinels_have_the_settings_and_the_seeded_ids(cluster: LoopbackClu
         assert node.call("SENTINEL", "MYID") == node.slot.sentinel_id
         reply = node.call("SENTINEL", "MASTER", "proc")
         fields = dict(zip(reply[::2], reply[1::2], strict=True))  # type: ignore[index]
-        assert (fields["down-after-milliseconds"], fields["failover-timeout"], fields["quorum"]) == ("1000", "4000", "2")
+        assert (fields["down-after-milliseconds"], fields["failover-timeout"], fields["quorum"]) == ("2000", "4000", "2")
         assert node.call("SENTINEL", "CKQUORUM", "proc").startswith("OK")  # type: ignore[attr-defined]
 
 
@@ -293,7 +293,7 @@ def test_a_sentinel_whose_agent_ends_between_monitor_and_set_gets_its_settings(c
     wait_until(lambda: "adopt failed" in node.log("agent"), "SET is refused")
     assert down_after() == "30000"
     assert node.call("ACL", "SETUSER", "admin", "+@all") == "OK"
-    wait_until(lambda: down_after() == "1000", "it is configured after all")
+    wait_until(lambda: down_after() == "2000", "it is configured after all")
     cluster.wait_whole()
 
 

@@ -153,7 +153,7 @@ class LoopbackCluster:
         arguments = {
             "region": "ams3",
             "vpc_ip_range": "10.20.0.0/24",
-            "down_after_ms": 1000,
+            "down_after_ms": 2000,  # with less a busy machine fails over by itself
             "failover_timeout_ms": 4000,
         } | args
         self.plan: Plan = make_plan("proc", arguments)
