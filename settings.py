@@ -109,7 +109,7 @@ def _problems(key: str, value: Any, schema: Mapping[str, Any], *, secret: bool) 
         where = ".".join(path)
         asked = f"must be of type {error.validator_value}"
         if any(SECRET_NAMES.fullmatch(step) for step in path):
-            yield f"{where}: {asked}"
+            yield f"{where}: {asked if error.validator == 'type' else 'has another form'}"
         elif error.validator == "additionalProperties" and isinstance(error.instance, dict):
             known = list(error.schema.get("properties", {}))
             for name in sorted(set(error.instance) - set(known)):

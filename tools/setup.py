@@ -152,7 +152,7 @@ def fingerprint(*paths: Path) -> str:
 
 
 def uv(log: Path) -> list[str | Path]:
-    """Install uv, which needs a tenth of pip's time, and return its command that installs into .venv."""
+    """Install uv, which needs a fraction of pip's time, and return its command that installs into .venv."""
     lines = (ROOT / "requirements.txt").read_text().splitlines()
     first = next(number for number, line in enumerate(lines) if line.startswith("uv=="))
     last = next(number for number in range(first, len(lines)) if not lines[number].endswith("\\"))

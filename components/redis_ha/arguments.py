@@ -12,7 +12,7 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 # registries: IPv4 was given out in /8s, the largest IPv6 allocations are /19s).
 WIDEST_IPV4_PREFIX = 8
 WIDEST_IPV6_PREFIX = 19
-# A number with more digits is shown to nobody; above 1e308 none is a float.
+# From here on a number is not shown: it may be too large for a float, or for Python's text (sys.set_int_max_str_digits).
 MOST_SHOWN = 10**15
 
 
@@ -43,6 +43,8 @@ def kind_of(value: object) -> str:
         return "a mapping"
     if isinstance(value, Sequence):
         return "a list"
+    if isinstance(value, int | float) and abs(value) >= MOST_SHOWN:
+        return "a number that large"
     return repr(value) if value is None or isinstance(value, bool | int | float) else f"a value of type {type(value).__name__}"
 
 
@@ -89,7 +91,7 @@ class Checks:
 
     def under(self, path: str) -> list[tuple[str, str]]:
         """Return the problems of a block as those of the arguments that it is part of."""
-        return [(f"{path}.{argument}".rstrip("."), reason) for argument, reason in self.problems]
+        return [(f"{path}.{argument}" if argument else path, reason) for argument, reason in self.problems]
 
     def known(self, names: Sequence[str]) -> None:
         """Refuse arguments that do not exist, naming the nearest that does."""
@@ -147,7 +149,7 @@ class Checks:
             self.refuse(argument, f"{shown(value)} is no whole number; use {low} to {high}")
             return default
         if not low <= value <= high:
-            told = f"{value:g}" if abs(value) < MOST_SHOWN else "the number"
+            told = f"{value:g}" if abs(value) < MOST_SHOWN else shown(value)
             self.refuse(argument, f"{told} is out of range; use {low} to {high}")
             return default
         return int(value)

@@ -96,7 +96,7 @@ def _check_override(checks: Checks, name: str, change: object) -> None:
         inner.refuse("threshold", f"{shown(threshold)} is no number; give one in the alarm's unit")
     inner.whole("periods", 1, 1, MAX_EVALUATED_SECONDS // 60)
     inner.whole("datapoints", 1, 1, MAX_EVALUATED_SECONDS // 60)
-    checks.problems.extend(inner.under(path))
+    checks.problems += inner.under(path)
 
 
 def measured(

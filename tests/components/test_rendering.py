@@ -13,11 +13,10 @@ import yaml
 
 from redis_ha.arguments import InvalidArgumentsError
 from redis_ha.sentinel import render
-from redis_ha.sentinel.node.resp import ReplyError
 from redis_ha.sentinel.slots import Slot
 from redis_ha.sentinel.topology import Plan, make_plan
 from tests.support.droplet_image import in_image
-from tests.support.loopback_cluster import LoopbackCluster, LoopbackNode
+from tests.support.loopback_cluster import LoopbackCluster
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.servers
@@ -150,7 +149,7 @@ def test_redis_and_sentinel_take_the_files(persistence: str, tmp_path: Path) -> 
         data.start()
         sentinel.start()
         wait_until(lambda: data.role() == "slave", "redis-server runs")
-        wait_until(lambda: _answers(sentinel), "Sentinel runs")
+        wait_until(sentinel.answers, "Sentinel runs")
         assert data.call("CONFIG", "GET", "maxmemory") == ["maxmemory", str(128 * 1024**2)]
         assert data.call("CONFIG", "GET", "appendonly") == ["appendonly", "no" if persistence == "rdb" else "yes"]
         assert data.call("CONFIG", "GET", "slowlog-max-len") == ["slowlog-max-len", "512"]
@@ -160,13 +159,6 @@ def test_redis_and_sentinel_take_the_files(persistence: str, tmp_path: Path) -> 
         assert sentinel.call("SENTINEL", "MYID") == sentinel.slot.sentinel_id
     finally:
         cluster.end()
-
-
-def _answers(node: LoopbackNode) -> bool:
-    try:
-        return node.call("PING") == "PONG"
-    except (OSError, ReplyError):
-        return False
 
 
 @pytest.mark.parametrize("kind", ["data", "sentinel"])

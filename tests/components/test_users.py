@@ -59,17 +59,10 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LoopbackCluste
     try:
         for node in (made.nodes["data-0"], made.nodes["sentinel-0"]):
             node.start()
-            wait_until(lambda node=node: answers(node), "the server runs")  # type: ignore[misc]
+            wait_until(node.answers, "the server runs")
         yield made
     finally:
         made.end()
-
-
-def answers(node: LoopbackNode) -> bool:
-    try:
-        return node.call("PING") == "PONG"
-    except (OSError, ReplyError):
-        return False
 
 
 def commands(node: LoopbackNode) -> dict[str, tuple[int, set[str]]]:

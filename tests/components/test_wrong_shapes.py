@@ -22,7 +22,7 @@ from tests.components.test_argument_sets import ALL
 
 CANARY = "hunter2-correct-horse"
 SHAPES: tuple[Any, ...] = (
-    CANARY, [[CANARY]], {"a": CANARY}, {"application": {"passwords": CANARY}}, {3: CANARY}, 3, 10**400, [None], object(),
+    CANARY, [[CANARY]], {"a": CANARY}, {"application": {"passwords": CANARY}}, {3: CANARY}, 3, 10**5000, [None], object(),
 )  # fmt: skip
 SETS = 100  # with several wrong values each
 SCHEMA = json.loads(Path(__file__).resolve().parents[2].joinpath("components/schema.json").read_text())
@@ -93,9 +93,3 @@ def test_several_wrong_values(component: str) -> None:
         for path in chosen.sample(known, chosen.randint(2, 5)):
             args = with_value(args, path, chosen.choice(SHAPES[1:]))
         assert CANARY not in said(component, args), args
-
-
-@every_component
-def test_what_are_no_arguments_at_all(component: str) -> None:
-    with pytest.raises((pulumi.InputPropertiesError, pulumi.InputPropertyError)):
-        BASE[component][0]("set", {"no_such_argument": CANARY})

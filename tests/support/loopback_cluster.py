@@ -142,6 +142,12 @@ class LoopbackNode:
         except (OSError, ReplyError):
             return "down"
 
+    def answers(self) -> bool:
+        try:
+            return self.call("PING") == "PONG"
+        except (OSError, ReplyError):
+            return False
+
     def log(self, name: str = "server") -> str:
         return (self.folder / f"{name}.log").read_text(errors="replace")
 

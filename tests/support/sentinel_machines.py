@@ -30,7 +30,7 @@ stack = stack_of("boot", json.load(sys.stdin), emulated=True)
 seen = status.look(stack, directly)
 print(json.dumps(drawing.as_json(seen.topology, seen.findings, stack)))
 """
-# Started once: a Python for each question took a third of the CPU time of a boot that is waited for.
+# Started once, for the hundreds of questions while a boot is waited for.
 ASK = """
 import contextlib, json, sys
 from redis_ha_node.resp import Connection, ReplyError
@@ -141,9 +141,12 @@ class Machines:
 
     def close(self) -> None:
         """End what asks the nodes, and destroy the machines."""
-        if self._asker is not None:
-            self._asker.communicate(timeout=10)
-        self.host.destroy_all()
+        try:
+            if self._asker is not None:
+                self._asker.kill()
+                self._asker.communicate()
+        finally:
+            self.host.destroy_all()
 
     def _environment(self) -> dict[str, str]:
         return {"PATH": os.environ["PATH"], "PYTHONPATH": str(self.folder / "library"), "PYTHONDONTWRITEBYTECODE": "1"}

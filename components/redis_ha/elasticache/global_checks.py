@@ -70,7 +70,7 @@ def make_global_plan(name: str, args: Mapping[str, Any], known: Sequence[str] = 
     regions = [str(secondary) for secondary in checks.mapping("secondaries")]
     for secondary in regions:
         if not REGION.fullmatch(secondary):
-            checks.refuse("secondaries", f"{shown(secondary)} is no region of AWS; name them by region, such as eu-west-1")
+            checks.refuse("secondaries", f"{secondary!r} is no region of AWS; name them by region, such as eu-west-1")
     wrong = global_rules.wrong_regions(region, regions)
     if wrong is not None and not checks.refused("secondaries"):
         checks.refuse("secondaries", wrong)
@@ -140,12 +140,12 @@ def _made_primary(checks: Checks, name: str, *, automatic_failover: bool) -> tup
         "tags": {**checks.mapping("tags"), **Checks(given).mapping("tags")},
         "protect": args.get("protect", True) if given.get("protect") is None else given["protect"],
     }
-    region = whole.get("region")
+    region = whole["region"] if isinstance(whole.get("region"), str) else ""
     adopted = Checks(given).mapping("adopt").get("replication_group")
-    if whole.get("group_id") is None and adopted is None and isinstance(region, str):
+    if whole.get("group_id") is None and adopted is None and region:
         whole["group_id"] = f"{name}-{region}"
     known = tuple(ElastiCacheHaGroupArgs.__annotations__)
-    plan, found = plan_and_checks(member_name(name, region if isinstance(region, str) else ""), whole, known)
+    plan, found = plan_and_checks(member_name(name, region), whole, known)
     for argument, reason in found.problems:
         at_top = argument in LIVES_ON_GLOBAL or argument == "multi_az"
         checks.refuse(argument if at_top else f"primary.{argument}", reason)

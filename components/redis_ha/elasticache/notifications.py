@@ -111,7 +111,7 @@ def check_notifications(settings: NotificationSettings | None) -> list[tuple[str
         inner.one_of("protocol", PROTOCOLS[0], PROTOCOLS)
         if not inner.args.get("endpoint"):
             inner.refuse("endpoint", "is missing; give the address, URL or ARN")
-        checks.problems.extend(inner.under(f"subscriptions.{name}"))
+        checks.problems += inner.under(f"subscriptions.{name}")
     return checks.under("notifications")
 
 

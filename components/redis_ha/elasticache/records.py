@@ -67,7 +67,8 @@ def check_records(settings: RecordSettings | None, topology: Topology) -> list[t
         checks.refuse(
             "configuration" if topology.clustered else "primary", "is missing; give the name that the record shall have"
         )
-    if len({str(name).rstrip(".").lower() for name in names.values()}) < len(names):
+    texts = [name.rstrip(".").lower() for name in names.values() if isinstance(name, str)]
+    if len(set(texts)) < len(texts):
         checks.refuse("reader", f"{given.get('reader')!r} is the primary's name too; one name cannot lead to both")
     checks.whole("ttl", DEFAULT_TTL_SECONDS, 0, MAX_TTL_SECONDS)
     return checks.under("record")

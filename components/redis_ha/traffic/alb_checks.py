@@ -244,7 +244,7 @@ def _targets(checks: Checks, colour: str, given: Any) -> Targets:
     natural = "ip" if kind in {"ip_addresses", "ecs"} else "instance"
     chosen = inner.one_of("type", natural, TARGET_TYPES)
     if kind != "ecs" and chosen != natural and not inner.refused("type"):
-        inner.refuse("type", f"{shown(chosen)} does not fit {kind}; leave it out")
+        inner.refuse("type", f"{chosen!r} does not fit {kind}; leave it out")
     attached = kind in ATTACHED_KINDS
     if not attached and given.get("names") is not None:
         inner.refuse("names", f"are for {' and '.join(ATTACHED_KINDS)}; leave it out")

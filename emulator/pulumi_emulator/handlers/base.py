@@ -81,7 +81,7 @@ class Cloud:
         return host
 
     def aws_endpoint(self) -> Endpoint:
-        """Return the address of the stack's emulated AWS, started when it does not run: for what makes something in it."""
+        """Return the stack's emulated AWS, started when it does not run: for what makes something in it."""
         with self._lock:
             if self._endpoint is None:
                 if self._aws is None:

@@ -59,8 +59,8 @@ REPOSITORY_PACKAGES: Final = (
 )
 # Offline there is nothing to fetch on a timer, and a timer's apt would hold dpkg's lock at some odd moment.
 DISABLED_UNITS: Final = ("apt-daily.timer", "apt-daily-upgrade.timer", "fstrim.timer", "e2scrub_all.timer")
-# They read a kernel's command line, partitions or firmware, and find nothing here, at the boot and at each `daemon-reload`, of
-# which installing a package makes several. systemd.generator(7) says how one is masked.
+# They read a kernel's command line, partitions or firmware, and find nothing here. They run at the boot and at each
+# `daemon-reload`; installing packages makes several. systemd.generator(7) says how one is masked.
 MASKED_GENERATORS: Final = (
     *("systemd-bless-boot-generator", "systemd-cryptsetup-generator", "systemd-debug-generator"),
     *("systemd-gpt-auto-generator", "systemd-hibernate-resume-generator", "systemd-integritysetup-generator"),

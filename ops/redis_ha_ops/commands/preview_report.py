@@ -42,7 +42,7 @@ def preview_report_command(
     PREVIEW: the output of `pulumi preview --json`, a file or - for standard input. Without it --stack NAME is previewed: a real
     stack by the Pulumi CLI, an emulated one on this machine.
 
-    Exit code 0: nothing dangerous. 3: something dangerous. 2: could not look, or the preview failed for another reason.
+    Exit code 0: nothing dangerous. 3: something dangerous. 2: the plan could not be read or understood, or the preview failed.
     """
     if preview is None and stack is None:
         raise OpsError(
