@@ -33,6 +33,8 @@ LONGEST_ADDRESS = "255.255.255.255"
 LIBRARY_DIRECTORY = "/usr/local/lib/redis-ha"
 SETUP_UNIT = "redis-ha-setup.service"
 SETTING_UP_UNIT = "redis-ha-setting-up.service"
+# systemd reads it for every unit whose name begins so (systemd.unit(5)).
+SANDBOX_FILE = "/etc/systemd/system/redis-ha-.service.d/sandbox.conf"
 CONNECTIONS_FILE = "/etc/redis-ha/connections.nft"
 # The last of the files that cloud-init writes: when it is there, all are.
 LAST_FILE = "/etc/redis-ha/metadata.nft"
@@ -161,7 +163,6 @@ def units(slot: Slot, layout: Layout | None = None) -> dict[str, str]:
         "layout": layout or Layout(),
         "nowhere": NOWHERE,
         "stop_timeout_s": STOP_TIMEOUT_S,
-        "open_files": OPEN_FILES,
         "connections_file": CONNECTIONS_FILE,
     }
     return {name: _TEMPLATES.get_template(f"{name}.j2").render(values) for name in names}
@@ -196,7 +197,7 @@ def cloud_config(plan: Plan, slot: Slot, passwords: Passwords, addresses: dict[s
     """Return the user-data of one node. `addresses` holds the private addresses of the slot's seeds by slot name."""
     layout = Layout()
     services = units(slot, layout)
-    setting_up_unit = _TEMPLATES.get_template(f"{SETTING_UP_UNIT}.j2").render(layout=layout, open_files=OPEN_FILES)
+    setting_up_unit = _TEMPLATES.get_template(f"{SETTING_UP_UNIT}.j2").render(layout=layout)
     setup_unit = _TEMPLATES.get_template(f"{SETUP_UNIT}.j2").render(layout=layout, last_file=LAST_FILE)
     return _TEMPLATES.get_template("cloud-config.yaml.j2").render(
         plan=plan,
@@ -211,6 +212,8 @@ def cloud_config(plan: Plan, slot: Slot, passwords: Passwords, addresses: dict[s
         connections=connection_rules(plan, slot, layout),
         last_file=LAST_FILE,
         modules={name: packed(source) for name, source in node_modules().items()},
+        sandbox_file=SANDBOX_FILE,
+        sandbox=_TEMPLATES.get_template("sandbox.conf.j2").render(open_files=OPEN_FILES),
         sysctl=_TEMPLATES.get_template("sysctl.conf.j2").render(),
         metadata=_TEMPLATES.get_template("metadata.nft.j2").render(),
     )
