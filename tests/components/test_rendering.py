@@ -16,7 +16,7 @@ from redis_ha.arguments import InvalidArgumentsError
 from redis_ha.sentinel import render
 from redis_ha.sentinel.slots import Slot
 from redis_ha.sentinel.topology import Plan, make_plan
-from tests.support.droplet_image import exposures, in_image
+from tests.support.droplet_image import NODE_SSHD, exposures, in_image
 from tests.support.loopback_cluster import LoopbackCluster
 from tests.support.waiting import wait_until
 
@@ -207,6 +207,24 @@ def unit_files(text: str, root: Path) -> list[str]:
             (root / path.lstrip("/")).parent.mkdir(parents=True, exist_ok=True)
             (root / path.lstrip("/")).write_text(content)
     return sorted(path.name for path in (root / "etc/systemd/system").glob("redis-ha-*.service"))
+
+
+@pytest.mark.machines
+@pytest.mark.parametrize("image", ["debian-12-x64", "debian-13-x64"])
+def test_sshd_takes_keys_alone_whatever_comes_after(image: str, tmp_path: Path) -> None:
+    """Debian's sshd_config includes the folder first, in the order of names; an image and cloud-init say more after it."""
+    folder = tmp_path / "sshd_config.d"
+    folder.mkdir()
+    (folder / Path(render.SSHD_FILE).name).write_text(files(user_data("sentinel", image=image))[render.SSHD_FILE])
+    (folder / "50-cloud-init.conf").write_text("PasswordAuthentication yes\nPermitRootLogin yes\n")
+    (tmp_path / "config").write_text(
+        "HostKey /mnt/host\nInclude /mnt/sshd_config.d/*.conf\nKbdInteractiveAuthentication yes\nX11Forwarding yes\n"
+    )
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(tmp_path / "host")], check=True)
+    command = in_image(image, tmp_path, "/usr/sbin/sshd", "-T", "-f", "/mnt/config")
+    told = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert set(NODE_SSHD) <= set(told.stdout.splitlines()), told.stderr
+    assert render.SSHD_FILE.startswith("/etc/ssh/sshd_config.d/")
 
 
 @pytest.mark.machines

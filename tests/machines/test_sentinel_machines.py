@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.droplet_image import exposures
+from tests.support.droplet_image import NODE_SSHD, exposures
 from tests.support.sentinel_machines import BOOT_S, Machines, booted, probing
 from tests.support.waiting import wait_until
 
@@ -125,6 +125,21 @@ def test_the_metrics_agent_of_the_provider_may_ask_the_metadata_service(machines
     finally:
         machines.inside(name, "userdel", "do-agent")
         machines.inside(name, *restart)
+
+
+def assert_keys_only(machines: Machines) -> None:
+    for name in machines.addresses:
+        told = machines.inside(name, "sshd", "-T").splitlines()
+        assert set(NODE_SSHD) <= set(told), (name, set(NODE_SSHD) - set(told))
+        # What runs has read it: it offers nothing but keys.
+        options = ("PreferredAuthentications=none", "StrictHostKeyChecking=no", "UserKnownHostsFile=/dev/null")
+        probe = " ".join(("ssh", *(f"-o{option}" for option in options), "root@127.0.0.1", "true"))
+        refused = machines.inside(name, "sh", "-c", f"{probe} 2>&1 || true")
+        assert "Permission denied (publickey)." in refused, (name, refused)
+
+
+def test_ssh_takes_keys_alone(machines: Machines) -> None:
+    assert_keys_only(machines)
 
 
 def test_user_data_is_for_root_only(machines: Machines) -> None:
@@ -343,3 +358,4 @@ def test_debian_12_boots_the_same_user_data_also_when_its_first_boot_is_cut_off(
         for name in machines.addresses:
             assert machines.inside(name, "systemctl", "is-active", "redis-ha-setup.service") == "active"
         assert_shut_in(machines)
+        assert_keys_only(machines)

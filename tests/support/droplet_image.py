@@ -8,6 +8,18 @@ from pathlib import Path
 from pulumi_emulator.machines.images import ensure_image
 from pulumi_emulator.stacks import emulator_home
 
+# What `sshd -T` says of a node.
+NODE_SSHD = (
+    "passwordauthentication no",
+    "kbdinteractiveauthentication no",
+    "permitrootlogin without-password",
+    "x11forwarding no",
+    "allowagentforwarding no",
+    "allowstreamlocalforwarding no",
+    "allowtcpforwarding local",
+    "permittunnel no",
+    "permitopen *:6379 *:26379",
+)
 # In a mount namespace of its own: the image is read-only, the test's folder is its /mnt, and nothing stays mounted afterwards.
 ENTER = """
 set -e

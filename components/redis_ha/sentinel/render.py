@@ -35,6 +35,7 @@ SETUP_UNIT = "redis-ha-setup.service"
 SETTING_UP_UNIT = "redis-ha-setting-up.service"
 # systemd reads it for every unit whose name begins so (systemd.unit(5)).
 SANDBOX_FILE = "/etc/systemd/system/redis-ha-.service.d/sandbox.conf"
+SSHD_FILE = "/etc/ssh/sshd_config.d/10-redis-ha.conf"
 CONNECTIONS_FILE = "/etc/redis-ha/connections.nft"
 # The last of the files that cloud-init writes: when it is there, all are.
 LAST_FILE = "/etc/redis-ha/metadata.nft"
@@ -178,6 +179,11 @@ def connection_rules(plan: Plan, slot: Slot, layout: Layout | None = None) -> st
     )
 
 
+def sshd_rules(layout: Layout | None = None) -> str:
+    """Return what a node's sshd is told beside the image's own configuration."""
+    return _TEMPLATES.get_template("sshd.conf.j2").render(layout=layout or Layout())
+
+
 def node_modules() -> dict[str, str]:
     """Return the agents' source by file name, as it is shipped."""
     folder = resources.files("redis_ha.sentinel.node")
@@ -214,6 +220,8 @@ def cloud_config(plan: Plan, slot: Slot, passwords: Passwords, addresses: dict[s
         modules={name: packed(source) for name, source in node_modules().items()},
         sandbox_file=SANDBOX_FILE,
         sandbox=_TEMPLATES.get_template("sandbox.conf.j2").render(open_files=OPEN_FILES),
+        sshd_file=SSHD_FILE,
+        sshd=sshd_rules(layout),
         sysctl=_TEMPLATES.get_template("sysctl.conf.j2").render(),
         metadata=_TEMPLATES.get_template("metadata.nft.j2").render(),
     )
