@@ -7,8 +7,8 @@ import shutil
 from collections.abc import Mapping
 from typing import Any
 
+from pulumi_emulator.errors import UnreadableError
 from pulumi_emulator.stacks import StackFolder
-from pulumi_emulator.world import UnreadableError
 
 
 def deployment(folder: StackFolder) -> dict[str, Any]:
