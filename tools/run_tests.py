@@ -30,7 +30,11 @@ from xml.etree import ElementTree as ET
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.append(str(ROOT))  # where this file is run by its path
 
-from tools import leftovers  # noqa: E402
+try:
+    from pulumi_emulator.errors import EmulatorError
+    from tools import leftovers
+except KeyboardInterrupt:  # they take a second to load
+    sys.exit("interrupted; nothing was begun")
 
 TESTS = ROOT / "tests"
 CACHE = "cache"
@@ -243,3 +247,5 @@ if __name__ == "__main__":
     except KeyboardInterrupt:
         say(["interrupted; the next run clears what is left"])
         sys.exit(INTERRUPTED)
+    except (EmulatorError, OSError) as error:
+        sys.exit(f"error: {error}")

@@ -27,6 +27,7 @@ PIP: tuple[str | Path, ...] = (
     *("--disable-pip-version-check", "install", "--no-deps", "--no-compile"),
 )
 DOT_SECONDS = 5
+INTERRUPTED = 130  # as a shell has it for SIGINT
 
 # Debian package -> what is looked for on this machine before it is installed.
 DEBIAN: dict[str, str] = {
@@ -212,9 +213,12 @@ def main() -> int:
             step("Debian packages", lambda: debian_packages(log))
             step("Python environment (.venv)", lambda: python_environment(log))
             step("Pulumi engine (a first build takes some minutes)", lambda: engine(log))
-    except SetupError as error:
+    except (SetupError, OSError) as error:
         sys.stdout.write(f"failed\nerror: {error}\nThen run the same command again: what was done is kept.\n")
         return 1
+    except KeyboardInterrupt:
+        sys.stdout.write("interrupted\nRun the same command again to go on: what was done is kept.\n")
+        return INTERRUPTED
     return 0
 
 

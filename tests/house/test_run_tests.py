@@ -1,6 +1,7 @@
 """What `make test` runs and says: tiers, what took long, what was not run, tests that fail once or twice, and interrupts."""
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import ROOT
 from tools import leftovers, run_tests
 from tools.run_tests import Result
 
@@ -197,3 +199,11 @@ def test_what_a_run_that_passed_leaves_is_a_defect(
     monkeypatch.setattr(leftovers, "end", lambda _: ["sleep"])
     run(monkeypatch, tmp_path, 0, 0)
     assert "LEFT by the tests, to be mended; cleared:\n  processes: sleep x 1\n" in capsys.readouterr().out
+
+
+def test_a_folder_that_cannot_be_written_is_a_line(tmp_path: Path) -> None:
+    (tmp_path / f"redis-ha-{os.getuid()}").touch()
+    argv = [sys.executable, str(ROOT / "tools/run_tests.py"), "house"]
+    done = subprocess.run(argv, env={**os.environ, "TMPDIR": str(tmp_path)}, capture_output=True, text=True, check=False)
+    assert (done.returncode, len(done.stderr.splitlines())) == (1, 1), done.stderr
+    assert done.stderr.startswith("error: ")

@@ -1,5 +1,7 @@
 """`make setup`: two at the same time, one after the other; its log; the programs that install Python packages."""
 
+import errno
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -93,3 +95,31 @@ def test_packages_come_by_uv_or_where_it_reaches_no_index_by_pip(
     assert [line.split()[0] for line in locked] == (["uv"] if reached else ["uv", "python"])
     assert all("--no-deps" in line for line in ran if " install " in line)
     assert "--editable components" in ran[-1]
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "says"),
+    [
+        (
+            OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "/srv/log"),
+            1,
+            "error: [Errno 28] No space left on device: '/srv/log'",
+        ),
+        (KeyboardInterrupt(), setup.INTERRUPTED, "interrupted\nRun the same command again"),
+    ],
+)
+def test_a_full_disk_and_ctrl_c_are_a_line(
+    error: BaseException,
+    code: int,
+    says: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def check() -> str:
+        raise error
+
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr(setup, "check_machine", check)
+    assert setup.main() == code
+    assert says in capsys.readouterr().out
