@@ -13,8 +13,11 @@ from pathlib import Path
 import click
 import pytest
 from click.testing import CliRunner, Result
+from rich.console import Console
 
+from pulumi_emulator import runner
 from pulumi_emulator.cli import Commands
+from pulumi_emulator.errors import InterruptedCommandError
 from pulumi_emulator.stacks import StackFolder, only_command
 
 
@@ -89,3 +92,18 @@ def test_a_stack_is_held_also_where_the_disk_has_no_room_for_the_holders_name(
         held = str(tmp_path / "stacks/tested/.dev.lock")
         other = subprocess.run([sys.executable, "-c", asked, held], capture_output=True, text=True, check=False)
     assert "BlockingIOError" in other.stderr
+
+
+def test_an_interrupted_destroy_removes_nothing_more_though_the_disk_is_full(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise InterruptedCommandError("destroy was interrupted")
+
+    monkeypatch.setattr(runner, "_destroy_by_engine", interrupted)
+    monkeypatch.setattr(runner, "_has_room", lambda _: False)
+    folder = StackFolder(tmp_path, "tested", "dev")
+    folder.create()
+    with pytest.raises(InterruptedCommandError):
+        runner.destroy(folder, Console(), force=True)
+    assert folder.exists()
