@@ -36,7 +36,7 @@ def read_outputs(folder: StackFolder, *, show_secrets: bool) -> dict[str, Any]:
         check=False,
     )
     if result.returncode:
-        if INCORRECT_PASSPHRASE in result.stderr:
+        if INCORRECT_PASSPHRASE.search(result.stderr):
             raise folder.no_passphrase("is not the one it was made with")
         last = (result.stderr.strip().splitlines() or [f"the engine ended with {result.returncode}"])[-1]
         raise EmulatorError(f"the outputs of stack {folder.stack!r} cannot be read: {last}")

@@ -107,7 +107,7 @@ class Session:
 
     def failed(self, what: str, error: CommandError, told: Sequence[str] = ()) -> EmulatorError:
         """Return what is said when the engine failed; told: what it said in its events."""
-        if INCORRECT_PASSPHRASE in str(error):
+        if INCORRECT_PASSPHRASE.search(str(error)):
             return self.folder.no_passphrase("is not the one it was made with")
         return EmulatorError("\n".join(told) or f"{what} failed: {_last_words(str(error))}")
 

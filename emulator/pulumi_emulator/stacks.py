@@ -17,8 +17,8 @@ from pulumi_emulator.files import write_private
 
 # pulumi/pulumi sdk/go/common/tokens: what a stack or project name may consist of, and how long it may be.
 NAME_PATTERN: Final = re.compile(r"[A-Za-z0-9_.-]{1,100}")
-# What the engine says then (pulumi/pulumi pkg/secrets/passphrase, ErrIncorrectPassphrase).
-INCORRECT_PASSPHRASE: Final = "incorrect passphrase"  # noqa: S105
+# What the engine says then (pulumi/pulumi pkg/secrets/passphrase, ErrIncorrectPassphrase), and where it says it.
+INCORRECT_PASSPHRASE: Final = re.compile("(secrets manager|decrypt): incorrect passphrase")
 
 
 def emulator_home() -> Path:
