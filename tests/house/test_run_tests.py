@@ -51,11 +51,20 @@ def run(
 @pytest.fixture(autouse=True)
 def workstation(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("CI", raising=False)
+    monkeypatch.setattr(run_tests, "are_compiled", lambda: True)
 
 
 def test_what_passes_runs_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     code, runs = run(monkeypatch, tmp_path, 0, 0, 0)
     assert (code, len(runs.asked)) == (0, 1)
+
+
+def test_a_fresh_clone_is_compiled_before_all_workers_do_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(run_tests, "are_compiled", lambda: False)
+    code, runs = run(monkeypatch, tmp_path, 0, 0, 0)
+    assert (code, len(runs.asked)) == (0, 2)
+    assert "--collect-only" in runs.asked[0]
+    assert "-n" not in runs.asked[0]
 
 
 def test_what_fails_twice_fails(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
