@@ -29,7 +29,6 @@ from .policy import (
     KEEPALIVE_IDLE_SECONDS,
     KEEPALIVE_INTERVAL_SECONDS,
     KEEPALIVE_PROBES,
-    RESP_PROTOCOL,
     FailoverPolicy,
 )
 from .world import Writer
@@ -99,7 +98,6 @@ class Settings:
         """Return what redis-py's cluster client reads itself; its nodes get node_arguments()."""
         return {
             "decode_responses": self.decode_responses,
-            "protocol": RESP_PROTOCOL,
             "maint_notifications_config": MaintNotificationsConfig(enabled=False),
         }
 
@@ -240,7 +238,8 @@ def _whole(name: str, value: int, least: int) -> None:
 
 def _common(settings: Settings) -> dict[str, Any]:
     return {
-        "protocol": RESP_PROTOCOL,
+        # No `protocol`: redis-py speaks RESP3 by itself (HELLO 3 AUTH, one round trip to log in), and keeps the shapes that
+        # replies have had since RESP2 only for who left it out (redis-py 8.1.0 _parsers/response_callbacks.py).
         "client_name": settings.client_name,
         "socket_keepalive": True,
         "socket_keepalive_options": keepalive_options(),
