@@ -9,8 +9,8 @@ a replica is promoted (redis-py 8.1.0 cluster.py). So it makes one attempt here,
 
 import contextlib
 import threading
+import weakref
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 from redis import exceptions
@@ -139,10 +139,12 @@ class ClusterClient(RedisCluster):
         self.policy = settings.policy
         self._moving = threading.Lock()
         self._permitted: set[str] = set()  # names of commands that some region has executed
+        self._pools: weakref.WeakSet[ClusterNodePool] = weakref.WeakSet()
+        self._listing = threading.Lock()
         super().__init__(
             # The one way by which redis-py takes a pool class; TLS is the connection class's own.
             url=f"redis://[{host}]:{port}" if ":" in host else f"redis://{host}:{port}",
-            connection_pool_class=partial(ClusterNodePool, settings),
+            connection_pool_class=self._pool,
             retry=BudgetRetry(settings.policy),
             # Nodes come and go; the configuration endpoint stays (redis/redis-py#3310).
             dynamic_startup_nodes=False,
@@ -155,6 +157,25 @@ class ClusterClient(RedisCluster):
     def __repr__(self) -> str:
         host, port = self.settings.of_kind(ClusterConnection).configuration
         return f"<ClusterClient {host}:{port}>"
+
+    def _pool(self, **arguments: Any) -> ClusterNodePool:
+        """Make the pool of one node, and remember it for `close`."""
+        made = ClusterNodePool(self.settings, **arguments)
+        with self._listing:
+            self._pools.add(made)
+        return made
+
+    def close(self) -> None:
+        """Close the connections to all nodes, also to those that the cluster has no longer. A later command dials anew.
+
+        redis-py closes none: its nodes' clients leave a pool that they were given to the caller (redis-py 8.1.0 client.py).
+        """
+        if not hasattr(self, "_pools"):  # redis-py calls this from __del__, whatever became of __init__
+            return
+        with self._listing:
+            pools = list(self._pools)
+        for pool in pools:
+            pool.disconnect()
 
     def execute_command(self, *args: Any, **kwargs: Any) -> Any:
         """Execute one command within its budget."""
