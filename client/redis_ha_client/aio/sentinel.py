@@ -3,6 +3,7 @@
 # mypy: disable-error-code="no-untyped-call"
 # redis-py has no annotations on most of the methods that are called here.
 
+import asyncio
 from typing import Any
 
 import redis.asyncio as redis
@@ -110,6 +111,14 @@ class MasterFinder:
             return address, sentinel
         raise answers.error(self.username)
 
+    def move(self) -> None:
+        """Leave an event loop that has ended."""
+        for client in self._clients.values():
+            pool = client.connection_pool
+            pool._lock = asyncio.Lock()  # noqa: SLF001 - redis-py has no way to make it anew
+            for connection in (*pool._available_connections, *pool._in_use_connections):  # noqa: SLF001 - nor to list these
+                connection.leave()  # type: ignore[attr-defined]
+
     async def aclose(self) -> None:
         """Close the connections to the Sentinels."""
         for client in self._clients.values():
@@ -122,6 +131,11 @@ class MasterPool(NodePool):
     def __init__(self, settings: Settings) -> None:
         self.finder = MasterFinder(settings)
         super().__init__(settings, MasterTLSConnection if settings.connection.tls else MasterConnection, finder=self.finder)
+
+    def move(self) -> None:
+        """Leave an event loop that has ended, with the connections to the Sentinels too."""
+        super().move()
+        self.finder.move()
 
     async def aclose(self) -> None:
         """Close every connection, those to the Sentinels too."""
