@@ -25,7 +25,14 @@ from redis_ha_client.documents import ClusterConnection
 from redis_ha_client.endpoint import in_cluster_mode
 from redis_ha_client.errors import OutcomeUnknownError, RefusedError, is_read_only, wrong_kind
 from redis_ha_client.policy import IAM_AGE_SECONDS
-from redis_ha_client.routing import callers_mistake, not_permitted_here, note_not_permitted, translated
+from redis_ha_client.routing import (
+    acl_name,
+    callers_mistake,
+    look_again_at_once,
+    not_permitted_here,
+    note_not_permitted,
+    translated,
+)
 from redis_ha_client.wiring import Settings, command_name, full_pool, pipeline_name
 
 
@@ -89,7 +96,7 @@ class ClusterClient(RedisCluster):
         self.policy = settings.policy
         self._home = Home()
         self._knows_commands = False
-        self._permitted: set[str] = set()  # names of commands that some region has executed
+        self._permitted: set[str] = set()  # commands that some region has executed, as ACLs call them
         arguments = settings.node_arguments()
         del arguments["maint_notifications_config"]  # goes to the nodes below: RedisCluster's own is for its handler
         super().__init__(
@@ -166,10 +173,9 @@ class ClusterClient(RedisCluster):
 
     async def execute_command(self, *args: Any, **kwargs: Any) -> Any:
         """Execute one command within its budget."""
-        name = command_name(args)
-        with command_budget(self.policy, name, block_seconds=block_seconds(args)):
+        with command_budget(self.policy, command_name(args), block_seconds=block_seconds(args)):
             reply = await self.ride(lambda: self._once(*args, **kwargs))
-        self._permitted.add(name)
+        self._permitted.add(acl_name(args[0]))
         return reply
 
     async def _once(self, *args: Any, **kwargs: Any) -> Any:
@@ -230,7 +236,7 @@ class ClusterClient(RedisCluster):
         if writer is None or isinstance(error, FINAL_ERRORS):
             return
         note_not_permitted(error, here)
-        writer.doubted(refused=is_read_only(error))
+        writer.doubted(refused=is_read_only(error), at_once=look_again_at_once(error, self._permitted))
         with contextlib.suppress(exceptions.RedisError):  # the next attempt says why
             await self.follow_writer()
         mistake = callers_mistake(error, here, writer, self._permitted)

@@ -33,7 +33,9 @@ from redis_ha_client.policy import IAM_AGE_SECONDS
 from redis_ha_client.routing import (
     OWN_COMMANDS,
     UnreachableError,
+    acl_name,
     callers_mistake,
+    look_again_at_once,
     not_permitted_here,
     note_not_permitted,
     translated,
@@ -138,7 +140,7 @@ class ClusterClient(RedisCluster):
         self.settings = settings
         self.policy = settings.policy
         self._moving = threading.Lock()
-        self._permitted: set[str] = set()  # names of commands that some region has executed
+        self._permitted: set[str] = set()  # commands that some region has executed, as ACLs call them
         self._pools: weakref.WeakSet[ClusterNodePool] = weakref.WeakSet()
         self._listing = threading.Lock()
         super().__init__(
@@ -179,10 +181,9 @@ class ClusterClient(RedisCluster):
 
     def execute_command(self, *args: Any, **kwargs: Any) -> Any:
         """Execute one command within its budget."""
-        name = command_name(args)
-        with command_budget(self.policy, name, block_seconds=block_seconds(args)):
+        with command_budget(self.policy, command_name(args), block_seconds=block_seconds(args)):
             reply = self.ride(lambda: super(ClusterClient, self).execute_command(*args, **kwargs))
-        self._permitted.add(name)
+        self._permitted.add(acl_name(args[0]))
         return reply
 
     def ride(self, act: Callable[[], Any]) -> Any:
@@ -216,7 +217,7 @@ class ClusterClient(RedisCluster):
         if writer is None or isinstance(error, FINAL_ERRORS):
             return
         note_not_permitted(error, here)
-        writer.doubted(refused=is_read_only(error))
+        writer.doubted(refused=is_read_only(error), at_once=look_again_at_once(error, self._permitted))
         with contextlib.suppress(exceptions.RedisError, exceptions.RedisClusterException):  # the next attempt says why
             self.follow_writer()
         mistake = callers_mistake(error, here, writer, self._permitted)
