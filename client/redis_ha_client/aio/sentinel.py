@@ -58,10 +58,19 @@ class MasterConnection(NodeConnection):
         if self._named_by is not None:
             self.finder.order.refused(self._named_by, (self.host, self.port))
 
-    async def read_response(self, *args: Any, **kwargs: Any) -> Any:
+    async def read_response(
+        self,
+        disable_decoding: bool = False,
+        timeout: float | None = None,  # noqa: ASYNC109 - redis-py's signature
+        *,
+        disconnect_on_error: bool = True,
+        push_request: bool | None = False,
+    ) -> Any:
         """Read one reply; a node that reads its data from disk refuses as well, in redis-py's own class."""
         try:
-            return await super().read_response(*args, **kwargs)
+            return await super().read_response(
+                disable_decoding, timeout=timeout, disconnect_on_error=disconnect_on_error, push_request=push_request
+            )
         except exceptions.BusyLoadingError:
             self.refused()
             raise

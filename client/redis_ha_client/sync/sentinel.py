@@ -10,6 +10,7 @@ from redis import exceptions
 from redis.backoff import NoBackoff
 from redis.connection import ConnectionPool, SSLConnection
 from redis.retry import Retry
+from redis.utils import SENTINEL
 
 from redis_ha_client.budget import RETRIED_ERRORS, SHORTEST_WAIT_SECONDS, current_budget
 from redis_ha_client.discovery import Address, Answers, SentinelOrder, parse_address, role_of
@@ -57,10 +58,19 @@ class MasterConnection(NodeConnection):
         if self._named_by is not None:
             self.finder.order.refused(self._named_by, (self.host, self.port))
 
-    def read_response(self, *args: Any, **kwargs: Any) -> Any:
+    def read_response(
+        self,
+        disable_decoding: bool = False,
+        *,
+        timeout: float | object = SENTINEL,
+        disconnect_on_error: bool | None = True,
+        push_request: bool | None = False,
+    ) -> Any:
         """Read one reply; a node that reads its data from disk refuses as well, in redis-py's own class."""
         try:
-            return super().read_response(*args, **kwargs)
+            return super().read_response(
+                disable_decoding, timeout=timeout, disconnect_on_error=disconnect_on_error, push_request=push_request
+            )
         except exceptions.BusyLoadingError:
             self.refused()
             raise
