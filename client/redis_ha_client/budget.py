@@ -7,7 +7,7 @@ so that they multiply. Here all share the budget of the command that runs: only 
 import random
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 
@@ -171,7 +171,9 @@ def command_budget(
             mark_resent(error)
         raise
     finally:
-        _current.reset(token)
+        # The garbage collector closes a coroutine that its loop has left behind in a context in which nothing was set.
+        with suppress(ValueError):
+            _current.reset(token)
 
 
 @contextmanager

@@ -50,6 +50,10 @@ class CertificateError(exceptions.ConnectionError):
     """A server's certificate is not accepted; time does not heal it, so it is told at once. Nothing was sent."""
 
 
+class OtherLoopError(RuntimeError):
+    """An asyncio client is used in two event loops that run at the same time; told at once, nothing was sent."""
+
+
 class DocumentError(ValueError):
     """A `connection` or `credentials` document, or an argument beside it, cannot be used. Never shows a secret."""
 
@@ -61,6 +65,7 @@ _CERTAINLY_NOT_EXECUTED = (
     WriterUnknownError,
     WrongKindError,
     CertificateError,
+    OtherLoopError,
     MasterNotFoundError,
     SlaveNotFoundError,
     exceptions.AuthenticationError,

@@ -3,6 +3,7 @@
 # mypy: disable-error-code="no-untyped-call"
 # redis-py has no annotations on most of the methods that are called here.
 
+import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
 from functools import partial
@@ -15,6 +16,7 @@ from redis.cluster import PRIMARY, LoadBalancingStrategy
 from redis.maint_notifications import MaintNotificationsConfig
 
 from redis_ha_client.aio.cluster_pipelines import InOneTransaction, NodeByNode
+from redis_ha_client.aio.loops import Home
 from redis_ha_client.aio.nodes import BudgetRetry, NodeConnection
 from redis_ha_client.aio.world import look_up
 from redis_ha_client.blocking import block_seconds
@@ -24,7 +26,14 @@ from redis_ha_client.endpoint import in_cluster_mode
 from redis_ha_client.errors import OutcomeUnknownError, RefusedError, is_read_only, wrong_kind
 from redis_ha_client.policy import IAM_AGE_SECONDS
 from redis_ha_client.rebuilding import retries_refused, settings_again
-from redis_ha_client.routing import callers_mistake, not_permitted_here, note_not_permitted, translated
+from redis_ha_client.routing import (
+    acl_name,
+    callers_mistake,
+    look_again_at_once,
+    not_permitted_here,
+    note_not_permitted,
+    translated,
+)
 from redis_ha_client.wiring import SETTINGS, Settings, command_name, full_pool, pipeline_name
 
 
@@ -87,8 +96,9 @@ class ClusterClient(RedisCluster):
         host, port = settings.of_kind(ClusterConnection).configuration
         self.settings = settings
         self.policy = settings.policy
+        self._home = Home()
         self._knows_commands = False
-        self._permitted: set[str] = set()  # names of commands that some region has executed
+        self._permitted: set[str] = set()  # commands that some region has executed, as ACLs call them
         arguments = settings.node_arguments()
         # What follows goes to the nodes below: RedisCluster's own is for its handler, and it has no argument for settings.
         del arguments["maint_notifications_config"], arguments[SETTINGS]
@@ -148,11 +158,21 @@ class ClusterClient(RedisCluster):
                 self._knows_commands = True
             self.commands_parser.node = self.nodes_manager.default_node
             self._initialize = False
+        except GeneratorExit:  # the garbage collector ends what a closed loop has left behind: nothing can be waited for
+            raise
+        except BaseException:
+            await self._leave_endpoint()
+            raise
+        else:
+            await self._leave_endpoint()
         finally:
-            for startup in self.nodes_manager.startup_nodes.values():
-                await startup.disconnect()  # the next time the name is looked up anew, and leads to another node
             if budget and story:
                 budget.sent, budget.replies = story  # what was sent here was not the user's
+
+    async def _leave_endpoint(self) -> None:
+        """Let the next time look the endpoint's name up anew, which leads to another node."""
+        for startup in self.nodes_manager.startup_nodes.values():
+            await startup.disconnect()
 
     async def aclose(self) -> None:
         """Close all connections."""
@@ -161,10 +181,9 @@ class ClusterClient(RedisCluster):
 
     async def execute_command(self, *args: Any, **kwargs: Any) -> Any:
         """Execute one command within its budget."""
-        name = command_name(args)
-        with command_budget(self.policy, name, block_seconds=block_seconds(args), own=True):
+        with command_budget(self.policy, command_name(args), block_seconds=block_seconds(args), own=True):
             reply = await self.ride(lambda: self.once(*args, **kwargs))
-        self._permitted.add(name)
+        self._permitted.add(acl_name(args[0]))
         return reply
 
     async def once(self, *args: Any, **kwargs: Any) -> Any:
@@ -174,12 +193,38 @@ class ClusterClient(RedisCluster):
 
     async def ride(self, act: Callable[[], Awaitable[Any]]) -> Any:
         """Do `act` until it succeeds or the running budget is over, each time with the layout as it is then."""
+        if self._home.moved():
+            self._move()
         reply = await self.retry.call_with_retry(partial(self._translating, act), self._look_again)
         budget = current_budget()
         if budget is not None and budget.moved:
             budget.moved = False
             self._initialize = True
         return reply
+
+    def _move(self) -> None:
+        """Leave an event loop that has ended: its locks, its sockets, and the nodes, of whose connections some are not back."""
+        manager = self.nodes_manager
+        self._lock = None
+        self._usage_lock = asyncio.Lock()
+        manager._initialize_lock = asyncio.Lock()  # noqa: SLF001 - redis-py has no way to make it anew
+        if self.settings.writer is not None:
+            self.settings.writer.turn = asyncio.Lock()
+        left = (*manager.nodes_cache.values(), *manager.startup_nodes.values())
+        manager.nodes_cache = {}
+        self._start_at_the_endpoint()
+        for node in left:
+            for connection in tuple(node._connections):  # noqa: SLF001 - nor to list these
+                connection.leave()  # type: ignore[attr-defined]
+
+    def _start_at_the_endpoint(self) -> None:
+        """Let the next command read the layout from the configuration endpoint, and ask nobody else until then."""
+        host, port = self.settings.of_kind(ClusterConnection).configuration
+        manager = self.nodes_manager
+        startup = ClusterNode(host, port, PRIMARY, **manager.connection_kwargs)
+        manager.startup_nodes = {startup.name: startup}
+        manager.slots_cache = Slots()
+        self._initialize = True
 
     async def _look_again(self, error: Exception) -> None:
         """Let the next attempt read the layout first."""
@@ -200,7 +245,7 @@ class ClusterClient(RedisCluster):
         if writer is None or isinstance(error, FINAL_ERRORS):
             return
         note_not_permitted(error, here)
-        writer.doubted(refused=is_read_only(error))
+        writer.doubted(refused=is_read_only(error), at_once=look_again_at_once(error, self._permitted))
         with contextlib.suppress(exceptions.RedisError):  # the next attempt says why
             await self.follow_writer()
         mistake = callers_mistake(error, here, writer, self._permitted)
@@ -216,13 +261,8 @@ class ClusterClient(RedisCluster):
         if writer.known == self.settings.region:
             return
         self.settings = self.settings.at(writer.known)
-        host, port = self.settings.of_kind(ClusterConnection).configuration
-        manager = self.nodes_manager
-        left = list(manager.startup_nodes.values())
-        startup = ClusterNode(host, port, PRIMARY, **manager.connection_kwargs)
-        manager.startup_nodes = {startup.name: startup}
-        manager.slots_cache = Slots()  # should the new region not answer yet, nothing is asked of the old one
-        self._initialize = True
+        left = list(self.nodes_manager.startup_nodes.values())
+        self._start_at_the_endpoint()  # should the new region not answer yet, nothing is asked of the old one
         for node in left:
             await node.disconnect()
 

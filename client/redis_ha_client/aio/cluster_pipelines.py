@@ -190,5 +190,10 @@ class InOneTransaction(TransactionStrategy):
 
     async def reset(self) -> None:
         """Forget the queue and the watched keys."""
+        connection: Any = self._transaction_connection
+        if connection is not None and connection.stranded and self._transaction_node is not None:
+            connection.leave()
+            self._transaction_node.release(connection)
+            self._transaction_connection = None
         await super().reset()
         self._watched = False

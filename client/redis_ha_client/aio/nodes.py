@@ -16,6 +16,7 @@ from redis.asyncio.connection import BlockingConnectionPool, Connection, SSLConn
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
+from redis_ha_client.aio.loops import Home, cut, refuse_beside, running_loop
 from redis_ha_client.blocking import block_seconds
 from redis_ha_client.budget import RETRIED_ERRORS, Budget, attempt, bounded, command_budget, current_budget, interrupts
 from redis_ha_client.errors import (
@@ -82,6 +83,7 @@ class Budgeted(Connection):
     _greeting = False  # the handshake runs: what fails now was never the user's command
     _read_seconds: float | None = None
     _connect_seconds: float | None = None
+    _loop: asyncio.AbstractEventLoop | None = None  # to which the socket belongs
 
     @property
     def socket_timeout(self) -> float:
@@ -113,8 +115,35 @@ class Budgeted(Connection):
     async def greeted(self) -> None:
         """Look at the node that was logged in to."""
 
+    @property
+    def stranded(self) -> bool:
+        """Whether the event loop that dialled is not the one that runs: the socket is of no use here."""
+        return self._loop is not None and self._loop is not running_loop()
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether there is a socket that this event loop can use."""
+        return bool(super().is_connected) and not self.stranded
+
+    async def _connect(self) -> None:
+        await super()._connect()
+        self._loop = asyncio.get_running_loop()
+
+    def leave(self) -> None:
+        """Let go of the socket if it is stranded. A task that waits for it in a closed loop ends by this."""
+        if not self.stranded:
+            return
+        writer, self._reader, self._writer = self._writer, None, None
+        self._parser.on_disconnect()
+        self.reset_should_reconnect()
+        if writer is not None:
+            cut(writer)
+
     async def connect_check_health(self, check_health: bool = True, retry_socket_connect: bool = True) -> None:
         """Dial, with an error of its own for a certificate that does not verify."""
+        if self._loop is not None and self.stranded:
+            refuse_beside(self._loop)
+            self.leave()
         try:
             await super().connect_check_health(check_health, retry_socket_connect)
         except exceptions.ConnectionError as error:
@@ -131,6 +160,9 @@ class Budgeted(Connection):
         health_check_failed: bool = False,
     ) -> None:
         """Close; inside a command without waiting for the goodbye of a node that may be gone: redis-py may time out on it."""
+        if self.stranded:
+            self.leave()
+            return
         await super().disconnect(nowait or current_budget() is not None, error, failure_count, health_check_failed)
 
 
@@ -268,6 +300,7 @@ class NodePool(BlockingConnectionPool):
         self.settings = settings
         self.policy = settings.policy
         self.retry = BudgetRetry(settings.policy)
+        self._home = Home()
         super().__init__(
             max_connections=settings.pool_size,
             timeout=settings.policy.budget_seconds,
@@ -290,17 +323,35 @@ class NodePool(BlockingConnectionPool):
         """Refuse: the policy says how often a command is tried."""
         raise retries_refused()
 
+    def move(self) -> None:
+        """Leave an event loop that has ended: its locks, its sockets, and the connections of commands that it left behind."""
+        self._lock = asyncio.Lock()
+        self._condition = asyncio.Condition()
+        left, self._in_use_connections = self._in_use_connections, set()
+        for connection in (*self._available_connections, *left):
+            connection.leave()  # type: ignore[attr-defined]
+        if self.settings.writer is not None:
+            self.settings.writer.turn = asyncio.Lock()
+
     async def get_connection(self, command_name: Any = None, *keys: Any, **options: Any) -> Any:  # noqa: ARG002
         """Hand out a connection; all of it may be tried again, not only the connect as in redis-py."""
+        if self._home.moved():
+            self.move()
         with command_budget(self.policy, "connect", own=interrupts()) as budget:
             connection = await self.retry.call_with_retry(self._take, lambda _: asyncio.sleep(0))
             connection.retry.home = budget
             return connection
 
     async def release(self, connection: Any) -> None:
-        """Take a connection back."""
+        """Take a connection back; nothing is waited for where no loop runs, and one from an earlier loop is not wanted."""
         connection.retry.home = None
-        await super().release(connection)
+        if connection not in self._in_use_connections:
+            return
+        if connection.stranded:
+            self._in_use_connections.remove(connection)
+            self._available_connections.append(connection)
+        else:
+            await super().release(connection)
 
     async def _take(self) -> Any:
         try:
@@ -368,7 +419,10 @@ class NodePipeline(Pipeline):
     async def reset(self) -> None:  # type: ignore[override]
         """Give the connection back. An UNWATCH that cannot be said is not needed: a closed connection watches nothing."""
         connection = self.connection
-        if self.watching and connection is not None:
+        if connection is not None and connection.stranded:  # type: ignore[attr-defined]
+            self.connection = None
+            await self.connection_pool.release(connection)
+        elif self.watching and connection is not None:
             try:
                 # A finalizer may do this while another command runs.
                 with command_budget(self.connection_pool.policy, "UNWATCH", owner=self):

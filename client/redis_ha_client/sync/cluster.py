@@ -9,8 +9,8 @@ a replica is promoted (redis-py 8.1.0 cluster.py). So it makes one attempt here,
 
 import contextlib
 import threading
+import weakref
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 from redis import exceptions
@@ -34,7 +34,9 @@ from redis_ha_client.rebuilding import retries_refused, settings_again
 from redis_ha_client.routing import (
     OWN_COMMANDS,
     UnreachableError,
+    acl_name,
     callers_mistake,
+    look_again_at_once,
     not_permitted_here,
     note_not_permitted,
     translated,
@@ -139,7 +141,9 @@ class ClusterClient(RedisCluster):
         self.settings = settings
         self.policy = settings.policy
         self._moving = threading.Lock()
-        self._permitted: set[str] = set()  # names of commands that some region has executed
+        self._permitted: set[str] = set()  # commands that some region has executed, as ACLs call them
+        self._pools: weakref.WeakSet[ClusterNodePool] = weakref.WeakSet()
+        self._listing = threading.Lock()
         self._made = False  # redis-py executes commands on the client while it makes it
         with command_budget(settings.policy, "connect", own=True):
             BudgetRetry(settings.policy).call_with_retry(self._make, self._doubt)
@@ -157,7 +161,7 @@ class ClusterClient(RedisCluster):
             super().__init__,
             # The one way by which redis-py takes a pool class; TLS is the connection class's own.
             url=f"redis://[{host}]:{port}" if ":" in host else f"redis://{host}:{port}",
-            connection_pool_class=partial(ClusterNodePool, settings),
+            connection_pool_class=self._pool,
             retry=BudgetRetry(settings.policy),
             # Nodes come and go; the configuration endpoint stays (redis/redis-py#3310).
             dynamic_startup_nodes=False,
@@ -180,12 +184,30 @@ class ClusterClient(RedisCluster):
         host, port = self.settings.of_kind(ClusterConnection).configuration
         return f"<ClusterClient {host}:{port}>"
 
+    def _pool(self, **arguments: Any) -> ClusterNodePool:
+        """Make the pool of one node, and remember it for `close`."""
+        made = ClusterNodePool(self.settings, **arguments)
+        with self._listing:
+            self._pools.add(made)
+        return made
+
+    def close(self) -> None:
+        """Close the connections to all nodes, also to those that the cluster has no longer. A later command dials anew.
+
+        redis-py closes none: its nodes' clients leave a pool that they were given to the caller (redis-py 8.1.0 client.py).
+        """
+        if not hasattr(self, "_pools"):  # redis-py calls this from __del__, whatever became of __init__
+            return
+        with self._listing:
+            pools = list(self._pools)
+        for pool in pools:
+            pool.disconnect()
+
     def execute_command(self, *args: Any, **kwargs: Any) -> Any:
         """Execute one command within its budget."""
-        name = command_name(args)
-        with command_budget(self.policy, name, block_seconds=block_seconds(args), own=self._made):
+        with command_budget(self.policy, command_name(args), block_seconds=block_seconds(args), own=self._made):
             reply = self.ride(lambda: super(ClusterClient, self).execute_command(*args, **kwargs))
-        self._permitted.add(name)
+        self._permitted.add(acl_name(args[0]))
         return reply
 
     def ride(self, act: Callable[[], Any]) -> Any:
@@ -219,7 +241,7 @@ class ClusterClient(RedisCluster):
         if writer is None or isinstance(error, FINAL_ERRORS):
             return
         note_not_permitted(error, here)
-        writer.doubted(refused=is_read_only(error))
+        writer.doubted(refused=is_read_only(error), at_once=look_again_at_once(error, self._permitted))
         with contextlib.suppress(exceptions.RedisError, exceptions.RedisClusterException):  # the next attempt says why
             self.follow_writer()
         mistake = callers_mistake(error, here, writer, self._permitted)
