@@ -7,6 +7,9 @@ import pytest
 import redis
 import redis.asyncio
 from redis import cluster, exceptions
+from redis._parsers.base import _AsyncRESPBase
+from redis._parsers.resp2 import _RESP2Parser
+from redis._parsers.resp3 import _RESP3Parser
 from redis.asyncio import client as async_client
 from redis.asyncio import cluster as async_cluster
 from redis.asyncio import connection as async_connection
@@ -58,6 +61,7 @@ def test_the_version_is_one_that_was_read() -> None:
                 "on_connect_check_health",
                 "send_packed_command",
                 "read_response",
+                "_read_response_from_parser",
                 "_send_ping",
             ],
         ),
@@ -109,13 +113,24 @@ def test_every_overridden_method_has_redis_pys_parameters(ours: type, theirs: ty
             AbstractConnection.connect_check_health,
             ["self._connect()", "self.on_connect_check_health(check_health=check_health)"],
         ),
-        (AbstractConnection.send_packed_command, ["if not self._sock", "self.connect_check_health(check_health=False)"]),
+        # Sending is done anew, with a bound on silence.
+        (AbstractConnection.send_packed_command, ["for item in command: self._sock.sendall(item)", "except BaseException:"]),
         (AbstractConnection.check_health, ["self.retry.call_with_retry", "self._send_ping"]),
         (Connection._connect, ["sock.settimeout(self.socket_connect_timeout)", "sock.settimeout(self.socket_timeout)"]),
         (SSLConnection._connect, ["super()._connect()"]),
         (async_connection.AbstractConnection.connect_check_health, ["await self._connect()", "self.on_connect_check_health("]),
-        (async_connection.AbstractConnection.send_packed_command, ["self.socket_timeout", "self.connect_check_health("]),
-        (async_connection.AbstractConnection.read_response, ["else self.socket_timeout", "async_timeout(read_timeout)"]),
+        (async_connection.AbstractConnection.send_packed_command, ["self._send_packed_command(command), self.socket_timeout"]),
+        (async_connection.AbstractConnection._send_packed_command, ["writelines(command) await self._writer.drain()"]),
+        # A read without a bound of redis-py's own, and what it reads by.
+        (
+            async_connection.AbstractConnection.read_response,
+            ["if timeout == math.inf: read_timeout = None", "else: response = await self._read_response_from_parser("],
+        ),
+        # What has arrived of a reply is kept when a read is cut.
+        (AbstractConnection.read_response, ["if disconnect_on_error: self.disconnect()"]),
+        (_RESP3Parser.read_response, ["self._buffer.rewind(pos)"]),
+        (_RESP2Parser.read_response, ["self._buffer.rewind(pos)"]),
+        (_AsyncRESPBase._read, ["self._stream.readexactly(", "self._chunks.append(data)"]),
         (async_connection.Connection._connect, ["async_timeout(self.socket_connect_timeout)"]),
         # The pool: its time-out is read for every wait, and its words for "no free connection".
         (BlockingConnectionPool.get_connection, ["timeout=self.timeout", '"No connection available."', "connection.connect()"]),

@@ -4,9 +4,11 @@
 # redis-py has no annotations on most of the methods that are called here.
 
 import asyncio
+import math
 import random
 import time
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 import redis.asyncio as redis
@@ -26,6 +28,7 @@ from redis_ha_client.errors import (
     refusal_of,
 )
 from redis_ha_client.policy import AGE_JITTER, FailoverPolicy
+from redis_ha_client.silence import Socket, patience, traffic_of
 from redis_ha_client.wiring import Settings, busy_pool, command_name, pipeline_name
 
 
@@ -69,12 +72,31 @@ class BudgetRetry(Retry):
                 await asyncio.sleep(budget.pause())
 
 
+async def unless_silent(act: Callable[[], Awaitable[Any]], sock: Socket | None, seconds: float) -> Any:
+    """Await `act()`; TimeoutError when nothing has moved on the connection for `seconds`.
+
+    While something moves `act` is cut and called anew: it goes on where it was.
+    """
+    before, wait = traffic_of(sock), seconds
+    while True:
+        try:
+            async with asyncio.timeout(wait):
+                return await act()
+        except TimeoutError:
+            now = traffic_of(sock)
+            wait = patience(before, now, seconds)
+            if not wait:
+                raise
+            before = now
+
+
 class Budgeted(Connection):
     """A connection whose every wait is cut to what is left of the running command's budget."""
 
     _greeting = False  # the handshake runs: what fails now was never the user's command
     _read_seconds: float | None = None
     _connect_seconds: float | None = None
+    _silence_seconds: float | None = None  # of the read that runs; None for one with a bound of its caller
 
     @property
     def socket_timeout(self) -> float:
@@ -115,6 +137,39 @@ class Budgeted(Connection):
             if refused is None:
                 raise
             raise refused from error
+
+    async def read_response(
+        self,
+        disable_decoding: bool = False,
+        timeout: float | None = None,  # noqa: ASYNC109 - redis-py's signature
+        *,
+        disconnect_on_error: bool = True,
+        push_request: bool | None = False,
+    ) -> Any:
+        """Read one reply within the budget, to its end while it keeps arriving; `timeout` is the caller's own bound."""
+        self._silence_seconds = self.socket_timeout if timeout is None else None
+        return await super().read_response(
+            disable_decoding=disable_decoding,
+            # redis-py would give the whole reply the time that silence may last.
+            timeout=math.inf if timeout is None else timeout,
+            disconnect_on_error=disconnect_on_error,
+            push_request=push_request,
+        )
+
+    async def _read_response_from_parser(self, disable_decoding: bool = False, push_request: bool | None = False) -> Any:
+        read = partial(super()._read_response_from_parser, disable_decoding=disable_decoding, push_request=push_request)
+        if self._silence_seconds is None:
+            return await read()
+        try:
+            # The parser keeps what has arrived. A big value may still be on its way to the node.
+            return await unless_silent(read, self._socket, self._silence_seconds)
+        except TimeoutError as error:  # redis-py calls it an empty reply when its caller set the time
+            raise exceptions.TimeoutError(f"Timeout reading from {self.host}:{self.port}") from error
+
+    @property
+    def _socket(self) -> Socket | None:
+        sock: Socket | None = None if self._writer is None else self._writer.get_extra_info("socket")
+        return sock
 
     async def disconnect(
         self,
@@ -202,7 +257,27 @@ class NodeConnection(Budgeted):
         if budget is not None:
             # A stream hands over to the kernel when it likes: from here on nobody knows what was sent.
             budget.sent = True
-        await super().send_packed_command(command, check_health=False)
+        began = time.monotonic()
+        await self._write(command)
+        if budget is not None:
+            budget.took_to_send(time.monotonic() - began)
+
+    async def _write(self, command: Any) -> None:
+        """Send as redis-py does, with a bound on silence in place of its bound on the whole."""
+        if self._writer is None:
+            raise exceptions.ConnectionError("the connection was closed while it was in use")
+        try:
+            self._writer.writelines([command] if isinstance(command, bytes) else command)
+            await unless_silent(self._writer.drain, self._socket, self.socket_timeout)
+        except TimeoutError as error:
+            await self.disconnect(nowait=True)
+            raise exceptions.TimeoutError("Timeout writing to socket") from error
+        except OSError as error:
+            await self.disconnect(nowait=True)
+            raise exceptions.ConnectionError(f"Error {error.errno} while writing to socket. {error.strerror}.") from error
+        except BaseException:
+            await self.disconnect(nowait=True)
+            raise
 
     async def read_response(
         self,
