@@ -14,7 +14,7 @@ from redis.asyncio import client as async_client
 from redis.asyncio import cluster as async_cluster
 from redis.asyncio import connection as async_connection
 from redis.asyncio import retry as async_retry
-from redis.client import Pipeline
+from redis.client import Pipeline, PubSub
 from redis.connection import AbstractConnection, BlockingConnectionPool, Connection, SSLConnection
 from redis.retry import Retry
 
@@ -67,8 +67,14 @@ def test_the_version_is_one_that_was_read() -> None:
         ),
         (sync.sentinel.MasterPool, BlockingConnectionPool, ["get_connection", "close"]),
         (aio.sentinel.MasterPool, async_connection.BlockingConnectionPool, ["get_connection", "aclose"]),
-        (sync.nodes.NodeClient, redis.Redis, ["execute_command", "pipeline"]),
-        (aio.nodes.NodeClient, redis.asyncio.Redis, ["execute_command", "pipeline"]),
+        (sync.nodes.NodeClient, redis.Redis, ["execute_command", "pipeline", "pubsub"]),
+        (aio.nodes.NodeClient, redis.asyncio.Redis, ["execute_command", "pipeline", "pubsub"]),
+        (sync.subscribing.NodeSubscriber, PubSub, ["execute_command", "parse_response", "check_health", "on_connect"]),
+        (
+            aio.subscribing.NodeSubscriber,
+            async_client.PubSub,
+            ["connect", "execute_command", "parse_response", "check_health", "on_connect"],
+        ),
         (sync.nodes.NodePipeline, Pipeline, ["execute", "immediate_execute_command", "reset"]),
         (aio.nodes.NodePipeline, async_client.Pipeline, ["execute", "immediate_execute_command", "reset"]),
         (sync.cluster.ClusterNodeConnection, Connection, ["connect", "send_command"]),
@@ -143,6 +149,15 @@ def test_every_overridden_method_has_redis_pys_parameters(ours: type, theirs: ty
         (redis.asyncio.Redis.execute_command, ["conn.retry.call_with_retry", "pool.get_connection()"]),
         (Pipeline.execute, ["conn.retry.call_with_retry", "self.connection_pool.get_connection()"]),
         (async_client.Pipeline.execute, ["conn.retry.call_with_retry", "self.connection_pool.get_connection()"]),
+        # Subscribers: who reads and who dials.
+        (PubSub.get_message, ["self.parse_response(block=(timeout is None), timeout=timeout)"]),
+        (PubSub.listen, ["self.parse_response(block=True)"]),
+        (PubSub._execute, ["conn.retry.call_with_retry", "self._reconnect(conn, error"]),
+        (async_client.PubSub.get_message, ["self.parse_response(block=(timeout is None), timeout=timeout)"]),
+        (async_client.PubSub.listen, ["self.parse_response(block=True)"]),
+        (async_client.PubSub._execute, ["conn.retry.call_with_retry", "self._reconnect(conn, error"]),
+        (AbstractConnection.connect_check_health, ["for ref in self._connect_callbacks"]),
+        (async_connection.AbstractConnection.connect_check_health, ["for ref in self._connect_callbacks"]),
         # The cluster: how its pool class is taken, how often it tries, what it says, what it does after an error.
         (cluster.NodesManager.create_redis_node, ["if self.from_url", "self.connection_pool_class(**kwargs)"]),
         (cluster.NodesManager.initialize, ['r.execute_command("CLUSTER SLOTS")', "self._epoch += 1", *UNREACHABLE]),

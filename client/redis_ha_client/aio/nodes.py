@@ -18,6 +18,7 @@ from redis.asyncio.connection import BlockingConnectionPool, Connection, SSLConn
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
+from redis_ha_client.aio.subscribing import NodeSubscriber
 from redis_ha_client.blocking import block_seconds
 from redis_ha_client.budget import RETRIED_ERRORS, Budget, attempt, bounded, command_budget, current_budget
 from redis_ha_client.errors import (
@@ -157,17 +158,24 @@ class Budgeted(Connection):
         )
 
     async def _read_response_from_parser(self, disable_decoding: bool = False, push_request: bool | None = False) -> Any:
-        read = partial(super()._read_response_from_parser, disable_decoding=disable_decoding, push_request=push_request)
+        read = partial(self._parse, disable_decoding, push_request=push_request)
         if self._silence_seconds is None:
             return await read()
         try:
             # The parser keeps what has arrived. A big value may still be on its way to the node.
-            return await unless_silent(read, self._socket, self._silence_seconds)
-        except TimeoutError as error:  # redis-py calls it an empty reply when its caller set the time
+            return await unless_silent(read, self.socket, self._silence_seconds)
+        except TimeoutError as error:  # redis-py takes it for an empty reply when it was given a time
             raise exceptions.TimeoutError(f"Timeout reading from {self.host}:{self.port}") from error
 
+    async def _parse(self, disable_decoding: bool, *, push_request: bool | None) -> Any:
+        try:
+            return await super()._read_response_from_parser(disable_decoding, push_request)
+        except TimeoutError as error:  # the system's, of TCP's keepalive: not the end of the time that a caller set
+            raise exceptions.ConnectionError(f"Error while reading from {self.host}:{self.port}: {error}") from error
+
     @property
-    def _socket(self) -> Socket | None:
+    def socket(self) -> Socket | None:
+        """The connection's socket, to look at."""
         sock: Socket | None = None if self._writer is None else self._writer.get_extra_info("socket")
         return sock
 
@@ -240,6 +248,19 @@ class NodeConnection(Budgeted):
     def refused(self) -> None:
         """Take note that the node executes no (write) command now; the connection is closed next."""
 
+    @property
+    def left_behind(self) -> bool:
+        """Whether the client knows by now that another node is the one to talk to."""
+        return False
+
+    async def ask(self, *words: Any) -> None:
+        """Send a question of the client's own: what becomes of it says nothing about a command of the user."""
+        self._greeting = True
+        try:
+            await self.send_command(*words, check_health=False)
+        finally:
+            self._greeting = False
+
     async def _send_ping(self) -> None:
         self._greeting = True
         try:
@@ -268,7 +289,7 @@ class NodeConnection(Budgeted):
             raise exceptions.ConnectionError("the connection was closed while it was in use")
         try:
             self._writer.writelines([command] if isinstance(command, bytes) else command)
-            await unless_silent(self._writer.drain, self._socket, self.socket_timeout)
+            await unless_silent(self._writer.drain, self.socket, self.socket_timeout)
         except TimeoutError as error:
             await self.disconnect(nowait=True)
             raise exceptions.TimeoutError("Timeout writing to socket") from error
@@ -368,6 +389,10 @@ class NodeClient(redis.Redis):
     def pipeline(self, transaction: bool = True, shard_hint: str | None = None) -> "NodePipeline":
         """Return a pipeline that executes within one budget."""
         return NodePipeline(self.connection_pool, self.response_callbacks, transaction, shard_hint)
+
+    def pubsub(self, **kwargs: Any) -> NodeSubscriber:
+        """Return a subscriber, which notices a silent node; on_resubscribed as NodeSubscriber says."""
+        return NodeSubscriber(self.connection_pool, event_dispatcher=self._event_dispatcher, **kwargs)
 
 
 class NodePipeline(Pipeline):

@@ -28,6 +28,7 @@ from redis_ha_client.errors import (
 from redis_ha_client.policy import AGE_JITTER, FailoverPolicy
 from redis_ha_client.silence import patience, traffic_of
 from redis_ha_client.sync.sending import send_all
+from redis_ha_client.sync.subscribing import NodeSubscriber
 from redis_ha_client.wiring import Settings, busy_pool, command_name, pipeline_name
 
 
@@ -196,6 +197,19 @@ class NodeConnection(Budgeted):
     def refused(self) -> None:
         """Take note that the node executes no (write) command now; the connection is closed next."""
 
+    @property
+    def left_behind(self) -> bool:
+        """Whether the client knows by now that another node is the one to talk to."""
+        return False
+
+    def ask(self, *words: Any) -> None:
+        """Send a question of the client's own: what becomes of it says nothing about a command of the user."""
+        self._greeting = True
+        try:
+            self.send_command(*words, check_health=False)
+        finally:
+            self._greeting = False
+
     def _send_ping(self) -> None:
         self._greeting = True
         try:
@@ -324,6 +338,10 @@ class NodeClient(redis.Redis):
     def pipeline(self, transaction: bool = True, shard_hint: str | None = None) -> "NodePipeline":
         """Return a pipeline that executes within one budget."""
         return NodePipeline(self.connection_pool, self.response_callbacks, transaction, shard_hint)
+
+    def pubsub(self, **kwargs: Any) -> NodeSubscriber:
+        """Return a subscriber, which notices a silent node; on_resubscribed as NodeSubscriber says."""
+        return NodeSubscriber(self.connection_pool, event_dispatcher=self._event_dispatcher, **kwargs)
 
 
 class NodePipeline(Pipeline):
