@@ -5,6 +5,7 @@ or gone without a word, it hears nothing for ever.
 """
 
 import functools
+from collections.abc import Container
 from dataclasses import replace
 from typing import Any
 
@@ -90,3 +91,8 @@ def kind_of(response: Any) -> str:
     """Return what a message is: "message", "subscribe" and so on; empty for an answer that is none."""
     word = response[0] if isinstance(response, list) and response else ""
     return word.decode() if isinstance(word, bytes) else str(word)
+
+
+def is_displaced(response: Any, subscribed: Container[Any], leaving: Container[Any]) -> bool:
+    """Tell whether a node ends a sharded subscription that nobody asked it to end: it serves the slot no longer."""
+    return kind_of(response) == "sunsubscribe" and response[1] in subscribed and response[1] not in leaving

@@ -79,7 +79,12 @@ def test_the_version_is_one_that_was_read() -> None:
         (aio.nodes.NodePipeline, async_client.Pipeline, ["execute", "immediate_execute_command", "reset"]),
         (sync.cluster.ClusterNodeConnection, Connection, ["connect", "send_command"]),
         (sync.cluster.ClusterNodePool, BlockingConnectionPool, ["get_connection"]),
-        (sync.cluster.ClusterClient, cluster.RedisCluster, ["execute_command", "pipeline"]),
+        (sync.cluster.ClusterClient, cluster.RedisCluster, ["execute_command", "pipeline", "pubsub"]),
+        (
+            sync.cluster_subscribing.ClusterSubscriber,
+            cluster.ClusterPubSub,
+            ["execute_command", "on_slots_changed", "_migrate_shard_channel", "_get_node_pubsub"],
+        ),
         (sync.cluster.BudgetPipeline, cluster.ClusterPipeline, ["execute"]),
         (sync.cluster.NodeByNode, cluster.PipelineStrategy, ["send_cluster_commands", "annotate_exception"]),
         (
@@ -88,7 +93,12 @@ def test_the_version_is_one_that_was_read() -> None:
             ["_immediate_execute_command", "_reinitialize_on_error", "annotate_exception", "reset"],
         ),
         (aio.cluster.ClusterNodeConnection, async_connection.Connection, ["should_reconnect"]),
-        (aio.cluster.ClusterClient, async_cluster.RedisCluster, ["aclose", "pipeline"]),
+        (aio.cluster.ClusterClient, async_cluster.RedisCluster, ["aclose", "pipeline", "pubsub"]),
+        (
+            aio.cluster_subscribing.ClusterSubscriber,
+            async_cluster.ClusterPubSub,
+            ["on_slots_changed", "_migrate_shard_channel", "_get_node_pubsub"],
+        ),
         (aio.cluster.BudgetPipeline, async_cluster.ClusterPipeline, ["initialize", "execute"]),
         (aio.cluster_pipelines.NodeByNode, async_cluster.PipelineStrategy, ["execute"]),
         (
@@ -156,6 +166,13 @@ def test_every_overridden_method_has_redis_pys_parameters(ours: type, theirs: ty
         (async_client.PubSub.get_message, ["self.parse_response(block=(timeout is None), timeout=timeout)"]),
         (async_client.PubSub.listen, ["self.parse_response(block=True)"]),
         (async_client.PubSub._execute, ["conn.retry.call_with_retry", "self._reconnect(conn, error"]),
+        (cluster.ClusterPubSub.execute_command, ["if self.connection_pool is None", "self.connection_pool.get_connection()"]),
+        (async_cluster.ClusterPubSub.execute_command, ["if self.connection_pool is None", "super().execute_command("]),
+        (cluster.ClusterPubSub.ssubscribe, ["self.cluster.get_node_from_key(s_channel)", "self._get_node_pubsub(node)"]),
+        (async_cluster.ClusterPubSub.ssubscribe, ["self.cluster.get_node_from_key(s_channel)", "self._get_node_pubsub(node)"]),
+        (cluster.ClusterPubSub._migrate_shard_channel, ["if old_name and", "self._get_node_pubsub(new_node)"]),
+        (async_cluster.ClusterPubSub._migrate_shard_channel, ["if old_name and", "self._get_node_pubsub(new_node)"]),
+        (async_cluster._ClusterNodePoolAdapter.get_connection, ["self._node.acquire_connection()"]),
         (AbstractConnection.connect_check_health, ["for ref in self._connect_callbacks"]),
         (async_connection.AbstractConnection.connect_check_health, ["for ref in self._connect_callbacks"]),
         # The cluster: how its pool class is taken, how often it tries, what it says, what it does after an error.

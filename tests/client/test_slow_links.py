@@ -12,10 +12,11 @@ from typing import Any
 import pytest
 
 from redis_ha_client import FailoverPolicy, outcome_of
-from redis_ha_client.silence import Traffic, patience
 from tests.support.connecting import connected, in_async
 from tests.support.managed_processes import ManagedGroup, Names
 from tests.support.relay import BUFFER_BYTES, Direction, Relay
+
+pytestmark = pytest.mark.servers
 
 # One attempt: what was cut and made again would be an error here. A whole takes longer than the budget, which is for waiting.
 POLICY = FailoverPolicy(read_seconds=0.8, connect_seconds=0.8, total_seconds=1.5, resend_ambiguous=False)
@@ -23,15 +24,6 @@ SIZE = 128 * 1024
 PACE = 64 * 1024  # bytes a second: the whole takes more than twice the silence that is allowed
 
 Job = Callable[[Any, Callable[[], object]], Any]  # gets a client, and what to call when it is ready
-
-
-def test_the_silence_begins_with_the_last_byte_that_moved() -> None:
-    before = Traffic(received_ago=500, acknowledged_ago=500, acknowledged=10, received=10)
-    assert patience(before, before, 2) == 0
-    assert patience(before, before._replace(received=11, received_ago=500), 2) == 1.5
-    assert patience(before, before._replace(acknowledged=11, acknowledged_ago=1500), 2) == 0.5
-    assert patience(before, before._replace(acknowledged_ago=0, received_ago=0), 2) == 0  # keepalive carries no byte
-    assert patience(before, None, 2) == patience(None, before, 2) == 0
 
 
 @pytest.fixture(scope="module", params=["primary", "cluster"])
@@ -116,7 +108,6 @@ def together(group: ManagedGroup, jobs: Sequence[Job], begin: Callable[[], None]
         return [one.exception() for one in running]
 
 
-@pytest.mark.servers
 def test_what_keeps_moving_is_neither_cut_nor_sent_again(group: ManagedGroup, link: Relay) -> None:
     node = group.nodes[0]
     group.command(node, "SET", "long", "x" * SIZE)
@@ -134,7 +125,6 @@ def test_what_keeps_moving_is_neither_cut_nor_sent_again(group: ManagedGroup, li
     assert group.command(node, "STRLEN", "big") == SIZE
 
 
-@pytest.mark.servers
 @pytest.mark.parametrize(("direction", "job"), [("to_client", get_long), ("to_node", set_big)])
 def test_a_link_that_stops_in_the_middle_is_silent(group: ManagedGroup, link: Relay, direction: Direction, job: Job) -> None:
     group.command(group.nodes[0], "SET", "long", "x" * SIZE)

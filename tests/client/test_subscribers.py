@@ -14,58 +14,16 @@ from typing import Any
 import pytest
 
 from redis_ha_client import FailoverPolicy, aio, connect, wiring
-from redis_ha_client.silence import Traffic
-from redis_ha_client.subscribing import Watch
 from tests.support.connecting import POLICY, connected, in_async
 from tests.support.managed_processes import ManagedGroup, Names
 from tests.support.redis_processes import RedisProcesses
 from tests.support.relay import Relay
 from tests.support.waiting import SLOWEST_SECONDS, wait_until
 
+pytestmark = pytest.mark.servers
+
 ONCE = replace(POLICY, resend_ambiguous=False)  # of commands: a subscription is made again in any case
 LAST = b"the last one"
-
-
-# --- what is decided ---
-
-
-def test_a_node_is_silent_when_its_answer_to_a_ping_takes_too_long() -> None:
-    watch = Watch(0)
-    assert watch.wait(now=0, due_in=15, seconds=2) == 15
-    assert not watch.silent(100, None, 2)  # nobody asked
-    watch.asked(100, None)
-    assert watch.wait(now=100.5, due_in=-1, seconds=2) == 1.5
-    assert not watch.silent(101.9, None, 2)
-    assert watch.silent(102, None, 2)
-    watch.answered()
-    assert not watch.silent(102, None, 2)
-
-
-def test_a_message_that_keeps_arriving_is_a_sign_of_life_and_a_ping_that_was_taken_is_none() -> None:
-    before = Traffic(received_ago=9000, acknowledged_ago=9000, acknowledged=10, received=10)
-    taken = before._replace(acknowledged=11, acknowledged_ago=100)
-    watch = Watch(0)
-    watch.asked(100, before)
-    assert watch.silent(102, taken, 2)
-    assert not watch.silent(102, taken._replace(received=11, received_ago=500), 2)
-    assert not watch.silent(103, taken._replace(received=11, received_ago=1500), 2)
-    assert watch.silent(103.5, taken._replace(received=11, received_ago=2000), 2)
-
-
-def test_what_was_missed_is_told_when_every_subscription_is_there_again() -> None:
-    watch = Watch(0)
-    assert watch.received([b"subscribe", b"a", 1], 1) is None  # the first time nothing is missed
-    watch.received([b"message", b"a", b"x"], 5)
-    watch.begins_again(2)
-    assert watch.received(["subscribe", "a", 1], 20) is None
-    watch.begins_again(2)  # lost once more: the gap goes on
-    assert watch.received([b"subscribe", b"a", 1], 30) is None
-    assert watch.received([b"message", b"a", b"x"], 31) is None
-    assert watch.received([b"psubscribe", b"b*", 2], 32) == 27
-    assert watch.received([b"subscribe", b"c", 3], 33) is None
-
-
-# --- on processes ---
 
 
 @dataclass
@@ -212,16 +170,16 @@ def names(pair: ManagedGroup, monkeypatch: pytest.MonkeyPatch) -> Names:
     return made
 
 
-@pytest.mark.servers
 @pytest.mark.usefixtures("soon")
 @pytest.mark.parametrize("fault", ["killed", "frozen", "demoted"])
 def test_every_subscriber_hears_the_new_master(whole: RedisProcesses, fault: str) -> None:
     old = whole.master()
-    with subscribed(whole, as_admin(whole)) as subscribers:
+    with subscribed(whole, as_admin(whole)) as subscribers, contextlib.ExitStack() as stack:
         if fault == "killed":
             old.kill()
         elif fault == "frozen":
             old.freeze()
+            stack.callback(old.thaw)  # whoever still listens to it hears that the test is over
         else:
             whole.command(whole.sentinels[0], "SENTINEL", "FAILOVER", whole.master_name)
         wait_until(lambda: whole.master() is not old, "another node is the master")
@@ -242,7 +200,6 @@ def demote(pair: ManagedGroup, names: Names) -> None:
     names.addresses[pair.primary_name] = [new.host]
 
 
-@pytest.mark.servers
 @pytest.mark.usefixtures("soon")
 def test_a_subscriber_leaves_a_demoted_primary_that_its_client_knows_of(pair: ManagedGroup, names: Names) -> None:
     with connected(pair) as client, client.pubsub(ignore_subscribe_messages=True) as subscriber:
@@ -295,7 +252,6 @@ def stop_in_the_middle(group: ManagedGroup, link: Relay) -> None:
     wait_until(lambda: link.passed["to_client"] == before + HALF, "the message has begun")
 
 
-@pytest.mark.servers
 @pytest.mark.parametrize("timeout", [0, 0.01])
 @pytest.mark.parametrize("protocol", [2, 3])
 def test_a_message_that_has_arrived_in_part_is_kept(group: ManagedGroup, link: Relay, protocol: int, timeout: float) -> None:
@@ -323,7 +279,6 @@ def test_a_message_that_has_arrived_in_part_is_kept(group: ManagedGroup, link: R
     assert (link.accepted, missed) == (1, [])
 
 
-@pytest.mark.servers
 @pytest.mark.parametrize("protocol", [2, 3])
 def test_asyncio_a_message_that_has_arrived_in_part_is_kept(group: ManagedGroup, link: Relay, protocol: int) -> None:
     async def use(client: Any) -> None:
@@ -342,7 +297,6 @@ def test_asyncio_a_message_that_has_arrived_in_part_is_kept(group: ManagedGroup,
     assert link.accepted == 1
 
 
-@pytest.mark.servers
 @pytest.mark.usefixtures("soon")
 @pytest.mark.parametrize("protocol", [2, 3])
 def test_an_answered_ping_is_no_message_and_a_silent_link_is_left(group: ManagedGroup, link: Relay, protocol: int) -> None:
@@ -385,7 +339,6 @@ def test_an_answered_ping_is_no_message_and_a_silent_link_is_left(group: Managed
     in_async(group, use)
 
 
-@pytest.mark.servers
 def test_asyncio_a_connection_that_the_system_gave_up_is_left(group: ManagedGroup, link: Relay) -> None:
     """TCP's keepalive ends the connection to a machine that vanished. redis-py takes that for a wait without a message."""
 

@@ -9,12 +9,13 @@ from functools import partial
 from typing import Any, Self
 
 from redis import exceptions
-from redis.asyncio.cluster import ClusterNode, ClusterPipeline, RedisCluster
+from redis.asyncio.cluster import ClusterNode, ClusterPipeline, RedisCluster, _ClusterNodePoolAdapter
 from redis.asyncio.connection import SSLConnection
 from redis.cluster import PRIMARY, LoadBalancingStrategy
 from redis.maint_notifications import MaintNotificationsConfig
 
 from redis_ha_client.aio.cluster_pipelines import InOneTransaction, NodeByNode
+from redis_ha_client.aio.cluster_subscribing import ClusterSubscriber
 from redis_ha_client.aio.nodes import BudgetRetry, NodeConnection
 from redis_ha_client.aio.world import look_up
 from redis_ha_client.blocking import block_seconds
@@ -22,6 +23,7 @@ from redis_ha_client.budget import FINAL_ERRORS, RETRIED_ERRORS, command_budget,
 from redis_ha_client.documents import ClusterConnection
 from redis_ha_client.endpoint import in_cluster_mode
 from redis_ha_client.errors import OutcomeUnknownError, RefusedError, is_read_only, wrong_kind
+from redis_ha_client.following import Following
 from redis_ha_client.policy import IAM_AGE_SECONDS
 from redis_ha_client.routing import callers_mistake, not_permitted_here, note_not_permitted, translated
 from redis_ha_client.wiring import Settings, command_name, full_pool, pipeline_name
@@ -30,10 +32,25 @@ from redis_ha_client.wiring import Settings, command_name, full_pool, pipeline_n
 class ClusterNodeConnection(NodeConnection):
     """A connection to one node of the cluster."""
 
-    def __init__(self, *, reads_only: bool = False, follows: bool = False, **kwargs: Any) -> None:
+    def __init__(
+        self, *, reads_only: bool = False, follows: bool = False, following: Following | None = None, **kwargs: Any
+    ) -> None:
         self.reads_only = reads_only
         self.follows = follows
+        self.following = following  # of a subscriber
         super().__init__(**kwargs)
+
+    @property
+    def left_behind(self) -> bool:
+        """Whether the cluster has a subscriber's node no longer."""
+        return self.following is not None and not self.following.knows(self.host, self.port)
+
+    async def connect_check_health(self, check_health: bool = True, retry_socket_connect: bool = True) -> None:
+        """Dial; a subscriber's node is chosen now."""
+        if self.following is not None and not self.is_connected:
+            node = self.following.choose()
+            self.host, self.port = node.host, node.port
+        await super().connect_check_health(check_health, retry_socket_connect)
 
     def refusal_of(self, error: exceptions.ResponseError) -> RefusedError | None:
         """Judge an error reply; a write in a region that is read from is the caller's mistake."""
@@ -236,6 +253,16 @@ class ClusterClient(RedisCluster):
         if shard_hint:
             raise exceptions.RedisClusterException("shard_hint is not possible in cluster mode: leave it out")
         return BudgetPipeline(self, transaction=bool(transaction))  # type: ignore[abstract]  # redis-py's own is as abstract
+
+    def pubsub(self, node: Any = None, host: str | None = None, port: int | None = None, **kwargs: Any) -> ClusterSubscriber:
+        """Return a subscriber, which leaves a silent node; on_resubscribed as NodeSubscriber says."""
+        return ClusterSubscriber(self, node=node, host=host, port=port, **kwargs)
+
+    def subscriber_pool(self, following: Following) -> _ClusterNodePoolAdapter:
+        """Return a pool for a subscriber's connection, which is to no fixed node."""
+        node = following.choose()
+        own = ClusterNode(node.host, node.port, **{**self.nodes_manager.connection_kwargs, "following": following})
+        return _ClusterNodePoolAdapter(own)
 
 
 class BudgetPipeline(ClusterPipeline):

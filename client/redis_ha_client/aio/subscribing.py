@@ -74,6 +74,11 @@ class NodeSubscriber(PubSub):
             return None
         return response
 
+    @property
+    def subscriptions(self) -> int:
+        """How many there are."""
+        return len(self.channels) + len(self.patterns) + len(self.shard_channels)
+
     async def persist(self, act: Callable[[], Awaitable[Any]]) -> Any:
         """Do `act` until it succeeds or the budget, which starts at the first failure, is over."""
         with command_budget(for_subscriptions(self.policy), "subscription", counting=False):
@@ -130,7 +135,7 @@ class NodeSubscriber(PubSub):
 
     async def on_connect(self, connection: Any) -> None:
         """Subscribe again."""
-        self.watch.begins_again(len(self.channels) + len(self.patterns) + len(self.shard_channels))
+        self.watch.begins_again(self.subscriptions)
         await super().on_connect(connection)
 
     async def _reconnect(self, conn: Any, *_: Any, **__: Any) -> None:

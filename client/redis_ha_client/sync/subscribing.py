@@ -64,6 +64,11 @@ class NodeSubscriber(PubSub):
             return None
         return response
 
+    @property
+    def subscriptions(self) -> int:
+        """How many there are."""
+        return len(self.channels) + len(self.patterns) + len(self.shard_channels)
+
     def persist(self, act: Callable[[], Any]) -> Any:
         """Do `act` until it succeeds or the budget, which starts at the first failure, is over."""
         with command_budget(for_subscriptions(self.policy), "subscription", counting=False):
@@ -120,7 +125,7 @@ class NodeSubscriber(PubSub):
     def on_connect(self, connection: Any) -> None:
         """Subscribe again."""
         self.health_check_response_counter = 0
-        self.watch.begins_again(len(self.channels) + len(self.patterns) + len(self.shard_channels))
+        self.watch.begins_again(self.subscriptions)
         super().on_connect(connection)
 
     def _reconnect(self, conn: Any, *_: Any, **__: Any) -> None:
