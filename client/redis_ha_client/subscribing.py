@@ -75,6 +75,10 @@ class Watch:
         self._lost = min(other.heard, self.heard if self._lost is None else self._lost)
         self._unconfirmed += 1
 
+    def refused(self, subscriptions: int) -> None:
+        """Note that so many subscriptions are not made here after all."""
+        self._unconfirmed = max(self._unconfirmed - subscriptions, 0)
+
     def received(self, response: Any, now: float) -> float | None:
         """Take note of what came. Return how long messages may have been missed when all subscriptions are there again."""
         self.heard = now

@@ -90,7 +90,6 @@ def subscribed(cluster: ManagedGroup) -> Iterator["Subscribers"]:
         async def tasks() -> None:
             client: Any = aio.connect(cluster.connection, cluster.credentials, policy=ONCE)
             async with client:
-                await client.initialize()
                 await asyncio.gather(*(form(client, subscribers.heard[form.__name__]) for form in ASYNC))
 
         client = connect(cluster.connection, cluster.credentials, policy=ONCE)
@@ -195,3 +194,29 @@ def test_a_subscriber_to_a_node_stays_with_it(cluster: ManagedGroup) -> None:
                 assert pinned.connection.host == cluster.node_name(node)
 
     in_async(cluster, use)
+
+
+def listening(cluster: ManagedGroup) -> int:
+    """How many connections of subscribers all nodes see."""
+    return sum(len(str(cluster.command(node, "CLIENT", "LIST", "TYPE", "pubsub")).splitlines()) for node in cluster.nodes)
+
+
+def test_closing_a_client_closes_its_subscribers_connections(cluster: ManagedGroup) -> None:
+    client = connect(cluster.connection, cluster.credentials, policy=POLICY)
+    subscriber = client.pubsub()
+    subscriber.subscribe("news")
+    wait_until(lambda: listening(cluster) == 1, "it is subscribed")
+    client.close()
+    wait_until(lambda: listening(cluster) == 0, "it is closed")
+    subscriber.close()
+
+    async def use() -> None:
+        client: Any = aio.connect(cluster.connection, cluster.credentials, policy=POLICY)
+        subscriber = client.pubsub()
+        await subscriber.subscribe("news")
+        await asyncio.to_thread(wait_until, lambda: listening(cluster) == 1, "it is subscribed")
+        await client.aclose()
+        await asyncio.to_thread(wait_until, lambda: listening(cluster) == 0, "it is closed")
+        await subscriber.aclose()
+
+    asyncio.run(use())

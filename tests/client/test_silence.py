@@ -56,3 +56,13 @@ def test_a_channel_is_displaced_when_its_node_ends_it_and_nobody_asked() -> None
     assert not is_displaced(ended, {}, set())
     assert not is_displaced([b"smessage", b"a", b"x"], {b"a": None}, set())
     assert not is_displaced(None, {b"a": None}, set())
+
+
+def test_a_subscription_that_was_moved_on_is_not_waited_for() -> None:
+    old, new = Watch(0), Watch(5)
+    old.received([b"ssubscribe", b"a", 1], 10)
+    new.takes_over(old)
+    new.refused(1)  # MOVED
+    assert new.received([b"ssubscribe", b"b", 1], 15) is None
+    new.takes_over(old)
+    assert new.received([b"ssubscribe", b"a", 2], 20) == 15

@@ -4,6 +4,7 @@
 # redis-py has no annotations on most of the methods that are called here.
 
 import contextlib
+import weakref
 from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any, Self
@@ -104,6 +105,7 @@ class ClusterClient(RedisCluster):
         self.policy = settings.policy
         self._knows_commands = False
         self._permitted: set[str] = set()  # names of commands that some region has executed
+        self._subscribers_pools: weakref.WeakSet[_ClusterNodePoolAdapter] = weakref.WeakSet()  # which the layout does not know
         arguments = settings.node_arguments()
         del arguments["maint_notifications_config"]  # goes to the nodes below: RedisCluster's own is for its handler
         super().__init__(
@@ -167,6 +169,8 @@ class ClusterClient(RedisCluster):
         """Close all connections."""
         self._initialize = False  # redis-py closes nothing while this is set
         await super().aclose()
+        for pool in list(self._subscribers_pools):
+            await pool._node.disconnect()  # noqa: SLF001 - its own disconnect does nothing
 
     async def execute_command(self, *args: Any, **kwargs: Any) -> Any:
         """Execute one command within its budget."""
@@ -262,7 +266,9 @@ class ClusterClient(RedisCluster):
         """Return a pool for a subscriber's connection, which is to no fixed node."""
         node = following.choose()
         own = ClusterNode(node.host, node.port, **{**self.nodes_manager.connection_kwargs, "following": following})
-        return _ClusterNodePoolAdapter(own)
+        pool = _ClusterNodePoolAdapter(own)
+        self._subscribers_pools.add(pool)
+        return pool
 
 
 class BudgetPipeline(ClusterPipeline):

@@ -32,6 +32,7 @@ class NodeSubscriber(PubSub):
         super().__init__(*args, **kwargs)
 
     connection_pool: Any  # a NodePool
+    _waits_on = False  # the answer to a PING does not end the wait
 
     @property
     def policy(self) -> FailoverPolicy:
@@ -49,30 +50,45 @@ class NodeSubscriber(PubSub):
         """Send a command of a subscriber's."""
         await self.persist(lambda: super(NodeSubscriber, self).execute_command(*args))
 
+    async def get_message(
+        self,
+        ignore_subscribe_messages: bool = False,
+        timeout: float | None = 0.0,  # noqa: ASYNC109 - redis-py's signature
+    ) -> Any:
+        """Return the next message; None when none came in `timeout` seconds (None: no end), or when a handler took it."""
+        self._waits_on = True
+        try:
+            return await super().get_message(ignore_subscribe_messages, timeout)
+        finally:
+            self._waits_on = False
+
     async def parse_response(
         self,
         block: bool = True,
         timeout: float = 0,  # noqa: ASYNC109 - redis-py's signature
     ) -> Any:
-        """Wait for a message, without end or for `timeout` seconds; None when there is none, or when the node answered a PING.
+        """Wait for a message, without end or for `timeout` seconds; None when there is none.
 
-        A message that has arrived in part is kept until the rest is there.
+        A message that has arrived in part is kept until the rest is there. The answer to a PING ends an endless wait with None:
+        libraries call this when there is something to read. get_message waits on.
         """
         if self.connection is None:
             return await super().parse_response(block, timeout)  # says what is wrong
         until = None if block else time.monotonic() + timeout
-        response = await self.persist(lambda: self.hear(until))
-        if response is None:
-            return None
-        missed = self.watch.received(response, time.monotonic())
-        if missed is not None and self.on_resubscribed is not None:
-            told = self.on_resubscribed(missed)
-            if inspect.isawaitable(told):
-                await told
-        if response in self.health_check_response:
+        while True:
+            response = await self.persist(lambda: self.hear(until))
+            if response is None:
+                return None
+            missed = self.watch.received(response, time.monotonic())
+            if missed is not None and self.on_resubscribed is not None:
+                told = self.on_resubscribed(missed)
+                if inspect.isawaitable(told):
+                    await told
+            if response not in self.health_check_response:
+                return response
             self.watch.answered()
-            return None
-        return response
+            if block and not self._waits_on:
+                return None
 
     @property
     def subscriptions(self) -> int:

@@ -9,6 +9,7 @@ a replica is promoted (redis-py 8.1.0 cluster.py). So it makes one attempt here,
 
 import contextlib
 import threading
+import weakref
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -164,6 +165,7 @@ class ClusterClient(RedisCluster):
         self.policy = settings.policy
         self._moving = threading.Lock()
         self._permitted: set[str] = set()  # names of commands that some region has executed
+        self._subscribers_pools: weakref.WeakSet[ClusterNodePool] = weakref.WeakSet()  # which the layout does not know
         super().__init__(
             # The one way by which redis-py takes a pool class; TLS is the connection class's own.
             url=f"redis://[{host}]:{port}" if ":" in host else f"redis://{host}:{port}",
@@ -264,9 +266,17 @@ class ClusterClient(RedisCluster):
     def subscriber_pool(self, following: Following) -> ClusterNodePool:
         """Return a pool for a subscriber's connection, which is to no fixed node."""
         node = following.choose()
-        return ClusterNodePool(
+        pool = ClusterNodePool(
             self.settings, host=node.host, port=node.port, redis_connect_func=self.on_connect, following=following
         )
+        self._subscribers_pools.add(pool)
+        return pool
+
+    def close(self) -> None:
+        """Close all connections, those of subscribers too."""
+        super().close()
+        for pool in list(self._subscribers_pools):
+            pool.disconnect()
 
 
 def connect_cluster(settings: Settings) -> ClusterClient:

@@ -144,7 +144,9 @@ class ShardSubscriber(NodeSubscriber):
             response = super().hear(until)
         except exceptions.MovedError as error:
             keyslot = self.owner.cluster.keyslot
-            self.owner.displaced([channel for channel in self.shard_channels if keyslot(channel) == error.slot_id])
+            moved = [channel for channel in self.shard_channels if keyslot(channel) == error.slot_id]
+            self.watch.refused(len(moved))
+            self.owner.displaced(moved)
             raise RefusedError(f"the slot of a sharded channel has moved: {error}") from error
         if is_displaced(response, self.shard_channels, self.pending_unsubscribe_shard_channels):
             self.owner.displaced([response[1]])

@@ -29,6 +29,7 @@ class NodeSubscriber(PubSub):
         super().__init__(*args, **kwargs)
 
     connection_pool: Any  # a NodePool
+    _waits_on = False  # the answer to a PING does not end the wait
 
     @property
     def policy(self) -> FailoverPolicy:
@@ -44,25 +45,36 @@ class NodeSubscriber(PubSub):
         if not self.health_check_response_counter:
             self.watch.answered()
 
-    def parse_response(self, block: bool = True, timeout: float = 0) -> Any:
-        """Wait for a message, without end or for `timeout` seconds; None when there is none, or when the node answered a PING.
+    def get_message(self, ignore_subscribe_messages: bool = False, timeout: float | None = 0.0) -> Any:
+        """Return the next message; None when none came in `timeout` seconds (None: no end), or when a handler took it."""
+        self._waits_on = True
+        try:
+            return super().get_message(ignore_subscribe_messages, timeout)  # type: ignore[arg-type]
+        finally:
+            self._waits_on = False
 
-        A message that has arrived in part is kept until the rest is there.
+    def parse_response(self, block: bool = True, timeout: float = 0) -> Any:
+        """Wait for a message, without end or for `timeout` seconds; None when there is none.
+
+        A message that has arrived in part is kept until the rest is there. The answer to a PING ends an endless wait with None:
+        libraries call this when there is something to read. get_message waits on.
         """
         if self.connection is None:
             return super().parse_response(block, timeout)  # says what is wrong
         until = None if block else time.monotonic() + timeout
-        response = self.persist(lambda: self.hear(until))
-        if response is None:
-            return None
-        missed = self.watch.received(response, time.monotonic())
-        if missed is not None and self.on_resubscribed is not None:
-            self.on_resubscribed(missed)
-        if self.is_health_check_response(response):
+        while True:
+            response = self.persist(lambda: self.hear(until))
+            if response is None:
+                return None
+            missed = self.watch.received(response, time.monotonic())
+            if missed is not None and self.on_resubscribed is not None:
+                self.on_resubscribed(missed)
+            if not self.is_health_check_response(response):
+                return response
             self.health_check_response_counter -= 1
             self.watch.answered()
-            return None
-        return response
+            if block and not self._waits_on:
+                return None
 
     @property
     def subscriptions(self) -> int:
