@@ -26,11 +26,17 @@ PACE = 64 * 1024  # bytes a second: the whole takes more than twice the silence 
 Job = Callable[[Any, Callable[[], object]], Any]  # gets a client, and what to call when it is ready
 
 
-@pytest.fixture(scope="module", params=["primary", "cluster"])
+@pytest.fixture(scope="module", params=["primary", "cluster", "primary with TLS"])
 def group(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ManagedGroup]:
-    cluster = request.param == "cluster"
-    with ManagedGroup(tmp_path_factory.mktemp("slow"), cluster=cluster, shards=1, replicas=0) as made:
+    made = ManagedGroup(tmp_path_factory.mktemp("slow"), cluster=request.param == "cluster", shards=1, replicas=0)
+    if request.param == "primary with TLS":
+        made.use_tls()
+    with made:
         yield made
+
+
+def tls(group: ManagedGroup) -> dict[str, Any]:
+    return {} if group.tls_directory is None else {"tls_ca_file": group.tls_directory / "ca.crt"}
 
 
 @pytest.fixture
@@ -45,7 +51,7 @@ def link(group: ManagedGroup, monkeypatch: pytest.MonkeyPatch) -> Iterator[Relay
 
 
 def in_sync(group: ManagedGroup, job: Job, ready: Callable[[], object]) -> Any:
-    with connected(group, policy=POLICY) as client:
+    with connected(group, policy=POLICY, **tls(group)) as client:
         return job(client, ready)
 
 
@@ -53,7 +59,7 @@ def in_asyncio(group: ManagedGroup, job: Job, ready: Callable[[], object]) -> An
     async def use(client: Any) -> Any:
         return await asyncio.to_thread(job, Blocking(client, asyncio.get_running_loop()), ready)
 
-    return in_async(group, use, policy=POLICY)
+    return in_async(group, use, policy=POLICY, **tls(group))
 
 
 class Blocking:

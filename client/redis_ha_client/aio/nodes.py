@@ -165,6 +165,7 @@ class Budgeted(Connection):
             # The parser keeps what has arrived. A big value may still be on its way to the node.
             return await unless_silent(read, self.socket, self._silence_seconds)
         except TimeoutError as error:  # redis-py takes it for an empty reply when it was given a time
+            self.drop()
             raise exceptions.TimeoutError(f"Timeout reading from {self.host}:{self.port}") from error
 
     async def _parse(self, disable_decoding: bool, *, push_request: bool | None) -> Any:
@@ -172,6 +173,11 @@ class Budgeted(Connection):
             return await super()._read_response_from_parser(disable_decoding, push_request)
         except TimeoutError as error:  # the system's, of TCP's keepalive: not the end of the time that a caller set
             raise exceptions.ConnectionError(f"Error while reading from {self.host}:{self.port}: {error}") from error
+
+    def drop(self) -> None:
+        """Let go of a silent peer at once: a transport that is closed keeps what it could not send, and waits to send it."""
+        if self._writer is not None:
+            self._writer.transport.abort()
 
     @property
     def socket(self) -> Socket | None:
@@ -291,6 +297,7 @@ class NodeConnection(Budgeted):
             self._writer.writelines([command] if isinstance(command, bytes) else command)
             await unless_silent(self._writer.drain, self.socket, self.socket_timeout)
         except TimeoutError as error:
+            self.drop()
             await self.disconnect(nowait=True)
             raise exceptions.TimeoutError("Timeout writing to socket") from error
         except OSError as error:

@@ -105,8 +105,10 @@ class NodeSubscriber(PubSub):
         try:
             return await act()
         except RETRIED_ERRORS as error:
-            if self.connection is not None and not isinstance(error, RefusedError):
-                await self.connection.disconnect(nowait=True)
+            connection: Any = self.connection
+            if connection is not None and not isinstance(error, RefusedError):
+                connection.drop()
+                await connection.disconnect(nowait=True)
             raise
 
     async def hear(self, until: float | None) -> Any:
