@@ -103,6 +103,11 @@ class Budget:
         if self.replies <= 0:
             self.sent = False
 
+    def took_to_send(self, seconds: float) -> None:
+        """Let the time in which the node took a big value not count: it was no waiting, and the answer is still to come."""
+        if self.deadline is not None:
+            self.deadline += seconds
+
     def note_lost(self, error: Exception) -> None:
         """Take note that a part of a pipeline got no answer, which redis-py keeps to itself and tries again."""
         if self.many and not self.atomic and self.sent and not (isinstance(error, REFUSED_ERRORS) and self.replies == 0):

@@ -7,11 +7,14 @@ import pytest
 import redis
 import redis.asyncio
 from redis import cluster, exceptions
+from redis._parsers.base import _AsyncRESPBase
+from redis._parsers.resp2 import _RESP2Parser
+from redis._parsers.resp3 import _RESP3Parser
 from redis.asyncio import client as async_client
 from redis.asyncio import cluster as async_cluster
 from redis.asyncio import connection as async_connection
 from redis.asyncio import retry as async_retry
-from redis.client import Pipeline
+from redis.client import Pipeline, PubSub
 from redis.connection import AbstractConnection, BlockingConnectionPool, Connection, SSLConnection
 from redis.retry import Retry
 
@@ -58,18 +61,30 @@ def test_the_version_is_one_that_was_read() -> None:
                 "on_connect_check_health",
                 "send_packed_command",
                 "read_response",
+                "_read_response_from_parser",
                 "_send_ping",
             ],
         ),
         (sync.sentinel.MasterPool, BlockingConnectionPool, ["get_connection", "close"]),
         (aio.sentinel.MasterPool, async_connection.BlockingConnectionPool, ["get_connection", "aclose"]),
-        (sync.nodes.NodeClient, redis.Redis, ["execute_command", "pipeline"]),
-        (aio.nodes.NodeClient, redis.asyncio.Redis, ["execute_command", "pipeline"]),
+        (sync.nodes.NodeClient, redis.Redis, ["execute_command", "pipeline", "pubsub"]),
+        (aio.nodes.NodeClient, redis.asyncio.Redis, ["execute_command", "pipeline", "pubsub"]),
+        (sync.subscribing.NodeSubscriber, PubSub, ["execute_command", "parse_response", "check_health", "on_connect"]),
+        (
+            aio.subscribing.NodeSubscriber,
+            async_client.PubSub,
+            ["connect", "execute_command", "parse_response", "check_health", "on_connect"],
+        ),
         (sync.nodes.NodePipeline, Pipeline, ["execute", "immediate_execute_command", "reset"]),
         (aio.nodes.NodePipeline, async_client.Pipeline, ["execute", "immediate_execute_command", "reset"]),
         (sync.cluster.ClusterNodeConnection, Connection, ["connect", "send_command"]),
         (sync.cluster.ClusterNodePool, BlockingConnectionPool, ["get_connection"]),
-        (sync.cluster.ClusterClient, cluster.RedisCluster, ["execute_command", "pipeline"]),
+        (sync.cluster.ClusterClient, cluster.RedisCluster, ["execute_command", "pipeline", "pubsub"]),
+        (
+            sync.cluster_subscribing.ClusterSubscriber,
+            cluster.ClusterPubSub,
+            ["execute_command", "on_slots_changed", "_migrate_shard_channel", "_get_node_pubsub"],
+        ),
         (sync.cluster.BudgetPipeline, cluster.ClusterPipeline, ["execute"]),
         (sync.cluster.NodeByNode, cluster.PipelineStrategy, ["send_cluster_commands", "annotate_exception"]),
         (
@@ -78,7 +93,12 @@ def test_the_version_is_one_that_was_read() -> None:
             ["_immediate_execute_command", "_reinitialize_on_error", "annotate_exception", "reset"],
         ),
         (aio.cluster.ClusterNodeConnection, async_connection.Connection, ["should_reconnect"]),
-        (aio.cluster.ClusterClient, async_cluster.RedisCluster, ["aclose", "pipeline"]),
+        (aio.cluster.ClusterClient, async_cluster.RedisCluster, ["aclose", "pipeline", "pubsub"]),
+        (
+            aio.cluster_subscribing.ClusterSubscriber,
+            async_cluster.ClusterPubSub,
+            ["on_slots_changed", "_migrate_shard_channel", "_get_node_pubsub"],
+        ),
         (aio.cluster.BudgetPipeline, async_cluster.ClusterPipeline, ["initialize", "execute"]),
         (aio.cluster_pipelines.NodeByNode, async_cluster.PipelineStrategy, ["execute"]),
         (
@@ -109,13 +129,24 @@ def test_every_overridden_method_has_redis_pys_parameters(ours: type, theirs: ty
             AbstractConnection.connect_check_health,
             ["self._connect()", "self.on_connect_check_health(check_health=check_health)"],
         ),
-        (AbstractConnection.send_packed_command, ["if not self._sock", "self.connect_check_health(check_health=False)"]),
+        # Sending is done anew, with a bound on silence.
+        (AbstractConnection.send_packed_command, ["for item in command: self._sock.sendall(item)", "except BaseException:"]),
         (AbstractConnection.check_health, ["self.retry.call_with_retry", "self._send_ping"]),
         (Connection._connect, ["sock.settimeout(self.socket_connect_timeout)", "sock.settimeout(self.socket_timeout)"]),
         (SSLConnection._connect, ["super()._connect()"]),
         (async_connection.AbstractConnection.connect_check_health, ["await self._connect()", "self.on_connect_check_health("]),
-        (async_connection.AbstractConnection.send_packed_command, ["self.socket_timeout", "self.connect_check_health("]),
-        (async_connection.AbstractConnection.read_response, ["else self.socket_timeout", "async_timeout(read_timeout)"]),
+        (async_connection.AbstractConnection.send_packed_command, ["self._send_packed_command(command), self.socket_timeout"]),
+        (async_connection.AbstractConnection._send_packed_command, ["writelines(command) await self._writer.drain()"]),
+        # A read without a bound of redis-py's own, and what it reads by.
+        (
+            async_connection.AbstractConnection.read_response,
+            ["if timeout == math.inf: read_timeout = None", "else: response = await self._read_response_from_parser("],
+        ),
+        # What has arrived of a reply is kept when a read is cut.
+        (AbstractConnection.read_response, ["if disconnect_on_error: self.disconnect()"]),
+        (_RESP3Parser.read_response, ["self._buffer.rewind(pos)"]),
+        (_RESP2Parser.read_response, ["self._buffer.rewind(pos)"]),
+        (_AsyncRESPBase._read, ["self._stream.readexactly(", "self._chunks.append(data)"]),
         (async_connection.Connection._connect, ["async_timeout(self.socket_connect_timeout)"]),
         # The pool: its time-out is read for every wait, and its words for "no free connection".
         (BlockingConnectionPool.get_connection, ["timeout=self.timeout", '"No connection available."', "connection.connect()"]),
@@ -128,6 +159,22 @@ def test_every_overridden_method_has_redis_pys_parameters(ours: type, theirs: ty
         (redis.asyncio.Redis.execute_command, ["conn.retry.call_with_retry", "pool.get_connection()"]),
         (Pipeline.execute, ["conn.retry.call_with_retry", "self.connection_pool.get_connection()"]),
         (async_client.Pipeline.execute, ["conn.retry.call_with_retry", "self.connection_pool.get_connection()"]),
+        # Subscribers: who reads and who dials.
+        (PubSub.get_message, ["self.parse_response(block=(timeout is None), timeout=timeout)"]),
+        (PubSub.listen, ["self.parse_response(block=True)"]),
+        (PubSub._execute, ["conn.retry.call_with_retry", "self._reconnect(conn, error"]),
+        (async_client.PubSub.get_message, ["self.parse_response(block=(timeout is None), timeout=timeout)"]),
+        (async_client.PubSub.listen, ["self.parse_response(block=True)"]),
+        (async_client.PubSub._execute, ["conn.retry.call_with_retry", "self._reconnect(conn, error"]),
+        (cluster.ClusterPubSub.execute_command, ["if self.connection_pool is None", "self.connection_pool.get_connection()"]),
+        (async_cluster.ClusterPubSub.execute_command, ["if self.connection_pool is None", "super().execute_command("]),
+        (cluster.ClusterPubSub.ssubscribe, ["self.cluster.get_node_from_key(s_channel)", "self._get_node_pubsub(node)"]),
+        (async_cluster.ClusterPubSub.ssubscribe, ["self.cluster.get_node_from_key(s_channel)", "self._get_node_pubsub(node)"]),
+        (cluster.ClusterPubSub._migrate_shard_channel, ["if old_name and", "self._get_node_pubsub(new_node)"]),
+        (async_cluster.ClusterPubSub._migrate_shard_channel, ["if old_name and", "self._get_node_pubsub(new_node)"]),
+        (async_cluster._ClusterNodePoolAdapter.get_connection, ["self._node.acquire_connection()"]),
+        (AbstractConnection.connect_check_health, ["for ref in self._connect_callbacks"]),
+        (async_connection.AbstractConnection.connect_check_health, ["for ref in self._connect_callbacks"]),
         # The cluster: how its pool class is taken, how often it tries, what it says, what it does after an error.
         (cluster.NodesManager.create_redis_node, ["if self.from_url", "self.connection_pool_class(**kwargs)"]),
         (cluster.NodesManager.initialize, ['r.execute_command("CLUSTER SLOTS")', "self._epoch += 1", *UNREACHABLE]),

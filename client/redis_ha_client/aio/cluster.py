@@ -5,17 +5,19 @@
 
 import asyncio
 import contextlib
+import weakref
 from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any, Self
 
 from redis import exceptions
-from redis.asyncio.cluster import ClusterNode, ClusterPipeline, RedisCluster
+from redis.asyncio.cluster import ClusterNode, ClusterPipeline, RedisCluster, _ClusterNodePoolAdapter
 from redis.asyncio.connection import SSLConnection
 from redis.cluster import PRIMARY, LoadBalancingStrategy
 from redis.maint_notifications import MaintNotificationsConfig
 
 from redis_ha_client.aio.cluster_pipelines import InOneTransaction, NodeByNode
+from redis_ha_client.aio.cluster_subscribing import ClusterSubscriber
 from redis_ha_client.aio.loops import Home
 from redis_ha_client.aio.nodes import BudgetRetry, NodeConnection
 from redis_ha_client.aio.world import look_up
@@ -24,6 +26,7 @@ from redis_ha_client.budget import FINAL_ERRORS, RETRIED_ERRORS, command_budget,
 from redis_ha_client.documents import ClusterConnection
 from redis_ha_client.endpoint import in_cluster_mode
 from redis_ha_client.errors import OutcomeUnknownError, RefusedError, is_read_only, wrong_kind
+from redis_ha_client.following import Following
 from redis_ha_client.policy import IAM_AGE_SECONDS
 from redis_ha_client.rebuilding import retries_refused, settings_again
 from redis_ha_client.routing import (
@@ -40,10 +43,25 @@ from redis_ha_client.wiring import SETTINGS, Settings, command_name, full_pool, 
 class ClusterNodeConnection(NodeConnection):
     """A connection to one node of the cluster."""
 
-    def __init__(self, *, reads_only: bool = False, follows: bool = False, **kwargs: Any) -> None:
+    def __init__(
+        self, *, reads_only: bool = False, follows: bool = False, following: Following | None = None, **kwargs: Any
+    ) -> None:
         self.reads_only = reads_only
         self.follows = follows
+        self.following = following  # of a subscriber
         super().__init__(**kwargs)
+
+    @property
+    def left_behind(self) -> bool:
+        """Whether the cluster has a subscriber's node no longer."""
+        return self.following is not None and not self.following.knows(self.host, self.port)
+
+    async def connect_check_health(self, check_health: bool = True, retry_socket_connect: bool = True) -> None:
+        """Dial; a subscriber's node is chosen now."""
+        if self.following is not None and not self.is_connected:
+            node = self.following.choose()
+            self.host, self.port = node.host, node.port
+        await super().connect_check_health(check_health, retry_socket_connect)
 
     def refusal_of(self, error: exceptions.ResponseError) -> RefusedError | None:
         """Judge an error reply; a write in a region that is read from is the caller's mistake."""
@@ -99,6 +117,7 @@ class ClusterClient(RedisCluster):
         self._home = Home()
         self._knows_commands = False
         self._permitted: set[str] = set()  # commands that some region has executed, as ACLs call them
+        self._subscribers_pools: weakref.WeakSet[_ClusterNodePoolAdapter] = weakref.WeakSet()  # which the layout does not know
         arguments = settings.node_arguments()
         # What follows goes to the nodes below: RedisCluster's own is for its handler, and it has no argument for settings.
         del arguments["maint_notifications_config"], arguments[SETTINGS]
@@ -178,6 +197,8 @@ class ClusterClient(RedisCluster):
         """Close all connections."""
         self._initialize = False  # redis-py closes nothing while this is set
         await super().aclose()
+        for pool in list(self._subscribers_pools):
+            await pool._node.disconnect()  # noqa: SLF001 - its own disconnect does nothing
 
     async def execute_command(self, *args: Any, **kwargs: Any) -> Any:
         """Execute one command within its budget."""
@@ -285,6 +306,18 @@ class ClusterClient(RedisCluster):
         if shard_hint:
             raise exceptions.RedisClusterException("shard_hint is not possible in cluster mode: leave it out")
         return BudgetPipeline(self, transaction=bool(transaction))  # type: ignore[abstract]  # redis-py's own is as abstract
+
+    def pubsub(self, node: Any = None, host: str | None = None, port: int | None = None, **kwargs: Any) -> ClusterSubscriber:
+        """Return a subscriber, which leaves a silent node; on_resubscribed as NodeSubscriber says."""
+        return ClusterSubscriber(self, node=node, host=host, port=port, **kwargs)
+
+    def subscriber_pool(self, following: Following) -> _ClusterNodePoolAdapter:
+        """Return a pool for a subscriber's connection, which is to no fixed node."""
+        node = following.choose()
+        own = ClusterNode(node.host, node.port, **{**self.nodes_manager.connection_kwargs, "following": following})
+        pool = _ClusterNodePoolAdapter(own)
+        self._subscribers_pools.add(pool)
+        return pool
 
 
 class BudgetPipeline(ClusterPipeline):

@@ -4,9 +4,11 @@
 # redis-py has no annotations on most of the methods that are called here.
 
 import asyncio
+import math
 import random
 import time
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 import redis.asyncio as redis
@@ -17,6 +19,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
 from redis_ha_client.aio.loops import Home, cut, refuse_beside, running_loop
+from redis_ha_client.aio.subscribing import NodeSubscriber
 from redis_ha_client.blocking import block_seconds
 from redis_ha_client.budget import RETRIED_ERRORS, Budget, attempt, bounded, command_budget, current_budget, interrupts
 from redis_ha_client.errors import (
@@ -28,6 +31,7 @@ from redis_ha_client.errors import (
 )
 from redis_ha_client.policy import AGE_JITTER, FailoverPolicy
 from redis_ha_client.rebuilding import retries_refused, settings_again
+from redis_ha_client.silence import Socket, patience, traffic_of
 from redis_ha_client.wiring import Settings, busy_pool, command_name, pipeline_name
 
 
@@ -77,6 +81,24 @@ class BudgetRetry(Retry):
                     await asyncio.sleep(budget.pause())
 
 
+async def unless_silent(act: Callable[[], Awaitable[Any]], sock: Socket | None, seconds: float) -> Any:
+    """Await `act()`; TimeoutError when nothing has moved on the connection for `seconds`.
+
+    While something moves `act` is cut and called anew: it goes on where it was.
+    """
+    before, wait = traffic_of(sock), seconds
+    while True:
+        try:
+            async with asyncio.timeout(wait):
+                return await act()
+        except TimeoutError:
+            now = traffic_of(sock)
+            wait = patience(before, now, seconds)
+            if not wait:
+                raise
+            before = now
+
+
 class Budgeted(Connection):
     """A connection whose every wait is cut to what is left of the running command's budget."""
 
@@ -84,6 +106,7 @@ class Budgeted(Connection):
     _read_seconds: float | None = None
     _connect_seconds: float | None = None
     _loop: asyncio.AbstractEventLoop | None = None  # to which the socket belongs
+    _silence_seconds: float | None = None  # of the read that runs; None for one with a bound of its caller
 
     @property
     def socket_timeout(self) -> float:
@@ -151,6 +174,52 @@ class Budgeted(Connection):
             if refused is None:
                 raise
             raise refused from error
+
+    async def read_response(
+        self,
+        disable_decoding: bool = False,
+        timeout: float | None = None,  # noqa: ASYNC109 - redis-py's signature
+        *,
+        disconnect_on_error: bool = True,
+        push_request: bool | None = False,
+    ) -> Any:
+        """Read one reply within the budget, to its end while it keeps arriving; `timeout` is the caller's own bound."""
+        self._silence_seconds = self.socket_timeout if timeout is None else None
+        return await super().read_response(
+            disable_decoding=disable_decoding,
+            # redis-py would give the whole reply the time that silence may last.
+            timeout=math.inf if timeout is None else timeout,
+            disconnect_on_error=disconnect_on_error,
+            push_request=push_request,
+        )
+
+    async def _read_response_from_parser(self, disable_decoding: bool = False, push_request: bool | None = False) -> Any:
+        read = partial(self._parse, disable_decoding, push_request=push_request)
+        if self._silence_seconds is None:
+            return await read()
+        try:
+            # The parser keeps what has arrived. A big value may still be on its way to the node.
+            return await unless_silent(read, self.socket, self._silence_seconds)
+        except TimeoutError as error:  # redis-py takes it for an empty reply when it was given a time
+            self.drop()
+            raise exceptions.TimeoutError(f"Timeout reading from {self.host}:{self.port}") from error
+
+    async def _parse(self, disable_decoding: bool, *, push_request: bool | None) -> Any:
+        try:
+            return await super()._read_response_from_parser(disable_decoding, push_request)
+        except TimeoutError as error:  # the system's, of TCP's keepalive: not the end of the time that a caller set
+            raise exceptions.ConnectionError(f"Error while reading from {self.host}:{self.port}: {error}") from error
+
+    def drop(self) -> None:
+        """Let go of a silent peer at once: a transport that is closed keeps what it could not send, and waits to send it."""
+        if self._writer is not None:
+            self._writer.transport.abort()
+
+    @property
+    def socket(self) -> Socket | None:
+        """The connection's socket, to look at."""
+        sock: Socket | None = None if self._writer is None else self._writer.get_extra_info("socket")
+        return sock
 
     async def disconnect(
         self,
@@ -227,6 +296,19 @@ class NodeConnection(Budgeted):
     def refused(self) -> None:
         """Take note that the node executes no (write) command now; the connection is closed next."""
 
+    @property
+    def left_behind(self) -> bool:
+        """Whether the client knows by now that another node is the one to talk to."""
+        return False
+
+    async def ask(self, *words: Any) -> None:
+        """Send a question of the client's own: what becomes of it says nothing about a command of the user."""
+        self._greeting = True
+        try:
+            await self.send_command(*words, check_health=False)
+        finally:
+            self._greeting = False
+
     async def _send_ping(self) -> None:
         self._greeting = True
         try:
@@ -252,7 +334,28 @@ class NodeConnection(Budgeted):
         if budget is not None:
             # A stream hands over to the kernel when it likes: from here on nobody knows what was sent.
             budget.sent = True
-        await super().send_packed_command(command, check_health=False)
+        began = time.monotonic()
+        await self._write(command)
+        if budget is not None:
+            budget.took_to_send(time.monotonic() - began)
+
+    async def _write(self, command: Any) -> None:
+        """Send as redis-py does, with a bound on silence in place of its bound on the whole."""
+        if self._writer is None:
+            raise exceptions.ConnectionError("the connection was closed while it was in use")
+        try:
+            self._writer.writelines([command] if isinstance(command, bytes) else command)
+            await unless_silent(self._writer.drain, self.socket, self.socket_timeout)
+        except TimeoutError as error:
+            self.drop()
+            await self.disconnect(nowait=True)
+            raise exceptions.TimeoutError("Timeout writing to socket") from error
+        except OSError as error:
+            await self.disconnect(nowait=True)
+            raise exceptions.ConnectionError(f"Error {error.errno} while writing to socket. {error.strerror}.") from error
+        except BaseException:
+            await self.disconnect(nowait=True)
+            raise
 
     async def read_response(
         self,
@@ -390,6 +493,10 @@ class NodeClient(redis.Redis):
     def pipeline(self, transaction: bool = True, shard_hint: str | None = None) -> "NodePipeline":
         """Return a pipeline that executes within one budget."""
         return NodePipeline(self.connection_pool, self.response_callbacks, transaction, shard_hint)
+
+    def pubsub(self, **kwargs: Any) -> NodeSubscriber:
+        """Return a subscriber, which notices a silent node; on_resubscribed as NodeSubscriber says."""
+        return NodeSubscriber(self.connection_pool, event_dispatcher=self._event_dispatcher, **kwargs)
 
 
 class NodePipeline(Pipeline):

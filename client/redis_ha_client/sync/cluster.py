@@ -11,6 +11,7 @@ import contextlib
 import threading
 import weakref
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from redis import exceptions
@@ -29,6 +30,7 @@ from redis_ha_client.budget import FINAL_ERRORS, RETRIED_ERRORS, Budget, command
 from redis_ha_client.documents import ClusterConnection
 from redis_ha_client.endpoint import in_cluster_mode
 from redis_ha_client.errors import OutcomeUnknownError, RefusedError, is_read_only, wrong_kind
+from redis_ha_client.following import Following
 from redis_ha_client.policy import IAM_AGE_SECONDS
 from redis_ha_client.rebuilding import retries_refused, settings_again
 from redis_ha_client.routing import (
@@ -41,6 +43,7 @@ from redis_ha_client.routing import (
     note_not_permitted,
     translated,
 )
+from redis_ha_client.sync.cluster_subscribing import ClusterSubscriber
 from redis_ha_client.sync.nodes import BudgetRetry, NodeConnection, NodePool
 from redis_ha_client.sync.world import look_up
 from redis_ha_client.wiring import SETTINGS, PoolBusyError, Settings, command_name, pipeline_name
@@ -51,10 +54,25 @@ class ClusterNodeConnection(NodeConnection):
 
     _own = False  # the command under way is redis-py's, not the user's
 
-    def __init__(self, *, reads_only: bool = False, follows: bool = False, **kwargs: Any) -> None:
+    def __init__(
+        self, *, reads_only: bool = False, follows: bool = False, following: Following | None = None, **kwargs: Any
+    ) -> None:
         self.reads_only = reads_only
         self.follows = follows
+        self.following = following  # of a subscriber
         super().__init__(**kwargs)
+
+    @property
+    def left_behind(self) -> bool:
+        """Whether the cluster has a subscriber's node no longer."""
+        return self.following is not None and not self.following.knows(self.host, self.port)
+
+    def connect_check_health(self, check_health: bool = True, retry_socket_connect: bool = True) -> None:
+        """Dial; a subscriber's node is chosen now."""
+        if self.following is not None and not self.is_connected:
+            node = self.following.choose()
+            self.host, self.port = node.host, node.port
+        super().connect_check_health(check_health, retry_socket_connect)
 
     def refusal_of(self, error: exceptions.ResponseError) -> RefusedError | None:
         """Judge an error reply; a write in a region that is read from is the caller's mistake."""
@@ -112,7 +130,14 @@ class ClusterNodePool(NodePool):
     """The connections to one node. It tries once: which node is next is the cluster client's to say."""
 
     def __init__(
-        self, settings: Settings, *, host: str, port: int, redis_connect_func: Callable[[Any], None], **_: Any
+        self,
+        settings: Settings,
+        *,
+        host: str,
+        port: int,
+        redis_connect_func: Callable[[Any], None],
+        following: Following | None = None,
+        **_: Any,
     ) -> None:
         super().__init__(
             settings,
@@ -122,6 +147,7 @@ class ClusterNodePool(NodePool):
             redis_connect_func=redis_connect_func,
             reads_only=settings.reads_only,
             follows=settings.follows_writer,
+            following=following,
             age_seconds=IAM_AGE_SECONDS if settings.login else None,
         )
 
@@ -185,14 +211,16 @@ class ClusterClient(RedisCluster):
         return f"<ClusterClient {host}:{port}>"
 
     def _pool(self, **arguments: Any) -> ClusterNodePool:
-        """Make the pool of one node, and remember it for `close`."""
+        """Make a pool, and remember it for `close`."""
         made = ClusterNodePool(self.settings, **arguments)
         with self._listing:
             self._pools.add(made)
         return made
 
     def close(self) -> None:
-        """Close the connections to all nodes, also to those that the cluster has no longer. A later command dials anew.
+        """Close the connections to all nodes, also to those that the cluster has no longer, and those of subscribers.
+
+        A later command dials anew.
 
         redis-py closes none: its nodes' clients leave a pool that they were given to the caller (redis-py 8.1.0 client.py).
         """
@@ -277,6 +305,15 @@ class ClusterClient(RedisCluster):
         if shard_hint:
             raise exceptions.RedisClusterException("shard_hint is not possible in cluster mode: leave it out")
         return BudgetPipeline(self, transaction=bool(transaction))
+
+    def pubsub(self, node: Any = None, host: str | None = None, port: int | None = None, **kwargs: Any) -> ClusterSubscriber:
+        """Return a subscriber, which leaves a silent node; on_resubscribed as NodeSubscriber says."""
+        return ClusterSubscriber(self, node=node, host=host, port=port, **kwargs)
+
+    def subscriber_pool(self, following: Following) -> ClusterNodePool:
+        """Return a pool for a subscriber's connection, which is to no fixed node."""
+        node = following.choose()
+        return self._pool(host=node.host, port=node.port, redis_connect_func=self.on_connect, following=following)
 
 
 def translating(settings: Settings, act: Callable[[], Any]) -> Any:

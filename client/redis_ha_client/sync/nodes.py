@@ -29,6 +29,9 @@ from redis_ha_client.errors import (
 )
 from redis_ha_client.policy import AGE_JITTER, FailoverPolicy
 from redis_ha_client.rebuilding import retries_refused, settings_again
+from redis_ha_client.silence import patience, traffic_of
+from redis_ha_client.sync.sending import send_all
+from redis_ha_client.sync.subscribing import NodeSubscriber
 from redis_ha_client.wiring import Settings, busy_pool, command_name, pipeline_name
 
 
@@ -122,13 +125,32 @@ class Budgeted(Connection):
         disconnect_on_error: bool | None = True,
         push_request: bool | None = False,
     ) -> Any:
-        """Read one reply within the budget."""
-        return super().read_response(
-            disable_decoding=disable_decoding,
-            timeout=self.socket_timeout if timeout is SENTINEL else timeout,
-            disconnect_on_error=disconnect_on_error,
-            push_request=push_request,
-        )
+        """Read one reply within the budget, to its end while it keeps arriving; `timeout` is the caller's own bound."""
+        seconds: Any = self.socket_timeout if timeout is SENTINEL else timeout
+        before = traffic_of(self._sock) if timeout is SENTINEL else None
+        wait = seconds
+        try:
+            while True:
+                try:
+                    return super().read_response(
+                        disable_decoding=disable_decoding,
+                        timeout=wait,
+                        disconnect_on_error=False,
+                        push_request=push_request,
+                    )
+                except exceptions.TimeoutError:
+                    # The parser has kept what had arrived. A big value may still be on its way to the node.
+                    now = traffic_of(self._sock)
+                    wait = patience(before, now, seconds) if before else 0.0
+                    if not wait:
+                        raise
+                    before = now
+        except exceptions.ResponseError:
+            raise
+        except BaseException:
+            if disconnect_on_error:
+                self.disconnect()
+            raise
 
 
 class BudgetedTLS(Budgeted, SSLConnection):
@@ -187,6 +209,19 @@ class NodeConnection(Budgeted):
     def refused(self) -> None:
         """Take note that the node executes no (write) command now; the connection is closed next."""
 
+    @property
+    def left_behind(self) -> bool:
+        """Whether the client knows by now that another node is the one to talk to."""
+        return False
+
+    def ask(self, *words: Any) -> None:
+        """Send a question of the client's own: what becomes of it says nothing about a command of the user."""
+        self._greeting = True
+        try:
+            self.send_command(*words, check_health=False)
+        finally:
+            self._greeting = False
+
     def _send_ping(self) -> None:
         self._greeting = True
         try:
@@ -211,12 +246,28 @@ class NodeConnection(Budgeted):
         budget = self.counted_budget()
         if budget is not None and budget.many:
             budget.sent = True
-        if self._sock is not None:
-            self._sock.settimeout(self.socket_timeout)  # a send may block as well
-        super().send_packed_command(command, check_health=False)
+        began = time.monotonic()
+        self._write(command)
         if budget is not None:
+            budget.took_to_send(time.monotonic() - began)
             # A single command that could not be sent whole was not executed: the server has no complete command.
             budget.sent = True
+
+    def _write(self, command: Any) -> None:
+        """Send as redis-py does, with a bound on silence in place of its bound on the whole."""
+        if self._sock is None:
+            raise exceptions.ConnectionError("the connection was closed while it was in use")
+        try:
+            send_all(self._sock, [command] if isinstance(command, bytes) else command, self.socket_timeout)
+        except TimeoutError as error:
+            self.disconnect()
+            raise exceptions.TimeoutError("Timeout writing to socket") from error
+        except OSError as error:
+            self.disconnect()
+            raise exceptions.ConnectionError(f"Error {error.errno} while writing to socket. {error.strerror}.") from error
+        except BaseException:
+            self.disconnect()
+            raise
 
     def read_response(
         self,
@@ -344,6 +395,10 @@ class NodeClient(redis.Redis):
     def pipeline(self, transaction: bool = True, shard_hint: str | None = None) -> "NodePipeline":
         """Return a pipeline that executes within one budget."""
         return NodePipeline(self.connection_pool, self.response_callbacks, transaction, shard_hint)
+
+    def pubsub(self, **kwargs: Any) -> NodeSubscriber:
+        """Return a subscriber, which notices a silent node; on_resubscribed as NodeSubscriber says."""
+        return NodeSubscriber(self.connection_pool, event_dispatcher=self._event_dispatcher, **kwargs)
 
 
 class NodePipeline(Pipeline):

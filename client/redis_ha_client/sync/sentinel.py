@@ -33,9 +33,14 @@ class MasterConnection(NodeConnection):
         self._named_by: Address | None = None
         super().__init__(**kwargs)
 
+    @property
+    def left_behind(self) -> bool:
+        """Whether the Sentinels have named another master since."""
+        return (self.host, self.port) != self.finder.address
+
     def connect(self) -> None:
         """Connect if needed; called when the pool hands the connection out. One to a former master is dropped first."""
-        if self.is_connected and (self.host, self.port) != self.finder.address:
+        if self.is_connected and self.left_behind:
             self.disconnect()
         super().connect()
 
