@@ -17,8 +17,9 @@ from redis.maint_notifications import MaintNotificationsConfig
 from redis_ha_client.aio.cluster_pipelines import InOneTransaction, NodeByNode
 from redis_ha_client.aio.nodes import BudgetRetry, NodeConnection
 from redis_ha_client.aio.world import look_up
+from redis_ha_client.batches import Batch
 from redis_ha_client.blocking import block_seconds
-from redis_ha_client.budget import FINAL_ERRORS, RETRIED_ERRORS, command_budget, current_budget
+from redis_ha_client.budget import FINAL_ERRORS, command_budget, current_budget
 from redis_ha_client.documents import ClusterConnection
 from redis_ha_client.endpoint import in_cluster_mode
 from redis_ha_client.errors import OutcomeUnknownError, RefusedError, is_read_only, wrong_kind
@@ -58,12 +59,8 @@ class ClusterNodeConnection(NodeConnection):
         except (exceptions.AskError, exceptions.TryAgainError) as error:
             if budget is not None:
                 budget.moved = budget.moved or isinstance(error, exceptions.MovedError)
-                if not budget.many:
+                if budget.batch is None:
                     budget.redirected()
-            raise
-        except RETRIED_ERRORS as error:
-            if budget is not None:
-                budget.note_lost(error)
             raise
 
 
@@ -245,6 +242,7 @@ class BudgetPipeline(ClusterPipeline):
         super().__init__(client, transaction)
         self.client = client
         self.atomic = transaction
+        self.batch = Batch([])
         self._execution_strategy = InOneTransaction(self) if transaction else NodeByNode(self)
 
     async def initialize(self) -> Self:
@@ -253,9 +251,15 @@ class BudgetPipeline(ClusterPipeline):
         return self
 
     async def execute(self, raise_on_error: bool = True, allow_redirections: bool = True) -> list[Any]:
-        """Execute what was queued; what was sent and stayed unanswered is told from what was not executed."""
-        what = pipeline_name(len(self), atomic=self.atomic)
-        with command_budget(self.client.policy, what, many=True, atomic=self.atomic) as budget:
+        """Execute what was queued.
+
+        What was sent and stayed unanswered is told from what was not executed.
+        """
+        strategy: Any = self._execution_strategy
+        queue = [(command.args, command.kwargs) for command in strategy._command_queue]  # noqa: SLF001 - no other word for it
+        self.batch = Batch(queue, atomic=self.atomic)
+        what = pipeline_name(len(queue), atomic=self.atomic)
+        with command_budget(self.client.policy, what, batch=self.batch) as budget:
             try:
                 return await super().execute(raise_on_error, allow_redirections)
             except exceptions.WatchError as error:

@@ -16,6 +16,8 @@ from redis.asyncio.connection import BlockingConnectionPool, Connection, SSLConn
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
+from redis_ha_client.aio.batches import exchange
+from redis_ha_client.batches import Batch
 from redis_ha_client.blocking import block_seconds
 from redis_ha_client.budget import RETRIED_ERRORS, Budget, attempt, bounded, command_budget, current_budget
 from redis_ha_client.errors import (
@@ -192,12 +194,16 @@ class NodeConnection(Budgeted):
         finally:
             self._greeting = False
 
-    async def send_packed_command(self, command: Any, check_health: bool = True) -> None:
-        """Send, and note from when on the node may execute the command."""
+    async def make_ready(self, *, check_health: bool = True) -> None:
+        """Dial if needed, and see whether an idle connection still works."""
         if not self.is_connected:
             await self.connect_check_health(check_health=False)
         if check_health:
             await self.check_health()
+
+    async def send_packed_command(self, command: Any, check_health: bool = True) -> None:
+        """Send, and note from when on the node may execute the command."""
+        await self.make_ready(check_health=check_health)
         budget = self.counted_budget()
         if budget is not None:
             # A stream hands over to the kernel when it likes: from here on nobody knows what was sent.
@@ -225,8 +231,10 @@ class NodeConnection(Budgeted):
             if refusal is None:
                 self._count_reply()
                 raise
-            self.refused()
-            await self.disconnect(nowait=True)  # the next dial looks for the right node anew
+            budget = self.counted_budget()
+            if budget is None or not budget.piecemeal:  # a pipeline has more answers to read
+                self.refused()
+                await self.disconnect(nowait=True)  # the next dial looks for the right node anew
             raise refusal from error
         if self._greeting and isinstance(reply, dict):
             self.greeting = reply  # redis-py keeps it in the sync client only
@@ -299,12 +307,16 @@ class NodePipeline(Pipeline):
     """A pipeline that executes within one budget."""
 
     connection_pool: NodePool
+    _batch: Batch
 
     async def execute(self, raise_on_error: bool = True) -> list[Any]:
-        """Execute what was queued; a transaction that was sent and stayed unanswered is told from one that was not executed."""
-        atomic = bool(self.is_transaction or self.explicit_transaction)
-        what = pipeline_name(len(self.command_stack), atomic=atomic)
-        with command_budget(self.connection_pool.policy, what, many=True, atomic=atomic) as budget:
+        """Execute what was queued.
+
+        A transaction that was sent and stayed unanswered is told from one that was not executed.
+        """
+        self._batch = batch = Batch(self.command_stack, atomic=bool(self.is_transaction or self.explicit_transaction))
+        what = pipeline_name(len(batch.commands), atomic=batch.atomic)
+        with command_budget(self.connection_pool.policy, what, batch=batch) as budget:
             try:
                 return await super().execute(raise_on_error)
             except exceptions.WatchError as error:
@@ -312,6 +324,24 @@ class NodePipeline(Pipeline):
                 if budget.ambiguous and not budget.policy.resend_ambiguous:
                     raise OutcomeUnknownError(f"{what}: EXEC was sent and no answer came; it is not sent again") from error
                 raise
+
+    async def _execute_transaction(self, connection: Any, commands: Any, raise_on_error: bool) -> list[Any]:
+        replies: list[Any] = await super()._execute_transaction(connection, commands, raise_on_error)
+        self._batch.answered_all(replies)
+        return replies
+
+    async def _execute_pipeline(self, connection: Any, commands: Any, raise_on_error: bool) -> list[Any]:
+        await self._himport_prepare_pipeline(connection, commands)
+        await exchange(connection, self.parse_response, self._batch)
+        replies = self._batch.in_order()
+        if raise_on_error:
+            self.raise_first_error(commands, replies)
+        return replies
+
+    def raise_first_error(self, commands: Any, response: Any) -> None:
+        """Raise the first error among the replies, after noting them all: the other commands were executed."""
+        self._batch.answered_all(response)
+        super().raise_first_error(commands, response)
 
     async def immediate_execute_command(self, *args: Any, **options: Any) -> Any:
         """Execute one command at once (WATCH and what follows it before MULTI)."""

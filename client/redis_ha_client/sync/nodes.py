@@ -16,6 +16,7 @@ from redis.connection import BlockingConnectionPool, Connection, SSLConnection
 from redis.retry import Retry
 from redis.utils import SENTINEL
 
+from redis_ha_client.batches import Batch
 from redis_ha_client.blocking import block_seconds
 from redis_ha_client.budget import RETRIED_ERRORS, Budget, attempt, bounded, command_budget, current_budget
 from redis_ha_client.errors import (
@@ -26,6 +27,7 @@ from redis_ha_client.errors import (
     refusal_of,
 )
 from redis_ha_client.policy import AGE_JITTER, FailoverPolicy
+from redis_ha_client.sync.batches import exchange
 from redis_ha_client.wiring import Settings, busy_pool, command_name, pipeline_name
 
 
@@ -182,14 +184,18 @@ class NodeConnection(Budgeted):
         finally:
             self._greeting = False
 
-    def send_packed_command(self, command: Any, check_health: bool = True) -> None:
-        """Send, and note from when on the node may execute the command."""
+    def make_ready(self, *, check_health: bool = True) -> None:
+        """Dial if needed, and see whether an idle connection still works."""
         if not self.is_connected:
             self.connect_check_health(check_health=False)
         if check_health:
             self.check_health()
+
+    def send_packed_command(self, command: Any, check_health: bool = True) -> None:
+        """Send, and note from when on the node may execute the command."""
+        self.make_ready(check_health=check_health)
         budget = self.counted_budget()
-        if budget is not None and budget.many:
+        if budget is not None and budget.batch is not None:
             budget.sent = True
         if self._sock is not None:
             self._sock.settimeout(self.socket_timeout)  # a send may block as well
@@ -219,8 +225,10 @@ class NodeConnection(Budgeted):
             if refusal is None:
                 self._count_reply()
                 raise
-            self.refused()
-            self.disconnect()  # the next dial looks for the right node anew
+            budget = self.counted_budget()
+            if budget is None or not budget.piecemeal:  # a pipeline has more answers to read
+                self.refused()
+                self.disconnect()  # the next dial looks for the right node anew
             raise refusal from error
         self._count_reply()
         return reply
@@ -293,13 +301,17 @@ class NodePipeline(Pipeline):
     """A pipeline that executes within one budget."""
 
     connection_pool: NodePool
+    _batch: Batch
 
     def execute(self, raise_on_error: bool = True) -> list[Any]:
-        """Execute what was queued; a transaction that was sent and stayed unanswered is told from one that was not executed."""
+        """Execute what was queued.
+
+        A transaction that was sent and stayed unanswered is told from one that was not executed.
+        """
         # redis-py keeps the flag under the name of a method: a pipeline's `transaction` is True or False, never that method.
-        atomic = bool(vars(self)["transaction"] or self.explicit_transaction)
-        what = pipeline_name(len(self.command_stack), atomic=atomic)
-        with command_budget(self.connection_pool.policy, what, many=True, atomic=atomic) as budget:
+        self._batch = batch = Batch(self.command_stack, atomic=bool(vars(self)["transaction"] or self.explicit_transaction))
+        what = pipeline_name(len(batch.commands), atomic=batch.atomic)
+        with command_budget(self.connection_pool.policy, what, batch=batch) as budget:
             try:
                 replies: list[Any] = super().execute(raise_on_error)
             except exceptions.WatchError as error:
@@ -308,6 +320,24 @@ class NodePipeline(Pipeline):
                     raise OutcomeUnknownError(f"{what}: EXEC was sent and no answer came; it is not sent again") from error
                 raise
         return replies
+
+    def _execute_transaction(self, connection: Any, commands: Any, raise_on_error: bool) -> list[Any]:
+        replies: list[Any] = super()._execute_transaction(connection, commands, raise_on_error)
+        self._batch.answered_all(replies)
+        return replies
+
+    def _execute_pipeline(self, connection: Any, commands: Any, raise_on_error: bool) -> list[Any]:
+        self._himport_prepare_pipeline(connection, commands)
+        exchange(connection, self.parse_response, self._batch)
+        replies = self._batch.in_order()
+        if raise_on_error:
+            self.raise_first_error(commands, replies)
+        return replies
+
+    def raise_first_error(self, commands: Any, response: Any) -> None:
+        """Raise the first error among the replies, after noting them all: the other commands were executed."""
+        self._batch.answered_all(response)
+        super().raise_first_error(commands, response)
 
     def immediate_execute_command(self, *args: Any, **options: Any) -> Any:
         """Execute one command at once (WATCH and what follows it before MULTI)."""
