@@ -12,7 +12,9 @@ from .errors import (
     OutcomeUnknownError,
     RefusedError,
     mark_unknown,
+    note_outcomes,
     outcome_of,
+    outcomes_of,
     says_too_little,
 )
 
@@ -115,3 +117,25 @@ def _discards_all(error: BaseException) -> bool:
         isinstance(one, (exceptions.ExecAbortError, exceptions.WatchError, NotExecutedError))
         for one in (error, error.__context__)
     )
+
+
+@dataclass(frozen=True)
+class Emptied:
+    """How the last `execute` of a pipeline ended that failed: it emptied the pipeline, as redis-py does."""
+
+    told: str
+    outcomes: tuple[CommandOutcome, ...]
+
+    @classmethod
+    def by(cls, error: BaseException) -> "Emptied":
+        """Keep what has to be known of `error`."""
+        return cls(type(error).__name__, tuple(outcomes_of(error)))
+
+    def error(self) -> exceptions.RedisError:
+        """Build the error of an `execute` of nothing that follows: it must not look like a success."""
+        error = exceptions.RedisError(
+            f"the pipeline is empty: its last execute() ended with {self.told}, and whatever ends it empties the pipeline. "
+            "Queue the commands (and WATCH the keys) again; outcomes_of() says of each whether it was executed"
+        )
+        note_outcomes(error, self.outcomes)
+        return error

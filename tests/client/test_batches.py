@@ -8,7 +8,7 @@ import pytest
 from redis import exceptions
 
 from redis_ha_client import FailoverPolicy, NotExecutedError, OutcomeUnknownError, outcome_of, outcomes_of
-from redis_ha_client.batches import Batch, not_sent_again
+from redis_ha_client.batches import Batch, Emptied, not_sent_again
 from redis_ha_client.budget import Budget, alone, command_budget, current_budget
 from redis_ha_client.errors import RefusedError, note_outcomes
 
@@ -203,6 +203,19 @@ def test_a_lost_transaction_is_unknown() -> None:
         error = budget.judge(LOST)
     assert isinstance(error, OutcomeUnknownError)
     assert outcomes_of(ended(error, batch, sent=True, ambiguous=True)) == ["unknown"] * 3
+
+
+# --- the pipeline after it ---
+
+
+def test_an_emptied_pipeline_keeps_what_is_known() -> None:
+    batch = Batch(THREE)
+    first = wrong()
+    batch.answered_all([10, first, 1])
+    error = Emptied.by(ended(first, batch)).error()
+    assert "the pipeline is empty: its last execute() ended with ResponseError" in str(error)
+    assert outcomes_of(error) == ["executed", "failed", "executed"]
+    assert not isinstance(error, exceptions.ConnectionError)  # a loop that waits for the server's return would go on for ever
 
 
 def test_a_budget_without_a_batch_is_one_commands() -> None:

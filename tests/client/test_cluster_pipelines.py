@@ -185,3 +185,35 @@ def test_what_a_demoted_primary_sent_away_is_sent_on(cluster: ManagedGroup) -> N
         else:
             assert outcome == [1, "open", 1, 1]
     assert paid(cluster) == ["1", "1"]
+
+
+# --- execute() again ---
+
+
+@pytest.mark.parametrize("transaction", [False, True])
+def test_an_emptied_pipeline_never_silently_does_nothing(cluster: ManagedGroup, *, transaction: bool) -> None:
+    cluster.command(cluster.primary_of("{a}"), "SET", "{a}text", "words")
+    empty = pytest.raises(exceptions.RedisError, match=r"the pipeline is empty: its last execute\(\) ended with ResponseError")
+    with connected(cluster) as client:
+        pipeline = client.pipeline(transaction=transaction)
+        assert pipeline.execute() == []
+        with pytest.raises(exceptions.ResponseError):
+            queued(pipeline, BOOKING).execute()
+        with empty as told:
+            pipeline.execute()
+        assert outcomes_of(told.value) == ["executed", "failed", "executed"]
+        assert queued(pipeline, [("GET", "{a}late")]).execute() == [b"1"]
+        assert pipeline.execute() == []
+
+    async def use(client: Any) -> None:
+        pipeline = client.pipeline(transaction=transaction)
+        assert await pipeline.execute() == []
+        with pytest.raises(exceptions.ResponseError):
+            await queued(pipeline, BOOKING).execute()
+        with empty as told:
+            await pipeline.execute()
+        assert outcomes_of(told.value) == ["executed", "failed", "executed"]
+        assert await queued(pipeline, [("GET", "{a}late")]).execute() == [b"2"]
+        assert await pipeline.execute() == []
+
+    in_async(cluster, use)

@@ -2,6 +2,7 @@
 
 # mypy: disable-error-code="no-untyped-call"
 
+import asyncio
 import contextlib
 import threading
 from collections.abc import Iterator
@@ -12,10 +13,11 @@ from typing import Any
 import pytest
 from redis import exceptions
 
-from redis_ha_client import OutcomeUnknownError, outcome_of, outcomes_of
+from redis_ha_client import NotExecutedError, OutcomeUnknownError, aio, connect, outcome_of, outcomes_of
+from tests.client.test_documents import changed
 from tests.support.connecting import ONCE, POLICY, connected, hasten, in_async
 from tests.support.redis_processes import Node, RedisProcesses
-from tests.support.twins import TWINS, Commands, executed
+from tests.support.twins import TWINS, Commands, executed, queued
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.servers
@@ -235,3 +237,114 @@ def test_a_budget_that_ends_in_the_middle_says_what_was_executed(clean: RedisPro
     assert isinstance(error, OutcomeUnknownError)
     assert "1 of 2 were executed, the others NOT EXECUTED" in str(error)
     assert outcomes_of(error) == ["executed", "failed"]
+
+
+# --- execute() again ---
+
+
+@pytest.mark.parametrize("transaction", [False, True])
+def test_an_emptied_pipeline_never_silently_does_nothing(clean: RedisProcesses, *, transaction: bool) -> None:
+    with connected(clean) as client:
+        pipeline = client.pipeline(transaction=transaction)
+        assert pipeline.execute() == []  # a new one, as redis-py has it
+        with pytest.raises(exceptions.ResponseError):
+            queued(pipeline, BOOKING).execute()
+        for _ in range(2):
+            with pytest.raises(
+                exceptions.RedisError, match=r"the pipeline is empty: its last execute.* ended with Resp"
+            ) as told:
+                pipeline.execute()
+            assert outcomes_of(told.value) == ["executed", "failed", "executed"]
+        assert queued(pipeline, [("GET", "late")]).execute() == [b"1"]
+        assert pipeline.execute() == []
+        with pytest.raises(exceptions.ResponseError):
+            queued(pipeline, BOOKING).execute()
+        pipeline.watch("late")
+        pipeline.multi()
+        assert queued(pipeline, [("GET", "late")]).execute() == [b"2"]
+        with pytest.raises(exceptions.ResponseError):
+            queued(pipeline, BOOKING).execute()
+        pipeline.reset()
+        assert pipeline.execute() == []
+
+
+def test_asyncio_an_emptied_pipeline_never_silently_does_nothing(clean: RedisProcesses) -> None:
+    async def use(client: Any) -> None:
+        pipeline = client.pipeline(transaction=False)
+        assert await pipeline.execute() == []
+        with pytest.raises(exceptions.ResponseError):
+            await queued(pipeline, BOOKING).execute()
+        with pytest.raises(exceptions.RedisError, match=r"the pipeline is empty: its last execute.* ended with Resp") as told:
+            await pipeline.execute()
+        assert outcomes_of(told.value) == ["executed", "failed", "executed"]
+        assert await queued(pipeline, [("GET", "late")]).execute() == [b"1"]
+        with pytest.raises(exceptions.ResponseError):
+            await queued(pipeline, BOOKING).execute()
+        await pipeline.watch("late")
+        pipeline.multi()
+        assert await queued(pipeline, [("GET", "late")]).execute() == [b"2"]
+
+    in_async(clean, use)
+
+
+def test_one_rule_for_a_dial_that_failed_and_for_a_refusal(clean: RedisProcesses) -> None:
+    """redis-py keeps the queue when no connection was to be had, and forgets it when a node refused (redis/redis-py#488)."""
+    closed = changed(clean.connection, "sentinels", [{"host": clean.sentinels[0].host, "port": 1}])
+    client = connect(closed, clean.credentials, policy=SHORT)
+    pipeline = queued(client.pipeline(), BOOKING)
+    check_emptied(pipeline)
+    client.close()
+    with connected(clean) as other, without_replicas(clean):
+        other.ping()
+        hasten(other, SHORT)
+        check_emptied(queued(other.pipeline(), BOOKING))
+
+    async def check(pipeline: Any) -> None:
+        with pytest.raises(NotExecutedError):
+            await pipeline.execute()
+        with pytest.raises(exceptions.RedisError, match="ended with NotExecutedError") as told:
+            await pipeline.execute()
+        assert outcomes_of(told.value) == ["failed"] * 3
+
+    async def refused(client: Any) -> None:
+        await client.ping()
+        hasten(client, SHORT)
+        await check(queued(client.pipeline(), BOOKING))
+
+    async def not_dialled() -> None:
+        async with aio.connect(closed, clean.credentials, policy=SHORT) as async_client:
+            await check(queued(async_client.pipeline(), BOOKING))
+
+    asyncio.run(not_dialled())
+    with without_replicas(clean):
+        in_async(clean, refused)
+
+
+def check_emptied(pipeline: Any) -> None:
+    with pytest.raises(NotExecutedError):
+        pipeline.execute()
+    assert len(pipeline) == 0
+    with pytest.raises(exceptions.RedisError, match="ended with NotExecutedError") as told:
+        pipeline.execute()
+    assert not isinstance(told.value, exceptions.ConnectionError)
+    assert outcomes_of(told.value) == ["failed"] * 3
+
+
+def test_a_lost_watch_empties_the_pipeline_too(breakable: RedisProcesses) -> None:
+    master = breakable.master()
+    with breakable.nobody_down(), connected(breakable) as client:
+        client.set("watched", 1)
+        pipeline = client.pipeline()
+        pipeline.watch("watched")
+        pipeline.multi()
+        pipeline.set("watched", 2)
+        breakable.command(master, "CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+        with pytest.raises(exceptions.WatchError):
+            pipeline.execute()
+        with pytest.raises(exceptions.RedisError, match=r"ended with WatchError.*WATCH the keys. again"):
+            pipeline.execute()
+        pipeline.watch("watched")
+        pipeline.multi()
+        pipeline.set("watched", 3)
+        assert pipeline.execute() == [True]
+        assert client.get("watched") == b"3"

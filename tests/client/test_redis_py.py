@@ -79,7 +79,7 @@ def test_the_version_is_one_that_was_read() -> None:
         (sync.cluster.ClusterNodeConnection, Connection, ["connect", "send_command"]),
         (sync.cluster.ClusterNodePool, BlockingConnectionPool, ["get_connection"]),
         (sync.cluster.ClusterClient, cluster.RedisCluster, ["execute_command", "pipeline"]),
-        (sync.cluster.BudgetPipeline, cluster.ClusterPipeline, ["execute"]),
+        (sync.cluster.BudgetPipeline, cluster.ClusterPipeline, ["execute", "reset"]),
         (sync.cluster.NodeByNode, cluster.PipelineStrategy, ["send_cluster_commands", "annotate_exception"]),
         (
             sync.cluster.InOneTransaction,
@@ -95,7 +95,7 @@ def test_the_version_is_one_that_was_read() -> None:
         ),
         (aio.cluster.ClusterNodeConnection, async_connection.Connection, ["should_reconnect"]),
         (aio.cluster.ClusterClient, async_cluster.RedisCluster, ["aclose", "pipeline"]),
-        (aio.cluster.BudgetPipeline, async_cluster.ClusterPipeline, ["initialize", "execute"]),
+        (aio.cluster.BudgetPipeline, async_cluster.ClusterPipeline, ["initialize", "execute", "reset"]),
         (aio.cluster_pipelines.NodeByNode, async_cluster.PipelineStrategy, ["execute"]),
         (
             aio.cluster_pipelines.InOneTransaction,

@@ -17,7 +17,7 @@ from redis.maint_notifications import MaintNotificationsConfig
 from redis_ha_client.aio.cluster_pipelines import InOneTransaction, NodeByNode
 from redis_ha_client.aio.nodes import BudgetRetry, NodeConnection
 from redis_ha_client.aio.world import look_up
-from redis_ha_client.batches import Batch
+from redis_ha_client.batches import Batch, Emptied
 from redis_ha_client.blocking import block_seconds
 from redis_ha_client.budget import FINAL_ERRORS, command_budget, current_budget
 from redis_ha_client.documents import ClusterConnection
@@ -243,6 +243,7 @@ class BudgetPipeline(ClusterPipeline):
         self.client = client
         self.atomic = transaction
         self.batch = Batch([])
+        self._emptied: Emptied | None = None
         self._execution_strategy = InOneTransaction(self) if transaction else NodeByNode(self)
 
     async def initialize(self) -> Self:
@@ -251,18 +252,29 @@ class BudgetPipeline(ClusterPipeline):
         return self
 
     async def execute(self, raise_on_error: bool = True, allow_redirections: bool = True) -> list[Any]:
-        """Execute what was queued.
+        """Execute what was queued, and empty the pipeline.
 
         What was sent and stayed unanswered is told from what was not executed.
         """
         strategy: Any = self._execution_strategy
+        if self._emptied is not None and not len(self) and not getattr(strategy, "_watching", False):
+            raise self._emptied.error()
         queue = [(command.args, command.kwargs) for command in strategy._command_queue]  # noqa: SLF001 - no other word for it
         self.batch = Batch(queue, atomic=self.atomic)
         what = pipeline_name(len(queue), atomic=self.atomic)
-        with command_budget(self.client.policy, what, batch=self.batch) as budget:
-            try:
-                return await super().execute(raise_on_error, allow_redirections)
-            except exceptions.WatchError as error:
-                if budget.ambiguous and not budget.policy.resend_ambiguous:
-                    raise OutcomeUnknownError(f"{what}: EXEC was sent and no answer came; it is not sent again") from error
-                raise
+        try:
+            with command_budget(self.client.policy, what, batch=self.batch) as budget:
+                try:
+                    return await super().execute(raise_on_error, allow_redirections)
+                except exceptions.WatchError as error:
+                    if budget.ambiguous and not budget.policy.resend_ambiguous:
+                        raise OutcomeUnknownError(f"{what}: EXEC was sent and no answer came; it is not sent again") from error
+                    raise
+        except BaseException as error:
+            self._emptied = Emptied.by(error)
+            raise
+
+    async def reset(self) -> None:  # type: ignore[override]
+        """Forget the queue and the watched keys."""
+        self._emptied = None
+        await super().reset()

@@ -17,7 +17,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
 from redis_ha_client.aio.batches import exchange
-from redis_ha_client.batches import Batch
+from redis_ha_client.batches import Batch, Emptied
 from redis_ha_client.blocking import block_seconds
 from redis_ha_client.budget import RETRIED_ERRORS, Budget, attempt, bounded, command_budget, current_budget
 from redis_ha_client.errors import (
@@ -308,22 +308,30 @@ class NodePipeline(Pipeline):
 
     connection_pool: NodePool
     _batch: Batch
+    _emptied: Emptied | None = None
 
     async def execute(self, raise_on_error: bool = True) -> list[Any]:
-        """Execute what was queued.
+        """Execute what was queued, and empty the pipeline.
 
         A transaction that was sent and stayed unanswered is told from one that was not executed.
         """
+        if self._emptied is not None and not self.command_stack and not self.watching:
+            raise self._emptied.error()
         self._batch = batch = Batch(self.command_stack, atomic=bool(self.is_transaction or self.explicit_transaction))
         what = pipeline_name(len(batch.commands), atomic=batch.atomic)
-        with command_budget(self.connection_pool.policy, what, batch=batch) as budget:
-            try:
-                return await super().execute(raise_on_error)
-            except exceptions.WatchError as error:
-                # redis-py says "watch error, do it again" also when EXEC was sent and its answer got lost.
-                if budget.ambiguous and not budget.policy.resend_ambiguous:
-                    raise OutcomeUnknownError(f"{what}: EXEC was sent and no answer came; it is not sent again") from error
-                raise
+        try:
+            with command_budget(self.connection_pool.policy, what, batch=batch) as budget:
+                try:
+                    return await super().execute(raise_on_error)
+                except exceptions.WatchError as error:
+                    # redis-py says "watch error, do it again" also when EXEC was sent and its answer got lost.
+                    if budget.ambiguous and not budget.policy.resend_ambiguous:
+                        raise OutcomeUnknownError(f"{what}: EXEC was sent and no answer came; it is not sent again") from error
+                    raise
+        except BaseException as error:
+            await self.reset()  # redis-py's own does not when no connection was to be had
+            self._emptied = Emptied.by(error)
+            raise
 
     async def _execute_transaction(self, connection: Any, commands: Any, raise_on_error: bool) -> list[Any]:
         replies: list[Any] = await super()._execute_transaction(connection, commands, raise_on_error)
@@ -359,4 +367,5 @@ class NodePipeline(Pipeline):
             except exceptions.RedisError:
                 await connection.disconnect(nowait=True)
             self.watching = False
+        self._emptied = None
         await super().reset()

@@ -26,7 +26,7 @@ from redis.cluster import (
 )
 from redis.connection import Connection, SSLConnection
 
-from redis_ha_client.batches import REFUSED, REFUSED_IN_CLUSTER, Batch, not_sent_again
+from redis_ha_client.batches import REFUSED, REFUSED_IN_CLUSTER, Batch, Emptied, not_sent_again
 from redis_ha_client.blocking import block_seconds
 from redis_ha_client.budget import FINAL_ERRORS, RETRIED_ERRORS, Budget, alone, command_budget
 from redis_ha_client.documents import ClusterConnection
@@ -269,6 +269,7 @@ class BudgetPipeline(ClusterPipeline):
     """A pipeline over the nodes of a cluster that executes within one budget."""
 
     batch: Batch
+    _emptied: Emptied | None = None
 
     def __init__(self, client: ClusterClient, *, transaction: bool) -> None:
         self.client = client
@@ -289,22 +290,33 @@ class BudgetPipeline(ClusterPipeline):
         self._execution_strategy = InOneTransaction(self) if transaction else NodeByNode(self)
 
     def execute(self, raise_on_error: bool = True) -> list[Any]:
-        """Execute what was queued.
+        """Execute what was queued, and empty the pipeline.
 
         What was sent and stayed unanswered is told from what was not executed.
         """
         strategy = self._execution_strategy
+        if self._emptied is not None and not len(self) and not getattr(strategy, "_watching", False):
+            raise self._emptied.error()
         queue = [(command.args, command.options) for command in strategy.command_queue]
         self.batch = Batch(queue, atomic=self.atomic)
         what = pipeline_name(len(queue), atomic=self.atomic)
-        with command_budget(self.client.policy, what, batch=self.batch) as budget:
-            try:
-                replies: list[Any] = super().execute(raise_on_error)
-            except exceptions.WatchError as error:
-                if budget.ambiguous and not budget.policy.resend_ambiguous:
-                    raise OutcomeUnknownError(f"{what}: EXEC was sent and no answer came; it is not sent again") from error
-                raise
+        try:
+            with command_budget(self.client.policy, what, batch=self.batch) as budget:
+                try:
+                    replies: list[Any] = super().execute(raise_on_error)
+                except exceptions.WatchError as error:
+                    if budget.ambiguous and not budget.policy.resend_ambiguous:
+                        raise OutcomeUnknownError(f"{what}: EXEC was sent and no answer came; it is not sent again") from error
+                    raise
+        except BaseException as error:
+            self._emptied = Emptied.by(error)
+            raise
         return replies
+
+    def reset(self) -> None:  # type: ignore[override]
+        """Forget the queue and the watched keys."""
+        self._emptied = None
+        super().reset()
 
 
 class NodeByNode(PipelineStrategy):

@@ -16,7 +16,7 @@ from redis.connection import BlockingConnectionPool, Connection, SSLConnection
 from redis.retry import Retry
 from redis.utils import SENTINEL
 
-from redis_ha_client.batches import Batch
+from redis_ha_client.batches import Batch, Emptied
 from redis_ha_client.blocking import block_seconds
 from redis_ha_client.budget import RETRIED_ERRORS, Budget, attempt, bounded, command_budget, current_budget
 from redis_ha_client.errors import (
@@ -302,23 +302,31 @@ class NodePipeline(Pipeline):
 
     connection_pool: NodePool
     _batch: Batch
+    _emptied: Emptied | None = None
 
     def execute(self, raise_on_error: bool = True) -> list[Any]:
-        """Execute what was queued.
+        """Execute what was queued, and empty the pipeline.
 
         A transaction that was sent and stayed unanswered is told from one that was not executed.
         """
+        if self._emptied is not None and not self.command_stack and not self.watching:
+            raise self._emptied.error()
         # redis-py keeps the flag under the name of a method: a pipeline's `transaction` is True or False, never that method.
         self._batch = batch = Batch(self.command_stack, atomic=bool(vars(self)["transaction"] or self.explicit_transaction))
         what = pipeline_name(len(batch.commands), atomic=batch.atomic)
-        with command_budget(self.connection_pool.policy, what, batch=batch) as budget:
-            try:
-                replies: list[Any] = super().execute(raise_on_error)
-            except exceptions.WatchError as error:
-                # redis-py says "watch error, do it again" also when EXEC was sent and its answer got lost.
-                if budget.ambiguous and not budget.policy.resend_ambiguous:
-                    raise OutcomeUnknownError(f"{what}: EXEC was sent and no answer came; it is not sent again") from error
-                raise
+        try:
+            with command_budget(self.connection_pool.policy, what, batch=batch) as budget:
+                try:
+                    replies: list[Any] = super().execute(raise_on_error)
+                except exceptions.WatchError as error:
+                    # redis-py says "watch error, do it again" also when EXEC was sent and its answer got lost.
+                    if budget.ambiguous and not budget.policy.resend_ambiguous:
+                        raise OutcomeUnknownError(f"{what}: EXEC was sent and no answer came; it is not sent again") from error
+                    raise
+        except BaseException as error:
+            self.reset()  # redis-py's own does not when no connection was to be had
+            self._emptied = Emptied.by(error)
+            raise
         return replies
 
     def _execute_transaction(self, connection: Any, commands: Any, raise_on_error: bool) -> list[Any]:
@@ -355,4 +363,5 @@ class NodePipeline(Pipeline):
             except exceptions.RedisError:
                 connection.disconnect()
             self.watching = False
+        self._emptied = None
         super().reset()
