@@ -196,6 +196,18 @@ def _running(budget: Budget) -> Iterator[Budget]:
 
 
 @contextmanager
+def aside() -> Iterator[None]:
+    """Mark that what is sent in the block is not the command itself: its loss says nothing about the command."""
+    budget = _current.get()
+    before = (budget.sent, budget.replies) if budget is not None else (False, 0)
+    try:
+        yield
+    finally:
+        if budget is not None:
+            budget.sent, budget.replies = before
+
+
+@contextmanager
 def attempt(budget: Budget) -> Iterator[None]:
     """Mark that an attempt runs, so that retries inside it know that they are not the outermost."""
     budget.busy = True

@@ -9,7 +9,7 @@ from redis import exceptions
 
 from redis_ha_client import FailoverPolicy, NotExecutedError, OutcomeUnknownError, outcome_of, outcomes_of
 from redis_ha_client.batches import Batch, Emptied, not_sent_again
-from redis_ha_client.budget import Budget, alone, command_budget, current_budget
+from redis_ha_client.budget import Budget, alone, aside, command_budget, current_budget
 from redis_ha_client.errors import RefusedError, note_outcomes
 
 POLICY = FailoverPolicy(total_seconds=10)
@@ -155,6 +155,16 @@ def test_one_command_alone_has_its_own_story_and_the_pipelines_time() -> None:
         assert current_budget() is whole
         assert not whole.ambiguous
     assert outcome_of(not_sent_again("INCRBY")) == "unknown"
+
+
+def test_what_is_sent_aside_is_not_the_command() -> None:
+    with command_budget(ONCE, "pipeline", batch=Batch(THREE, atomic=True)) as budget:
+        with suppress(exceptions.TimeoutError), aside():
+            budget.sent = True
+            raise LOST
+        assert budget.judge(LOST) is None
+    with aside():  # outside a command
+        pass
 
 
 # --- a transaction ---

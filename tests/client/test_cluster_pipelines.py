@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from redis import exceptions
 
-from redis_ha_client import FailoverPolicy, OutcomeUnknownError, outcome_of, outcomes_of
+from redis_ha_client import FailoverPolicy, NotExecutedError, OutcomeUnknownError, outcome_of, outcomes_of
 from tests.support.connecting import ONCE, POLICY, connected, in_async
 from tests.support.managed_processes import ManagedGroup, Names
 from tests.support.twins import TWINS, Commands, executed, queued
@@ -217,3 +217,33 @@ def test_an_emptied_pipeline_never_silently_does_nothing(cluster: ManagedGroup, 
         assert await pipeline.execute() == []
 
     in_async(cluster, use)
+
+
+# --- scripts ---
+
+
+def test_a_lost_shard_keeps_no_script_from_the_others(cluster: ManagedGroup) -> None:
+    """redis-py loads a missing script on every primary before it calls it again."""
+    lost, other = cluster.primary_of("{a}"), on_other_node(cluster)
+    with connected(cluster, policy=SHORT) as client:
+        client.get(other)
+        cluster.replica_of(lost).kill()
+        lost.kill()
+        assert client.register_script(COUNT)(keys=[other]) == 1
+        with pytest.raises(NotExecutedError):
+            client.register_script(COUNT)(keys=["{a}"])
+    cluster.command(cluster.primary_of(other), "SCRIPT", "FLUSH")
+
+    async def use(client: Any) -> Any:
+        return await client.register_script(COUNT)(keys=[other])
+
+    assert in_async(cluster, use, policy=SHORT) == 2
+
+
+def test_a_clusters_pipeline_takes_a_script_as_text(cluster: ManagedGroup) -> None:
+    """redis-py refuses EVALSHA there, and says so when it is queued; EVAL goes where its keys are."""
+    with connected(cluster) as client:
+        with client.pipeline() as pipeline, pytest.raises(exceptions.RedisClusterException, match="evalsha is blocked"):
+            client.register_script(COUNT)(keys=["b"], client=pipeline)
+        text = [("EVAL", COUNT, 1, key) for key in ("a", "b", "c", "d")]
+        assert queued(client.pipeline(), text).execute() == [1, 1, 1, 1]

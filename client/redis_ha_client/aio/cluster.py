@@ -16,6 +16,7 @@ from redis.maint_notifications import MaintNotificationsConfig
 
 from redis_ha_client.aio.cluster_pipelines import InOneTransaction, NodeByNode
 from redis_ha_client.aio.nodes import BudgetRetry, NodeConnection
+from redis_ha_client.aio.scripts import RegisteredScript
 from redis_ha_client.aio.world import look_up
 from redis_ha_client.batches import Batch, Emptied
 from redis_ha_client.blocking import block_seconds
@@ -81,7 +82,7 @@ class ClusterClient(RedisCluster):
     def __init__(self, settings: Settings) -> None:
         host, port = settings.of_kind(ClusterConnection).configuration
         self.settings = settings
-        self.policy = settings.policy
+        self.policy = self.script_policy = settings.policy
         self._knows_commands = False
         self._permitted: set[str] = set()  # names of commands that some region has executed
         arguments = settings.node_arguments()
@@ -227,6 +228,10 @@ class ClusterClient(RedisCluster):
             if told is error:
                 raise
             raise told from (told.__cause__ if told.__traceback__ else error)  # no circles
+
+    def register_script(self, script: Any) -> RegisteredScript:  # type: ignore[override]  # redis-py names the sync one
+        """Return redis-py's script object, which sends the whole text where it is not loaded."""
+        return RegisteredScript(self, script)
 
     def pipeline(self, transaction: Any | None = None, shard_hint: Any | None = None) -> "BudgetPipeline":
         """Return a pipeline that executes within one budget; a transaction's keys must share a slot."""

@@ -17,6 +17,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
 from redis_ha_client.aio.batches import exchange
+from redis_ha_client.aio.scripts import RegisteredScript, load_scripts
 from redis_ha_client.batches import Batch, Emptied
 from redis_ha_client.blocking import block_seconds
 from redis_ha_client.budget import RETRIED_ERRORS, Budget, attempt, bounded, command_budget, current_budget
@@ -293,6 +294,15 @@ class NodeClient(redis.Redis):
 
     connection_pool: NodePool
 
+    @property
+    def script_policy(self) -> FailoverPolicy:
+        """The policy of a script's budget."""
+        return self.connection_pool.policy
+
+    def register_script(self, script: Any) -> RegisteredScript:  # type: ignore[override]  # redis-py names the sync one
+        """Return redis-py's script object, which sends the whole text where it is not loaded."""
+        return RegisteredScript(self, script)
+
     async def execute_command(self, *args: Any, **options: Any) -> Any:
         """Execute one command within its budget."""
         with command_budget(self.connection_pool.policy, command_name(args), block_seconds=block_seconds(args)):
@@ -333,12 +343,17 @@ class NodePipeline(Pipeline):
             self._emptied = Emptied.by(error)
             raise
 
+    async def load_scripts(self) -> None:
+        """Do nothing before the first attempt: every attempt loads them on the connection that it uses."""
+
     async def _execute_transaction(self, connection: Any, commands: Any, raise_on_error: bool) -> list[Any]:
+        await load_scripts(connection, self.scripts)
         replies: list[Any] = await super()._execute_transaction(connection, commands, raise_on_error)
         self._batch.answered_all(replies)
         return replies
 
     async def _execute_pipeline(self, connection: Any, commands: Any, raise_on_error: bool) -> list[Any]:
+        await load_scripts(connection, self.scripts)
         await self._himport_prepare_pipeline(connection, commands)
         await exchange(connection, self.parse_response, self._batch)
         replies = self._batch.in_order()

@@ -43,6 +43,7 @@ from redis_ha_client.routing import (
 )
 from redis_ha_client.sync.batches import pack, read, write
 from redis_ha_client.sync.nodes import BudgetRetry, NodeConnection, NodePool
+from redis_ha_client.sync.scripts import RegisteredScript
 from redis_ha_client.sync.world import look_up
 from redis_ha_client.wiring import PoolBusyError, Settings, command_name, pipeline_name
 
@@ -136,7 +137,7 @@ class ClusterClient(RedisCluster):
     def __init__(self, settings: Settings) -> None:
         host, port = settings.of_kind(ClusterConnection).configuration
         self.settings = settings
-        self.policy = settings.policy
+        self.policy = self.script_policy = settings.policy
         self._moving = threading.Lock()
         self._permitted: set[str] = set()  # names of commands that some region has executed
         super().__init__(
@@ -225,6 +226,10 @@ class ClusterClient(RedisCluster):
                 if node.redis_connection is not None:
                     node.redis_connection.connection_pool.disconnect(inuse_connections=False)
             translating(self.settings, manager.initialize)
+
+    def register_script(self, script: Any) -> RegisteredScript:
+        """Return redis-py's script object, which sends the whole text where it is not loaded."""
+        return RegisteredScript(self, script)
 
     def pipeline(self, transaction: bool | None = None, shard_hint: Any = None) -> "BudgetPipeline":
         """Return a pipeline that executes within one budget; a transaction's keys must share a slot."""

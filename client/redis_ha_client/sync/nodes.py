@@ -28,6 +28,7 @@ from redis_ha_client.errors import (
 )
 from redis_ha_client.policy import AGE_JITTER, FailoverPolicy
 from redis_ha_client.sync.batches import exchange
+from redis_ha_client.sync.scripts import RegisteredScript, load_scripts
 from redis_ha_client.wiring import Settings, busy_pool, command_name, pipeline_name
 
 
@@ -287,6 +288,15 @@ class NodeClient(redis.Redis):
 
     connection_pool: NodePool
 
+    @property
+    def script_policy(self) -> FailoverPolicy:
+        """The policy of a script's budget."""
+        return self.connection_pool.policy
+
+    def register_script(self, script: Any) -> RegisteredScript:
+        """Return redis-py's script object, which sends the whole text where it is not loaded."""
+        return RegisteredScript(self, script)
+
     def execute_command(self, *args: Any, **options: Any) -> Any:
         """Execute one command within its budget."""
         with command_budget(self.connection_pool.policy, command_name(args), block_seconds=block_seconds(args)):
@@ -329,12 +339,17 @@ class NodePipeline(Pipeline):
             raise
         return replies
 
+    def load_scripts(self) -> None:
+        """Do nothing before the first attempt: every attempt loads them on the connection that it uses."""
+
     def _execute_transaction(self, connection: Any, commands: Any, raise_on_error: bool) -> list[Any]:
+        load_scripts(connection, self.scripts)
         replies: list[Any] = super()._execute_transaction(connection, commands, raise_on_error)
         self._batch.answered_all(replies)
         return replies
 
     def _execute_pipeline(self, connection: Any, commands: Any, raise_on_error: bool) -> list[Any]:
+        load_scripts(connection, self.scripts)
         self._himport_prepare_pipeline(connection, commands)
         exchange(connection, self.parse_response, self._batch)
         replies = self._batch.in_order()
