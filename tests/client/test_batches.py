@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from redis import exceptions
 
-from redis_ha_client import FailoverPolicy, NotExecutedError, OutcomeUnknownError, outcome_of, outcomes_of
+from redis_ha_client import FailoverPolicy, NotExecutedError, OutcomeUnknownError, aio, outcome_of, outcomes_of, sync
 from redis_ha_client.batches import Batch, Emptied, not_sent_again
 from redis_ha_client.budget import Budget, alone, aside, command_budget, current_budget
 from redis_ha_client.errors import RefusedError, note_outcomes
@@ -155,6 +155,31 @@ def test_one_command_alone_has_its_own_story_and_the_pipelines_time() -> None:
         assert current_budget() is whole
         assert not whole.ambiguous
     assert outcome_of(not_sent_again("INCRBY")) == "unknown"
+
+
+class InterruptedClient:
+    """A cluster client whose every command is interrupted."""
+
+    policy = POLICY
+
+    def ride(self, _: Any) -> Any:
+        raise KeyboardInterrupt
+
+    async def execute_command(self, *_: Any) -> Any:
+        raise KeyboardInterrupt
+
+
+def test_an_interrupted_command_alone_may_have_been_executed() -> None:
+    """A node had refused it: that is no longer all that is known."""
+    client: Any = InterruptedClient()
+    nobody: Any = None
+    sync_batch, async_batch = Batch(THREE), Batch(THREE)
+    with pytest.raises(KeyboardInterrupt) as caught, command_budget(POLICY, "pipeline", batch=sync_batch):
+        sync.cluster.NodeByNode._alone(nobody, client, sync_batch, 1)
+    assert outcomes_of(caught.value) == ["failed", "unknown", "failed"]
+    with pytest.raises(KeyboardInterrupt) as caught, command_budget(POLICY, "pipeline", batch=async_batch):
+        aio.cluster_pipelines.NodeByNode._alone(nobody, client, async_batch, 1).send(None)
+    assert outcomes_of(caught.value) == ["failed", "unknown", "failed"]
 
 
 def test_what_is_sent_aside_is_not_the_command() -> None:
