@@ -9,10 +9,11 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from redis import exceptions
 
+from .batches import Batch
 from .errors import (
     CertificateError,
     NotExecutedError,
@@ -20,7 +21,9 @@ from .errors import (
     OutcomeUnknownError,
     RefusedError,
     WrongKindError,
-    mark_resent,
+    mark_unknown,
+    note_outcomes,
+    says_too_little,
 )
 from .policy import FailoverPolicy
 
@@ -50,8 +53,7 @@ class Budget:
     what: str
     deadline: float | None
     block_seconds: float = 0.0
-    many: bool = False  # several commands in one write: refusal of a later one says nothing about the earlier ones
-    atomic: bool = False  # ... except in MULTI/EXEC, where one refusal discards all
+    batch: Batch | None = None  # several commands in one write
     busy: bool = False  # an attempt runs: retries inside it are not theirs to make
     sent: bool = False  # in this attempt, the command (not the handshake) may have reached the node
     replies: int = 0  # in this attempt, answers that were no refusal
@@ -63,12 +65,18 @@ class Budget:
     started: float = field(default_factory=time.monotonic)
     owner: object = field(default=None, repr=False)  # whose inner commands belong to it: a pipeline's, while it is executed
     lent: bool = False  # opened by a connection, for whoever uses it without a client of this package: Pub/Sub, redis.Redis
+    many: bool = False  # of a lent one: perhaps several commands in one write, for all that is known
 
     def left(self) -> float:
         """Seconds left, never negative; the whole budget while it does not count yet."""
         if self.deadline is None:
             return self.policy.budget_seconds
         return max(self.deadline - time.monotonic(), 0.0)
+
+    @property
+    def piecemeal(self) -> bool:
+        """Whether the commands of a pipeline are executed one by one: an answer to one says nothing about the others."""
+        return self.batch is not None and not self.batch.atomic
 
     def begin_attempt(self) -> None:
         """Forget what the last attempt sent; called before each attempt."""
@@ -82,12 +90,8 @@ class Budget:
         self.causes[cause] = self.causes.get(cause, 0) + 1
         if self.deadline is None:
             self.deadline = time.monotonic() + self.policy.budget_seconds + self.block_seconds
-        refused = isinstance(error, REFUSED_ERRORS)
-        if self.sent and not (refused and (self.atomic or self.replies == 0)):
-            self.ambiguous = True
+        self.ambiguous = self._left_in_doubt(error)
         if isinstance(error, FINAL_ERRORS):
-            if self.ambiguous:
-                mark_resent(error)
             return error
         if self.ambiguous and not self.policy.resend_ambiguous:
             return OutcomeUnknownError(
@@ -96,6 +100,13 @@ class Budget:
         if self.left() <= SHORTEST_WAIT_SECONDS:
             return self.exhausted()
         return None
+
+    def _left_in_doubt(self, error: Exception) -> bool:
+        """Tell whether something was sent, in this attempt or before, of which nobody can know what became of it."""
+        if self.batch is not None and not self.batch.atomic:
+            return self.batch.doubtful
+        refused = isinstance(error, REFUSED_ERRORS)  # one refusal discards all of a transaction
+        return self.ambiguous or (self.sent and not (refused and (self.batch is not None or self.replies == 0)))
 
     def redirected(self) -> None:
         """Take note that the node sent the command on without executing it; what others have answered before stands."""
@@ -107,11 +118,6 @@ class Budget:
         """Let the time in which the node took a big value not count: it was no waiting, and the answer is still to come."""
         if self.deadline is not None:
             self.deadline += seconds
-
-    def note_lost(self, error: Exception) -> None:
-        """Take note that a part of a pipeline got no answer, which redis-py keeps to itself and tries again."""
-        if self.many and not self.atomic and self.sent and not (isinstance(error, REFUSED_ERRORS) and self.replies == 0):
-            self.ambiguous = True
 
     def pause(self) -> float:
         """Seconds to wait before the next attempt: full jitter, bounded, never beyond the budget."""
@@ -127,9 +133,21 @@ class Budget:
         story = (
             f"after {spent:.1f} s and {self.attempts} attempts (budget {self.policy.budget_seconds:g} s): {'; '.join(shown)}"
         )
+        part = ""
+        if self.batch is not None and self.batch.executed:
+            part = f"{self.batch.executed} of {len(self.batch.commands)} were executed, "
         if self.ambiguous:
-            return OutcomeUnknownError(f"{self.what}: outcome UNKNOWN, it was sent and no answer came; given up {story}")
+            return OutcomeUnknownError(f"{self.what}: {part}outcome UNKNOWN, it was sent and no answer came; given up {story}")
+        if part:
+            return OutcomeUnknownError(f"{self.what}: {part}the others NOT EXECUTED, given up {story}")
         return NotExecutedError(f"{self.what}: NOT EXECUTED, given up {story}")
+
+    def note(self, error: BaseException) -> None:
+        """Note on the error that ends the command, or each command of the batch, what is known of its outcome."""
+        if self.batch is not None and self.batch.commands:
+            note_outcomes(error, self.batch.outcomes(error, sent=self.sent, ambiguous=self.ambiguous))
+        elif self.ambiguous or says_too_little(self.what, error):
+            mark_unknown(error)
 
 
 _current: ContextVar[Budget | None] = ContextVar("redis_ha_budget", default=None)
@@ -146,8 +164,7 @@ def command_budget(
     what: str,
     *,
     block_seconds: float = 0.0,
-    many: bool = False,
-    atomic: bool = False,
+    batch: Batch | None = None,
     counting: bool = True,
     own: bool = False,
     owner: object = None,
@@ -163,22 +180,50 @@ def command_budget(
         yield outer
         return
     deadline = time.monotonic() + policy.budget_seconds + block_seconds if counting else None
-    budget = Budget(
-        policy, what, deadline, block_seconds=block_seconds, many=many, atomic=atomic, owner=owner, lent=not counting
-    )
+    lent = not counting
+    budget = Budget(policy, what, deadline, block_seconds=block_seconds, batch=batch, owner=owner, lent=lent, many=lent)
+    with _running(budget):
+        yield budget
+
+
+@contextmanager
+def alone(what: str, *, in_doubt: bool) -> Iterator[Budget]:
+    """Run one command of the running pipeline under a budget of its own, which ends when that of the whole does.
+
+    in_doubt: whether the command was sent before, without an answer.
+    """
+    whole = _current.get()
+    if whole is None:
+        raise TypeError("no pipeline runs")
+    own = replace(whole, what=f"{what} in a {whole.what}", batch=None, busy=False, sent=False, ambiguous=in_doubt, attempts=0)
+    with _running(own) as budget:
+        yield budget
+
+
+@contextmanager
+def _running(budget: Budget) -> Iterator[Budget]:
     token = _current.set(budget)
     try:
         yield budget
-    except FINAL_ERRORS:
-        raise
-    except Exception as error:
-        if budget.ambiguous:
-            mark_resent(error)
+    except BaseException as error:
+        budget.note(error)
         raise
     finally:
         # The garbage collector closes a coroutine that its loop has left behind in a context in which nothing was set.
         with suppress(ValueError):
             _current.reset(token)
+
+
+@contextmanager
+def aside() -> Iterator[None]:
+    """Mark that what is sent in the block is not the command itself: its loss says nothing about the command."""
+    budget = _current.get()
+    before = (budget.sent, budget.replies) if budget is not None else (False, 0)
+    try:
+        yield
+    finally:
+        if budget is not None:
+            budget.sent, budget.replies = before
 
 
 @contextmanager

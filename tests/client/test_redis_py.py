@@ -24,6 +24,16 @@ from redis_ha_client.wiring import keepalive_options
 from tests.client.test_documents import CONNECTION, CREDENTIALS, changed
 from tests.client.test_managed_documents import CLUSTER, PRIMARY, USER
 
+PIPELINE_METHODS = [
+    "execute",
+    "immediate_execute_command",
+    "reset",
+    "load_scripts",
+    "raise_first_error",
+    "_execute_pipeline",
+    "_execute_transaction",
+]
+
 
 def parameters(function: Any) -> list[str]:
     return list(inspect.signature(function).parameters)
@@ -67,39 +77,46 @@ def test_the_version_is_one_that_was_read() -> None:
         ),
         (sync.sentinel.MasterPool, BlockingConnectionPool, ["get_connection", "close"]),
         (aio.sentinel.MasterPool, async_connection.BlockingConnectionPool, ["get_connection", "aclose"]),
-        (sync.nodes.NodeClient, redis.Redis, ["execute_command", "pipeline", "pubsub"]),
-        (aio.nodes.NodeClient, redis.asyncio.Redis, ["execute_command", "pipeline", "pubsub"]),
+        (sync.nodes.NodeClient, redis.Redis, ["execute_command", "pipeline", "pubsub", "register_script"]),
+        (aio.nodes.NodeClient, redis.asyncio.Redis, ["execute_command", "pipeline", "pubsub", "register_script"]),
         (sync.subscribing.NodeSubscriber, PubSub, ["execute_command", "parse_response", "check_health", "on_connect"]),
         (
             aio.subscribing.NodeSubscriber,
             async_client.PubSub,
             ["connect", "execute_command", "parse_response", "check_health", "on_connect"],
         ),
-        (sync.nodes.NodePipeline, Pipeline, ["execute", "immediate_execute_command", "reset"]),
-        (aio.nodes.NodePipeline, async_client.Pipeline, ["execute", "immediate_execute_command", "reset"]),
+        (sync.nodes.NodePipeline, Pipeline, PIPELINE_METHODS),
+        (aio.nodes.NodePipeline, async_client.Pipeline, PIPELINE_METHODS),
         (sync.cluster.ClusterNodeConnection, Connection, ["connect", "send_command"]),
         (sync.cluster.ClusterNodePool, BlockingConnectionPool, ["get_connection"]),
-        (sync.cluster.ClusterClient, cluster.RedisCluster, ["execute_command", "pipeline", "pubsub"]),
+        (sync.cluster.ClusterClient, cluster.RedisCluster, ["execute_command", "pipeline", "pubsub", "register_script"]),
         (
             sync.cluster_subscribing.ClusterSubscriber,
             cluster.ClusterPubSub,
             ["execute_command", "on_slots_changed", "_migrate_shard_channel", "_get_node_pubsub"],
         ),
-        (sync.cluster.BudgetPipeline, cluster.ClusterPipeline, ["execute"]),
+        (sync.cluster.BudgetPipeline, cluster.ClusterPipeline, ["execute", "reset"]),
         (sync.cluster.NodeByNode, cluster.PipelineStrategy, ["send_cluster_commands", "annotate_exception"]),
         (
             sync.cluster.InOneTransaction,
             cluster.TransactionStrategy,
-            ["_immediate_execute_command", "_reinitialize_on_error", "annotate_exception", "reset"],
+            [
+                "_immediate_execute_command",
+                "_execute_transaction",
+                "_raise_first_error",
+                "_reinitialize_on_error",
+                "annotate_exception",
+                "reset",
+            ],
         ),
         (aio.cluster.ClusterNodeConnection, async_connection.Connection, ["should_reconnect"]),
-        (aio.cluster.ClusterClient, async_cluster.RedisCluster, ["aclose", "pipeline", "pubsub"]),
+        (aio.cluster.ClusterClient, async_cluster.RedisCluster, ["aclose", "pipeline", "pubsub", "register_script"]),
         (
             aio.cluster_subscribing.ClusterSubscriber,
             async_cluster.ClusterPubSub,
             ["on_slots_changed", "_migrate_shard_channel", "_get_node_pubsub"],
         ),
-        (aio.cluster.BudgetPipeline, async_cluster.ClusterPipeline, ["initialize", "execute"]),
+        (aio.cluster.BudgetPipeline, async_cluster.ClusterPipeline, ["initialize", "execute", "reset"]),
         (aio.cluster_pipelines.NodeByNode, async_cluster.PipelineStrategy, ["execute"]),
         (
             aio.cluster_pipelines.InOneTransaction,
@@ -108,6 +125,8 @@ def test_the_version_is_one_that_was_read() -> None:
                 "execute_command",
                 "execute",
                 "_immediate_execute_command",
+                "_execute_transaction",
+                "_raise_first_error",
                 "_reinitialize_on_error",
                 "_annotate_exception",
                 "reset",
@@ -180,7 +199,18 @@ def test_every_overridden_method_has_redis_pys_parameters(ours: type, theirs: ty
         (cluster.NodesManager.initialize, ['r.execute_command("CLUSTER SLOTS")', "self._epoch += 1", *UNREACHABLE]),
         (cluster.RedisCluster._internal_execute_command, ["else self.retry.get_retries()"]),
         (cluster.RedisCluster._execute_command, ["except MaxConnectionsError", 'ClusterError("TTL exhausted.")']),
-        (cluster.PipelineStrategy._send_cluster_commands, ["self._pipe.parent_execute_command(", "except RedisError as e"]),
+        # A pipeline: who executes it, who is told the errors among the replies, what says that a transaction was discarded.
+        (Pipeline.execute, ["self.load_scripts()", "execute = self._execute_pipeline", "execute(conn, stack, raise_on_error)"]),
+        (async_client.Pipeline.execute, ["await self.load_scripts()", "execute = self._execute_pipeline"]),
+        (Pipeline._execute_transaction, ["self.raise_first_error(commands, response)", "raise errors[0][1]"]),
+        (
+            async_client.Pipeline._execute_transaction,
+            ["self.raise_first_error(commands, response)", "raise errors[0][1] from err"],
+        ),
+        (cluster.TransactionStrategy._execute_transaction, ["self._raise_first_error(", "raise errors[0]"]),
+        (async_cluster.TransactionStrategy._execute_transaction, ["self._raise_first_error(", "raise errors[0]"]),
+        (cluster.PipelineStrategy.execute, ["self.send_cluster_commands(stack, raise_on_error)"]),
+        (cluster.PipelineStrategy._send_cluster_commands, ["get_connection(redis_node)", "self._himport_prepare_pipeline("]),
         (
             cluster.TransactionStrategy._immediate_execute_command,
             ["self._retry.call_with_retry", "self._reinitialize_on_error"],

@@ -20,9 +20,11 @@ from redis_ha_client.aio.cluster_pipelines import InOneTransaction, NodeByNode
 from redis_ha_client.aio.cluster_subscribing import ClusterSubscriber
 from redis_ha_client.aio.loops import Home
 from redis_ha_client.aio.nodes import BudgetRetry, NodeConnection
+from redis_ha_client.aio.scripts import RegisteredScript
 from redis_ha_client.aio.world import look_up
+from redis_ha_client.batches import Batch, Emptied
 from redis_ha_client.blocking import block_seconds
-from redis_ha_client.budget import FINAL_ERRORS, RETRIED_ERRORS, command_budget, current_budget
+from redis_ha_client.budget import FINAL_ERRORS, command_budget, current_budget
 from redis_ha_client.documents import ClusterConnection
 from redis_ha_client.endpoint import in_cluster_mode
 from redis_ha_client.errors import OutcomeUnknownError, RefusedError, is_read_only, wrong_kind
@@ -86,12 +88,8 @@ class ClusterNodeConnection(NodeConnection):
         except (exceptions.AskError, exceptions.TryAgainError) as error:
             if budget is not None:
                 budget.moved = budget.moved or isinstance(error, exceptions.MovedError)
-                if not budget.many:
+                if budget.batch is None:
                     budget.redirected()
-            raise
-        except RETRIED_ERRORS as error:
-            if budget is not None:
-                budget.note_lost(error)
             raise
 
 
@@ -113,7 +111,7 @@ class ClusterClient(RedisCluster):
         settings = settings_again(type(self), settings, given)
         host, port = settings.of_kind(ClusterConnection).configuration
         self.settings = settings
-        self.policy = settings.policy
+        self.policy = self.script_policy = settings.policy
         self._home = Home()
         self._knows_commands = False
         self._permitted: set[str] = set()  # commands that some region has executed, as ACLs call them
@@ -203,12 +201,15 @@ class ClusterClient(RedisCluster):
     async def execute_command(self, *args: Any, **kwargs: Any) -> Any:
         """Execute one command within its budget."""
         with command_budget(self.policy, command_name(args), block_seconds=block_seconds(args), own=True):
-            reply = await self.ride(lambda: self.once(*args, **kwargs))
+            return await self.within(*args, **kwargs)
+
+    async def within(self, *args: Any, **kwargs: Any) -> Any:
+        """Execute one command within the budget that runs."""
+        reply = await self.ride(lambda: self._once(*args, **kwargs))
         self._permitted.add(acl_name(args[0]))
         return reply
 
-    async def once(self, *args: Any, **kwargs: Any) -> Any:
-        """Execute one command, in one attempt of whatever budget runs."""
+    async def _once(self, *args: Any, **kwargs: Any) -> Any:
         await self.initialize()  # before redis-py chooses a node
         return await super().execute_command(*args, **kwargs)
 
@@ -301,6 +302,10 @@ class ClusterClient(RedisCluster):
                 raise
             raise told from (told.__cause__ if told.__traceback__ else error)  # no circles
 
+    def register_script(self, script: Any) -> RegisteredScript:  # type: ignore[override]  # redis-py names the sync one
+        """Return redis-py's script object, which sends the whole text where it is not loaded."""
+        return RegisteredScript(self, script)
+
     def pipeline(self, transaction: Any | None = None, shard_hint: Any | None = None) -> "BudgetPipeline":
         """Return a pipeline that executes within one budget; a transaction's keys must share a slot."""
         if shard_hint:
@@ -327,6 +332,8 @@ class BudgetPipeline(ClusterPipeline):
         super().__init__(client, transaction)
         self.client = client
         self.atomic = transaction
+        self.batch = Batch([])
+        self._emptied: Emptied | None = None
         self._execution_strategy = InOneTransaction(self) if transaction else NodeByNode(self)
 
     async def initialize(self) -> Self:
@@ -335,12 +342,29 @@ class BudgetPipeline(ClusterPipeline):
         return self
 
     async def execute(self, raise_on_error: bool = True, allow_redirections: bool = True) -> list[Any]:
-        """Execute what was queued; what was sent and stayed unanswered is told from what was not executed."""
-        what = pipeline_name(len(self), atomic=self.atomic)
-        with command_budget(self.client.policy, what, many=True, atomic=self.atomic, owner=self) as budget:
-            try:
-                return await super().execute(raise_on_error, allow_redirections)
-            except exceptions.WatchError as error:
-                if budget.ambiguous and not budget.policy.resend_ambiguous:
-                    raise OutcomeUnknownError(f"{what}: EXEC was sent and no answer came; it is not sent again") from error
-                raise
+        """Execute what was queued, and empty the pipeline.
+
+        What was sent and stayed unanswered is told from what was not executed.
+        """
+        strategy: Any = self._execution_strategy
+        if self._emptied is not None and not len(self) and not getattr(strategy, "_watching", False):
+            raise self._emptied.error()
+        queue = [(command.args, command.kwargs) for command in strategy._command_queue]  # noqa: SLF001 - no other word for it
+        self.batch = Batch(queue, atomic=self.atomic)
+        what = pipeline_name(len(queue), atomic=self.atomic)
+        try:
+            with command_budget(self.client.policy, what, batch=self.batch, owner=self) as budget:
+                try:
+                    return await super().execute(raise_on_error, allow_redirections)
+                except exceptions.WatchError as error:
+                    if budget.ambiguous and not budget.policy.resend_ambiguous:
+                        raise OutcomeUnknownError(f"{what}: EXEC was sent and no answer came; it is not sent again") from error
+                    raise
+        except BaseException as error:
+            self._emptied = Emptied.by(error)
+            raise
+
+    async def reset(self) -> None:  # type: ignore[override]
+        """Forget the queue and the watched keys."""
+        self._emptied = None
+        await super().reset()

@@ -18,8 +18,11 @@ from redis.asyncio.connection import BlockingConnectionPool, Connection, SSLConn
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
+from redis_ha_client.aio.batches import exchange
 from redis_ha_client.aio.loops import Home, cut, refuse_beside, running_loop
+from redis_ha_client.aio.scripts import RegisteredScript, load_scripts
 from redis_ha_client.aio.subscribing import NodeSubscriber
+from redis_ha_client.batches import Batch, Emptied
 from redis_ha_client.blocking import block_seconds
 from redis_ha_client.budget import RETRIED_ERRORS, Budget, attempt, bounded, command_budget, current_budget, interrupts
 from redis_ha_client.errors import (
@@ -54,7 +57,7 @@ class BudgetRetry(Retry):
         # Outside a command: Pub/Sub, which may wait for hours; its clock starts at the first failure. Or a class of redis-py's
         # over the pool, of which only the connection sees whether it sends one command or a pipeline.
         interrupting = self.home is not None and interrupts(self.home)
-        with command_budget(self.policy, "command", counting=False, many=True, own=interrupting) as budget:
+        with command_budget(self.policy, "command", counting=False, own=interrupting) as budget:
             nested = budget.busy
             if self.home is not None and not nested:
                 self.home = budget
@@ -324,12 +327,16 @@ class NodeConnection(Budgeted):
             budget.many = False
         await super().send_command(*args, **kwargs)
 
-    async def send_packed_command(self, command: Any, check_health: bool = True) -> None:
-        """Send, and note from when on the node may execute the command."""
+    async def make_ready(self, *, check_health: bool = True) -> None:
+        """Dial if needed, and see whether an idle connection still works."""
         if not self.is_connected:
             await self.connect_check_health(check_health=False)
         if check_health:
             await self.check_health()
+
+    async def send_packed_command(self, command: Any, check_health: bool = True) -> None:
+        """Send, and note from when on the node may execute the command."""
+        await self.make_ready(check_health=check_health)
         budget = self.counted_budget()
         if budget is not None:
             # A stream hands over to the kernel when it likes: from here on nobody knows what was sent.
@@ -378,8 +385,10 @@ class NodeConnection(Budgeted):
             if refusal is None:
                 self._count_reply()
                 raise
-            self.refused()
-            await self.disconnect(nowait=True)  # the next dial looks for the right node anew
+            budget = self.counted_budget()
+            if budget is None or not budget.piecemeal:  # a pipeline has more answers to read
+                self.refused()
+                await self.disconnect(nowait=True)  # the next dial looks for the right node anew
             raise refusal from error
         if self._greeting and isinstance(reply, dict):
             self.greeting = reply  # redis-py keeps it in the sync client only
@@ -485,10 +494,23 @@ class NodeClient(redis.Redis):
         """Refuse: the policy says how often a command is tried."""
         self.connection_pool.set_retry(retry)
 
+    @property
+    def script_policy(self) -> FailoverPolicy:
+        """The policy of a script's budget."""
+        return self.connection_pool.policy
+
+    def register_script(self, script: Any) -> RegisteredScript:  # type: ignore[override]  # redis-py names the sync one
+        """Return redis-py's script object, which sends the whole text where it is not loaded."""
+        return RegisteredScript(self, script)
+
     async def execute_command(self, *args: Any, **options: Any) -> Any:
         """Execute one command within its budget."""
         with command_budget(self.connection_pool.policy, command_name(args), block_seconds=block_seconds(args), own=True):
-            return await super().execute_command(*args, **options)
+            return await self.within(*args, **options)
+
+    async def within(self, *args: Any, **options: Any) -> Any:
+        """Execute one command within the budget that runs."""
+        return await super().execute_command(*args, **options)
 
     def pipeline(self, transaction: bool = True, shard_hint: str | None = None) -> "NodePipeline":
         """Return a pipeline that executes within one budget."""
@@ -503,19 +525,54 @@ class NodePipeline(Pipeline):
     """A pipeline that executes within one budget."""
 
     connection_pool: NodePool
+    _batch: Batch
+    _emptied: Emptied | None = None
 
     async def execute(self, raise_on_error: bool = True) -> list[Any]:
-        """Execute what was queued; a transaction that was sent and stayed unanswered is told from one that was not executed."""
-        atomic = bool(self.is_transaction or self.explicit_transaction)
-        what = pipeline_name(len(self.command_stack), atomic=atomic)
-        with command_budget(self.connection_pool.policy, what, many=True, atomic=atomic, owner=self) as budget:
-            try:
-                return await super().execute(raise_on_error)
-            except exceptions.WatchError as error:
-                # redis-py says "watch error, do it again" also when EXEC was sent and its answer got lost.
-                if budget.ambiguous and not budget.policy.resend_ambiguous:
-                    raise OutcomeUnknownError(f"{what}: EXEC was sent and no answer came; it is not sent again") from error
-                raise
+        """Execute what was queued, and empty the pipeline.
+
+        A transaction that was sent and stayed unanswered is told from one that was not executed.
+        """
+        if self._emptied is not None and not self.command_stack and not self.watching:
+            raise self._emptied.error()
+        self._batch = batch = Batch(self.command_stack, atomic=bool(self.is_transaction or self.explicit_transaction))
+        what = pipeline_name(len(batch.commands), atomic=batch.atomic)
+        try:
+            with command_budget(self.connection_pool.policy, what, batch=batch, owner=self) as budget:
+                try:
+                    return await super().execute(raise_on_error)
+                except exceptions.WatchError as error:
+                    # redis-py says "watch error, do it again" also when EXEC was sent and its answer got lost.
+                    if budget.ambiguous and not budget.policy.resend_ambiguous:
+                        raise OutcomeUnknownError(f"{what}: EXEC was sent and no answer came; it is not sent again") from error
+                    raise
+        except BaseException as error:
+            await self.reset()  # redis-py's own does not when no connection was to be had
+            self._emptied = Emptied.by(error)
+            raise
+
+    async def load_scripts(self) -> None:
+        """Do nothing before the first attempt: every attempt loads them on the connection that it uses."""
+
+    async def _execute_transaction(self, connection: Any, commands: Any, raise_on_error: bool) -> list[Any]:
+        await load_scripts(connection, self.scripts)
+        replies: list[Any] = await super()._execute_transaction(connection, commands, raise_on_error)
+        self._batch.answered_all(replies)
+        return replies
+
+    async def _execute_pipeline(self, connection: Any, commands: Any, raise_on_error: bool) -> list[Any]:
+        await load_scripts(connection, self.scripts)
+        await self._himport_prepare_pipeline(connection, commands)
+        await exchange(connection, self.parse_response, self._batch)
+        replies = self._batch.in_order()
+        if raise_on_error:
+            self.raise_first_error(commands, replies)
+        return replies
+
+    def raise_first_error(self, commands: Any, response: Any) -> None:
+        """Raise the first error among the replies, after noting them all: the other commands were executed."""
+        self._batch.answered_all(response)
+        super().raise_first_error(commands, response)
 
     async def immediate_execute_command(self, *args: Any, **options: Any) -> Any:
         """Execute one command at once (WATCH and what follows it before MULTI)."""
@@ -539,4 +596,5 @@ class NodePipeline(Pipeline):
             except exceptions.RedisError:
                 await connection.disconnect(nowait=True)
             self.watching = False
+        self._emptied = None
         await super().reset()

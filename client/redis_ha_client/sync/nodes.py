@@ -18,6 +18,7 @@ from redis.connection import BlockingConnectionPool, Connection, SSLConnection
 from redis.retry import Retry
 from redis.utils import SENTINEL
 
+from redis_ha_client.batches import Batch, Emptied
 from redis_ha_client.blocking import block_seconds
 from redis_ha_client.budget import RETRIED_ERRORS, Budget, attempt, bounded, command_budget, current_budget, interrupts
 from redis_ha_client.errors import (
@@ -30,6 +31,8 @@ from redis_ha_client.errors import (
 from redis_ha_client.policy import AGE_JITTER, FailoverPolicy
 from redis_ha_client.rebuilding import retries_refused, settings_again
 from redis_ha_client.silence import patience, traffic_of
+from redis_ha_client.sync.batches import exchange
+from redis_ha_client.sync.scripts import RegisteredScript, load_scripts
 from redis_ha_client.sync.sending import send_all
 from redis_ha_client.sync.subscribing import NodeSubscriber
 from redis_ha_client.wiring import Settings, busy_pool, command_name, pipeline_name
@@ -54,7 +57,7 @@ class BudgetRetry(Retry):
         # Outside a command: Pub/Sub, which may wait for hours; its clock starts at the first failure. Or a class of redis-py's
         # over the pool, of which only the connection sees whether it sends one command or a pipeline.
         interrupting = self.home is not None and interrupts(self.home)
-        with command_budget(self.policy, "command", counting=False, many=True, own=interrupting) as budget:
+        with command_budget(self.policy, "command", counting=False, own=interrupting) as budget:
             nested = budget.busy
             if self.home is not None and not nested:
                 self.home = budget
@@ -237,14 +240,18 @@ class NodeConnection(Budgeted):
             budget.many = False
         super().send_command(*args, **kwargs)
 
-    def send_packed_command(self, command: Any, check_health: bool = True) -> None:
-        """Send, and note from when on the node may execute the command."""
+    def make_ready(self, *, check_health: bool = True) -> None:
+        """Dial if needed, and see whether an idle connection still works."""
         if not self.is_connected:
             self.connect_check_health(check_health=False)
         if check_health:
             self.check_health()
+
+    def send_packed_command(self, command: Any, check_health: bool = True) -> None:
+        """Send, and note from when on the node may execute the command."""
+        self.make_ready(check_health=check_health)
         budget = self.counted_budget()
-        if budget is not None and budget.many:
+        if budget is not None and (budget.many or budget.batch is not None):
             budget.sent = True
         began = time.monotonic()
         self._write(command)
@@ -290,8 +297,10 @@ class NodeConnection(Budgeted):
             if refusal is None:
                 self._count_reply()
                 raise
-            self.refused()
-            self.disconnect()  # the next dial looks for the right node anew
+            budget = self.counted_budget()
+            if budget is None or not budget.piecemeal:  # a pipeline has more answers to read
+                self.refused()
+                self.disconnect()  # the next dial looks for the right node anew
             raise refusal from error
         self._count_reply()
         return reply
@@ -387,10 +396,23 @@ class NodeClient(redis.Redis):
         """Refuse: the policy says how often a command is tried."""
         self.connection_pool.set_retry(retry)
 
+    @property
+    def script_policy(self) -> FailoverPolicy:
+        """The policy of a script's budget."""
+        return self.connection_pool.policy
+
+    def register_script(self, script: Any) -> RegisteredScript:
+        """Return redis-py's script object, which sends the whole text where it is not loaded."""
+        return RegisteredScript(self, script)
+
     def execute_command(self, *args: Any, **options: Any) -> Any:
         """Execute one command within its budget."""
         with command_budget(self.connection_pool.policy, command_name(args), block_seconds=block_seconds(args), own=True):
-            return super().execute_command(*args, **options)
+            return self.within(*args, **options)
+
+    def within(self, *args: Any, **options: Any) -> Any:
+        """Execute one command within the budget that runs."""
+        return super().execute_command(*args, **options)
 
     def pipeline(self, transaction: bool = True, shard_hint: str | None = None) -> "NodePipeline":
         """Return a pipeline that executes within one budget."""
@@ -405,21 +427,56 @@ class NodePipeline(Pipeline):
     """A pipeline that executes within one budget."""
 
     connection_pool: NodePool
+    _batch: Batch
+    _emptied: Emptied | None = None
 
     def execute(self, raise_on_error: bool = True) -> list[Any]:
-        """Execute what was queued; a transaction that was sent and stayed unanswered is told from one that was not executed."""
+        """Execute what was queued, and empty the pipeline.
+
+        A transaction that was sent and stayed unanswered is told from one that was not executed.
+        """
+        if self._emptied is not None and not self.command_stack and not self.watching:
+            raise self._emptied.error()
         # redis-py keeps the flag under the name of a method: a pipeline's `transaction` is True or False, never that method.
-        atomic = bool(vars(self)["transaction"] or self.explicit_transaction)
-        what = pipeline_name(len(self.command_stack), atomic=atomic)
-        with command_budget(self.connection_pool.policy, what, many=True, atomic=atomic, owner=self) as budget:
-            try:
-                replies: list[Any] = super().execute(raise_on_error)
-            except exceptions.WatchError as error:
-                # redis-py says "watch error, do it again" also when EXEC was sent and its answer got lost.
-                if budget.ambiguous and not budget.policy.resend_ambiguous:
-                    raise OutcomeUnknownError(f"{what}: EXEC was sent and no answer came; it is not sent again") from error
-                raise
+        self._batch = batch = Batch(self.command_stack, atomic=bool(vars(self)["transaction"] or self.explicit_transaction))
+        what = pipeline_name(len(batch.commands), atomic=batch.atomic)
+        try:
+            with command_budget(self.connection_pool.policy, what, batch=batch, owner=self) as budget:
+                try:
+                    replies: list[Any] = super().execute(raise_on_error)
+                except exceptions.WatchError as error:
+                    # redis-py says "watch error, do it again" also when EXEC was sent and its answer got lost.
+                    if budget.ambiguous and not budget.policy.resend_ambiguous:
+                        raise OutcomeUnknownError(f"{what}: EXEC was sent and no answer came; it is not sent again") from error
+                    raise
+        except BaseException as error:
+            self.reset()  # redis-py's own does not when no connection was to be had
+            self._emptied = Emptied.by(error)
+            raise
         return replies
+
+    def load_scripts(self) -> None:
+        """Do nothing before the first attempt: every attempt loads them on the connection that it uses."""
+
+    def _execute_transaction(self, connection: Any, commands: Any, raise_on_error: bool) -> list[Any]:
+        load_scripts(connection, self.scripts)
+        replies: list[Any] = super()._execute_transaction(connection, commands, raise_on_error)
+        self._batch.answered_all(replies)
+        return replies
+
+    def _execute_pipeline(self, connection: Any, commands: Any, raise_on_error: bool) -> list[Any]:
+        load_scripts(connection, self.scripts)
+        self._himport_prepare_pipeline(connection, commands)
+        exchange(connection, self.parse_response, self._batch)
+        replies = self._batch.in_order()
+        if raise_on_error:
+            self.raise_first_error(commands, replies)
+        return replies
+
+    def raise_first_error(self, commands: Any, response: Any) -> None:
+        """Raise the first error among the replies, after noting them all: the other commands were executed."""
+        self._batch.answered_all(response)
+        super().raise_first_error(commands, response)
 
     def immediate_execute_command(self, *args: Any, **options: Any) -> Any:
         """Execute one command at once (WATCH and what follows it before MULTI)."""
@@ -440,4 +497,5 @@ class NodePipeline(Pipeline):
             except exceptions.RedisError:
                 connection.disconnect()
             self.watching = False
+        self._emptied = None
         super().reset()
