@@ -8,10 +8,16 @@ import socket
 import struct
 from typing import NamedTuple, Protocol
 
+from .budget import SHORTEST_WAIT_SECONDS
+from .policy import KEEPALIVE_IDLE_SECONDS
+
 # struct tcp_info of linux/include/uapi/linux/tcp.h, Linux 4.1: at byte 52 tcpi_last_data_recv and tcpi_last_ack_recv, in
 # milliseconds before now; at byte 120 tcpi_bytes_acked and tcpi_bytes_received since the connection was made.
 _TCP_INFO = struct.Struct("=52xII60xQQ")
 _OPTION: int | None = getattr(socket, "TCP_INFO", None)
+# The last acknowledgement may be one of TCP's keepalive, which comes from a frozen process's machine as well and is about no
+# byte. None comes sooner than that after a byte has moved, so a look at least that often tells the two apart.
+LOOK_SECONDS = KEEPALIVE_IDLE_SECONDS - 1.0
 
 
 class Socket(Protocol):
@@ -41,17 +47,28 @@ def traffic_of(sock: Socket | None) -> Traffic | None:
         return None
 
 
-def patience(before: Traffic | None, now: Traffic | None, seconds: float) -> float:
-    """Return how much longer to wait when `seconds` passed in vain; 0 when nothing moved since `before`.
+class Stillness:
+    """A wait that ends when nothing has moved on a connection for `seconds`. Times are of time.monotonic."""
 
-    The silence that may last for `seconds` begins with the last byte that moved. TCP's keepalive is acknowledged by a machine
-    whose process is frozen as well; it carries no byte.
-    """
-    if before is None or now is None:
-        return 0.0
-    silent = seconds
-    if now.received > before.received:
-        silent = min(silent, now.received_ago / 1000)
-    if now.acknowledged > before.acknowledged:
-        silent = min(silent, now.acknowledged_ago / 1000)
-    return seconds - silent
+    def __init__(self, seconds: float, traffic: Traffic | None, now: float) -> None:
+        self._seconds = seconds
+        self._before = traffic
+        self._until = now + seconds
+
+    def wait(self, now: float) -> float:
+        """Return how long to wait before the next look."""
+        left = max(self._until - now, SHORTEST_WAIT_SECONDS)
+        return left if self._before is None else min(left, LOOK_SECONDS)
+
+    def is_over(self, traffic: Traffic | None, now: float) -> bool:
+        """Take note of what has moved since the last look, and tell whether it is over."""
+        if self._before is not None and traffic is not None:
+            moved = []
+            if traffic.received > self._before.received:
+                moved.append(traffic.received_ago)
+            if traffic.acknowledged > self._before.acknowledged:
+                moved.append(traffic.acknowledged_ago)
+            if moved:
+                self._until = now - min(moved) / 1000 + self._seconds
+            self._before = traffic
+        return now >= self._until

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from .policy import FailoverPolicy
-from .silence import Traffic, patience
+from .silence import Traffic
 
 CONFIRMATIONS = ("subscribe", "psubscribe", "ssubscribe")
 LONGEST_WAIT_SECONDS = 3600.0  # a socket takes no endless time-out as a number
@@ -54,13 +54,10 @@ class Watch:
         """Tell whether the node gave no sign of life for `seconds` after a PING: a message that keeps arriving is one."""
         if self._asked is None or now - self._asked < seconds:
             return False
-        if self._before is not None and traffic is not None:
+        if self._before is not None and traffic is not None and traffic.received > self._before.received:
             # That the PING was taken says nothing: a frozen node's machine takes it as well.
-            more = patience(self._before, traffic._replace(acknowledged=self._before.acknowledged), seconds)
-            if more:
-                self.asked(now + more - seconds, traffic)
-                return False
-        return True
+            self.asked(now - traffic.received_ago / 1000, traffic)
+        return now - self._asked >= seconds
 
     def begins_again(self, subscriptions: int) -> None:
         """Note that so many subscriptions are made again, on a new connection."""

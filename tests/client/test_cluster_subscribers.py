@@ -132,7 +132,11 @@ class Subscribers:
             self._publish(LAST)
             return all(one.done() for one in running)
 
-        wait_until(ended, "all subscribers end")
+        try:
+            wait_until(ended, "all subscribers end")
+        finally:
+            for heard in self.heard.values():
+                heard.ended.set()  # whoever heard nothing ends all the same, so that the test can fail
 
 
 def succeeded(cluster: ManagedGroup, old: Node) -> bool:

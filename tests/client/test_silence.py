@@ -1,16 +1,39 @@
 """What counts as silence of a node, and what a subscriber makes of it: decided without servers."""
 
-from redis_ha_client.silence import Traffic, patience
+from redis_ha_client.policy import KEEPALIVE_IDLE_SECONDS
+from redis_ha_client.silence import LOOK_SECONDS, Stillness, Traffic, traffic_of
 from redis_ha_client.subscribing import Watch, is_displaced
+
+QUIET = Traffic(received_ago=500, acknowledged_ago=500, acknowledged=10, received=10)
 
 
 def test_the_silence_begins_with_the_last_byte_that_moved() -> None:
-    before = Traffic(received_ago=500, acknowledged_ago=500, acknowledged=10, received=10)
-    assert patience(before, before, 2) == 0
-    assert patience(before, before._replace(received=11, received_ago=500), 2) == 1.5
-    assert patience(before, before._replace(acknowledged=11, acknowledged_ago=1500), 2) == 0.5
-    assert patience(before, before._replace(acknowledged_ago=0, received_ago=0), 2) == 0  # keepalive carries no byte
-    assert patience(before, None, 2) == patience(None, before, 2) == 0
+    still = Stillness(2, QUIET, now=100)
+    assert still.wait(100) == 2
+    assert not still.is_over(QUIET._replace(received=11, received_ago=500), 102)
+    assert still.wait(102) == 1.5
+    assert not still.is_over(QUIET._replace(received=11, acknowledged=11, acknowledged_ago=1000), 103.5)
+    assert still.wait(103.5) == 1
+    assert still.is_over(QUIET._replace(received=11, acknowledged=11, acknowledged_ago=1000), 104.5)
+
+
+def test_keepalive_is_no_sign_of_life() -> None:
+    """A waiting BLPOP's 32 s on a frozen master: its machine takes the command, and then a probe every 5 s."""
+    still = Stillness(32, QUIET, now=0)
+    assert still.wait(0) == LOOK_SECONDS < KEEPALIVE_IDLE_SECONDS
+    taken = QUIET._replace(acknowledged=11)
+    assert not still.is_over(taken._replace(acknowledged_ago=3750), 4)
+    for now in range(8, 32, 4):
+        assert not still.is_over(taken._replace(acknowledged_ago=1000), now)
+    assert still.wait(32) == 0.25
+    assert still.is_over(taken._replace(acknowledged_ago=1000), 32.25)
+
+
+def test_where_nothing_is_known_of_what_moves_a_wait_has_its_length() -> None:
+    assert traffic_of(None) is None
+    still = Stillness(32, None, now=0)
+    assert still.wait(0) == 32
+    assert still.is_over(None, 32)
 
 
 def test_a_node_is_silent_when_its_answer_to_a_ping_takes_too_long() -> None:

@@ -34,7 +34,7 @@ from redis_ha_client.errors import (
 )
 from redis_ha_client.policy import AGE_JITTER, FailoverPolicy
 from redis_ha_client.rebuilding import retries_refused, settings_again
-from redis_ha_client.silence import Socket, patience, traffic_of
+from redis_ha_client.silence import Socket, Stillness, traffic_of
 from redis_ha_client.wiring import Settings, busy_pool, command_name, pipeline_name
 
 
@@ -89,17 +89,14 @@ async def unless_silent(act: Callable[[], Awaitable[Any]], sock: Socket | None, 
 
     While something moves `act` is cut and called anew: it goes on where it was.
     """
-    before, wait = traffic_of(sock), seconds
+    still = Stillness(seconds, traffic_of(sock), time.monotonic())
     while True:
         try:
-            async with asyncio.timeout(wait):
+            async with asyncio.timeout(still.wait(time.monotonic())):
                 return await act()
         except TimeoutError:
-            now = traffic_of(sock)
-            wait = patience(before, now, seconds)
-            if not wait:
+            if still.is_over(traffic_of(sock), time.monotonic()):
                 raise
-            before = now
 
 
 class Budgeted(Connection):

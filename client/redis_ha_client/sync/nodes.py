@@ -30,7 +30,7 @@ from redis_ha_client.errors import (
 )
 from redis_ha_client.policy import AGE_JITTER, FailoverPolicy
 from redis_ha_client.rebuilding import retries_refused, settings_again
-from redis_ha_client.silence import patience, traffic_of
+from redis_ha_client.silence import Stillness, traffic_of
 from redis_ha_client.sync.batches import exchange
 from redis_ha_client.sync.scripts import RegisteredScript, load_scripts
 from redis_ha_client.sync.sending import send_all
@@ -129,25 +129,20 @@ class Budgeted(Connection):
         push_request: bool | None = False,
     ) -> Any:
         """Read one reply within the budget, to its end while it keeps arriving; `timeout` is the caller's own bound."""
-        seconds: Any = self.socket_timeout if timeout is SENTINEL else timeout
-        before = traffic_of(self._sock) if timeout is SENTINEL else None
-        wait = seconds
+        still = Stillness(self.socket_timeout, traffic_of(self._sock), time.monotonic()) if timeout is SENTINEL else None
         try:
             while True:
                 try:
                     return super().read_response(
                         disable_decoding=disable_decoding,
-                        timeout=wait,
+                        timeout=timeout if still is None else still.wait(time.monotonic()),
                         disconnect_on_error=False,
                         push_request=push_request,
                     )
                 except exceptions.TimeoutError:
                     # The parser has kept what had arrived. A big value may still be on its way to the node.
-                    now = traffic_of(self._sock)
-                    wait = patience(before, now, seconds) if before else 0.0
-                    if not wait:
+                    if still is None or still.is_over(traffic_of(self._sock), time.monotonic()):
                         raise
-                    before = now
         except exceptions.ResponseError:
             raise
         except BaseException:
