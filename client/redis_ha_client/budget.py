@@ -61,6 +61,8 @@ class Budget:
     causes: dict[str, int] = field(default_factory=dict)
     not_permitted: dict[str, float] = field(default_factory=dict)  # region of a global datastore -> when it first said NOPERM
     started: float = field(default_factory=time.monotonic)
+    owner: object = field(default=None, repr=False)  # whose inner commands belong to it: a pipeline's, while it is executed
+    lent: bool = False  # opened by a connection, for whoever uses it without a client of this package: Pub/Sub, redis.Redis
 
     def left(self) -> float:
         """Seconds left, never negative; the whole budget while it does not count yet."""
@@ -79,7 +81,7 @@ class Budget:
         cause = str(error) or type(error).__name__
         self.causes[cause] = self.causes.get(cause, 0) + 1
         if self.deadline is None:
-            self.deadline = time.monotonic() + self.policy.budget_seconds
+            self.deadline = time.monotonic() + self.policy.budget_seconds + self.block_seconds
         refused = isinstance(error, REFUSED_ERRORS)
         if self.sent and not (refused and (self.atomic or self.replies == 0)):
             self.ambiguous = True
@@ -142,14 +144,23 @@ def command_budget(
     many: bool = False,
     atomic: bool = False,
     counting: bool = True,
+    own: bool = False,
+    owner: object = None,
 ) -> Iterator[Budget]:
-    """Run a block under the budget of one command; inside another command's budget, that one goes on."""
+    """Run a block under the budget of one command.
+
+    Inside another command's budget that one goes on, unless this is a user's command (`own`). The other one is then only
+    interrupted, by a signal handler or a finalizer, or was left behind by whoever started this task or greenlet: its clock and
+    its story are its own. A pipeline's inner commands belong to the pipeline (`owner`), and to no other command.
+    """
     outer = _current.get()
-    if outer is not None:
+    if outer is not None and not own and (owner is None or owner is outer.owner):
         yield outer
         return
     deadline = time.monotonic() + policy.budget_seconds + block_seconds if counting else None
-    budget = Budget(policy, what, deadline, block_seconds=block_seconds, many=many, atomic=atomic)
+    budget = Budget(
+        policy, what, deadline, block_seconds=block_seconds, many=many, atomic=atomic, owner=owner, lent=not counting
+    )
     token = _current.set(budget)
     try:
         yield budget
@@ -171,6 +182,15 @@ def attempt(budget: Budget) -> Iterator[None]:
         yield
     finally:
         budget.busy = False
+
+
+def interrupts(home: Budget | None = None) -> bool:
+    """Tell whether a connection is taken or used while the running command is in an attempt that does not use it.
+
+    home: the budget under which the connection was handed out or last used; None for one that is asked for now.
+    """
+    running = _current.get()
+    return running is not None and running.busy and home is not running
 
 
 def bounded(seconds: float | None) -> float:

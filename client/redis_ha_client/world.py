@@ -11,6 +11,7 @@ import random
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 from .budget import current_budget
 from .documents import ClusterConnection, GlobalConnection, ParameterWriter, PrimaryConnection, RecordWriter
@@ -46,6 +47,10 @@ class Writer:
         self.asked_at = float("-inf")
         self.named_at = float("-inf")  # when the question was put that `region` is the answer to
         self._due_at = float("-inf") if connection.writer is not None else float("inf")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Copy or pickle what to ask; the answer is asked for anew."""
+        return type(self), (self.connection, self._ask)
 
     def __repr__(self) -> str:
         return f"<Writer {self.source}: {self.region}>"

@@ -78,9 +78,18 @@ def test_time_outs_are_cut_to_what_is_left() -> None:
     assert current_budget() is None
 
 
-def test_a_command_inside_a_command_shares_its_budget() -> None:
-    with command_budget(POLICY, "outer") as outer, command_budget(FailoverPolicy(total_seconds=99), "inner") as inner:
-        assert inner is outer
+def test_what_a_command_does_shares_its_budget_and_another_command_does_not() -> None:
+    other = FailoverPolicy(total_seconds=99)
+    with command_budget(POLICY, "outer", owner=POLICY) as outer:
+        with command_budget(other, "connect") as inner:
+            assert inner is outer
+        with command_budget(other, "inner", owner=POLICY) as inner:
+            assert inner is outer
+        for mark in ({"own": True}, {"owner": other}):
+            with command_budget(other, "interrupting", **mark) as inner:
+                assert (inner.what, inner.policy) == ("interrupting", other)
+                assert current_budget() is inner
+            assert current_budget() is outer
 
 
 def test_a_waiting_subscriber_counts_from_its_first_failure() -> None:
@@ -88,6 +97,14 @@ def test_a_waiting_subscriber_counts_from_its_first_failure() -> None:
         assert budget.deadline is None
         assert budget.judge(exceptions.ConnectionError("gone")) is None
         assert 9 < budget.left() <= 10
+
+
+def test_a_blocking_command_of_a_strange_class_counts_from_its_first_failure_too() -> None:
+    with command_budget(POLICY, "command", counting=False) as budget:
+        assert budget.lent
+        budget.block_seconds = 30
+        assert budget.judge(exceptions.ConnectionError("gone")) is None
+        assert 39 < budget.left() <= 40
 
 
 def test_pauses_are_random_bounded_and_inside_the_budget() -> None:

@@ -7,7 +7,6 @@ import contextlib
 import inspect
 import itertools
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -15,11 +14,9 @@ import redis
 from redis import exceptions
 from redis._parsers import response_callbacks
 
-from redis_ha_client import aio, connect
 from tests.support.commands import NOT_HERE, TABLE, Recorded, recorded
-from tests.support.connecting import POLICY
-from tests.support.managed_processes import ManagedGroup, Names
-from tests.support.redis_processes import ADMIN, DATA_PORT, RedisProcesses
+from tests.support.redis_processes import RedisProcesses
+from tests.support.targets import KINDS, Target, targets_of
 
 pytestmark = [
     pytest.mark.servers,
@@ -29,67 +26,10 @@ pytestmark = [
 ]
 
 
-@dataclass(frozen=True)
-class Target:
-    """A server as both clients reach it: by documents, and by a host name."""
-
-    connection: dict[str, Any]
-    credentials: dict[str, Any]
-    host: str
-
-    @property
-    def login(self) -> dict[str, Any]:
-        return {key: self.credentials[key] for key in ("username", "password")}
-
-    def plain(self, *, asynchronous: bool, **arguments: Any) -> Any:
-        """The client that a program had before: redis-py's own, as it comes."""
-        place: Any = redis.asyncio if asynchronous else redis
-        kind = place.RedisCluster if self.connection["kind"] == "cluster" else place.Redis
-        return kind(host=self.host, port=DATA_PORT, **self.login, **arguments)
-
-    def ours(self, *, asynchronous: bool, **arguments: Any) -> Any:
-        make: Any = aio.connect if asynchronous else connect
-        return make(self.connection, self.credentials, policy=POLICY, **arguments)
-
-
 @pytest.fixture(scope="module")
-def sentinel(topology: RedisProcesses) -> Target:
-    login = {"username": ADMIN, "password": topology.passwords[ADMIN]}
-    return Target(topology.connection, {**topology.credentials, **login}, topology.master().host)
-
-
-@pytest.fixture(scope="module")
-def primary(sentinel: Target) -> Target:
-    """The same server as an endpoint."""
-    return Target(endpoint(sentinel), {"version": 1, **sentinel.login}, sentinel.host)
-
-
-@pytest.fixture(scope="module")
-def worldwide(sentinel: Target) -> Target:
-    regions = dict.fromkeys(("eu-central-1", "eu-west-1"), endpoint(sentinel))
-    document = {"version": 1, "kind": "global", "primary_region": "eu-central-1", "stale_seconds": 5, "writer": None}
-    return Target({**document, "regions": regions}, {"version": 1, **sentinel.login}, sentinel.host)
-
-
-def endpoint(target: Target) -> dict[str, Any]:
-    return {
-        "version": 1,
-        "kind": "primary",
-        "primary": {"host": target.host, "port": DATA_PORT},
-        "reader": None,
-        "tls": False,
-        "engine": "redis",
-        "failover": {"automatic": False, "multi_az": False, "replicas": 0},
-    }
-
-
-@pytest.fixture(scope="module")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
-    group = ManagedGroup(tmp_path_factory.mktemp("replies"), cluster=True, shards=2, replicas=0, name="replies")
-    with pytest.MonkeyPatch.context() as patch, group:
-        group.publish(Names(patch))
-        login = {"version": 1, "username": ADMIN, "password": group.passwords[ADMIN]}
-        yield Target(group.connection, login, group.configuration_name)
+def targets(topology: RedisProcesses, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Target]]:
+    with targets_of(topology, tmp_path_factory.mktemp("targets")) as made:
+        yield made
 
 
 def rows() -> Iterator[tuple[list[Recorded], list[Recorded]]]:
@@ -200,15 +140,15 @@ def compared(call: Recorded, value: Any) -> Any:
 @pytest.mark.parametrize(
     ("kind", "way", "decode_responses"),
     [
-        *itertools.product(("sentinel", "primary", "worldwide", "cluster"), ("alone",), (False, True)),
+        *itertools.product(KINDS, ("alone",), (False, True)),
         # What a primary and a global datastore tell redis-py is what a Sentinel topology does.
         *itertools.product(("sentinel", "cluster"), ("pipeline", "transaction"), (False,)),
     ],
 )
 def test_replies_are_those_of_a_default_client(
-    request: pytest.FixtureRequest, way: str, kind: str, *, asynchronous: bool, decode_responses: bool
+    targets: dict[str, Target], way: str, kind: str, *, asynchronous: bool, decode_responses: bool
 ) -> None:
-    target: Target = request.getfixturevalue(kind)
+    target = targets[kind]
     expected, found = (
         replies(make, way, asynchronous=asynchronous, decode_responses=decode_responses) for make in (target.plain, target.ours)
     )

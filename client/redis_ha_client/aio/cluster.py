@@ -23,8 +23,9 @@ from redis_ha_client.documents import ClusterConnection
 from redis_ha_client.endpoint import in_cluster_mode
 from redis_ha_client.errors import OutcomeUnknownError, RefusedError, is_read_only, wrong_kind
 from redis_ha_client.policy import IAM_AGE_SECONDS
+from redis_ha_client.rebuilding import retries_refused, settings_again
 from redis_ha_client.routing import callers_mistake, not_permitted_here, note_not_permitted, translated
-from redis_ha_client.wiring import Settings, command_name, full_pool, pipeline_name
+from redis_ha_client.wiring import SETTINGS, Settings, command_name, full_pool, pipeline_name
 
 
 class ClusterNodeConnection(NodeConnection):
@@ -81,14 +82,16 @@ class Slots(dict[int, list[ClusterNode]]):
 class ClusterClient(RedisCluster):
     """redis.asyncio.cluster.RedisCluster, each command under one budget. Made by `connect`; dials at the first command."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings | None = None, **given: Any) -> None:
+        settings = settings_again(type(self), settings, given)
         host, port = settings.of_kind(ClusterConnection).configuration
         self.settings = settings
         self.policy = settings.policy
         self._knows_commands = False
         self._permitted: set[str] = set()  # names of commands that some region has executed
         arguments = settings.node_arguments()
-        del arguments["maint_notifications_config"]  # goes to the nodes below: RedisCluster's own is for its handler
+        # What follows goes to the nodes below: RedisCluster's own is for its handler, and it has no argument for settings.
+        del arguments["maint_notifications_config"], arguments[SETTINGS]
         super().__init__(
             host=host,
             port=port,
@@ -107,6 +110,7 @@ class ClusterClient(RedisCluster):
         )
         node_class = ClusterNodeTLSConnection if settings.connection.tls else ClusterNodeConnection
         extra = {
+            SETTINGS: settings,
             "age_seconds": IAM_AGE_SECONDS if settings.login else None,
             "reads_only": settings.reads_only,
             "follows": settings.follows_writer,
@@ -120,6 +124,10 @@ class ClusterClient(RedisCluster):
     def __repr__(self) -> str:
         host, port = self.settings.of_kind(ClusterConnection).configuration
         return f"<ClusterClient {host}:{port}>"
+
+    def set_retry(self, retry: Any) -> None:  # noqa: ARG002
+        """Refuse: the policy says how often a command is tried."""
+        raise retries_refused()
 
     async def initialize(self, *args: Any, **kwargs: Any) -> Self:
         """Read the cluster's layout if it is not known; within a command it counts in the command's budget."""
@@ -154,12 +162,13 @@ class ClusterClient(RedisCluster):
     async def execute_command(self, *args: Any, **kwargs: Any) -> Any:
         """Execute one command within its budget."""
         name = command_name(args)
-        with command_budget(self.policy, name, block_seconds=block_seconds(args)):
-            reply = await self.ride(lambda: self._once(*args, **kwargs))
+        with command_budget(self.policy, name, block_seconds=block_seconds(args), own=True):
+            reply = await self.ride(lambda: self.once(*args, **kwargs))
         self._permitted.add(name)
         return reply
 
-    async def _once(self, *args: Any, **kwargs: Any) -> Any:
+    async def once(self, *args: Any, **kwargs: Any) -> Any:
+        """Execute one command, in one attempt of whatever budget runs."""
         await self.initialize()  # before redis-py chooses a node
         return await super().execute_command(*args, **kwargs)
 
@@ -255,7 +264,7 @@ class BudgetPipeline(ClusterPipeline):
     async def execute(self, raise_on_error: bool = True, allow_redirections: bool = True) -> list[Any]:
         """Execute what was queued; what was sent and stayed unanswered is told from what was not executed."""
         what = pipeline_name(len(self), atomic=self.atomic)
-        with command_budget(self.client.policy, what, many=True, atomic=self.atomic) as budget:
+        with command_budget(self.client.policy, what, many=True, atomic=self.atomic, owner=self) as budget:
             try:
                 return await super().execute(raise_on_error, allow_redirections)
             except exceptions.WatchError as error:

@@ -73,7 +73,7 @@ class NodeByNode(PipelineStrategy):
         if budget is not None and budget.ambiguous and not budget.policy.resend_ambiguous:
             return OutcomeUnknownError(f"{name} in a {budget.what}: a node gave no answer to its part; it is not sent again")
         try:
-            return await client.execute_command(*command.args, **command.kwargs)
+            return await client.ride(lambda: client.once(*command.args, **command.kwargs))
         except exceptions.RedisError as error:
             return error
 
@@ -150,7 +150,8 @@ class InOneTransaction(TransactionStrategy):
         return replies
 
     async def _immediate_execute_command(self, *args: Any, **options: Any) -> Any:
-        with command_budget(self._pipe.client.policy, command_name(args), block_seconds=block_seconds(args)):
+        policy, name, waits = self._pipe.client.policy, command_name(args), block_seconds(args)
+        with command_budget(policy, name, block_seconds=waits, owner=self._pipe):
             if args[0] not in self.NO_SLOTS_COMMANDS:
                 await self._find_slots([args])
             if len(self._pipeline_slots) > 1:

@@ -30,6 +30,7 @@ from redis_ha_client.documents import ClusterConnection
 from redis_ha_client.endpoint import in_cluster_mode
 from redis_ha_client.errors import OutcomeUnknownError, RefusedError, is_read_only, wrong_kind
 from redis_ha_client.policy import IAM_AGE_SECONDS
+from redis_ha_client.rebuilding import retries_refused, settings_again
 from redis_ha_client.routing import (
     OWN_COMMANDS,
     UnreachableError,
@@ -40,7 +41,7 @@ from redis_ha_client.routing import (
 )
 from redis_ha_client.sync.nodes import BudgetRetry, NodeConnection, NodePool
 from redis_ha_client.sync.world import look_up
-from redis_ha_client.wiring import PoolBusyError, Settings, command_name, pipeline_name
+from redis_ha_client.wiring import SETTINGS, PoolBusyError, Settings, command_name, pipeline_name
 
 
 class ClusterNodeConnection(NodeConnection):
@@ -131,15 +132,29 @@ class ClusterNodePool(NodePool):
 
 
 class ClusterClient(RedisCluster):
-    """redis.cluster.RedisCluster, each command under one budget. Made by `connect_cluster`."""
+    """redis.cluster.RedisCluster, each command under one budget. Made by `connect`; dials at once."""
 
-    def __init__(self, settings: Settings) -> None:
-        host, port = settings.of_kind(ClusterConnection).configuration
+    def __init__(self, settings: Settings | None = None, **given: Any) -> None:
+        settings = settings_again(type(self), settings, given)
         self.settings = settings
         self.policy = settings.policy
         self._moving = threading.Lock()
         self._permitted: set[str] = set()  # names of commands that some region has executed
-        super().__init__(
+        self._made = False  # redis-py executes commands on the client while it makes it
+        with command_budget(settings.policy, "connect", own=True):
+            BudgetRetry(settings.policy).call_with_retry(self._make, self._doubt)
+        self.nodes_manager.connection_kwargs[SETTINGS] = settings  # for who makes the client again
+        self._made = True
+
+    def _make(self) -> None:
+        """Read the slots once, which redis-py does as soon as its client is made."""
+        if self.settings.writer is not None:
+            look_up(self.settings.writer)
+            self.settings = self.settings.at(self.settings.writer.known)
+        settings = self.settings
+        host, port = settings.of_kind(ClusterConnection).configuration
+        make = partial(
+            super().__init__,
             # The one way by which redis-py takes a pool class; TLS is the connection class's own.
             url=f"redis://[{host}]:{port}" if ":" in host else f"redis://{host}:{port}",
             connection_pool_class=partial(ClusterNodePool, settings),
@@ -151,6 +166,15 @@ class ClusterClient(RedisCluster):
             load_balancing_strategy=LoadBalancingStrategy.ROUND_ROBIN_REPLICAS if settings.reader else None,
             **settings.cluster_arguments(),
         )
+        translating(settings, make)
+
+    def _doubt(self, _: Exception) -> None:
+        if self.settings.writer is not None:
+            self.settings.writer.doubted()
+
+    def set_retry(self, retry: Any) -> None:  # noqa: ARG002
+        """Refuse: the policy says how often a command is tried."""
+        raise retries_refused()
 
     def __repr__(self) -> str:
         host, port = self.settings.of_kind(ClusterConnection).configuration
@@ -159,7 +183,7 @@ class ClusterClient(RedisCluster):
     def execute_command(self, *args: Any, **kwargs: Any) -> Any:
         """Execute one command within its budget."""
         name = command_name(args)
-        with command_budget(self.policy, name, block_seconds=block_seconds(args)):
+        with command_budget(self.policy, name, block_seconds=block_seconds(args), own=self._made):
             reply = self.ride(lambda: super(ClusterClient, self).execute_command(*args, **kwargs))
         self._permitted.add(name)
         return reply
@@ -233,26 +257,6 @@ class ClusterClient(RedisCluster):
         return BudgetPipeline(self, transaction=bool(transaction))
 
 
-def connect_cluster(settings: Settings) -> ClusterClient:
-    """Make a client; redis-py dials the configuration endpoint at once, which gets a command's budget."""
-
-    def make() -> ClusterClient:
-        here = settings
-        if settings.writer is not None:
-            look_up(settings.writer)
-            here = settings.at(settings.writer.known)
-        made: ClusterClient = translating(here, lambda: ClusterClient(here))
-        return made
-
-    def doubt(_: Exception) -> None:
-        if settings.writer is not None:
-            settings.writer.doubted()
-
-    with command_budget(settings.policy, "connect"):
-        client: ClusterClient = BudgetRetry(settings.policy).call_with_retry(make, doubt)
-    return client
-
-
 def translating(settings: Settings, act: Callable[[], Any]) -> Any:
     """Do `act`; an error of redis-py's that says too little becomes one that says what is wrong."""
     host, port = settings.of_kind(ClusterConnection).configuration
@@ -295,7 +299,7 @@ class BudgetPipeline(ClusterPipeline):
     def execute(self, raise_on_error: bool = True) -> list[Any]:
         """Execute what was queued; what was sent and stayed unanswered is told from what was not executed."""
         what = pipeline_name(len(self), atomic=self.atomic)
-        with command_budget(self.client.policy, what, many=True, atomic=self.atomic) as budget:
+        with command_budget(self.client.policy, what, many=True, atomic=self.atomic, owner=self) as budget:
             try:
                 replies: list[Any] = super().execute(raise_on_error)
             except exceptions.WatchError as error:
@@ -348,7 +352,8 @@ class InOneTransaction(TransactionStrategy):
     _watched = False
 
     def _immediate_execute_command(self, *args: Any, **options: Any) -> Any:
-        with command_budget(self._pipe.client.policy, command_name(args), block_seconds=block_seconds(args)):
+        policy, name, waits = self._pipe.client.policy, command_name(args), block_seconds(args)
+        with command_budget(policy, name, block_seconds=waits, owner=self._pipe):
             reply = super()._immediate_execute_command(*args, **options)
         self._watched = self._watched or args[0] == "WATCH"
         return reply

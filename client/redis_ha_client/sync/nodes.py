@@ -6,6 +6,8 @@
 import random
 import time
 from collections.abc import Callable
+from queue import LifoQueue
+from threading import Condition, RLock
 from typing import Any
 
 import redis
@@ -17,7 +19,7 @@ from redis.retry import Retry
 from redis.utils import SENTINEL
 
 from redis_ha_client.blocking import block_seconds
-from redis_ha_client.budget import RETRIED_ERRORS, Budget, attempt, bounded, command_budget, current_budget
+from redis_ha_client.budget import RETRIED_ERRORS, Budget, attempt, bounded, command_budget, current_budget, interrupts
 from redis_ha_client.errors import (
     OutcomeUnknownError,
     RefusedError,
@@ -26,6 +28,7 @@ from redis_ha_client.errors import (
     refusal_of,
 )
 from redis_ha_client.policy import AGE_JITTER, FailoverPolicy
+from redis_ha_client.rebuilding import retries_refused, settings_again
 from redis_ha_client.wiring import Settings, busy_pool, command_name, pipeline_name
 
 
@@ -35,6 +38,7 @@ class BudgetRetry(Retry):
     def __init__(self, policy: FailoverPolicy) -> None:
         super().__init__(NoBackoff(), 0, RETRIED_ERRORS)
         self.policy = policy
+        self.home: Budget | None = None  # the budget under which the connection that has this retry is in somebody's hands
 
     def call_with_retry(
         self,
@@ -44,9 +48,13 @@ class BudgetRetry(Retry):
         with_failure_count: bool = False,
     ) -> Any:
         """Call `do` until it succeeds or the budget of the running command is over."""
-        # Outside a command: Pub/Sub, which may wait for hours; its clock starts at the first failure.
-        with command_budget(self.policy, "command", counting=False) as budget:
+        # Outside a command: Pub/Sub, which may wait for hours; its clock starts at the first failure. Or a class of redis-py's
+        # over the pool, of which only the connection sees whether it sends one command or a pipeline.
+        interrupting = self.home is not None and interrupts(self.home)
+        with command_budget(self.policy, "command", counting=False, many=True, own=interrupting) as budget:
             nested = budget.busy
+            if self.home is not None and not nested:
+                self.home = budget
             failures = 0
             while True:
                 try:
@@ -65,7 +73,8 @@ class BudgetRetry(Retry):
                     caught = error
                 if over is not None:
                     raise over from (None if over is caught else caught)
-                time.sleep(budget.pause())
+                with attempt(budget):  # whoever interrupts the pause is not part of the command either
+                    time.sleep(budget.pause())
 
 
 class Budgeted(Connection):
@@ -129,13 +138,16 @@ class BudgetedTLS(Budgeted, SSLConnection):
 class NodeConnection(Budgeted):
     """A connection to a data node: what may have been executed is noted, refusals become errors that are tried again.
 
+    redis_ha_settings: what `connect` was told; time-outs and retries come from there, whatever else is passed.
     age_seconds: renewed at the first use after this time (less up to a fifth); default: kept as long as it works.
     """
 
-    def __init__(self, *, age_seconds: float | None = None, **kwargs: Any) -> None:
+    retry: BudgetRetry
+
+    def __init__(self, *, redis_ha_settings: Settings, age_seconds: float | None = None, **kwargs: Any) -> None:
         self.age_seconds = age_seconds
         self._renewed_at = float("inf")
-        super().__init__(**kwargs)
+        super().__init__(**redis_ha_settings.held(kwargs), retry=BudgetRetry(redis_ha_settings.policy))
 
     @property  # type: ignore[misc]
     def socket_timeout(self) -> float:
@@ -181,6 +193,14 @@ class NodeConnection(Budgeted):
             super()._send_ping()
         finally:
             self._greeting = False
+
+    def send_command(self, *args: Any, **kwargs: Any) -> None:
+        """Send a command. Whoever uses the pool without a client of this package has told nobody how long it may wait."""
+        budget = self.counted_budget()
+        if budget is not None and budget.lent:
+            budget.block_seconds = block_seconds(args)
+            budget.many = False
+        super().send_command(*args, **kwargs)
 
     def send_packed_command(self, command: Any, check_health: bool = True) -> None:
         """Send, and note from when on the node may execute the command."""
@@ -235,6 +255,15 @@ class NodeTLSConnection(NodeConnection, SSLConnection):
     """The TLS twin."""
 
 
+class Places(LifoQueue[Any]):
+    """The pool's places. A signal handler may ask for one while its thread is just taking or giving back another."""
+
+    def __init__(self, maxsize: int = 0) -> None:
+        super().__init__(maxsize)
+        self.mutex = RLock()  # type: ignore[assignment]  # queue.Queue's own lock would wait for itself for ever
+        self.not_empty, self.not_full, self.all_tasks_done = (Condition(self.mutex) for _ in range(3))
+
+
 class NodePool(BlockingConnectionPool):
     """A blocking pool whose waiting counts in the command's budget."""
 
@@ -246,6 +275,7 @@ class NodePool(BlockingConnectionPool):
             max_connections=settings.pool_size,
             timeout=settings.policy.budget_seconds,
             connection_class=connection_class,
+            queue_class=Places,
             retry=self.retry,
             **settings.node_arguments(),
             **arguments,
@@ -260,11 +290,21 @@ class NodePool(BlockingConnectionPool):
     def timeout(self, seconds: float) -> None:
         self._timeout = seconds
 
+    def set_retry(self, retry: Any) -> None:  # noqa: ARG002
+        """Refuse: the policy says how often a command is tried."""
+        raise retries_refused()
+
     def get_connection(self, command_name: Any = None, *keys: Any, **options: Any) -> Connection:  # noqa: ARG002
         """Hand out a connection; all of it may be tried again, not only the connect as in redis-py."""
-        with command_budget(self.policy, "connect"):
-            connection: Connection = self.retry.call_with_retry(self._take, lambda _: None)
+        with command_budget(self.policy, "connect", own=interrupts()) as budget:
+            connection: NodeConnection = self.retry.call_with_retry(self._take, lambda _: None)
+            connection.retry.home = budget
         return connection
+
+    def release(self, connection: Any) -> None:
+        """Take a connection back."""
+        connection.retry.home = None
+        super().release(connection)
 
     def _take(self) -> Connection:
         try:
@@ -279,9 +319,26 @@ class NodeClient(redis.Redis):
 
     connection_pool: NodePool
 
+    def __init__(
+        self, *places: Any, connection_pool: Any = None, single_connection_client: bool = False, **arguments: Any
+    ) -> None:
+        own = isinstance(connection_pool, NodePool)
+        if not own:  # a library makes the client again
+            from redis_ha_client.sync.pools import pool_of  # noqa: PLC0415 - its pools are made of what is above
+
+            given = arguments if connection_pool is None else connection_pool.connection_kwargs
+            connection_pool = pool_of(settings_again(type(self), None, {} if places else given))
+        super().__init__(connection_pool=connection_pool, single_connection_client=single_connection_client)
+        if not own:
+            self.auto_close_connection_pool = True
+
+    def set_retry(self, retry: Any) -> None:
+        """Refuse: the policy says how often a command is tried."""
+        self.connection_pool.set_retry(retry)
+
     def execute_command(self, *args: Any, **options: Any) -> Any:
         """Execute one command within its budget."""
-        with command_budget(self.connection_pool.policy, command_name(args), block_seconds=block_seconds(args)):
+        with command_budget(self.connection_pool.policy, command_name(args), block_seconds=block_seconds(args), own=True):
             return super().execute_command(*args, **options)
 
     def pipeline(self, transaction: bool = True, shard_hint: str | None = None) -> "NodePipeline":
@@ -299,7 +356,7 @@ class NodePipeline(Pipeline):
         # redis-py keeps the flag under the name of a method: a pipeline's `transaction` is True or False, never that method.
         atomic = bool(vars(self)["transaction"] or self.explicit_transaction)
         what = pipeline_name(len(self.command_stack), atomic=atomic)
-        with command_budget(self.connection_pool.policy, what, many=True, atomic=atomic) as budget:
+        with command_budget(self.connection_pool.policy, what, many=True, atomic=atomic, owner=self) as budget:
             try:
                 replies: list[Any] = super().execute(raise_on_error)
             except exceptions.WatchError as error:
@@ -311,7 +368,8 @@ class NodePipeline(Pipeline):
 
     def immediate_execute_command(self, *args: Any, **options: Any) -> Any:
         """Execute one command at once (WATCH and what follows it before MULTI)."""
-        with command_budget(self.connection_pool.policy, command_name(args), block_seconds=block_seconds(args)):
+        policy, name, waits = self.connection_pool.policy, command_name(args), block_seconds(args)
+        with command_budget(policy, name, block_seconds=waits, owner=self):
             return super().immediate_execute_command(*args, **options)
 
     def reset(self) -> None:  # type: ignore[override]
@@ -319,9 +377,11 @@ class NodePipeline(Pipeline):
         connection = self.connection
         if self.watching and connection is not None:
             try:
-                if connection.is_connected:
-                    connection.send_command("UNWATCH")
-                    connection.read_response()
+                # A finalizer may do this while another command runs.
+                with command_budget(self.connection_pool.policy, "UNWATCH", owner=self):
+                    if connection.is_connected:
+                        connection.send_command("UNWATCH")
+                        connection.read_response()
             except exceptions.RedisError:
                 connection.disconnect()
             self.watching = False
