@@ -118,12 +118,10 @@ def mark_unknown(exception: BaseException) -> None:
     note_outcomes(exception, ["unknown"])
 
 
-def says_too_little(command: str | bytes, error: BaseException) -> bool:
+def says_too_little(command: str, error: BaseException) -> bool:
     """Tell whether an error reply leaves open what the command did before."""
-    name = command.decode("utf-8", "replace") if isinstance(command, bytes) else command
-    return (
-        name.upper() in _RUN_OTHERS and isinstance(error, exceptions.ResponseError) and not isinstance(error, _BEFORE_ANY_WRITE)
-    )
+    ran = command.upper() in _RUN_OTHERS and isinstance(error, exceptions.ResponseError)
+    return ran and not isinstance(error, _BEFORE_ANY_WRITE)
 
 
 def refusal_of(error: exceptions.ResponseError) -> RefusedError | None:

@@ -197,6 +197,30 @@ def test_what_was_refused_half_way_is_sent_again_and_the_rest_is_not(clean: Redi
     assert value(clean, "paid") == "1"
 
 
+@pytest.mark.parametrize("twin", TWINS)
+def test_what_follows_a_select_is_not_sent_to_another_database(clean: RedisProcesses, twin: str) -> None:
+    """The refused command is sent again on a new connection, with all that stood before it."""
+    master = clean.master()
+    before = refusals(clean)
+
+    def unblock() -> None:
+        wait_held(clean)
+        clean.command(master, "CLIENT", "UNBLOCK", str(held(clean)[0]["id"]))
+
+    def refuse() -> None:
+        wait_held(clean)
+        with without_replicas(clean):
+            unblock()
+            wait_until(lambda: refusals(clean) > before, "the third command is refused")
+        unblock()
+
+    commands = [("SELECT", 3), *HELD[1:]]
+    patient = replace(POLICY, read_seconds=60)
+    assert executed(clean, twin, commands, meanwhile=refuse, policy=patient) == [True, None, 1]
+    assert clean.command(master, "INFO", "keyspace")["db3"]["keys"] == 1
+    assert value(clean, "late") is None
+
+
 def refusals(topology: RedisProcesses) -> int:
     with topology.admin(topology.master()) as client:
         found: Any = client.info("errorstats")

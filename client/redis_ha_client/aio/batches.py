@@ -54,7 +54,7 @@ async def read(
 
 async def exchange(connection: Any, parse: Callable[..., Awaitable[Any]], batch: Batch) -> None:
     """Send what has no reply yet and read the answers; raise the first refusal, which ends the attempt."""
-    positions = batch.waiting()
+    positions = batch.begin()
     if not positions:
         return
     packed = pack(connection, batch, positions)

@@ -50,7 +50,7 @@ def read(
 
 def exchange(connection: Any, parse: Callable[..., Any], batch: Batch) -> None:
     """Send what has no reply yet and read the answers; raise the first refusal, which ends the attempt."""
-    positions = batch.waiting()
+    positions = batch.begin()
     if not positions:
         return
     packed = pack(connection, batch, positions)

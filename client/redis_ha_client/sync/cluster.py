@@ -337,10 +337,10 @@ class NodeByNode(PipelineStrategy):
         client, batch = self._pipe.client, self._pipe.batch
         # Whatever this raises, it raises before anything is written.
         client.ride(lambda: self._send(batch))
-        waiting = batch.waiting()
-        if waiting:
+        if batch.waiting():
             client.refresh()
-        for position in waiting:
+            batch.forget_counts()
+        for position in batch.waiting():
             batch.answered(position, self._alone(client, batch, position))
         replies = [self._read_by_redis_py(command, batch.replies[command.position]) for command in stack]
         for command, reply in zip(stack, replies, strict=True):
