@@ -53,7 +53,8 @@ class Budget:
     what: str
     deadline: float | None
     block_seconds: float = 0.0
-    batch: Batch | None = None  # several commands in one write
+    many: bool = False  # several commands in one write: what is sent of it may hold complete commands
+    batch: Batch | None = None  # ... and what is known of each
     busy: bool = False  # an attempt runs: retries inside it are not theirs to make
     sent: bool = False  # in this attempt, the command (not the handshake) may have reached the node
     replies: int = 0  # in this attempt, answers that were no refusal
@@ -165,7 +166,8 @@ def command_budget(
         yield outer
         return
     deadline = time.monotonic() + policy.budget_seconds + block_seconds if counting else None
-    with _running(Budget(policy, what, deadline, block_seconds=block_seconds, batch=batch)) as budget:
+    many = batch is not None
+    with _running(Budget(policy, what, deadline, block_seconds=block_seconds, many=many, batch=batch)) as budget:
         yield budget
 
 
@@ -178,7 +180,16 @@ def alone(what: str, *, in_doubt: bool) -> Iterator[Budget]:
     whole = _current.get()
     if whole is None:
         raise TypeError("no pipeline runs")
-    own = replace(whole, what=f"{what} in a {whole.what}", batch=None, busy=False, sent=False, ambiguous=in_doubt, attempts=0)
+    own = replace(
+        whole,
+        what=f"{what} in a {whole.what}",
+        many=False,
+        batch=None,
+        busy=False,
+        sent=False,
+        ambiguous=in_doubt,
+        attempts=0,
+    )
     with _running(own) as budget:
         yield budget
 

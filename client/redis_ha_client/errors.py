@@ -1,7 +1,8 @@
 """What a failed command means for the caller: it was certainly not executed, or nobody can know."""
 
 import ssl
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Literal
 
 from redis import exceptions
@@ -116,6 +117,17 @@ def note_outcomes(exception: BaseException, outcomes: Sequence[CommandOutcome]) 
 def mark_unknown(exception: BaseException) -> None:
     """Note on `exception` that its command may have been executed all the same."""
     note_outcomes(exception, ["unknown"])
+
+
+@contextmanager
+def like(first: BaseException) -> Iterator[None]:
+    """Let an error of the block be as unknown as `first`, after which the same is done in another way."""
+    try:
+        yield
+    except Exception as error:
+        if outcome_of(first) == "unknown":
+            mark_unknown(error)
+        raise
 
 
 def says_too_little(command: str, error: BaseException) -> bool:

@@ -216,20 +216,27 @@ class InterruptedClient:
     def ride(self, _: Any) -> Any:
         raise KeyboardInterrupt
 
-    async def execute_command(self, *_: Any) -> Any:
+
+class InterruptedAsyncClient:
+    """The same of asyncio."""
+
+    policy = POLICY
+
+    async def ride(self, _: Any) -> Any:
         raise KeyboardInterrupt
 
 
 def test_an_interrupted_command_alone_may_have_been_executed() -> None:
     """A node had refused it: that is no longer all that is known."""
     client: Any = InterruptedClient()
+    async_client: Any = InterruptedAsyncClient()
     nobody: Any = None
     sync_batch, async_batch = Batch(THREE), Batch(THREE)
     with pytest.raises(KeyboardInterrupt) as caught, command_budget(POLICY, "pipeline", batch=sync_batch):
         sync.cluster.NodeByNode._alone(nobody, client, sync_batch, 1)
     assert outcomes_of(caught.value) == ["failed", "unknown", "failed"]
     with pytest.raises(KeyboardInterrupt) as caught, command_budget(POLICY, "pipeline", batch=async_batch):
-        aio.cluster_pipelines.NodeByNode._alone(nobody, client, async_batch, 1).send(None)
+        aio.cluster_pipelines.NodeByNode._alone(nobody, async_client, async_batch, 1).send(None)
     assert outcomes_of(caught.value) == ["failed", "unknown", "failed"]
 
 

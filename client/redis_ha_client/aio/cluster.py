@@ -60,7 +60,7 @@ class ClusterNodeConnection(NodeConnection):
         except (exceptions.AskError, exceptions.TryAgainError) as error:
             if budget is not None:
                 budget.moved = budget.moved or isinstance(error, exceptions.MovedError)
-                if budget.batch is None:
+                if not budget.many:
                     budget.redirected()
             raise
 
@@ -79,10 +79,12 @@ class Slots(dict[int, list[ClusterNode]]):
 class ClusterClient(RedisCluster):
     """redis.asyncio.cluster.RedisCluster, each command under one budget. Made by `connect`; dials at the first command."""
 
+    runs_scripts = True
+
     def __init__(self, settings: Settings) -> None:
         host, port = settings.of_kind(ClusterConnection).configuration
         self.settings = settings
-        self.policy = self.script_policy = settings.policy
+        self.policy = settings.policy
         self._knows_commands = False
         self._permitted: set[str] = set()  # names of commands that some region has executed
         arguments = settings.node_arguments()
@@ -153,11 +155,12 @@ class ClusterClient(RedisCluster):
         """Execute one command within its budget."""
         name = command_name(args)
         with command_budget(self.policy, name, block_seconds=block_seconds(args)):
-            reply = await self.ride(lambda: self._once(*args, **kwargs))
+            reply = await self.ride(lambda: self.once(*args, **kwargs))
         self._permitted.add(name)
         return reply
 
-    async def _once(self, *args: Any, **kwargs: Any) -> Any:
+    async def once(self, *args: Any, **kwargs: Any) -> Any:
+        """Execute one command, in one attempt of whatever budget runs."""
         await self.initialize()  # before redis-py chooses a node
         return await super().execute_command(*args, **kwargs)
 

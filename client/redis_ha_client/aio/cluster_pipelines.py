@@ -78,7 +78,7 @@ class NodeByNode(PipelineStrategy):
         batch.sending([position])
         try:
             with alone(command_name(args), in_doubt=in_doubt):
-                return await client.execute_command(*args, **options)
+                return await client.ride(lambda: client.once(*args, **options))
         except exceptions.RedisError as error:
             return error
 

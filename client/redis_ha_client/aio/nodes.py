@@ -293,11 +293,7 @@ class NodeClient(redis.Redis):
     """redis.asyncio.Redis, each command under one budget."""
 
     connection_pool: NodePool
-
-    @property
-    def script_policy(self) -> FailoverPolicy:
-        """The policy of a script's budget."""
-        return self.connection_pool.policy
+    runs_scripts = True
 
     def register_script(self, script: Any) -> RegisteredScript:  # type: ignore[override]  # redis-py names the sync one
         """Return redis-py's script object, which sends the whole text where it is not loaded."""

@@ -95,7 +95,7 @@ class ClusterNodeConnection(NodeConnection):
         try:
             return super().read_response(*args, **kwargs)
         except (exceptions.AskError, exceptions.TryAgainError):
-            if budget is not None and budget.batch is None:
+            if budget is not None and not budget.many:
                 budget.redirected()
             raise
         finally:
@@ -134,10 +134,12 @@ class ClusterNodePool(NodePool):
 class ClusterClient(RedisCluster):
     """redis.cluster.RedisCluster, each command under one budget. Made by `connect_cluster`."""
 
+    runs_scripts = True
+
     def __init__(self, settings: Settings) -> None:
         host, port = settings.of_kind(ClusterConnection).configuration
         self.settings = settings
-        self.policy = self.script_policy = settings.policy
+        self.policy = settings.policy
         self._moving = threading.Lock()
         self._permitted: set[str] = set()  # names of commands that some region has executed
         super().__init__(

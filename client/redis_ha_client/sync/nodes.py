@@ -196,7 +196,7 @@ class NodeConnection(Budgeted):
         """Send, and note from when on the node may execute the command."""
         self.make_ready(check_health=check_health)
         budget = self.counted_budget()
-        if budget is not None and budget.batch is not None:
+        if budget is not None and budget.many:
             budget.sent = True
         if self._sock is not None:
             self._sock.settimeout(self.socket_timeout)  # a send may block as well
@@ -287,11 +287,7 @@ class NodeClient(redis.Redis):
     """redis.Redis, each command under one budget."""
 
     connection_pool: NodePool
-
-    @property
-    def script_policy(self) -> FailoverPolicy:
-        """The policy of a script's budget."""
-        return self.connection_pool.policy
+    runs_scripts = True
 
     def register_script(self, script: Any) -> RegisteredScript:
         """Return redis-py's script object, which sends the whole text where it is not loaded."""
