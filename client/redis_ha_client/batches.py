@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from redis import exceptions
+from redis.commands.cluster import READ_COMMANDS
 
 from .errors import (
     CommandOutcome,
@@ -21,6 +22,12 @@ from .errors import (
 # Answers by which a node says that it did not execute a pipeline's command; of a cluster's, MOVED and ASK (AskError) too.
 REFUSED: tuple[type[Exception], ...] = (RefusedError, exceptions.BusyLoadingError)
 REFUSED_IN_CLUSTER = (*REFUSED, exceptions.AskError, exceptions.TryAgainError)
+# Commands about their own connection: on another one they, and those after them, would mean something else. A command after
+# SELECT would go to another database, and WAIT would answer for no write at all.
+_COUNT_REPLICAS = ("WAIT", "WAITAOF")
+_SET_UP = ("ASKING", "AUTH", "CLIENT", "HELLO", "READONLY", "READWRITE", "RESET", "SELECT")
+_TRANSACT = ("DISCARD", "EXEC", "MULTI", "UNWATCH", "WATCH")
+_BOUND = frozenset((*_COUNT_REPLICAS, *_SET_UP, *_TRANSACT))
 Command = tuple[tuple[Any, ...], Mapping[str, Any]]  # arguments, options of redis-py
 
 
@@ -28,7 +35,8 @@ Command = tuple[tuple[Any, ...], Mapping[str, Any]]  # arguments, options of red
 class Batch:
     """What one `execute` sends, and what came back.
 
-    What was answered is not sent again. Of a transaction (`atomic`) all is answered at once, by EXEC.
+    What was answered is not sent again, unless a command is about its connection: then all are. Of a transaction (`atomic`) all
+    is answered at once, by EXEC.
     """
 
     commands: Sequence[Command]
@@ -41,14 +49,42 @@ class Batch:
         """Return the positions without a reply."""
         return [position for position in range(len(self.commands)) if position not in self.replies]
 
+    def begin(self) -> list[int]:
+        """Return the positions that the next attempt sends over one connection."""
+        waiting = self.waiting()
+        if not waiting or not self._is_bound:
+            return waiting
+        self._lost.update(self._done)
+        self.replies.clear()
+        return self.waiting()
+
+    @property
+    def _is_bound(self) -> bool:
+        return any(_name(args) in _BOUND for args, _ in self.commands)
+
+    @property
+    def _done(self) -> list[int]:
+        """The positions of what was executed and has an effect beyond its connection."""
+        return [
+            position
+            for position, reply in self.replies.items()
+            if not isinstance(reply, Exception) and _name(self.commands[position][0]) not in _BOUND
+        ]
+
     def sending(self, positions: Iterable[int]) -> None:
         """Note that these go to a node now: from here on it may execute them."""
         self._lost |= self._open.intersection(positions)
         self._open.update(positions)
 
-    def answered(self, position: int, reply: Any) -> None:
-        """Note a command's reply, or the error that a node replied."""
-        if isinstance(reply, Exception) and says_too_little(self.commands[position][0][0], reply):
+    def answered(self, position: int, reply: Any, *, after_refusal: bool = False) -> None:
+        """Note a command's reply, or the error that a node replied.
+
+        after_refusal: the node refused a command before it. What only reads is asked again then: it has to see that one's effect.
+        """
+        if after_refusal and _name(self.commands[position][0]) in READ_COMMANDS:
+            self.refused([position])
+            return
+        if isinstance(reply, Exception) and says_too_little(_name(self.commands[position][0]), reply):
             mark_unknown(reply)
         self._open.discard(position)
         self.replies[position] = reply
@@ -66,14 +102,23 @@ class Batch:
         """Return the replies of all commands."""
         return [self.replies[position] for position in range(len(self.commands))]
 
+    def forget_counts(self) -> None:
+        """Answer WAIT with an error in a cluster where a command follows by itself: no count of replicas is about that one."""
+        for position, (args, _) in enumerate(self.commands):
+            if _name(args) in _COUNT_REPLICAS:
+                told = "a command was sent again by itself: nobody counted the replicas that have it"
+                self.answered(position, OutcomeUnknownError(f"{_name(args)} in a pipeline: {told}"))
+
     def in_doubt(self, position: int) -> bool:
         """Tell whether a command was sent at some time without an answer to that sending."""
         return position in self._lost or position in self._open
 
     @property
     def doubtful(self) -> bool:
-        """Whether a command that waits may have been executed."""
-        return any(self.in_doubt(position) for position in self.waiting())
+        """Whether a command that the next attempt sends may have been executed."""
+        waiting = self.waiting()
+        again = self._done if waiting and self._is_bound else ()
+        return bool(again) or any(self.in_doubt(position) for position in waiting)
 
     @property
     def executed(self) -> int:
@@ -98,6 +143,11 @@ class Batch:
         if not isinstance(reply, Exception):
             return "executed"
         return "unknown" if lost else outcome_of(reply)
+
+
+def _name(args: tuple[Any, ...]) -> str:
+    word = args[0].decode("utf-8", "replace") if isinstance(args[0], bytes) else str(args[0])
+    return word.split(" ", 1)[0].upper()
 
 
 def not_sent_again(name: str) -> OutcomeUnknownError:

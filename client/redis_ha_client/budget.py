@@ -53,7 +53,8 @@ class Budget:
     what: str
     deadline: float | None
     block_seconds: float = 0.0
-    batch: Batch | None = None  # several commands in one write
+    many: bool = False  # perhaps several commands in one write: what is sent of it may hold complete commands
+    batch: Batch | None = None  # ... and what is known of each
     busy: bool = False  # an attempt runs: retries inside it are not theirs to make
     sent: bool = False  # in this attempt, the command (not the handshake) may have reached the node
     replies: int = 0  # in this attempt, answers that were no refusal
@@ -65,7 +66,6 @@ class Budget:
     started: float = field(default_factory=time.monotonic)
     owner: object = field(default=None, repr=False)  # whose inner commands belong to it: a pipeline's, while it is executed
     lent: bool = False  # opened by a connection, for whoever uses it without a client of this package: Pub/Sub, redis.Redis
-    many: bool = False  # of a lent one: perhaps several commands in one write, for all that is known
 
     def left(self) -> float:
         """Seconds left, never negative; the whole budget while it does not count yet."""
@@ -181,7 +181,8 @@ def command_budget(
         return
     deadline = time.monotonic() + policy.budget_seconds + block_seconds if counting else None
     lent = not counting
-    budget = Budget(policy, what, deadline, block_seconds=block_seconds, batch=batch, owner=owner, lent=lent, many=lent)
+    many = lent or batch is not None
+    budget = Budget(policy, what, deadline, block_seconds=block_seconds, many=many, batch=batch, owner=owner, lent=lent)
     with _running(budget):
         yield budget
 
@@ -195,7 +196,16 @@ def alone(what: str, *, in_doubt: bool) -> Iterator[Budget]:
     whole = _current.get()
     if whole is None:
         raise TypeError("no pipeline runs")
-    own = replace(whole, what=f"{what} in a {whole.what}", batch=None, busy=False, sent=False, ambiguous=in_doubt, attempts=0)
+    own = replace(
+        whole,
+        what=f"{what} in a {whole.what}",
+        many=False,
+        batch=None,
+        busy=False,
+        sent=False,
+        ambiguous=in_doubt,
+        attempts=0,
+    )
     with _running(own) as budget:
         yield budget
 

@@ -1,7 +1,8 @@
 """What a failed command means for the caller: it was certainly not executed, or nobody can know."""
 
 import ssl
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Literal
 
 from redis import exceptions
@@ -123,12 +124,21 @@ def mark_unknown(exception: BaseException) -> None:
     note_outcomes(exception, ["unknown"])
 
 
-def says_too_little(command: str | bytes, error: BaseException) -> bool:
+@contextmanager
+def like(first: BaseException) -> Iterator[None]:
+    """Let an error of the block be as unknown as `first`, after which the same is done in another way."""
+    try:
+        yield
+    except Exception as error:
+        if outcome_of(first) == "unknown":
+            mark_unknown(error)
+        raise
+
+
+def says_too_little(command: str, error: BaseException) -> bool:
     """Tell whether an error reply leaves open what the command did before."""
-    name = command.decode("utf-8", "replace") if isinstance(command, bytes) else command
-    return (
-        name.upper() in _RUN_OTHERS and isinstance(error, exceptions.ResponseError) and not isinstance(error, _BEFORE_ANY_WRITE)
-    )
+    ran = command.upper() in _RUN_OTHERS and isinstance(error, exceptions.ResponseError)
+    return ran and not isinstance(error, _BEFORE_ANY_WRITE)
 
 
 def refusal_of(error: exceptions.ResponseError) -> RefusedError | None:

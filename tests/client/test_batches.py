@@ -119,6 +119,57 @@ def test_a_refusal_says_nothing_about_an_earlier_sending() -> None:
     assert outcomes_of(ended(error, batch)) == ["executed", "unknown", "executed"]
 
 
+@pytest.mark.parametrize("bound", [("WAIT", 1, 100), ("SELECT", 3), (b"client", "TRACKING", "ON"), ("CLIENT SETNAME", "x")])
+def test_a_command_about_its_connection_lets_all_be_sent_again(bound: Any) -> None:
+    """As before: a new connection is in another database, and WAIT there answers for no write."""
+    batch = Batch([(bound, {}), *THREE])
+    assert batch.begin() == [0, 1, 2, 3]
+    batch.sending([0, 1, 2, 3])
+    batch.answered(0, True)
+    batch.answered(1, 10)
+    with command_budget(ONCE, "pipeline", batch=batch) as budget:
+        over = budget.judge(LOST)
+    assert isinstance(over, OutcomeUnknownError)
+    assert outcomes_of(ended(over, batch)) == ["executed", "executed", "unknown", "unknown"]
+    assert batch.begin() == [0, 1, 2, 3]
+    assert [batch.in_doubt(position) for position in range(4)] == [False, True, True, True]
+
+
+def test_what_was_executed_is_not_sent_again_with_the_rest_by_a_client_that_may_not() -> None:
+    batch = Batch([(("SELECT", 3), {}), *THREE])
+    batch.sending(batch.begin())
+    batch.answered(0, True)
+    batch.answered(1, 10)
+    batch.refused([2, 3])
+    with command_budget(ONCE, "pipeline", batch=batch) as budget:
+        over = budget.judge(RefusedError("NOREPLICAS"))
+    assert isinstance(over, OutcomeUnknownError)
+    assert outcomes_of(ended(over, batch)) == ["executed", "executed", "failed", "failed"]
+
+
+def test_the_answer_of_wait_to_a_refused_write_is_no_effect() -> None:
+    batch = Batch([(("INCR", "paid"), {}), (("WAIT", 1, 100), {})])
+    batch.sending(batch.begin())
+    batch.refused([0])
+    batch.answered(1, 2)
+    with command_budget(ONCE, "pipeline", batch=batch) as budget:
+        assert budget.judge(RefusedError("NOREPLICAS")) is None
+    assert batch.begin() == [0, 1]
+
+
+def test_a_clusters_wait_counts_nothing_when_a_write_follows_by_itself() -> None:
+    batch = Batch([(("INCR", "paid"), {}), (("WAIT", 1, 100), {})])
+    batch.sending([0, 1])
+    batch.refused([0])
+    batch.answered(1, 2)
+    batch.forget_counts()
+    assert batch.waiting() == [0]
+    batch.answered(0, 1)
+    with pytest.raises(OutcomeUnknownError, match="nobody counted the replicas"):
+        raise batch.in_order()[1]
+    assert outcome_of(batch.in_order()[1]) == "unknown"
+
+
 def test_nothing_is_in_doubt_before_it_is_sent() -> None:
     batch = Batch(THREE)
     with command_budget(ONCE, "pipeline", batch=batch) as budget:
@@ -165,20 +216,27 @@ class InterruptedClient:
     def ride(self, _: Any) -> Any:
         raise KeyboardInterrupt
 
-    async def execute_command(self, *_: Any) -> Any:
+
+class InterruptedAsyncClient:
+    """The same of asyncio."""
+
+    policy = POLICY
+
+    async def ride(self, _: Any) -> Any:
         raise KeyboardInterrupt
 
 
 def test_an_interrupted_command_alone_may_have_been_executed() -> None:
     """A node had refused it: that is no longer all that is known."""
     client: Any = InterruptedClient()
+    async_client: Any = InterruptedAsyncClient()
     nobody: Any = None
     sync_batch, async_batch = Batch(THREE), Batch(THREE)
     with pytest.raises(KeyboardInterrupt) as caught, command_budget(POLICY, "pipeline", batch=sync_batch):
         sync.cluster.NodeByNode._alone(nobody, client, sync_batch, 1)
     assert outcomes_of(caught.value) == ["failed", "unknown", "failed"]
     with pytest.raises(KeyboardInterrupt) as caught, command_budget(POLICY, "pipeline", batch=async_batch):
-        aio.cluster_pipelines.NodeByNode._alone(nobody, client, async_batch, 1).send(None)
+        aio.cluster_pipelines.NodeByNode._alone(nobody, async_client, async_batch, 1).send(None)
     assert outcomes_of(caught.value) == ["failed", "unknown", "failed"]
 
 

@@ -169,6 +169,19 @@ def test_what_one_node_leaves_in_doubt_says_nothing_about_anothers(cluster: Mana
     assert cluster.command(refusing, "GET", other) == "1"
 
 
+@pytest.mark.parametrize("twin", TWINS)
+def test_wait_does_not_answer_for_a_write_that_follows_by_itself(cluster: ManagedGroup, twin: str) -> None:
+    primary = cluster.primary_of("{a}")
+    cluster.command(primary, "CONFIG", "SET", "min-replicas-to-write", "9")
+    threading.Timer(0.7, cluster.command, (primary, "CONFIG", "SET", "min-replicas-to-write", "0")).start()
+    commands = [("INCR", "{a}paid"), ("WAIT", 1, 100)]
+    paid, counted = executed(cluster, twin, commands, raise_on_error=False)
+    assert paid == 1
+    assert isinstance(counted, OutcomeUnknownError)
+    paid, counted = executed(cluster, twin, commands, raise_on_error=False)
+    assert (paid, isinstance(counted, int)) == (2, True)
+
+
 def test_what_a_demoted_primary_sent_away_is_sent_on(cluster: ManagedGroup) -> None:
     """MOVED, or UNBLOCKED: not executed, so sent on though nothing may be sent twice. After UNBLOCKED the node closes."""
     old, looks = cluster.primary_of("{a}"), itertools.count()

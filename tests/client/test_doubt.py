@@ -69,7 +69,7 @@ def test_a_master_that_reads_its_data_from_disk_is_doubted_as_well(half: Any, mo
         order = SentinelOrder((A, B, C))
 
     monkeypatch.setattr(half.nodes.NodeConnection, "read_response", loading)
-    connection = half.sentinel.MasterConnection(finder=Finder(), host="127.0.0.1", port=1)
+    connection = half.sentinel.MasterConnection(finder=Finder(), host="127.0.0.1", port=1, redis_ha_settings=None)
     connection._named_by = A
 
     async def read() -> None:

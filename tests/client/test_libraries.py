@@ -14,12 +14,11 @@ import redis
 import redis.asyncio
 from redis import exceptions
 from redis.backoff import NoBackoff
-from redis.connection import AbstractConnection
 from redis.retry import Retry
 
 from redis_ha_client import DocumentError, OutcomeUnknownError, aio, connect, describe
 from redis_ha_client.aio.nodes import BudgetRetry as AsyncBudgetRetry
-from redis_ha_client.sync.nodes import BudgetRetry
+from redis_ha_client.sync.nodes import BudgetRetry, NodeConnection
 from redis_ha_client.wiring import keepalive_options
 from tests.client.test_documents import CONNECTION, CREDENTIALS
 from tests.client.test_global_documents import CLUSTERS, GLOBAL
@@ -154,15 +153,15 @@ def test_a_pipeline_of_redis_pys_own_class_is_not_called_unexecuted(
     pipeline = plain.pipeline(transaction=False)
     pipeline.incr("{sent}n")
     pipeline.incr("{sent}n")
-    send = AbstractConnection.send_packed_command
+    write = NodeConnection._write
 
-    def break_half_way(self: Any, command: Any, check_health: bool = True) -> None:
+    def break_half_way(self: Any, command: Any) -> None:
         if b"{sent}n" in b"".join(command):
             self.disconnect()
             raise exceptions.ConnectionError("broken while it was sent")
-        send(self, command, check_health)
+        write(self, command)
 
-    monkeypatch.setattr(AbstractConnection, "send_packed_command", break_half_way)
+    monkeypatch.setattr(NodeConnection, "_write", break_half_way)
     with pytest.raises(OutcomeUnknownError):
         pipeline.execute()
     client.close()

@@ -177,7 +177,7 @@ def test_what_was_answered_before_the_masters_death_is_not_sent_again(breakable:
         executing = [threads.submit(execute, twin) for twin in TWINS]
         kill()
         for twin, replies in zip(TWINS, executing, strict=True):
-            assert replies.result() == [1, [f"{twin}-gate".encode(), b"open"], 1]
+            assert replies.result() == [1, (f"{twin}-gate".encode(), b"open"), 1]
     assert breakable.command(breakable.master(), "MGET", *PAID) == ["1", "1"]
 
 
@@ -195,6 +195,45 @@ def test_what_was_refused_half_way_is_sent_again_and_the_rest_is_not(clean: Redi
     before = refusals(clean)
     assert executed(clean, twin, HELD, meanwhile=refuse, policy=PATIENT) == [1, None, 1]
     assert value(clean, "paid") == "1"
+
+
+@pytest.mark.parametrize("twin", TWINS)
+def test_a_read_behind_a_refused_write_is_asked_again(clean: RedisProcesses, twin: str) -> None:
+    """The node answered it, and without the write that stands before it."""
+
+    def refuse() -> None:
+        wait_held(clean)
+        with without_replicas(clean):
+            clean.command(clean.master(), "CLIENT", "UNBLOCK", str(held(clean)[0]["id"]))
+            wait_until(lambda: refusals(clean) > before, "the write is refused")
+
+    before = refusals(clean)
+    commands = [("BLPOP", "gate", 30), ("SET", "text", "new"), ("GET", "text")]
+    assert executed(clean, twin, commands, meanwhile=refuse, policy=PATIENT) == [None, True, b"new"]
+
+
+@pytest.mark.parametrize("twin", TWINS)
+def test_what_follows_a_select_is_not_sent_to_another_database(clean: RedisProcesses, twin: str) -> None:
+    """The refused command is sent again on a new connection, with all that stood before it."""
+    master = clean.master()
+    before = refusals(clean)
+
+    def unblock() -> None:
+        wait_held(clean)
+        clean.command(master, "CLIENT", "UNBLOCK", str(held(clean)[0]["id"]))
+
+    def refuse() -> None:
+        wait_held(clean)
+        with without_replicas(clean):
+            unblock()
+            wait_until(lambda: refusals(clean) > before, "the third command is refused")
+        unblock()
+
+    commands = [("SELECT", 3), *HELD[1:]]
+    patient = replace(POLICY, read_seconds=60)
+    assert executed(clean, twin, commands, meanwhile=refuse, policy=patient) == [True, None, 1]
+    assert clean.command(master, "INFO", "keyspace")["db3"]["keys"] == 1
+    assert value(clean, "late") is None
 
 
 def refusals(topology: RedisProcesses) -> int:

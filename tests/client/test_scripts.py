@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 from redis import exceptions
 
-from redis_ha_client import aio, outcome_of, sync
+from redis_ha_client import NotExecutedError, aio, outcome_of, sync
 from redis_ha_client.aio.scripts import load_scripts as async_load_scripts
+from redis_ha_client.errors import like, note_outcomes
 from redis_ha_client.sync.scripts import load_scripts
 from tests.support.connecting import ONCE, Documents, connected, in_async, thaw_before_the_next_attempt
 from tests.support.managed_processes import ManagedGroup, Names
@@ -191,13 +192,19 @@ def test_a_script_that_a_node_lacks_is_sent_whole(clean: RedisProcesses) -> None
     assert calls(clean, "evalsha") > 0
 
 
-def test_a_scripts_call_has_one_budget_and_one_outcome(clean: RedisProcesses) -> None:
+def test_a_scripts_call_is_as_unknown_as_what_it_did_first(clean: RedisProcesses) -> None:
     with connected(clean) as client:
         client.set("text", "words")
         with pytest.raises(exceptions.ResponseError) as caught:
             client.register_script(FAILS_AFTER)(keys=["counted"])
         assert client.get("counted") == b"1"
         assert outcome_of(caught.value) == "unknown"
+    for outcome in ("failed", "unknown"):
+        missing = exceptions.NoScriptError("NOSCRIPT after an EVALSHA that was lost")
+        note_outcomes(missing, [outcome])
+        with pytest.raises(NotExecutedError) as told, like(missing):
+            raise NotExecutedError("the text was not sent")
+        assert outcome_of(told.value) == outcome
 
 
 def test_a_script_by_hand_is_the_callers(clean: RedisProcesses) -> None:

@@ -37,7 +37,7 @@ async def read(
         args, told = batch.commands[position]
         options = {key: value for key, value in told.items() if key != "target_nodes"}  # says where to, not how to read
         try:
-            batch.answered(position, await parse(connection, args[0], **options))
+            batch.answered(position, await parse(connection, args[0], **options), after_refusal=first is not None)
         except refusals as error:
             batch.refused([position])
             first = first or error
@@ -45,7 +45,7 @@ async def read(
                 batch.refused(positions if number == 0 else [])
                 break
         except exceptions.ResponseError as error:
-            batch.answered(position, error)
+            batch.answered(position, error, after_refusal=first is not None)
         except WrongKindError:
             batch.refused([position])
             raise
@@ -54,7 +54,7 @@ async def read(
 
 async def exchange(connection: Any, parse: Callable[..., Awaitable[Any]], batch: Batch) -> None:
     """Send what has no reply yet and read the answers; raise the first refusal, which ends the attempt."""
-    positions = batch.waiting()
+    positions = batch.begin()
     if not positions:
         return
     packed = pack(connection, batch, positions)

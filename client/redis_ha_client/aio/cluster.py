@@ -88,7 +88,7 @@ class ClusterNodeConnection(NodeConnection):
         except (exceptions.AskError, exceptions.TryAgainError) as error:
             if budget is not None:
                 budget.moved = budget.moved or isinstance(error, exceptions.MovedError)
-                if budget.batch is None:
+                if not budget.many:
                     budget.redirected()
             raise
 
@@ -107,11 +107,13 @@ class Slots(dict[int, list[ClusterNode]]):
 class ClusterClient(RedisCluster):
     """redis.asyncio.cluster.RedisCluster, each command under one budget. Made by `connect`; dials at the first command."""
 
+    runs_scripts = True
+
     def __init__(self, settings: Settings | None = None, **given: Any) -> None:
         settings = settings_again(type(self), settings, given)
         host, port = settings.of_kind(ClusterConnection).configuration
         self.settings = settings
-        self.policy = self.script_policy = settings.policy
+        self.policy = settings.policy
         self._home = Home()
         self._knows_commands = False
         self._permitted: set[str] = set()  # commands that some region has executed, as ACLs call them
@@ -201,15 +203,12 @@ class ClusterClient(RedisCluster):
     async def execute_command(self, *args: Any, **kwargs: Any) -> Any:
         """Execute one command within its budget."""
         with command_budget(self.policy, command_name(args), block_seconds=block_seconds(args), own=True):
-            return await self.within(*args, **kwargs)
-
-    async def within(self, *args: Any, **kwargs: Any) -> Any:
-        """Execute one command within the budget that runs."""
-        reply = await self.ride(lambda: self._once(*args, **kwargs))
+            reply = await self.ride(lambda: self.once(*args, **kwargs))
         self._permitted.add(acl_name(args[0]))
         return reply
 
-    async def _once(self, *args: Any, **kwargs: Any) -> Any:
+    async def once(self, *args: Any, **kwargs: Any) -> Any:
+        """Execute one command, in one attempt of whatever budget runs."""
         await self.initialize()  # before redis-py chooses a node
         return await super().execute_command(*args, **kwargs)
 

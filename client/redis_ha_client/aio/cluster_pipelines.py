@@ -34,8 +34,10 @@ class NodeByNode(PipelineStrategy):
         """Send all, then again what must be, then raise the first error if asked to."""
         client, batch = self._pipe.client, self._pipe.batch
         await client.ride(lambda: self._send(client, batch))
-        for position in batch.waiting():
+        if batch.waiting():
             client._initialize = True  # noqa: SLF001 - redis-py's mark: the next command reads the layout first
+            batch.forget_counts()
+        for position in batch.waiting():
             batch.answered(position, await self._alone(client, batch, position))
         replies = batch.in_order()
         for position, reply in enumerate(replies):
@@ -76,7 +78,7 @@ class NodeByNode(PipelineStrategy):
         batch.sending([position])
         try:
             with alone(command_name(args), in_doubt=in_doubt):
-                return await client.within(*args, **options)
+                return await client.ride(lambda: client.once(*args, **options))
         except exceptions.RedisError as error:
             return error
 

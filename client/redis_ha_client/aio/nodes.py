@@ -473,6 +473,7 @@ class NodeClient(redis.Redis):
     """redis.asyncio.Redis, each command under one budget."""
 
     connection_pool: NodePool
+    runs_scripts = True
 
     def __init__(
         self, *places: Any, connection_pool: Any = None, single_connection_client: bool = False, **arguments: Any
@@ -491,11 +492,6 @@ class NodeClient(redis.Redis):
         """Refuse: the policy says how often a command is tried."""
         self.connection_pool.set_retry(retry)
 
-    @property
-    def script_policy(self) -> FailoverPolicy:
-        """The policy of a script's budget."""
-        return self.connection_pool.policy
-
     def register_script(self, script: Any) -> RegisteredScript:  # type: ignore[override]  # redis-py names the sync one
         """Return redis-py's script object, which sends the whole text where it is not loaded."""
         return RegisteredScript(self, script)
@@ -503,11 +499,7 @@ class NodeClient(redis.Redis):
     async def execute_command(self, *args: Any, **options: Any) -> Any:
         """Execute one command within its budget."""
         with command_budget(self.connection_pool.policy, command_name(args), block_seconds=block_seconds(args), own=True):
-            return await self.within(*args, **options)
-
-    async def within(self, *args: Any, **options: Any) -> Any:
-        """Execute one command within the budget that runs."""
-        return await super().execute_command(*args, **options)
+            return await super().execute_command(*args, **options)
 
     def pipeline(self, transaction: bool = True, shard_hint: str | None = None) -> "NodePipeline":
         """Return a pipeline that executes within one budget."""

@@ -9,28 +9,28 @@ from typing import Any
 from redis import exceptions
 from redis.commands.core import AsyncScript
 
-from redis_ha_client.budget import aside, command_budget
+from redis_ha_client.budget import aside
+from redis_ha_client.errors import like
 
 
 class RegisteredScript(AsyncScript):
     """redis-py's own, which loads a missing script and then calls it: by then the master may be another one, without it.
 
-    Here the text is sent in place of that (EVAL), within one budget.
+    Here the text is sent in place of that (EVAL).
     """
 
     async def __call__(self, keys: Any = None, args: Any = None, client: Any = None) -> Any:
         """Execute the script, or queue it in a pipeline."""
         runner: Any = self.registered_client if client is None else client
-        policy = getattr(runner, "script_policy", None)
-        if policy is None:  # a pipeline, or a client that this package did not make
+        if not getattr(runner, "runs_scripts", False):  # a pipeline, or a client that this package did not make
             return await super().__call__(keys, args, client)
         words = (*(keys or ()), *(args or ()))
         count = len(keys or ())
-        with command_budget(policy, "EVALSHA", own=True):
-            try:
-                return await runner.within("EVALSHA", self.sha, count, *words)
-            except exceptions.NoScriptError:
-                return await runner.within("EVAL", self.script, count, *words)
+        try:
+            return await runner.evalsha(self.sha, count, *words)
+        except exceptions.NoScriptError as missing:
+            with like(missing):
+                return await runner.eval(self.script, count, *words)
 
 
 async def load_scripts(connection: Any, scripts: Iterable[Any]) -> None:

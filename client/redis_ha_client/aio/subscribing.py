@@ -97,7 +97,7 @@ class NodeSubscriber(PubSub):
 
     async def persist(self, act: Callable[[], Awaitable[Any]]) -> Any:
         """Do `act` until it succeeds or the budget, which starts at the first failure, is over."""
-        with command_budget(for_subscriptions(self.policy), "subscription", counting=False):
+        with command_budget(for_subscriptions(self.policy), "subscription", counting=False, owner=self):
             return await self.connection_pool.retry.call_with_retry(lambda: self.once(act), lambda _: asyncio.sleep(0))
 
     async def once(self, act: Callable[[], Awaitable[Any]]) -> Any:

@@ -33,7 +33,7 @@ def read(
         args, told = batch.commands[position]
         options = {key: value for key, value in told.items() if key != "target_nodes"}  # says where to, not how to read
         try:
-            batch.answered(position, parse(connection, args[0], **options))
+            batch.answered(position, parse(connection, args[0], **options), after_refusal=first is not None)
         except refusals as error:
             batch.refused([position])
             first = first or error
@@ -41,7 +41,7 @@ def read(
                 batch.refused(positions if number == 0 else [])
                 break
         except exceptions.ResponseError as error:
-            batch.answered(position, error)
+            batch.answered(position, error, after_refusal=first is not None)
         except WrongKindError:
             batch.refused([position])
             raise
@@ -50,7 +50,7 @@ def read(
 
 def exchange(connection: Any, parse: Callable[..., Any], batch: Batch) -> None:
     """Send what has no reply yet and read the answers; raise the first refusal, which ends the attempt."""
-    positions = batch.waiting()
+    positions = batch.begin()
     if not positions:
         return
     packed = pack(connection, batch, positions)

@@ -116,7 +116,7 @@ class ClusterNodeConnection(NodeConnection):
         try:
             return super().read_response(*args, **kwargs)
         except (exceptions.AskError, exceptions.TryAgainError):
-            if budget is not None and budget.batch is None:
+            if budget is not None and not budget.many:
                 budget.redirected()
             raise
         finally:
@@ -163,10 +163,12 @@ class ClusterNodePool(NodePool):
 class ClusterClient(RedisCluster):
     """redis.cluster.RedisCluster, each command under one budget. Made by `connect`; dials at once."""
 
+    runs_scripts = True
+
     def __init__(self, settings: Settings | None = None, **given: Any) -> None:
         settings = settings_again(type(self), settings, given)
         self.settings = settings
-        self.policy = self.script_policy = settings.policy
+        self.policy = settings.policy
         self._moving = threading.Lock()
         self._permitted: set[str] = set()  # commands that some region has executed, as ACLs call them
         self._pools: weakref.WeakSet[ClusterNodePool] = weakref.WeakSet()
@@ -235,11 +237,7 @@ class ClusterClient(RedisCluster):
     def execute_command(self, *args: Any, **kwargs: Any) -> Any:
         """Execute one command within its budget."""
         with command_budget(self.policy, command_name(args), block_seconds=block_seconds(args), own=self._made):
-            return self.within(*args, **kwargs)
-
-    def within(self, *args: Any, **kwargs: Any) -> Any:
-        """Execute one command within the budget that runs."""
-        reply = self.ride(lambda: super(ClusterClient, self).execute_command(*args, **kwargs))
+            reply = self.ride(lambda: super(ClusterClient, self).execute_command(*args, **kwargs))
         self._permitted.add(acl_name(args[0]))
         return reply
 
@@ -404,10 +402,10 @@ class NodeByNode(PipelineStrategy):
         client, batch = self._pipe.client, self._pipe.batch
         # Whatever this raises, it raises before anything is written.
         client.ride(lambda: self._send(batch))
-        waiting = batch.waiting()
-        if waiting:
+        if batch.waiting():
             client.refresh()
-        for position in waiting:
+            batch.forget_counts()
+        for position in batch.waiting():
             batch.answered(position, self._alone(client, batch, position))
         replies = [self._read_by_redis_py(command, batch.replies[command.position]) for command in stack]
         for command, reply in zip(stack, replies, strict=True):
@@ -487,7 +485,7 @@ class NodeByNode(PipelineStrategy):
         batch.sending([position])
         try:
             with alone(command_name(args), in_doubt=in_doubt):
-                return client.within(*args, **options)
+                return client.ride(lambda: RedisCluster.execute_command(client, *args, **options))
         except exceptions.RedisError as error:
             return error
 

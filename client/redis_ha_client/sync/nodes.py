@@ -246,7 +246,7 @@ class NodeConnection(Budgeted):
         """Send, and note from when on the node may execute the command."""
         self.make_ready(check_health=check_health)
         budget = self.counted_budget()
-        if budget is not None and (budget.many or budget.batch is not None):
+        if budget is not None and budget.many:
             budget.sent = True
         began = time.monotonic()
         self._write(command)
@@ -373,6 +373,7 @@ class NodeClient(redis.Redis):
     """redis.Redis, each command under one budget."""
 
     connection_pool: NodePool
+    runs_scripts = True
 
     def __init__(
         self, *places: Any, connection_pool: Any = None, single_connection_client: bool = False, **arguments: Any
@@ -391,11 +392,6 @@ class NodeClient(redis.Redis):
         """Refuse: the policy says how often a command is tried."""
         self.connection_pool.set_retry(retry)
 
-    @property
-    def script_policy(self) -> FailoverPolicy:
-        """The policy of a script's budget."""
-        return self.connection_pool.policy
-
     def register_script(self, script: Any) -> RegisteredScript:
         """Return redis-py's script object, which sends the whole text where it is not loaded."""
         return RegisteredScript(self, script)
@@ -403,11 +399,7 @@ class NodeClient(redis.Redis):
     def execute_command(self, *args: Any, **options: Any) -> Any:
         """Execute one command within its budget."""
         with command_budget(self.connection_pool.policy, command_name(args), block_seconds=block_seconds(args), own=True):
-            return self.within(*args, **options)
-
-    def within(self, *args: Any, **options: Any) -> Any:
-        """Execute one command within the budget that runs."""
-        return super().execute_command(*args, **options)
+            return super().execute_command(*args, **options)
 
     def pipeline(self, transaction: bool = True, shard_hint: str | None = None) -> "NodePipeline":
         """Return a pipeline that executes within one budget."""

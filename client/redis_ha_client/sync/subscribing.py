@@ -83,7 +83,7 @@ class NodeSubscriber(PubSub):
 
     def persist(self, act: Callable[[], Any]) -> Any:
         """Do `act` until it succeeds or the budget, which starts at the first failure, is over."""
-        with command_budget(for_subscriptions(self.policy), "subscription", counting=False):
+        with command_budget(for_subscriptions(self.policy), "subscription", counting=False, owner=self):
             return self.connection_pool.retry.call_with_retry(lambda: self.once(act), lambda _: None)
 
     def once(self, act: Callable[[], Any]) -> Any:
