@@ -79,7 +79,7 @@ class Batch:
     def answered(self, position: int, reply: Any, *, after_refusal: bool = False) -> None:
         """Note a command's reply, or the error that a node replied.
 
-        after_refusal: the node refused a command before it. What only reads is asked again then: it has to see that one's effect.
+        after_refusal: the node refused a command before it. What only reads is asked again then, to see that one's effect.
         """
         if after_refusal and _name(self.commands[position][0]) in READ_COMMANDS:
             self.refused([position])

@@ -11,6 +11,7 @@ from redis import exceptions
 
 from redis_ha_client import aio, sync
 from redis_ha_client.discovery import Poll, SentinelOrder
+from tests.client.test_documents import CONNECTION, CREDENTIALS
 from tests.support.connecting import POLICY, connected, in_async
 from tests.support.partition import cut_off
 from tests.support.redis_processes import Node, RedisProcesses
@@ -69,7 +70,8 @@ def test_a_master_that_reads_its_data_from_disk_is_doubted_as_well(half: Any, mo
         order = SentinelOrder((A, B, C))
 
     monkeypatch.setattr(half.nodes.NodeConnection, "read_response", loading)
-    connection = half.sentinel.MasterConnection(finder=Finder(), host="127.0.0.1", port=1, redis_ha_settings=None)
+    settings = half.connect(CONNECTION, CREDENTIALS).connection_pool.settings
+    connection = half.sentinel.MasterConnection(finder=Finder(), host="127.0.0.1", port=1, redis_ha_settings=settings)
     connection._named_by = A
 
     async def read() -> None:
