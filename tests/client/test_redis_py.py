@@ -56,6 +56,7 @@ def test_the_version_is_one_that_was_read() -> None:
                 "connect",
                 "connect_check_health",
                 "on_connect_check_health",
+                "send_command",
                 "send_packed_command",
                 "read_response",
                 "_send_ping",
@@ -69,16 +70,21 @@ def test_the_version_is_one_that_was_read() -> None:
                 "connect_check_health",
                 "disconnect",
                 "on_connect_check_health",
+                "send_command",
                 "send_packed_command",
                 "read_response",
                 "_read_response_from_parser",
                 "_send_ping",
             ],
         ),
-        (sync.sentinel.MasterPool, BlockingConnectionPool, ["get_connection", "close"]),
-        (aio.sentinel.MasterPool, async_connection.BlockingConnectionPool, ["get_connection", "aclose"]),
-        (sync.nodes.NodeClient, redis.Redis, ["execute_command", "pipeline", "pubsub", "register_script"]),
-        (aio.nodes.NodeClient, redis.asyncio.Redis, ["execute_command", "pipeline", "pubsub", "register_script"]),
+        (sync.sentinel.MasterPool, BlockingConnectionPool, ["get_connection", "release", "set_retry", "close"]),
+        (
+            aio.sentinel.MasterPool,
+            async_connection.BlockingConnectionPool,
+            ["get_connection", "release", "set_retry", "aclose"],
+        ),
+        (sync.nodes.NodeClient, redis.Redis, ["execute_command", "pipeline", "pubsub", "register_script", "set_retry"]),
+        (aio.nodes.NodeClient, redis.asyncio.Redis, ["execute_command", "pipeline", "pubsub", "register_script", "set_retry"]),
         (sync.subscribing.NodeSubscriber, PubSub, ["execute_command", "parse_response", "check_health", "on_connect"]),
         (
             aio.subscribing.NodeSubscriber,
@@ -168,6 +174,8 @@ def test_every_overridden_method_has_redis_pys_parameters(ours: type, theirs: ty
         (_AsyncRESPBase._read, ["self._stream.readexactly(", "self._chunks.append(data)"]),
         (async_connection.Connection._connect, ["async_timeout(self.socket_connect_timeout)"]),
         # The pool: its time-out is read for every wait, and its words for "no free connection".
+        # A connection in somebody's hands is told from one in the pool by these two.
+        (BlockingConnectionPool.reset, ["self.queue_class(self.max_connections)"]),
         (BlockingConnectionPool.get_connection, ["timeout=self.timeout", '"No connection available."', "connection.connect()"]),
         (
             async_connection.BlockingConnectionPool.get_connection,
