@@ -23,6 +23,8 @@ from .errors import (
     mark_resent,
 )
 from .policy import FailoverPolicy
+from .scans import COMMANDS as SCANS
+from .scans import Cursor, Origin
 
 # What is tried again. The builtin TimeoutError is socket.timeout and asyncio.TimeoutError; MASTERDOWN comes as RefusedError.
 RETRIED_ERRORS: tuple[type[Exception], ...] = (exceptions.ConnectionError, exceptions.TimeoutError, TimeoutError)
@@ -60,6 +62,8 @@ class Budget:
     attempts: int = 0
     causes: dict[str, int] = field(default_factory=dict)
     not_permitted: dict[str, float] = field(default_factory=dict)  # region of a global datastore -> when it first said NOPERM
+    cursor: Cursor | None = None  # of a scan that goes on: the node that gave it is wanted
+    origins: dict[str, Origin] = field(default_factory=dict)  # of a scan: who has answered, the last one last
     started: float = field(default_factory=time.monotonic)
 
     def left(self) -> float:
@@ -100,6 +104,16 @@ class Budget:
         self.replies -= 1
         if self.replies <= 0:
             self.sent = False
+
+    def note_origin(self, name: str, origin: Origin) -> None:
+        """Take note of who answers a scan."""
+        self.origins.pop(name, None)
+        self.origins[name] = origin
+
+    @property
+    def scans(self) -> bool:
+        """Whether the command is a scan, whose cursors belong to the node that answers."""
+        return self.what in SCANS
 
     def note_lost(self, error: Exception) -> None:
         """Take note that a part of a pipeline got no answer, which redis-py keeps to itself and tries again."""

@@ -5,6 +5,7 @@
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any, Self
@@ -33,6 +34,7 @@ from redis_ha_client.routing import (
     note_not_permitted,
     translated,
 )
+from redis_ha_client.scans import cursors_in, remember, scanned_at
 from redis_ha_client.wiring import Settings, command_name, full_pool, pipeline_name
 
 
@@ -173,13 +175,15 @@ class ClusterClient(RedisCluster):
 
     async def execute_command(self, *args: Any, **kwargs: Any) -> Any:
         """Execute one command within its budget."""
-        with command_budget(self.policy, command_name(args), block_seconds=block_seconds(args)):
+        with command_budget(self.policy, command_name(args), block_seconds=block_seconds(args)) as budget:
+            budget.cursor = next(iter(cursors_in((args,))), None)
             reply = await self.ride(lambda: self._once(*args, **kwargs))
         self._permitted.add(acl_name(args[0]))
-        return reply
+        return remember(args[0], reply, budget.origins, time.monotonic())
 
     async def _once(self, *args: Any, **kwargs: Any) -> Any:
         await self.initialize()  # before redis-py chooses a node
+        kwargs.update(scanned_at(args, self.nodes_manager.nodes_cache))
         return await super().execute_command(*args, **kwargs)
 
     async def ride(self, act: Callable[[], Awaitable[Any]]) -> Any:
