@@ -26,6 +26,8 @@ from .errors import (
     says_too_little,
 )
 from .policy import FailoverPolicy
+from .scans import COMMANDS as SCANS
+from .scans import Cursor, Origin
 
 # What is tried again. The builtin TimeoutError is socket.timeout and asyncio.TimeoutError; MASTERDOWN comes as RefusedError.
 RETRIED_ERRORS: tuple[type[Exception], ...] = (exceptions.ConnectionError, exceptions.TimeoutError, TimeoutError)
@@ -63,6 +65,8 @@ class Budget:
     attempts: int = 0
     causes: dict[str, int] = field(default_factory=dict)
     not_permitted: dict[str, float] = field(default_factory=dict)  # region of a global datastore -> when it first said NOPERM
+    cursor: Cursor | None = None  # of a scan that goes on: the node that gave it is wanted
+    origins: dict[str, Origin] = field(default_factory=dict)  # of a scan: who has answered, the last one last
     started: float = field(default_factory=time.monotonic)
     owner: object = field(default=None, repr=False)  # whose inner commands belong to it: a pipeline's, while it is executed
     lent: bool = False  # opened by a connection, for whoever uses it without a client of this package: Pub/Sub, redis.Redis
@@ -118,6 +122,16 @@ class Budget:
         """Let the time in which the node took a big value not count: it was no waiting, and the answer is still to come."""
         if self.deadline is not None:
             self.deadline += seconds
+
+    def note_origin(self, name: str, origin: Origin) -> None:
+        """Take note of who answers a scan."""
+        self.origins.pop(name, None)
+        self.origins[name] = origin
+
+    @property
+    def scans(self) -> bool:
+        """Whether the command is a scan, whose cursors belong to the node that answers."""
+        return self.what in SCANS
 
     def pause(self) -> float:
         """Seconds to wait before the next attempt: full jitter, bounded, never beyond the budget."""

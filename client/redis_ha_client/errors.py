@@ -56,6 +56,10 @@ class CertificateError(exceptions.ConnectionError):
     """A server's certificate is not accepted; time does not heal it, so it is told at once. Nothing was sent."""
 
 
+class ScanInterruptedError(exceptions.RedisError):
+    """A scan's cursor is of a node that answers no longer, or of a process that has ended; told before anything was sent."""
+
+
 class OtherLoopError(RuntimeError):
     """An asyncio client is used in two event loops that run at the same time; told at once, nothing was sent."""
 
@@ -72,6 +76,7 @@ _CERTAINLY_NOT_EXECUTED = (
     WrongKindError,
     CertificateError,
     OtherLoopError,
+    ScanInterruptedError,
     MasterNotFoundError,
     SlaveNotFoundError,
     exceptions.AuthenticationError,

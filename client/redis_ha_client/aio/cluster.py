@@ -5,6 +5,7 @@
 
 import asyncio
 import contextlib
+import time
 import weakref
 from collections.abc import Awaitable, Callable
 from functools import partial
@@ -39,6 +40,7 @@ from redis_ha_client.routing import (
     note_not_permitted,
     translated,
 )
+from redis_ha_client.scans import cursors_in, remember, scanned_at
 from redis_ha_client.wiring import SETTINGS, Settings, command_name, full_pool, pipeline_name
 
 
@@ -202,14 +204,16 @@ class ClusterClient(RedisCluster):
 
     async def execute_command(self, *args: Any, **kwargs: Any) -> Any:
         """Execute one command within its budget."""
-        with command_budget(self.policy, command_name(args), block_seconds=block_seconds(args), own=True):
+        with command_budget(self.policy, command_name(args), block_seconds=block_seconds(args), own=True) as budget:
+            budget.cursor = next(iter(cursors_in((args,))), None)
             reply = await self.ride(lambda: self.once(*args, **kwargs))
         self._permitted.add(acl_name(args[0]))
-        return reply
+        return remember(args[0], reply, budget.origins, time.monotonic())
 
     async def once(self, *args: Any, **kwargs: Any) -> Any:
         """Execute one command, in one attempt of whatever budget runs."""
         await self.initialize()  # before redis-py chooses a node
+        kwargs.update(scanned_at(args, self.nodes_manager.nodes_cache))
         return await super().execute_command(*args, **kwargs)
 
     async def ride(self, act: Callable[[], Awaitable[Any]]) -> Any:

@@ -25,6 +25,7 @@ from redis_ha_client.aio.subscribing import NodeSubscriber
 from redis_ha_client.batches import Batch, Emptied
 from redis_ha_client.blocking import block_seconds
 from redis_ha_client.budget import RETRIED_ERRORS, Budget, attempt, bounded, command_budget, current_budget, interrupts
+from redis_ha_client.endpoint import number_of
 from redis_ha_client.errors import (
     OutcomeUnknownError,
     RefusedError,
@@ -34,6 +35,7 @@ from redis_ha_client.errors import (
 )
 from redis_ha_client.policy import AGE_JITTER, FailoverPolicy
 from redis_ha_client.rebuilding import retries_refused, settings_again
+from redis_ha_client.scans import Cursor, Origin, check, cursors_in, remember
 from redis_ha_client.silence import Socket, Stillness, traffic_of
 from redis_ha_client.wiring import Settings, busy_pool, command_name, pipeline_name
 
@@ -251,6 +253,8 @@ class NodeConnection(Budgeted):
     def __init__(self, *, redis_ha_settings: Settings, age_seconds: float | None = None, **kwargs: Any) -> None:
         self.age_seconds = age_seconds
         self._renewed_at = float("inf")
+        self._dialled_at = float("-inf")
+        self._cursors: tuple[Cursor, ...] = ()  # in what is sent next
         self.greeting: dict[Any, Any] = {}  # the node's answer to HELLO
         super().__init__(**redis_ha_settings.held(kwargs), retry=BudgetRetry(redis_ha_settings.policy))
 
@@ -272,8 +276,24 @@ class NodeConnection(Budgeted):
 
     @property
     def too_old(self) -> bool:
-        """Whether the next use should dial anew."""
-        return self.is_connected and time.monotonic() > self._renewed_at
+        """Whether the next use should dial anew; not while a scan goes on with what it gave."""
+        return self.is_connected and time.monotonic() > self._renewed_at and not self.wanted
+
+    @property
+    def node_name(self) -> str:
+        """The node at the other end."""
+        return f"{self.host}:{self.port}"
+
+    @property
+    def origin(self) -> Origin:
+        """What a cursor remembers of this connection."""
+        return Origin(self.node_name, number_of(self.greeting), self._dialled_at)
+
+    @property
+    def wanted(self) -> bool:
+        """Whether the running command goes on with a scan that began here."""
+        budget = current_budget()
+        return budget is not None and budget.cursor is not None and self.is_connected and budget.cursor.fits(self.origin)
 
     async def on_connect_check_health(self, check_health: bool = True) -> None:
         """Log in, with an error that says where and as whom."""
@@ -281,6 +301,7 @@ class NodeConnection(Budgeted):
             await super().on_connect_check_health(check_health)
         except (exceptions.AuthenticationError, exceptions.AuthorizationError) as error:
             raise login_refused(f"{self.host}:{self.port}", self.login_name, error) from error
+        self._dialled_at = time.monotonic()
         if self.age_seconds is not None:
             self._renewed_at = time.monotonic() + random.uniform(1 - AGE_JITTER, 1) * self.age_seconds  # noqa: S311 - jitter
 
@@ -316,6 +337,17 @@ class NodeConnection(Budgeted):
         finally:
             self._greeting = False
 
+    def pack_command(self, *args: Any) -> Any:
+        """Pack a command, and look at a scan's cursor when the node is known."""
+        self._cursors = cursors_in((args,))
+        return super().pack_command(*args)
+
+    def pack_commands(self, commands: Any) -> Any:
+        """Pack what a pipeline sends, and look at scans' cursors when the node is known."""
+        packed = tuple(commands)
+        self._cursors = cursors_in(packed)
+        return super().pack_commands(packed)
+
     async def send_command(self, *args: Any, **kwargs: Any) -> None:
         """Send a command. Whoever uses the pool without a client of this package has told nobody how long it may wait."""
         budget = self.counted_budget()
@@ -333,7 +365,10 @@ class NodeConnection(Budgeted):
 
     async def send_packed_command(self, command: Any, check_health: bool = True) -> None:
         """Send, and note from when on the node may execute the command."""
+        cursors, self._cursors = self._cursors, ()  # taken now: a dial sends commands of its own
         await self.make_ready(check_health=check_health)
+        if cursors:
+            check(cursors, self.origin)
         budget = self.counted_budget()
         if budget is not None:
             # A stream hands over to the kernel when it likes: from here on nobody knows what was sent.
@@ -396,6 +431,8 @@ class NodeConnection(Budgeted):
         budget = self.counted_budget()
         if budget is not None:
             budget.replies += 1
+            if budget.scans:
+                budget.note_origin(f"{self.host}:{self.port}", self.origin)
 
 
 class NodeTLSConnection(NodeConnection, SSLConnection):
@@ -463,6 +500,9 @@ class NodePool(BlockingConnectionPool):
             await super().release(connection)
 
     async def _take(self) -> Any:
+        budget = current_budget()
+        if budget is not None and budget.cursor is not None:  # a scan goes on where it began, if that connection is free
+            self._available_connections.sort(key=lambda one: one.wanted)  # type: ignore[attr-defined]  # the last one is taken
         try:
             return await super().get_connection()
         except exceptions.ConnectionError as error:
@@ -498,8 +538,12 @@ class NodeClient(redis.Redis):
 
     async def execute_command(self, *args: Any, **options: Any) -> Any:
         """Execute one command within its budget."""
-        with command_budget(self.connection_pool.policy, command_name(args), block_seconds=block_seconds(args), own=True):
-            return await super().execute_command(*args, **options)
+        with command_budget(
+            self.connection_pool.policy, command_name(args), block_seconds=block_seconds(args), own=True
+        ) as budget:
+            budget.cursor = next(iter(cursors_in((args,))), None)
+            reply = await super().execute_command(*args, **options)
+        return remember(args[0], reply, budget.origins, time.monotonic())
 
     def pipeline(self, transaction: bool = True, shard_hint: str | None = None) -> "NodePipeline":
         """Return a pipeline that executes within one budget."""

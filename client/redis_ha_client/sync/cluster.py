@@ -9,6 +9,7 @@ a replica is promoted (redis-py 8.1.0 cluster.py). So it makes one attempt here,
 
 import contextlib
 import threading
+import time
 import weakref
 from collections.abc import Callable
 from functools import partial
@@ -46,6 +47,7 @@ from redis_ha_client.routing import (
     note_not_permitted,
     translated,
 )
+from redis_ha_client.scans import cursors_in, remember, scanned_at
 from redis_ha_client.sync.batches import pack, read, write
 from redis_ha_client.sync.cluster_subscribing import ClusterSubscriber
 from redis_ha_client.sync.nodes import BudgetRetry, NodeConnection, NodePool
@@ -236,10 +238,15 @@ class ClusterClient(RedisCluster):
 
     def execute_command(self, *args: Any, **kwargs: Any) -> Any:
         """Execute one command within its budget."""
-        with command_budget(self.policy, command_name(args), block_seconds=block_seconds(args), own=self._made):
-            reply = self.ride(lambda: super(ClusterClient, self).execute_command(*args, **kwargs))
+        with command_budget(self.policy, command_name(args), block_seconds=block_seconds(args), own=self._made) as budget:
+            budget.cursor = next(iter(cursors_in((args,))), None)
+            reply = self.ride(lambda: super(ClusterClient, self).execute_command(*args, **{**kwargs, **self._scanned(args)}))
         self._permitted.add(acl_name(args[0]))
-        return reply
+        return remember(args[0], reply, budget.origins, time.monotonic())
+
+    def _scanned(self, args: tuple[Any, ...]) -> dict[str, Any]:
+        """Send a scan of one key that goes on to the node where it began."""
+        return scanned_at(args, self.nodes_manager.nodes_cache)
 
     def ride(self, act: Callable[[], Any]) -> Any:
         """Do `act` until it succeeds or the running budget is over, each time with the layout as it is then."""

@@ -21,6 +21,7 @@ from redis.utils import SENTINEL
 from redis_ha_client.batches import Batch, Emptied
 from redis_ha_client.blocking import block_seconds
 from redis_ha_client.budget import RETRIED_ERRORS, Budget, attempt, bounded, command_budget, current_budget, interrupts
+from redis_ha_client.endpoint import number_of
 from redis_ha_client.errors import (
     OutcomeUnknownError,
     RefusedError,
@@ -30,6 +31,7 @@ from redis_ha_client.errors import (
 )
 from redis_ha_client.policy import AGE_JITTER, FailoverPolicy
 from redis_ha_client.rebuilding import retries_refused, settings_again
+from redis_ha_client.scans import Cursor, Origin, check, cursors_in, remember
 from redis_ha_client.silence import Stillness, traffic_of
 from redis_ha_client.sync.batches import exchange
 from redis_ha_client.sync.scripts import RegisteredScript, load_scripts
@@ -167,6 +169,8 @@ class NodeConnection(Budgeted):
     def __init__(self, *, redis_ha_settings: Settings, age_seconds: float | None = None, **kwargs: Any) -> None:
         self.age_seconds = age_seconds
         self._renewed_at = float("inf")
+        self._dialled_at = float("-inf")
+        self._cursors: tuple[Cursor, ...] = ()  # in what is sent next
         super().__init__(**redis_ha_settings.held(kwargs), retry=BudgetRetry(redis_ha_settings.policy))
 
     @property  # type: ignore[misc]
@@ -183,8 +187,24 @@ class NodeConnection(Budgeted):
 
     @property
     def too_old(self) -> bool:
-        """Whether the next use should dial anew."""
-        return self.is_connected and time.monotonic() > self._renewed_at
+        """Whether the next use should dial anew; not while a scan goes on with what it gave."""
+        return self.is_connected and time.monotonic() > self._renewed_at and not self.wanted
+
+    @property
+    def node_name(self) -> str:
+        """The node at the other end."""
+        return f"{self.host}:{self.port}"
+
+    @property
+    def origin(self) -> Origin:
+        """What a cursor remembers of this connection."""
+        return Origin(self.node_name, number_of(self.handshake_metadata), self._dialled_at)
+
+    @property
+    def wanted(self) -> bool:
+        """Whether the running command goes on with a scan that began here."""
+        budget = current_budget()
+        return budget is not None and budget.cursor is not None and self.is_connected and budget.cursor.fits(self.origin)
 
     def on_connect_check_health(self, check_health: bool = True) -> None:
         """Log in, with an error that says where and as whom."""
@@ -192,6 +212,7 @@ class NodeConnection(Budgeted):
             super().on_connect_check_health(check_health)
         except (exceptions.AuthenticationError, exceptions.AuthorizationError) as error:
             raise login_refused(f"{self.host}:{self.port}", self.login_name, error) from error
+        self._dialled_at = time.monotonic()
         if self.age_seconds is not None:
             self._renewed_at = time.monotonic() + random.uniform(1 - AGE_JITTER, 1) * self.age_seconds  # noqa: S311 - jitter
 
@@ -229,11 +250,18 @@ class NodeConnection(Budgeted):
 
     def send_command(self, *args: Any, **kwargs: Any) -> None:
         """Send a command. Whoever uses the pool without a client of this package has told nobody how long it may wait."""
+        self._cursors = cursors_in((args,))  # looked at when the node is known
         budget = self.counted_budget()
         if budget is not None and budget.lent:
             budget.block_seconds = block_seconds(args)
             budget.many = False
         super().send_command(*args, **kwargs)
+
+    def pack_commands(self, commands: Any) -> Any:
+        """Pack what a pipeline sends, and look at scans' cursors when the node is known."""
+        packed = tuple(commands)
+        self._cursors = cursors_in(packed)
+        return super().pack_commands(packed)
 
     def make_ready(self, *, check_health: bool = True) -> None:
         """Dial if needed, and see whether an idle connection still works."""
@@ -244,7 +272,10 @@ class NodeConnection(Budgeted):
 
     def send_packed_command(self, command: Any, check_health: bool = True) -> None:
         """Send, and note from when on the node may execute the command."""
+        cursors, self._cursors = self._cursors, ()  # taken now: a dial sends commands of its own
         self.make_ready(check_health=check_health)
+        if cursors:
+            check(cursors, self.origin)
         budget = self.counted_budget()
         if budget is not None and budget.many:
             budget.sent = True
@@ -304,6 +335,8 @@ class NodeConnection(Budgeted):
         budget = self.counted_budget()
         if budget is not None:
             budget.replies += 1
+            if budget.scans:
+                budget.note_origin(f"{self.host}:{self.port}", self.origin)
 
 
 class NodeTLSConnection(NodeConnection, SSLConnection):
@@ -311,12 +344,27 @@ class NodeTLSConnection(NodeConnection, SSLConnection):
 
 
 class Places(LifoQueue[Any]):
-    """The pool's places. A signal handler may ask for one while its thread is just taking or giving back another."""
+    """The pool's places, the last connection first; a scan goes on where it began, if that connection is free.
+
+    A signal handler may ask for a place while its thread is just taking or giving back another.
+    """
 
     def __init__(self, maxsize: int = 0) -> None:
         super().__init__(maxsize)
         self.mutex = RLock()  # type: ignore[assignment]  # queue.Queue's own lock would wait for itself for ever
         self.not_empty, self.not_full, self.all_tasks_done = (Condition(self.mutex) for _ in range(3))
+
+    def _get(self) -> Any:
+        for index in range(len(self.queue) - 1, -1, -1) if scan_goes_on() else ():
+            if self.queue[index] is not None and self.queue[index].wanted:
+                return self.queue.pop(index)
+        return super()._get()
+
+
+def scan_goes_on() -> bool:
+    """Tell whether the running command has a cursor that remembers its node."""
+    budget = current_budget()
+    return budget is not None and budget.cursor is not None
 
 
 class NodePool(BlockingConnectionPool):
@@ -398,8 +446,12 @@ class NodeClient(redis.Redis):
 
     def execute_command(self, *args: Any, **options: Any) -> Any:
         """Execute one command within its budget."""
-        with command_budget(self.connection_pool.policy, command_name(args), block_seconds=block_seconds(args), own=True):
-            return super().execute_command(*args, **options)
+        with command_budget(
+            self.connection_pool.policy, command_name(args), block_seconds=block_seconds(args), own=True
+        ) as budget:
+            budget.cursor = next(iter(cursors_in((args,))), None)
+            reply = super().execute_command(*args, **options)
+        return remember(args[0], reply, budget.origins, time.monotonic())
 
     def pipeline(self, transaction: bool = True, shard_hint: str | None = None) -> "NodePipeline":
         """Return a pipeline that executes within one budget."""
