@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from redis import exceptions
+from redis.commands.cluster import READ_COMMANDS
 
 from .errors import (
     CommandOutcome,
@@ -81,6 +82,18 @@ class Batch:
             mark_unknown(reply)
         self._open.discard(position)
         self.replies[position] = reply
+
+    def answered_early(self, position: int, reply: Any) -> None:
+        """Note the reply to a command that a node has executed although it had refused one before: it came too early.
+
+        What has changed nothing, a read or an error, is sent again in its order. What was written is not written twice.
+        """
+        name = _name(self.commands[position][0])
+        changed_nothing = not says_too_little(name, reply) if isinstance(reply, Exception) else name in READ_COMMANDS
+        if changed_nothing:
+            self.refused([position])
+        else:
+            self.answered(position, reply)
 
     def refused(self, positions: Iterable[int]) -> None:
         """Note that a node did not execute these; what an earlier attempt did stands."""
