@@ -76,18 +76,24 @@ class Batch:
         self._lost |= self._open.intersection(positions)
         self._open.update(positions)
 
-    def answered(self, position: int, reply: Any, *, after_refusal: bool = False) -> None:
-        """Note a command's reply, or the error that a node replied.
-
-        after_refusal: the node refused a command before it. What only reads is asked again then, to see that one's effect.
-        """
-        if after_refusal and _name(self.commands[position][0]) in READ_COMMANDS:
-            self.refused([position])
-            return
+    def answered(self, position: int, reply: Any) -> None:
+        """Note a command's reply, or the error that a node replied."""
         if isinstance(reply, Exception) and says_too_little(_name(self.commands[position][0]), reply):
             mark_unknown(reply)
         self._open.discard(position)
         self.replies[position] = reply
+
+    def answered_early(self, position: int, reply: Any) -> None:
+        """Note the reply to a command that a node has executed although it had refused one before: it came too early.
+
+        What has changed nothing, a read or an error, is sent again in its order. What was written is not written twice.
+        """
+        name = _name(self.commands[position][0])
+        changed_nothing = not says_too_little(name, reply) if isinstance(reply, Exception) else name in READ_COMMANDS
+        if changed_nothing:
+            self.refused([position])
+        else:
+            self.answered(position, reply)
 
     def refused(self, positions: Iterable[int]) -> None:
         """Note that a node did not execute these; what an earlier attempt did stands."""

@@ -1,14 +1,16 @@
 """The plain decisions about a pipeline: what is known of each command, what is sent again, what an emptied one says."""
 
+import asyncio
 from collections.abc import Callable
 from contextlib import suppress
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from redis import exceptions
 
 from redis_ha_client import FailoverPolicy, NotExecutedError, OutcomeUnknownError, aio, outcome_of, outcomes_of, sync
-from redis_ha_client.batches import Batch, Emptied, not_sent_again
+from redis_ha_client.batches import REFUSED, REFUSED_IN_CLUSTER, Batch, Emptied, not_sent_again
 from redis_ha_client.budget import Budget, alone, aside, command_budget, current_budget
 from redis_ha_client.errors import RefusedError, note_outcomes
 
@@ -106,6 +108,59 @@ def test_what_was_refused_is_tried_again_even_if_nothing_may_be_sent_twice() -> 
     with command_budget(ONCE, "pipeline", batch=batch) as budget:
         assert budget.judge(RefusedError("READONLY")) is None
     assert batch.waiting() == [1, 2]
+
+
+def test_a_pipelines_order_is_kept_when_a_command_is_refused() -> None:
+    """What came after it was answered too early. What was written is not written twice all the same."""
+    failed = exceptions.ResponseError("ERR no such key")
+    script_failed = exceptions.ResponseError("ERR script")
+    replies = {"GET": b"old", "RENAME": failed, "EVAL": script_failed, "INCR": 1}
+    batch = Batch([(("SET", "a"), {}), *(((name, "a"), {}) for name in replies)])
+    batch.sending(range(5))
+    batch.refused([0])
+    for position, reply in enumerate(replies.values(), start=1):
+        batch.answered_early(position, reply)
+    assert batch.waiting() == [0, 1, 2]
+    assert not batch.doubtful
+    assert outcome_of(script_failed) == "unknown"
+
+
+@pytest.mark.parametrize(
+    ("refusal", "waiting"),
+    [(RefusedError("NOREPLICAS"), [0, 1]), (exceptions.MovedError("7 127.0.0.1:6379"), [0])],
+    ids=["refused", "redirected"],
+)
+def test_a_redirection_is_about_one_key_and_a_refusal_about_the_node(refusal: Exception, waiting: list[int]) -> None:
+    commands: list[Any] = [(("SET", "a", 1), {}), (("GET", "b"), {"target_nodes": "no option of a reply"})]
+    connection: Any = SimpleNamespace(is_connected=True)
+
+    def parse(_: Any, name: str, **options: Any) -> Any:
+        assert not options
+        if name == "SET":
+            raise refusal
+        return b"words"
+
+    async def async_parse(_: Any, name: str, **options: Any) -> Any:
+        return parse(_, name, **options)
+
+    batch, async_batch = Batch(commands), Batch(commands)
+    assert sync.batches.read(connection, parse, batch, [0, 1], REFUSED_IN_CLUSTER) is refusal
+    assert batch.waiting() == waiting
+    reading = aio.batches.read(connection, async_parse, async_batch, [0, 1], REFUSED_IN_CLUSTER)
+    assert asyncio.run(reading) is refusal
+    assert async_batch.waiting() == waiting
+
+
+def test_a_node_that_loads_its_data_has_executed_none() -> None:
+    """redis-py closes the connection after LOADING: the other answers, which say the same, are not read."""
+
+    def parse(*_: Any) -> Any:
+        raise exceptions.BusyLoadingError("loading")
+
+    batch = Batch(THREE)
+    batch.sending([0, 1, 2])
+    sync.batches.read(SimpleNamespace(is_connected=False), parse, batch, [0, 1, 2], REFUSED)
+    assert not batch.doubtful
 
 
 def test_a_refusal_says_nothing_about_an_earlier_sending() -> None:

@@ -174,12 +174,12 @@ def test_wait_does_not_answer_for_a_write_that_follows_by_itself(cluster: Manage
     primary = cluster.primary_of("{a}")
     cluster.command(primary, "CONFIG", "SET", "min-replicas-to-write", "9")
     threading.Timer(0.7, cluster.command, (primary, "CONFIG", "SET", "min-replicas-to-write", "0")).start()
-    commands = [("INCR", "{a}paid"), ("WAIT", 1, 100)]
-    paid, counted = executed(cluster, twin, commands, raise_on_error=False)
-    assert paid == 1
+    commands = [("INCR", "{a}paid"), ("WAIT", 1, 100), ("GET", "{a}paid")]
+    paid, counted, read = executed(cluster, twin, commands, raise_on_error=False)
+    assert (paid, read) == (1, b"1")  # in this order, though the node had answered the read
     assert isinstance(counted, OutcomeUnknownError)
-    paid, counted = executed(cluster, twin, commands, raise_on_error=False)
-    assert (paid, isinstance(counted, int)) == (2, True)
+    paid, counted, read = executed(cluster, twin, commands, raise_on_error=False)
+    assert (paid, isinstance(counted, int), read) == (2, True, b"2")
 
 
 def test_what_a_demoted_primary_sent_away_is_sent_on(cluster: ManagedGroup) -> None:

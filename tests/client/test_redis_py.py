@@ -15,6 +15,7 @@ from redis.asyncio import cluster as async_cluster
 from redis.asyncio import connection as async_connection
 from redis.asyncio import retry as async_retry
 from redis.client import Pipeline, PubSub
+from redis.commands.cluster import READ_COMMANDS
 from redis.connection import AbstractConnection, BlockingConnectionPool, Connection, SSLConnection
 from redis.retry import Retry
 
@@ -257,6 +258,12 @@ def test_redis_pys_errors_are_related_as_the_decisions_expect() -> None:
     assert all(issubclass(kind, exceptions.ConnectionError) for kind in connection)
     assert all(issubclass(kind, exceptions.ResponseError) for kind in replies)
     assert not issubclass(exceptions.TimeoutError, exceptions.ConnectionError)
+
+
+def test_redis_pys_reads_are_reads() -> None:
+    """A pipeline may ask them twice."""
+    assert {"GET", "HGETALL", "LRANGE", "TTL", "EVAL_RO"} <= READ_COMMANDS
+    assert not {"SET", "GETDEL", "GETEX", "BLPOP", "EVAL", "SORT", "XREADGROUP"} & READ_COMMANDS
 
 
 @pytest.mark.parametrize("make", [sync.connect, aio.connect])

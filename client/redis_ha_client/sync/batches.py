@@ -29,22 +29,29 @@ def read(
 ) -> Exception | None:
     """Read the answers to the end, also after a refusal: of what was answered nothing is in doubt. Return the first refusal."""
     first: Exception | None = None
+    out_of_order = False  # MOVED and ASK are about one key, and those after it are sent on as well
     for number, position in enumerate(positions):
         args, told = batch.commands[position]
         options = {key: value for key, value in told.items() if key != "target_nodes"}  # says where to, not how to read
         try:
-            batch.answered(position, parse(connection, args[0], **options), after_refusal=first is not None)
+            reply = parse(connection, args[0], **options)
         except refusals as error:
             batch.refused([position])
             first = first or error
+            out_of_order = out_of_order or isinstance(error, REFUSED)
             if not connection.is_connected:  # LOADING: redis-py closes
                 batch.refused(positions if number == 0 else [])
                 break
+            continue
         except exceptions.ResponseError as error:
-            batch.answered(position, error, after_refusal=first is not None)
+            reply = error
         except WrongKindError:
             batch.refused([position])
             raise
+        if out_of_order:
+            batch.answered_early(position, reply)
+        else:
+            batch.answered(position, reply)
     return first
 
 
