@@ -66,6 +66,11 @@ def remember(command: object, reply: Any, origins: Mapping[str, Origin], now: fl
     return cursor_of(cursor, list(origins.values())[-1], now), elements
 
 
+def cursor_in(args: Sequence[Any]) -> Cursor | None:
+    """Return the cursor that remembers, of one command."""
+    return next(iter(cursors_in((args,))), None) if args[0] in COMMANDS else None
+
+
 def cursors_in(commands: Iterable[Sequence[Any]]) -> tuple[Cursor, ...]:
     """Return the cursors that remember, of commands that are to be sent: SCAN cursor ..., HSCAN key cursor ..."""
     return tuple(word for args in commands for word in args[1:3] if isinstance(word, Cursor))
@@ -91,8 +96,9 @@ def scanned_at(args: Sequence[Any], nodes: Mapping[str, Any]) -> dict[str, Any]:
 
     SCAN names its node already. A scan of one key would go to the key's replicas in turn where they are read from.
     """
-    for cursor in cursors_in((args,)):
-        if cursor.origin.node not in nodes:
-            raise interrupted(cursor, "it is no node of the cluster any more")
-        return {} if args[0] == "SCAN" else {"target_nodes": nodes[cursor.origin.node]}
-    return {}
+    cursor = cursor_in(args)
+    if cursor is None:
+        return {}
+    if cursor.origin.node not in nodes:
+        raise interrupted(cursor, "it is no node of the cluster any more")
+    return {} if args[0] == "SCAN" else {"target_nodes": nodes[cursor.origin.node]}

@@ -37,14 +37,29 @@ class Traffic(NamedTuple):
     received: int
 
 
-def traffic_of(sock: Socket | None) -> Traffic | None:
-    """Return what has moved on `sock`; None where the system does not tell."""
+def glance(sock: Socket | None) -> bytes | None:
+    """Return what the system tells of `sock`, unread: every answer is waited for with a glance, and few need it."""
     if sock is None or _OPTION is None:
         return None
     try:
-        return Traffic._make(_TCP_INFO.unpack(sock.getsockopt(socket.IPPROTO_TCP, _OPTION, _TCP_INFO.size)))
-    except (OSError, TypeError, struct.error):  # no TCP, an older kernel, a loop whose sockets have no options
+        return sock.getsockopt(socket.IPPROTO_TCP, _OPTION, _TCP_INFO.size)
+    except (OSError, TypeError):  # no TCP, a loop whose sockets have no options
         return None
+
+
+def traffic_in(seen: bytes | None) -> Traffic | None:
+    """Read a glance; None where the system does not tell, as an older kernel."""
+    return None if seen is None or len(seen) < _TCP_INFO.size else Traffic._make(_TCP_INFO.unpack(seen))
+
+
+def traffic_of(sock: Socket | None) -> Traffic | None:
+    """Return what has moved on `sock`; None where the system does not tell."""
+    return traffic_in(glance(sock))
+
+
+def first_wait(seconds: float, seen: bytes | None) -> float:
+    """Return how long to wait before the first look, as Stillness does for the others."""
+    return seconds if seen is None or seconds < LOOK_SECONDS else LOOK_SECONDS
 
 
 class Stillness:

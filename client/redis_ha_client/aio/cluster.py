@@ -40,7 +40,7 @@ from redis_ha_client.routing import (
     note_not_permitted,
     translated,
 )
-from redis_ha_client.scans import cursors_in, remember, scanned_at
+from redis_ha_client.scans import cursor_in, remember, scanned_at
 from redis_ha_client.wiring import SETTINGS, Settings, command_name, full_pool, pipeline_name
 
 
@@ -205,7 +205,7 @@ class ClusterClient(RedisCluster):
     async def execute_command(self, *args: Any, **kwargs: Any) -> Any:
         """Execute one command within its budget."""
         with command_budget(self.policy, command_name(args), block_seconds=block_seconds(args), own=True) as budget:
-            budget.cursor = next(iter(cursors_in((args,))), None)
+            budget.cursor = cursor_in(args)
             reply = await self.ride(lambda: self.once(*args, **kwargs))
         self._permitted.add(acl_name(args[0]))
         return remember(args[0], reply, budget.origins, time.monotonic())

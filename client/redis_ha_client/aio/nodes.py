@@ -35,8 +35,8 @@ from redis_ha_client.errors import (
 )
 from redis_ha_client.policy import AGE_JITTER, FailoverPolicy
 from redis_ha_client.rebuilding import retries_refused, settings_again
-from redis_ha_client.scans import Cursor, Origin, check, cursors_in, remember
-from redis_ha_client.silence import Socket, Stillness, traffic_of
+from redis_ha_client.scans import COMMANDS, Cursor, Origin, check, cursor_in, cursors_in, remember
+from redis_ha_client.silence import Socket, Stillness, first_wait, glance, traffic_in, traffic_of
 from redis_ha_client.wiring import Settings, busy_pool, command_name, pipeline_name
 
 
@@ -91,14 +91,18 @@ async def unless_silent(act: Callable[[], Awaitable[Any]], sock: Socket | None, 
 
     While something moves `act` is cut and called anew: it goes on where it was.
     """
-    still = Stillness(seconds, traffic_of(sock), time.monotonic())
+    seen, began = glance(sock), time.monotonic()
+    wait = first_wait(seconds, seen)
+    still: Stillness | None = None
     while True:
         try:
-            async with asyncio.timeout(still.wait(time.monotonic())):
+            async with asyncio.timeout(wait):
                 return await act()
         except TimeoutError:
+            still = still or Stillness(seconds, traffic_in(seen), began)
             if still.is_over(traffic_of(sock), time.monotonic()):
                 raise
+            wait = still.wait(time.monotonic())
 
 
 class Budgeted(Connection):
@@ -339,7 +343,7 @@ class NodeConnection(Budgeted):
 
     def pack_command(self, *args: Any) -> Any:
         """Pack a command, and look at a scan's cursor when the node is known."""
-        self._cursors = cursors_in((args,))
+        self._cursors = cursors_in((args,)) if args[0] in COMMANDS else ()
         return super().pack_command(*args)
 
     def pack_commands(self, commands: Any) -> Any:
@@ -541,7 +545,7 @@ class NodeClient(redis.Redis):
         with command_budget(
             self.connection_pool.policy, command_name(args), block_seconds=block_seconds(args), own=True
         ) as budget:
-            budget.cursor = next(iter(cursors_in((args,))), None)
+            budget.cursor = cursor_in(args)
             reply = await super().execute_command(*args, **options)
         return remember(args[0], reply, budget.origins, time.monotonic())
 
@@ -599,7 +603,7 @@ class NodePipeline(Pipeline):
         await exchange(connection, self.parse_response, self._batch)
         replies = self._batch.in_order()
         if raise_on_error:
-            self.raise_first_error(commands, replies)
+            super().raise_first_error(commands, replies)
         return replies
 
     def raise_first_error(self, commands: Any, response: Any) -> None:

@@ -32,7 +32,9 @@ def read(
     out_of_order = False  # MOVED and ASK are about one key, and those after it are sent on as well
     for number, position in enumerate(positions):
         args, told = batch.commands[position]
-        options = {key: value for key, value in told.items() if key != "target_nodes"}  # says where to, not how to read
+        options = told
+        if "target_nodes" in told:  # says where to, not how to read
+            options = {key: value for key, value in told.items() if key != "target_nodes"}
         try:
             reply = parse(connection, args[0], **options)
         except refusals as error:

@@ -47,7 +47,7 @@ from redis_ha_client.routing import (
     note_not_permitted,
     translated,
 )
-from redis_ha_client.scans import cursors_in, remember, scanned_at
+from redis_ha_client.scans import cursor_in, remember, scanned_at
 from redis_ha_client.sync.batches import pack, read, write
 from redis_ha_client.sync.cluster_subscribing import ClusterSubscriber
 from redis_ha_client.sync.nodes import BudgetRetry, NodeConnection, NodePool
@@ -239,7 +239,7 @@ class ClusterClient(RedisCluster):
     def execute_command(self, *args: Any, **kwargs: Any) -> Any:
         """Execute one command within its budget."""
         with command_budget(self.policy, command_name(args), block_seconds=block_seconds(args), own=self._made) as budget:
-            budget.cursor = next(iter(cursors_in((args,))), None)
+            budget.cursor = cursor_in(args)
             reply = self.ride(lambda: super(ClusterClient, self).execute_command(*args, **{**kwargs, **self._scanned(args)}))
         self._permitted.add(acl_name(args[0]))
         return remember(args[0], reply, budget.origins, time.monotonic())

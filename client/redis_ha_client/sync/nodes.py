@@ -31,8 +31,8 @@ from redis_ha_client.errors import (
 )
 from redis_ha_client.policy import AGE_JITTER, FailoverPolicy
 from redis_ha_client.rebuilding import retries_refused, settings_again
-from redis_ha_client.scans import Cursor, Origin, check, cursors_in, remember
-from redis_ha_client.silence import Stillness, traffic_of
+from redis_ha_client.scans import COMMANDS, Cursor, Origin, check, cursor_in, cursors_in, remember
+from redis_ha_client.silence import Stillness, first_wait, glance, traffic_in, traffic_of
 from redis_ha_client.sync.batches import exchange
 from redis_ha_client.sync.scripts import RegisteredScript, load_scripts
 from redis_ha_client.sync.sending import send_all
@@ -131,20 +131,25 @@ class Budgeted(Connection):
         push_request: bool | None = False,
     ) -> Any:
         """Read one reply within the budget, to its end while it keeps arriving; `timeout` is the caller's own bound."""
-        still = Stillness(self.socket_timeout, traffic_of(self._sock), time.monotonic()) if timeout is SENTINEL else None
+        own = timeout is SENTINEL
+        seconds, seen, began = self.socket_timeout, glance(self._sock) if own else None, time.monotonic()
+        wait: Any = first_wait(seconds, seen) if own else timeout
+        still: Stillness | None = None
         try:
             while True:
                 try:
                     return super().read_response(
                         disable_decoding=disable_decoding,
-                        timeout=timeout if still is None else still.wait(time.monotonic()),
+                        timeout=wait,
                         disconnect_on_error=False,
                         push_request=push_request,
                     )
                 except exceptions.TimeoutError:
+                    still = still or Stillness(seconds, traffic_in(seen), began)
                     # The parser has kept what had arrived. A big value may still be on its way to the node.
-                    if still is None or still.is_over(traffic_of(self._sock), time.monotonic()):
+                    if not own or still.is_over(traffic_of(self._sock), time.monotonic()):
                         raise
+                    wait = still.wait(time.monotonic())
         except exceptions.ResponseError:
             raise
         except BaseException:
@@ -250,7 +255,7 @@ class NodeConnection(Budgeted):
 
     def send_command(self, *args: Any, **kwargs: Any) -> None:
         """Send a command. Whoever uses the pool without a client of this package has told nobody how long it may wait."""
-        self._cursors = cursors_in((args,))  # looked at when the node is known
+        self._cursors = cursors_in((args,)) if args[0] in COMMANDS else ()  # looked at when the node is known
         budget = self.counted_budget()
         if budget is not None and budget.lent:
             budget.block_seconds = block_seconds(args)
@@ -449,7 +454,7 @@ class NodeClient(redis.Redis):
         with command_budget(
             self.connection_pool.policy, command_name(args), block_seconds=block_seconds(args), own=True
         ) as budget:
-            budget.cursor = next(iter(cursors_in((args,))), None)
+            budget.cursor = cursor_in(args)
             reply = super().execute_command(*args, **options)
         return remember(args[0], reply, budget.origins, time.monotonic())
 
@@ -509,7 +514,7 @@ class NodePipeline(Pipeline):
         exchange(connection, self.parse_response, self._batch)
         replies = self._batch.in_order()
         if raise_on_error:
-            self.raise_first_error(commands, replies)
+            super().raise_first_error(commands, replies)
         return replies
 
     def raise_first_error(self, commands: Any, response: Any) -> None:
