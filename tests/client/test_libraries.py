@@ -30,6 +30,8 @@ from tests.support.streams import streams_of
 from tests.support.targets import KINDS, Target, targets_of
 from tests.support.waiting import SLOWEST_SECONDS, wait_until
 
+pytestmark = pytest.mark.servers
+
 # rq 3.0 worker/base.py, _set_connection: raises a pool's time-out to its own, DEFAULT_WORKER_TTL less 15 s and 10 s more.
 RQ_SECONDS = 415
 # What a library may write into a pool's arguments: longer, shorter or no time-outs, retries of its own, other errors to retry.
@@ -103,7 +105,6 @@ async def settled(value: Any) -> Any:
     return await value if inspect.isawaitable(value) else value
 
 
-@pytest.mark.servers
 @pytest.mark.parametrize("asynchronous", [False, True], ids=["sync", "asyncio"])
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_client_works_with_altered_arguments(targets: dict[str, Target], kind: str, *, asynchronous: bool) -> None:
@@ -120,7 +121,6 @@ def test_a_client_works_with_altered_arguments(targets: dict[str, Target], kind:
 # --- a library's own class over the pool ---
 
 
-@pytest.mark.servers
 @pytest.mark.parametrize("asynchronous", [False, True], ids=["sync", "asyncio"])
 def test_redis_pys_own_class_over_the_pool_has_a_blocking_commands_time(
     targets: dict[str, Target], *, asynchronous: bool
@@ -156,7 +156,6 @@ class BreaksOff:
     sendall = send
 
 
-@pytest.mark.servers
 def test_a_pipeline_of_redis_pys_own_class_is_not_called_unexecuted(targets: dict[str, Target]) -> None:
     """A part of it may have been sent when the connection breaks: it is not sent again where nothing may be sent twice."""
     target = targets["sentinel"]
@@ -194,7 +193,6 @@ def plain(client: Any) -> Any:
     return pools.Redis.from_pool(client.connection_pool)
 
 
-@pytest.mark.servers
 @pytest.mark.parametrize(
     ("becoming", "fault"), [(rebuilt, "killed"), (rebuilt, "frozen"), (rebuilt, "demoted"), (plain, "frozen")]
 )
@@ -221,7 +219,6 @@ def test_every_command_of_a_librarys_client_survives_a_lost_master(
     client.connection_pool.disconnect()
 
 
-@pytest.mark.servers
 @pytest.mark.parametrize("asynchronous", [False, True], ids=["sync", "asyncio"])
 def test_a_raised_time_out_leaves_the_attempts_short(
     whole: RedisProcesses, monkeypatch: pytest.MonkeyPatch, *, asynchronous: bool
