@@ -6,7 +6,7 @@ for asyncio.
 
 from . import aio as aio
 from .effective import describe
-from .errors import DocumentError, NotExecutedError, OutcomeUnknownError, outcome_of
+from .errors import DocumentError, NotExecutedError, OutcomeUnknownError, ScanInterruptedError, outcome_of, outcomes_of
 from .policy import FailoverPolicy
 from .sync import connect
 
@@ -15,7 +15,9 @@ __all__ = [
     "FailoverPolicy",
     "NotExecutedError",
     "OutcomeUnknownError",
+    "ScanInterruptedError",
     "connect",
     "describe",
     "outcome_of",
+    "outcomes_of",
 ]

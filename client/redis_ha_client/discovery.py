@@ -19,11 +19,15 @@ class SentinelOrder:
     Shuffled per client, so that a thousand clients do not all ask the first Sentinel of the list. One that answers stays in
     front; one that named a master that was none (a partition's stale view) goes behind the others; one that did not answer
     goes last, so that a dead Sentinel costs its time-out once and not at every look-up.
+
+    A master that executes nothing may be a former one, cut off together with the Sentinel that named it: that Sentinel would
+    name it for the whole cut. The next look-up then asks for a majority's word (`Poll`).
     """
 
     sentinels: tuple[Address, ...]
     _order: tuple[Address, ...] = ()
     _silent: frozenset[Address] = frozenset()
+    _refusing: Address | None = None
 
     def __post_init__(self) -> None:
         shuffled = list(self.sentinels)
@@ -40,16 +44,58 @@ class SentinelOrder:
         """Ask `sentinel` last: it gave no usable answer."""
         self._silent = self._silent | {sentinel}
 
+    def refused(self, sentinel: Address, master: Address) -> None:
+        """Ask for a majority's word the next time: the master that `sentinel` named refuses what it is there for."""
+        self.doubted(sentinel)
+        self._refusing = master
+
+    def poll(self) -> "Poll":
+        """Return whose word counts in the next look-up: any Sentinel's, or a majority's after a refusal."""
+        refusing, self._refusing = self._refusing, None
+        needed = 1 if refusing is None else len(self.sentinels) // 2 + 1
+        return Poll(needed, refusing)
+
     def doubted(self, sentinel: Address) -> None:
         """Ask the others first: what `sentinel` said did not hold."""
         order = self._order
         self._order = (*(one for one in order if one != sentinel), sentinel)
 
+    def spoke(self, sentinel: Address) -> None:
+        """Note that `sentinel` gave an answer."""
+        self._silent = self._silent - {sentinel}
+
     def answered(self, sentinel: Address) -> None:
-        """Ask `sentinel` first: it named a master."""
+        """Ask `sentinel` first: what it named is dialled."""
         order = self._order
         self._order = (sentinel, *(one for one in order if one != sentinel))
-        self._silent = self._silent - {sentinel}
+        self.spoke(sentinel)
+
+
+@dataclass
+class Poll:
+    """What the Sentinels of one look-up named, and which of it counts.
+
+    GET-MASTER-ADDR-BY-NAME tells no config epoch, and a client's user may ask for nothing else. But a majority of the Sentinels
+    has to agree before a master is replaced (redis/redis src/sentinel.c sentinelGetLeader), so what a majority names is newer
+    than what a minority holds on to.
+    """
+
+    needed: int  # how many have to name the same master
+    refusing: Address | None = None  # the master that executes nothing
+    _named: dict[Address, list[Address]] = field(default_factory=dict)  # master -> the Sentinels that named it
+
+    def heard(self, sentinel: Address, master: Address) -> bool:
+        """Take note of an answer; tell whether the others need not be asked."""
+        named = self._named.setdefault(master, [])
+        named.append(sentinel)
+        return len(named) >= self.needed
+
+    def elected(self) -> tuple[Address, Address] | None:
+        """Return the master that most named, and who did; among equals rather another than the one that refuses."""
+        if not self._named:
+            return None
+        master = max(self._named, key=lambda one: (len(self._named[one]), one != self.refusing))
+        return master, self._named[master][0]
 
 
 @dataclass

@@ -118,6 +118,12 @@ def check_role(greeting: Mapping[Any, Any] | None, address: str, not_yet: str = 
         raise NotTheMasterError(f"{address} leads to a node that says that it is a {role}: {not_yet}")
 
 
+def number_of(greeting: Mapping[Any, Any] | None) -> int | None:
+    """Read from a node's answer to HELLO which number it gave the connection; None where it does not say."""
+    value = (greeting or {}).get(b"id", (greeting or {}).get("id"))
+    return value if isinstance(value, int) else None
+
+
 def shards_of(cluster_info: object) -> int:
     """Read from CLUSTER INFO how many shards there are; 1 where it does not say."""
     text = cluster_info.decode() if isinstance(cluster_info, bytes) else str(cluster_info)

@@ -3,6 +3,7 @@
 redis-py reports a cluster that cannot be reached and a mistake of the caller by the same exceptions, which are no RedisError.
 """
 
+import re
 import time
 from collections.abc import Set as AbstractSet
 
@@ -30,6 +31,10 @@ OWN_COMMANDS = frozenset({"CLUSTER SLOTS", "COMMAND", "COMMAND GETKEYS", "ASKING
 _OWN_NAMES = frozenset(f"'{command.lower().replace(' ', '|')}'" for command in OWN_COMMANDS)
 
 
+# redis/redis src/acl.c getAclErrorMessage: what is about keys or channels says "to access" instead.
+_COMMAND = re.compile(r"to run the '([^']+)' command")
+
+
 class NotPermittedHereError(RefusedError):
     """The user may not run the command in this region; raised inside the retry only, which asks for another region."""
 
@@ -52,17 +57,36 @@ def note_not_permitted(error: Exception, region: str | None) -> None:
         budget.not_permitted.setdefault(region, time.monotonic())
 
 
+def acl_name(command: object) -> str:
+    """Return what an ACL calls a command that redis-py sends: "XGROUP CREATE" is xgroup|create."""
+    text = command.decode("utf-8", "replace") if isinstance(command, bytes) else str(command)
+    return text.lower().replace(" ", "|")
+
+
+def waits_for_writer(error: Exception, permitted_before: AbstractSet[str]) -> bool:
+    """Tell whether NOPERM is about a command that was permitted before: then a promotion is under way.
+
+    What is about a key or a channel is not: a region is kept from writing by the commands that its users may run.
+    """
+    told = _COMMAND.search(str(error))
+    return told is not None and told[1] in permitted_before
+
+
+def look_again_at_once(error: Exception, permitted_before: AbstractSet[str]) -> bool:
+    """Tell whether the writer's next answer decides that NOPERM is the caller's mistake."""
+    return isinstance(error, NotPermittedHereError) and not waits_for_writer(error, permitted_before)
+
+
 def callers_mistake(
     error: Exception, region: str | None, writer: Writer, permitted_before: AbstractSet[str]
 ) -> BaseException | None:
     """Return the NOPERM that no other region would take back; None for any other error, and while that is not known.
 
     The writer has to name the region again, asked after its first NOPERM. Who asked does not matter: this command when it was
-    refused or before its next attempt, or another one of this client. A command that was permitted before waits for the
-    writer, because a promotion is under way then. Of a pipeline nobody knows what was permitted before.
+    refused or before its next attempt, or another one of this client.
     """
     budget = current_budget()
-    if not isinstance(error, NotPermittedHereError) or region is None or budget is None or budget.what in permitted_before:
+    if region is None or budget is None or not look_again_at_once(error, permitted_before):
         return None
     named_again = writer.region == region and writer.named_at >= budget.not_permitted.get(region, float("inf"))
     return error.__cause__ if named_again else None

@@ -47,6 +47,7 @@ class Writer:
         self.asked_at = float("-inf")
         self.named_at = float("-inf")  # when the question was put that `region` is the answer to
         self._due_at = float("-inf") if connection.writer is not None else float("inf")
+        self._hurried_at = float("-inf")
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Copy or pickle what to ask; the answer is asked for anew."""
@@ -85,13 +86,19 @@ class Writer:
                 raise
             _remember(str(error))
 
-    def doubted(self, *, refused: bool = False) -> None:
-        """Note that the region refuses writes or is gone: look up again before the next dial, not more often than the pause."""
+    def doubted(self, *, refused: bool = False, at_once: bool = False) -> None:
+        """Note that the region refuses writes or is gone: look up again before the next dial, not more often than the pause.
+
+        at_once: look up now. That too happens once a pause; further mistakes of the caller wait for it.
+        """
         if self.connection.writer is None:
             if refused:
                 _remember(f"region {self.region} refuses writes: {NO_WRITER}")
             return
         self._due_at = min(self._due_at, self.asked_at + self._pause)
+        now = time.monotonic()
+        if at_once and self._due_at > now >= self._hurried_at + self._pause:
+            self._due_at = self._hurried_at = now
 
     @property
     def _pause(self) -> float:

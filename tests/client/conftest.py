@@ -5,7 +5,9 @@ from collections.abc import Iterator
 import pytest
 
 from redis_ha_client import world
+from tests.support.every_kind import EveryKind
 from tests.support.global_processes import GlobalGroups, WorldNames
+from tests.support.redis_processes import RedisProcesses
 
 
 @pytest.fixture
@@ -16,3 +18,18 @@ def names(regions: GlobalGroups, monkeypatch: pytest.MonkeyPatch) -> Iterator[Wo
     regions.publish(made)
     yield made
     regions.heal()
+
+
+@pytest.fixture(scope="session")
+def every(topology: RedisProcesses, tmp_path_factory: pytest.TempPathFactory) -> Iterator[EveryKind]:
+    """Give processes for every kind of connection to tests that break none of them."""
+    with EveryKind(tmp_path_factory.mktemp("every"), topology) as made:
+        yield made
+
+
+@pytest.fixture
+def every_name(every: EveryKind, monkeypatch: pytest.MonkeyPatch) -> WorldNames:
+    """Publish the names of all of them."""
+    made = WorldNames(monkeypatch)
+    every.publish(made)
+    return made

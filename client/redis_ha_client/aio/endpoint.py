@@ -31,9 +31,19 @@ class EndpointConnection(NodeConnection):
         self._peer: str | None = None
         super().__init__(**kwargs)
 
+    @property
+    def left_behind(self) -> bool:
+        """Whether the primary was found elsewhere since, or this one was seen to refuse."""
+        return self.endpoint.has_moved_from(self._peer)
+
+    @property
+    def node_name(self) -> str:
+        """The node at the other end: behind a name there are several, in turn."""
+        return f"{self._peer}:{self.port}"
+
     async def connect(self) -> None:
         """Connect if needed; called when the pool hands the connection out. One to a former primary is dropped first."""
-        if self.is_connected and (self.too_old or self.endpoint.has_moved_from(self._peer)):
+        if self.is_connected and (self.too_old or self.left_behind):
             await self.disconnect()
         await super().connect()
 

@@ -3,6 +3,7 @@
 # mypy: disable-error-code="no-untyped-call"
 # redis-py has no annotations on most of the methods that are called here.
 
+import asyncio
 from typing import Any
 
 import redis.asyncio as redis
@@ -29,11 +30,17 @@ class MasterConnection(NodeConnection):
 
     def __init__(self, *, finder: "MasterFinder", **kwargs: Any) -> None:
         self.finder = finder
+        self._named_by: Address | None = None
         super().__init__(**kwargs)
+
+    @property
+    def left_behind(self) -> bool:
+        """Whether the Sentinels have named another master since."""
+        return (self.host, self.port) != self.finder.address
 
     async def connect(self) -> None:
         """Connect if needed; called when the pool hands the connection out. One to a former master is dropped first."""
-        if self.is_connected and (self.host, self.port) != self.finder.address:
+        if self.is_connected and self.left_behind:
             await self.disconnect()
         await super().connect()
 
@@ -41,12 +48,37 @@ class MasterConnection(NodeConnection):
         """Dial: every way to a new socket comes through here."""
         if self.is_connected:
             return
-        (self.host, self.port), sentinel = await self.finder.find()
+        (self.host, self.port), self._named_by = await self.finder.find()
         try:
             # One dial a look-up: the retry is the command's.
             await super().connect_check_health(check_health=check_health, retry_socket_connect=False)
+        except NotTheMasterError:
+            self.refused()
+            raise
         except RETRIED_ERRORS:
-            self.finder.order.doubted(sentinel)
+            self.finder.order.doubted(self._named_by)
+            raise
+
+    def refused(self) -> None:
+        """Doubt the Sentinel that named this node: a majority has to name the next one."""
+        if self._named_by is not None:
+            self.finder.order.refused(self._named_by, (self.host, self.port))
+
+    async def read_response(
+        self,
+        disable_decoding: bool = False,
+        timeout: float | None = None,  # noqa: ASYNC109 - redis-py's signature
+        *,
+        disconnect_on_error: bool = True,
+        push_request: bool | None = False,
+    ) -> Any:
+        """Read one reply; a node that reads its data from disk refuses as well, in redis-py's own class."""
+        try:
+            return await super().read_response(
+                disable_decoding, timeout=timeout, disconnect_on_error=disconnect_on_error, push_request=push_request
+            )
+        except exceptions.BusyLoadingError:
+            self.refused()
             raise
 
     async def greeted(self) -> None:
@@ -95,7 +127,7 @@ class MasterFinder:
 
     async def find(self) -> tuple[Address, Address]:
         """Return the master's address and the Sentinel that named it; raise an error that tells each Sentinel's cause."""
-        answers = Answers(self.master_name)
+        answers, poll = Answers(self.master_name), self.order.poll()
         for sentinel in self.order.to_ask():
             budget = current_budget()
             if budget is not None and budget.left() <= SHORTEST_WAIT_SECONDS:
@@ -111,10 +143,23 @@ class MasterFinder:
             if address is None:
                 answers.unknown(sentinel)
                 continue
-            self.order.answered(sentinel)
-            self.address = address
-            return address, sentinel
-        raise answers.error(self.username)
+            self.order.spoke(sentinel)
+            if poll.heard(sentinel, address):
+                break
+        elected = poll.elected()
+        if elected is None:
+            raise answers.error(self.username)
+        self.address, sentinel = elected
+        self.order.answered(sentinel)
+        return elected
+
+    def move(self) -> None:
+        """Leave an event loop that has ended."""
+        for client in self._clients.values():
+            pool = client.connection_pool
+            pool._lock = asyncio.Lock()  # noqa: SLF001 - redis-py has no way to make it anew
+            for connection in (*pool._available_connections, *pool._in_use_connections):  # noqa: SLF001 - nor to list these
+                connection.leave()  # type: ignore[attr-defined]
 
     async def aclose(self) -> None:
         """Close the connections to the Sentinels."""
@@ -129,6 +174,11 @@ class MasterPool(NodePool):
         settings = settings_again(type(self), settings, given)
         self.finder = MasterFinder(settings)
         super().__init__(settings, MasterTLSConnection if settings.connection.tls else MasterConnection, finder=self.finder)
+
+    def move(self) -> None:
+        """Leave an event loop that has ended, with the connections to the Sentinels too."""
+        super().move()
+        self.finder.move()
 
     async def aclose(self) -> None:
         """Close every connection, those to the Sentinels too."""

@@ -10,6 +10,7 @@ from redis import exceptions
 from redis.backoff import NoBackoff
 from redis.connection import ConnectionPool, SSLConnection
 from redis.retry import Retry
+from redis.utils import SENTINEL
 
 from redis_ha_client.budget import RETRIED_ERRORS, SHORTEST_WAIT_SECONDS, current_budget
 from redis_ha_client.discovery import Address, Answers, SentinelOrder, parse_address, role_of
@@ -29,11 +30,17 @@ class MasterConnection(NodeConnection):
 
     def __init__(self, *, finder: "MasterFinder", **kwargs: Any) -> None:
         self.finder = finder
+        self._named_by: Address | None = None
         super().__init__(**kwargs)
+
+    @property
+    def left_behind(self) -> bool:
+        """Whether the Sentinels have named another master since."""
+        return (self.host, self.port) != self.finder.address
 
     def connect(self) -> None:
         """Connect if needed; called when the pool hands the connection out. One to a former master is dropped first."""
-        if self.is_connected and (self.host, self.port) != self.finder.address:
+        if self.is_connected and self.left_behind:
             self.disconnect()
         super().connect()
 
@@ -41,12 +48,37 @@ class MasterConnection(NodeConnection):
         """Dial: every way to a new socket comes through here."""
         if self.is_connected:
             return
-        (self.host, self.port), sentinel = self.finder.find()
+        (self.host, self.port), self._named_by = self.finder.find()
         try:
             # One dial a look-up: the retry is the command's.
             super().connect_check_health(check_health=check_health, retry_socket_connect=False)
+        except NotTheMasterError:
+            self.refused()
+            raise
         except RETRIED_ERRORS:
-            self.finder.order.doubted(sentinel)
+            self.finder.order.doubted(self._named_by)
+            raise
+
+    def refused(self) -> None:
+        """Doubt the Sentinel that named this node: a majority has to name the next one."""
+        if self._named_by is not None:
+            self.finder.order.refused(self._named_by, (self.host, self.port))
+
+    def read_response(
+        self,
+        disable_decoding: bool = False,
+        *,
+        timeout: float | object = SENTINEL,
+        disconnect_on_error: bool | None = True,
+        push_request: bool | None = False,
+    ) -> Any:
+        """Read one reply; a node that reads its data from disk refuses as well, in redis-py's own class."""
+        try:
+            return super().read_response(
+                disable_decoding, timeout=timeout, disconnect_on_error=disconnect_on_error, push_request=push_request
+            )
+        except exceptions.BusyLoadingError:
+            self.refused()
             raise
 
     def greeted(self) -> None:
@@ -95,7 +127,7 @@ class MasterFinder:
 
     def find(self) -> tuple[Address, Address]:
         """Return the master's address and the Sentinel that named it; raise an error that tells each Sentinel's cause."""
-        answers = Answers(self.master_name)
+        answers, poll = Answers(self.master_name), self.order.poll()
         for sentinel in self.order.to_ask():
             budget = current_budget()
             if budget is not None and budget.left() <= SHORTEST_WAIT_SECONDS:
@@ -111,10 +143,15 @@ class MasterFinder:
             if address is None:
                 answers.unknown(sentinel)
                 continue
-            self.order.answered(sentinel)
-            self.address = address
-            return address, sentinel
-        raise answers.error(self.username)
+            self.order.spoke(sentinel)
+            if poll.heard(sentinel, address):
+                break
+        elected = poll.elected()
+        if elected is None:
+            raise answers.error(self.username)
+        self.address, sentinel = elected
+        self.order.answered(sentinel)
+        return elected
 
     def close(self) -> None:
         """Close the connections to the Sentinels."""

@@ -1,0 +1,158 @@
+"""NOPERM in a global datastore with cluster mode on: a caller's mistake is told without waiting, a promotion is waited for."""
+
+# mypy: disable-error-code="no-untyped-call"
+
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from redis import exceptions
+
+from redis_ha_client import describe, routing, world
+from tests.client.test_global_documents import CHECKED
+from tests.support.connecting import POLICY, connected, in_async
+from tests.support.every_kind import EveryKind
+from tests.support.global_processes import AWAY, HOME, RECORD, GlobalGroups, WorldNames
+
+SHORT = replace(POLICY, total_seconds=10)
+NEVER = 600.0  # a pause that no test outlives: what waits for the next look-up ends with the budget
+
+
+@pytest.fixture
+def sharded(every: EveryKind, every_name: WorldNames, monkeypatch: pytest.MonkeyPatch) -> Iterator[GlobalGroups]:
+    """Give the datastore, whose user may only touch keys of the application, and make no group of streams."""
+    del every_name
+    monkeypatch.setattr(world, "RECORD_PAUSE_SECONDS", NEVER)
+    limit(every.sharded, "resetkeys", "~app:*", "-xgroup|create")
+    yield every.sharded
+    limit(every.sharded, "allkeys", "+xgroup|create")
+    every.sharded.promote(HOME)
+
+
+def limit(datastore: GlobalGroups, *rules: str) -> None:
+    for group in datastore.groups.values():
+        for node in group.nodes:
+            group.command(node, "ACL", "SETUSER", "application", *rules)
+
+
+def sequence(client: Any, *commands: tuple[Any, ...]) -> Any:
+    reply = None
+    for command in commands:
+        reply = client.execute_command(*command)
+    return reply
+
+
+async def async_sequence(client: Any, *commands: tuple[Any, ...]) -> Any:
+    reply = None
+    for command in commands:
+        reply = await client.execute_command(*command)
+    return reply
+
+
+def piped(*, transaction: bool) -> Callable[[Any], Any]:
+    def act(client: Any) -> Any:
+        return client.pipeline(transaction=transaction).set("app:{a}", 1).set("{a}", 1).execute()
+
+    return act
+
+
+MISTAKES: dict[str, Callable[[Any], Any]] = {
+    "a command": lambda client: client.execute_command("FLUSHALL"),
+    "a key": lambda client: client.set("other", 1),
+    "a part of a command": lambda client: client.xgroup_create("app:stream", "group"),
+    "a pipeline": piped(transaction=False),
+    "a transaction": piped(transaction=True),
+}
+BEFORE = (("SET", "app:{a}", 1), ("XADD", "app:stream", "*", "field", "value"), ("XGROUP DESTROY", "app:stream", "none"))
+
+
+@pytest.mark.servers
+@pytest.mark.parametrize("before", [False, True])
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_a_mistake_is_told_at_once(sharded: GlobalGroups, every_name: WorldNames, mistake: str, *, before: bool) -> None:
+    """The look-up at the start of the first attempt is not the last one for a while, whatever was permitted before."""
+    every_name.asked.clear()
+    with connected(sharded, policy=SHORT) as client:
+        sequence(client, *(BEFORE if before else ()))
+        with pytest.raises(exceptions.NoPermissionError, match="no permissions"):
+            MISTAKES[mistake](client)
+    assert every_name.asked == [RECORD] * 2
+
+    async def use(async_client: Any) -> None:
+        await async_sequence(async_client, *(BEFORE if before else ()))
+        with pytest.raises(exceptions.NoPermissionError, match="no permissions"):
+            await MISTAKES[mistake](async_client)
+
+    in_async(sharded, use, policy=SHORT)
+    assert every_name.asked == [RECORD] * 4
+
+
+@pytest.mark.servers
+@pytest.mark.parametrize("twin", ["sync", "asyncio"])
+def test_a_promotion_under_way_is_waited_for_in_a_pipeline_too(
+    sharded: GlobalGroups, every_name: WorldNames, monkeypatch: pytest.MonkeyPatch, twin: str
+) -> None:
+    """SET was permitted before, so NOPERM of one in a pipeline is no mistake while the record still leads to the old region."""
+    monkeypatch.setattr(world, "RECORD_PAUSE_SECONDS", 0.05)
+    late = threading.Timer(0.5, sharded.point, [every_name])
+    if twin == "sync":
+        with connected(sharded) as client:
+            client.set("app:{a}", "home")
+            sharded.promote(AWAY)
+            late.start()
+            assert client.pipeline().set("app:{a}", "away").get("app:{a}").execute() == [True, b"away"]
+            assert describe(client)["region"] == AWAY
+    else:
+
+        async def use(async_client: Any) -> None:
+            await async_client.set("app:{a}", "home")
+            sharded.promote(AWAY)
+            late.start()
+            assert await async_client.pipeline().set("app:{a}", "away").get("app:{a}").execute() == [True, b"away"]
+
+        in_async(sharded, use)
+    late.join()
+
+
+@pytest.mark.parametrize(
+    ("told", "waits"),
+    [
+        ("this user has no permissions to run the 'set' command", True),
+        ("User application has no permissions to run the 'set' command", True),
+        ("this user has no permissions to run the 'set' command or its subcommand", True),
+        ("this user has no permissions to run the 'xgroup|create' command", False),
+        ("this user has no permissions to access one of the keys used as arguments", False),
+        ("User application has no permissions to access the 'set' key", False),
+        ("this user has no permissions to access one of the channels used as arguments", False),
+    ],
+)
+def test_only_a_command_that_was_permitted_before_waits(told: str, *, waits: bool) -> None:
+    assert routing.waits_for_writer(routing.NotPermittedHereError(told), {"set", "xgroup|destroy"}) is waits
+
+
+def test_names_are_those_of_an_acl() -> None:
+    assert [routing.acl_name(one) for one in ("SET", b"get", "XGROUP CREATE")] == ["set", "get", "xgroup|create"]
+
+
+def test_a_mistake_hurries_the_look_up_once_a_pause(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [1000.0]
+    monkeypatch.setattr(world, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    monkeypatch.setattr(world, "LOOK_UP_JITTER", 0.0)
+    monkeypatch.setattr(world, "RECORD_PAUSE_SECONDS", 5.0)
+    writer = world.Writer(CHECKED, lambda: "a.euc1.cache.amazonaws.com")
+    writer.look_up()
+    writer.doubted(at_once=True)
+    assert writer.due
+    writer.look_up()
+    writer.doubted(at_once=True)  # a loop of mistakes
+    assert not writer.due
+    now[0] += 5.0
+    assert writer.due
+    writer.look_up()
+    writer.doubted()
+    assert not writer.due
+    writer.doubted(at_once=True)
+    assert writer.due

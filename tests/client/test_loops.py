@@ -1,0 +1,164 @@
+"""One asyncio client over several event loops, and commands that a loop leaves behind when it is closed."""
+
+# mypy: disable-error-code="no-untyped-call"
+
+import asyncio
+import gc
+import threading
+import warnings
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+
+from redis_ha_client import aio, outcome_of
+from redis_ha_client.errors import OtherLoopError
+from tests.support.connecting import POLICY
+from tests.support.every_kind import KINDS, EveryKind
+from tests.support.waiting import wait_until
+
+pytestmark = [pytest.mark.servers, pytest.mark.usefixtures("every_name")]
+
+Use = Callable[[Any], Awaitable[Any]]
+
+
+def client_of(every: EveryKind, kind: str, **arguments: Any) -> Any:
+    to, more = every.documents(kind)
+    return aio.connect(to.connection, to.credentials, policy=POLICY, pool_size=2, **more, **arguments)
+
+
+async def one(client: Any) -> None:
+    assert await client.get("loop") is None
+
+
+async def crowd(client: Any) -> None:
+    """More at once than the pool holds, so that tasks wait for each other: a lock then belongs to its loop."""
+    assert await asyncio.gather(*(client.get("loop") for _ in range(8))) == [None] * 8
+
+
+async def pipeline(client: Any) -> None:
+    async with client.pipeline() as queued:
+        queued.get("loop")
+        assert await queued.execute() == [None]
+
+
+async def transaction(client: Any) -> None:
+    async with client.pipeline(transaction=True) as queued:
+        await queued.watch("{loop}")
+        queued.multi()
+        queued.get("{loop}")
+        assert await queued.execute() == [None]
+
+
+def run(client: Any, *uses: Use) -> None:
+    async def all_of_them() -> None:
+        for use in uses:
+            await use(client)
+
+    asyncio.run(all_of_them())
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_client_works_in_one_loop_after_another(every: EveryKind, kind: str) -> None:
+    name = f"loops-{kind.replace(' ', '-')}"
+    client = client_of(every, kind, client_name=name)
+    for use in (one, one, crowd, crowd, pipeline, one, transaction, crowd):
+        if use is transaction and kind.endswith("reader"):
+            continue  # WATCH is for writers
+        run(client, use)
+    run(client, one)
+    asyncio.run(client.aclose())  # in a loop of its own: nothing is left of the loops before
+    wait_until(lambda: not every.listed(name), "every connection is closed")
+    run(client, one, type(client).aclose)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_second_loop_at_the_same_time_is_refused_at_once(every: EveryKind, kind: str) -> None:
+    client = client_of(every, kind)
+    first = asyncio.new_event_loop()
+    thread = threading.Thread(target=first.run_forever)
+    thread.start()
+    try:
+        asyncio.run_coroutine_threadsafe(one(client), first).result()
+        with pytest.raises(OtherLoopError, match="one client for each event loop") as caught:
+            run(client, one)
+        assert outcome_of(caught.value) == "failed"
+        asyncio.run_coroutine_threadsafe(one(client), first).result()  # which is not disturbed
+        asyncio.run_coroutine_threadsafe(client.aclose(), first).result()
+    finally:
+        first.call_soon_threadsafe(first.stop)
+        thread.join()
+        first.close()
+    run(client, one, type(client).aclose)
+
+
+def test_a_subscriber_works_in_one_loop_after_another(every: EveryKind) -> None:
+    """It keeps its connection, so nothing is taken from the pool in the second loop."""
+    group = every.plain.groups["eu-central-1"]
+    for node in group.nodes:
+        group.command(node, "ACL", "SETUSER", "application", "&*")
+    client = client_of(every, "primary")
+    subscriber = client.pubsub(ignore_subscribe_messages=True)
+
+    async def subscribe(_: Any) -> None:
+        await subscriber.subscribe("news")
+
+    async def hear(publisher: Any) -> None:
+        message = None
+        while message is None:
+            await publisher.publish("news", "late")
+            message = await subscriber.get_message(timeout=0.2)
+        assert message["data"] == b"late"
+
+    run(client, subscribe)
+    run(client_of(every, "primary"), hear, type(client).aclose)
+    run(client, lambda _: subscriber.aclose(), type(client).aclose)
+
+
+async def waits(client: Any) -> None:
+    await client.blpop(["nothing"], timeout=60)
+
+
+async def waits_in_a_pipeline(client: Any) -> None:
+    async with client.pipeline(transaction=False) as queued:
+        queued.blpop(["nothing"], timeout=60)
+        await queued.execute()
+
+
+async def waits_for_a_connection(client: Any) -> None:
+    await asyncio.gather(*(waits(client) for _ in range(3)))
+
+
+async def watches(client: Any) -> None:
+    async with client.pipeline(transaction=True) as queued:
+        await queued.watch("nothing")
+        await queued.blpop(["nothing"], timeout=60)
+
+
+@pytest.mark.parametrize("use", [waits, waits_in_a_pipeline, waits_for_a_connection, watches])
+@pytest.mark.parametrize("kind", ["sentinel", "primary", "cluster", "global", "global cluster"])
+def test_a_command_that_its_loop_left_ends_quietly(
+    every: EveryKind, kind: str, use: Use, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The garbage collector ends it outside of any loop and context; nothing is thrown where nobody can catch it."""
+    thrown: list[str] = []
+    monkeypatch.setattr("sys.unraisablehook", lambda one: thrown.append(repr(one.exc_value)))
+    client = client_of(every, kind)
+    loop = asyncio.new_event_loop()
+    loop.set_exception_handler(lambda *_: None)  # asyncio's own words: a pending task was destroyed
+
+    async def start() -> Any:
+        await client.ping()
+        task = asyncio.ensure_future(use(client))
+        await asyncio.sleep(0.05)
+        return task
+
+    task = loop.run_until_complete(start())
+    loop.close()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)  # which this is: a loop was closed over its connections
+        del task
+        gc.collect()
+    assert thrown == []
+    run(client, crowd, type(client).aclose)  # its connections came back to the pool
+    assert "Traceback" not in capsys.readouterr().err
