@@ -26,6 +26,8 @@ from tests.support.redis_processes import Node, RedisProcesses
 from tests.support.targets import KINDS, Target, targets_of
 from tests.support.waiting import SLOWEST_SECONDS, wait_until
 
+pytestmark = pytest.mark.servers
+
 SPENT = FailoverPolicy(total_seconds=0.001)  # nothing is left of the interrupted command's budget
 
 
@@ -104,7 +106,6 @@ async def by_redis_py(client: Any) -> Any:
     return await settled(plain_over(client).incr("{own}n"))
 
 
-@pytest.mark.servers
 @pytest.mark.parametrize("asynchronous", [False, True], ids=["sync", "asyncio"])
 @pytest.mark.parametrize("kind", KINDS)
 def test_nothing_is_shared_with_the_interrupted_command(targets: dict[str, Target], kind: str, *, asynchronous: bool) -> None:
@@ -126,7 +127,6 @@ def test_nothing_is_shared_with_the_interrupted_command(targets: dict[str, Targe
     asyncio.run(use())
 
 
-@pytest.mark.servers
 @pytest.mark.parametrize("asynchronous", [False, True], ids=["sync", "asyncio"])
 @pytest.mark.parametrize("act", [alone, queued, atomic, by_redis_py])
 def test_it_is_tried_again_as_always(
@@ -164,7 +164,6 @@ def test_it_is_tried_again_as_always(
     asyncio.run(use())
 
 
-@pytest.mark.servers
 def test_a_subscriber_too(targets: dict[str, Target]) -> None:
     async def use() -> None:
         for asynchronous in (False, True):
@@ -180,7 +179,6 @@ def test_a_subscriber_too(targets: dict[str, Target]) -> None:
     asyncio.run(use())
 
 
-@pytest.mark.servers
 def test_a_pipeline_that_is_thrown_away_leaves_the_running_commands_story(targets: dict[str, Target]) -> None:
     """A finalizer gives the connection back (redis-py 8.1.0, Pipeline.__del__), in the middle of whatever runs."""
 
@@ -196,7 +194,6 @@ def test_a_pipeline_that_is_thrown_away_leaves_the_running_commands_story(target
     asyncio.run(use())
 
 
-@pytest.mark.servers
 def test_a_task_a_thread_or_a_greenlet_that_was_started_in_a_command_has_its_own(targets: dict[str, Target]) -> None:
     """They start with a copy of the context: asyncio.Task, gevent's greenlets, threads where Python is told so."""
     client = targets["sentinel"].ours(asynchronous=False)
@@ -214,7 +211,6 @@ def test_a_task_a_thread_or_a_greenlet_that_was_started_in_a_command_has_its_own
     client.close()
 
 
-@pytest.mark.servers
 def test_a_pause_is_interrupted_like_an_attempt(targets: dict[str, Target], topology: RedisProcesses) -> None:
     client = targets["sentinel"].ours(asynchronous=False)
     client.ping()
@@ -235,7 +231,6 @@ def test_a_pause_is_interrupted_like_an_attempt(targets: dict[str, Target], topo
     client.close()
 
 
-@pytest.mark.servers
 @pytest.mark.timeout(60, func_only=True)
 def test_a_handler_takes_a_connection_while_its_thread_takes_another(targets: dict[str, Target]) -> None:
     """A signal may arrive within queue.Queue.get, which holds a lock."""
@@ -256,7 +251,6 @@ def waits(topology: RedisProcesses, node: Node) -> Callable[[], bool]:
     return waiting
 
 
-@pytest.mark.servers
 def test_a_signal_handlers_command_rides_over_a_lost_master(whole: RedisProcesses) -> None:
     """redis/redis-py#565. The handler runs while BLPOP waits; the master dies first, then the handler writes."""
     master = whole.master()
@@ -286,7 +280,6 @@ def test_a_signal_handlers_command_rides_over_a_lost_master(whole: RedisProcesse
     client.close()
 
 
-@pytest.mark.servers
 def test_a_signal_handlers_task_rides_over_a_lost_master(whole: RedisProcesses) -> None:
     master = whole.master()
     policy = replace(POLICY, total_seconds=SLOWEST_SECONDS)

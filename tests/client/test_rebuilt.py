@@ -25,6 +25,8 @@ from tests.support.making_again import write_again
 from tests.support.redis_processes import RedisProcesses
 from tests.support.targets import KINDS, Target, targets_of
 
+pytestmark = pytest.mark.servers
+
 Again = Callable[[Any], Any]
 
 # rq 3.0 connections.py: what it takes from a pool's arguments before they go to another process, because of their locks.
@@ -76,7 +78,6 @@ async def close(client: Any) -> None:
     await settled(client.aclose() if hasattr(client, "aclose") else client.close())
 
 
-@pytest.mark.servers
 @pytest.mark.parametrize("asynchronous", [False, True], ids=["sync", "asyncio"])
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_client_that_is_made_again_is_the_same(targets: dict[str, Target], kind: str, *, asynchronous: bool) -> None:
@@ -99,7 +100,6 @@ def test_a_client_that_is_made_again_is_the_same(targets: dict[str, Target], kin
     asyncio.run(use())
 
 
-@pytest.mark.servers
 def test_a_client_is_made_again_in_another_process(targets: dict[str, Target]) -> None:
     client = targets["sentinel"].ours(asynchronous=False)
     client.delete("{again}process")
@@ -189,7 +189,6 @@ def test_a_cluster_elsewhere_is_refused_by_name() -> None:
             act()
 
 
-@pytest.mark.servers
 def test_a_cluster_elsewhere_is_refused_by_name_by_the_synchronous_client_too(targets: dict[str, Target]) -> None:
     client = targets["cluster"].ours(asynchronous=False)
     for told, act in refusals(client):
