@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from redis_ha_client import ScanInterruptedError, outcome_of
+from redis_ha_client.endpoint import number_of
 from redis_ha_client.scans import Origin, check, cursor_of, cursors_in, remember, scanned_at
 from tests.support.connecting import Documents, connected, in_async
 from tests.support.every_kind import EveryKind
@@ -50,6 +51,20 @@ def test_a_cursor_fits_the_process_that_gave_it(end: Origin, *, same: bool) -> N
         ) as caught:
             check((cursor,), end)
         assert outcome_of(caught.value) == "failed"
+
+
+@pytest.mark.parametrize(
+    ("greeting", "host", "number"),
+    [
+        ({b"id": 7, b"mode": b"standalone"}, "10.0.0.1", 7),
+        ({"id": 7}, "clustercfg.shop.abc123.euc1.cache.amazonaws.com", 7),
+        ({"id": 7}, "shop-abc123.serverless.euc1.cache.amazonaws.com", None),  # proxies number for themselves
+        ({}, "10.0.0.1", None),
+        (None, "10.0.0.1", None),
+    ],
+)
+def test_a_nodes_number_for_a_connection(greeting: Any, host: str, number: int | None) -> None:
+    assert number_of(greeting, host) == number
 
 
 def test_a_cursor_is_the_number_that_redis_py_gives() -> None:
