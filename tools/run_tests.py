@@ -30,7 +30,11 @@ from xml.etree import ElementTree as ET
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.append(str(ROOT))  # where this file is run by its path
 
-from tools import leftovers  # noqa: E402
+try:
+    from pulumi_emulator.errors import EmulatorError
+    from tools import leftovers
+except KeyboardInterrupt:  # they take a second to load
+    sys.exit("interrupted; nothing was begun")
 
 TESTS = ROOT / "tests"
 CACHE = "cache"
@@ -197,13 +201,18 @@ def interrupt(_number: int, _frame: FrameType | None) -> NoReturn:
     raise KeyboardInterrupt
 
 
+def are_compiled() -> bool:
+    """Tell whether the tests' modules were compiled before."""
+    return any(TESTS.glob("*/__pycache__"))
+
+
 def run(folder: Path, chosen: Sequence[str], arguments: Sequence[str]) -> int:
     """Run pytest, and what failed once more; say what came of it."""
     workers = WORKERS_PER_CORE * (os.cpu_count() or 1)
     # All workers load the same modules: each compiles them all where none may keep what it compiled.
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     began = time.monotonic()
-    if not any(TESTS.glob("*/__pycache__")):
+    if not are_compiled():
         # In a fresh clone all workers would compile them at the same time. What is wrong with a test they say themselves.
         pytest(folder, "t", ["-o", "addopts=--import-mode=importlib", "-p", "no:terminal", "--collect-only", *chosen])
     side_by_side = ["-n", str(workers), "--dist", "loadgroup", "--no-loadscope-reorder", f"--junitxml={folder / RESULTS}"]
@@ -243,3 +252,5 @@ if __name__ == "__main__":
     except KeyboardInterrupt:
         say(["interrupted; the next run clears what is left"])
         sys.exit(INTERRUPTED)
+    except (EmulatorError, OSError) as error:
+        sys.exit(f"error: {error}")

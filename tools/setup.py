@@ -27,10 +27,12 @@ PIP: tuple[str | Path, ...] = (
     *("--disable-pip-version-check", "install", "--no-deps", "--no-compile"),
 )
 DOT_SECONDS = 5
+INTERRUPTED = 130  # as a shell has it for SIGINT
 
+ENVIRONMENT = "python3-venv"  # the one package without which there is no .venv
 # Debian package -> what is looked for on this machine before it is installed.
 DEBIAN: dict[str, str] = {
-    "python3-venv": "python:ensurepip",
+    ENVIRONMENT: "python:ensurepip",
     "systemd-container": "systemd-nspawn",
     "mmdebstrap": "mmdebstrap",
     "nftables": "nft",
@@ -126,21 +128,30 @@ def check_machine() -> str:
 
 
 def debian_packages(log: Path) -> str:
-    """Install the Debian packages that are missing; without root, name them."""
+    """Install the Debian packages that are missing; where that cannot be done, say what does without them and what does not."""
     missing = [package for package, what in DEBIAN.items() if not found(what)]
     if not missing:
         return "all there"
-    install = f"apt-get install --no-install-recommends {' '.join(missing)}"
-    if os.geteuid() != 0:
-        raise SetupError(f"missing Debian packages, and you are not root; run as root: {install}")
-    if shutil.which("apt-get") is None:
-        raise SetupError(
-            f"this is not Debian (no apt-get); install what holds these commands: {', '.join(DEBIAN[one] for one in missing)}"
-        )
+    if os.geteuid() != 0 or shutil.which("apt-get") is None:
+        told = without(missing, debian=shutil.which("apt-get") is not None)
+        if ENVIRONMENT in missing:
+            raise SetupError(told)
+        return told
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     run(["apt-get", "update"], log, env=environment)
     run(["apt-get", "install", "--yes", "--no-install-recommends", *missing], log, env=environment)
     return f"installed {', '.join(missing)}"
+
+
+def without(missing: Sequence[str], *, debian: bool) -> str:
+    """Return what is said of packages that this user cannot install; debian: this is one, and only root is missing."""
+    what = "nothing goes" if ENVIRONMENT in missing else "previews and `make lint` go, machines and most tests do not,"
+    way = (
+        f"as root: apt-get install --no-install-recommends {' '.join(missing)}"
+        if debian
+        else f"this is not Debian (no apt-get), install what holds: {', '.join(DEBIAN[one] for one in missing)}"
+    )
+    return f"{what} without {', '.join(missing)}; {way}"
 
 
 def fingerprint(*paths: Path) -> str:
@@ -212,9 +223,12 @@ def main() -> int:
             step("Debian packages", lambda: debian_packages(log))
             step("Python environment (.venv)", lambda: python_environment(log))
             step("Pulumi engine (a first build takes some minutes)", lambda: engine(log))
-    except SetupError as error:
+    except (SetupError, OSError) as error:
         sys.stdout.write(f"failed\nerror: {error}\nThen run the same command again: what was done is kept.\n")
         return 1
+    except KeyboardInterrupt:
+        sys.stdout.write("interrupted\nRun the same command again to go on: what was done is kept.\n")
+        return INTERRUPTED
     return 0
 
 

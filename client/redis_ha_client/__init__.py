@@ -6,7 +6,7 @@ for asyncio.
 
 from . import aio as aio
 from .effective import describe
-from .errors import DocumentError, NotExecutedError, OutcomeUnknownError, ScanInterruptedError, outcome_of
+from .errors import DocumentError, NotExecutedError, OutcomeUnknownError, ScanInterruptedError, outcome_of, outcomes_of
 from .policy import FailoverPolicy
 from .sync import connect
 
@@ -19,4 +19,5 @@ __all__ = [
     "connect",
     "describe",
     "outcome_of",
+    "outcomes_of",
 ]

@@ -9,10 +9,11 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from redis import exceptions
 
+from .batches import Batch
 from .errors import (
     CertificateError,
     NotExecutedError,
@@ -20,7 +21,9 @@ from .errors import (
     OutcomeUnknownError,
     RefusedError,
     WrongKindError,
-    mark_resent,
+    mark_unknown,
+    note_outcomes,
+    says_too_little,
 )
 from .policy import FailoverPolicy
 from .scans import COMMANDS as SCANS
@@ -52,8 +55,8 @@ class Budget:
     what: str
     deadline: float | None
     block_seconds: float = 0.0
-    many: bool = False  # several commands in one write: refusal of a later one says nothing about the earlier ones
-    atomic: bool = False  # ... except in MULTI/EXEC, where one refusal discards all
+    many: bool = False  # perhaps several commands in one write: what is sent of it may hold complete commands
+    batch: Batch | None = None  # ... and what is known of each
     busy: bool = False  # an attempt runs: retries inside it are not theirs to make
     sent: bool = False  # in this attempt, the command (not the handshake) may have reached the node
     replies: int = 0  # in this attempt, answers that were no refusal
@@ -65,12 +68,19 @@ class Budget:
     cursor: Cursor | None = None  # of a scan that goes on: the node that gave it is wanted
     origins: dict[str, Origin] = field(default_factory=dict)  # of a scan: who has answered, the last one last
     started: float = field(default_factory=time.monotonic)
+    owner: object = field(default=None, repr=False)  # whose inner commands belong to it: a pipeline's, while it is executed
+    lent: bool = False  # opened by a connection, for whoever uses it without a client of this package: Pub/Sub, redis.Redis
 
     def left(self) -> float:
         """Seconds left, never negative; the whole budget while it does not count yet."""
         if self.deadline is None:
             return self.policy.budget_seconds
         return max(self.deadline - time.monotonic(), 0.0)
+
+    @property
+    def piecemeal(self) -> bool:
+        """Whether the commands of a pipeline are executed one by one: an answer to one says nothing about the others."""
+        return self.batch is not None and not self.batch.atomic
 
     def begin_attempt(self) -> None:
         """Forget what the last attempt sent; called before each attempt."""
@@ -83,13 +93,9 @@ class Budget:
         cause = str(error) or type(error).__name__
         self.causes[cause] = self.causes.get(cause, 0) + 1
         if self.deadline is None:
-            self.deadline = time.monotonic() + self.policy.budget_seconds
-        refused = isinstance(error, REFUSED_ERRORS)
-        if self.sent and not (refused and (self.atomic or self.replies == 0)):
-            self.ambiguous = True
+            self.deadline = time.monotonic() + self.policy.budget_seconds + self.block_seconds
+        self.ambiguous = self._left_in_doubt(error)
         if isinstance(error, FINAL_ERRORS):
-            if self.ambiguous:
-                mark_resent(error)
             return error
         if self.ambiguous and not self.policy.resend_ambiguous:
             return OutcomeUnknownError(
@@ -99,11 +105,23 @@ class Budget:
             return self.exhausted()
         return None
 
+    def _left_in_doubt(self, error: Exception) -> bool:
+        """Tell whether something was sent, in this attempt or before, of which nobody can know what became of it."""
+        if self.batch is not None and not self.batch.atomic:
+            return self.batch.doubtful
+        refused = isinstance(error, REFUSED_ERRORS)  # one refusal discards all of a transaction
+        return self.ambiguous or (self.sent and not (refused and (self.batch is not None or self.replies == 0)))
+
     def redirected(self) -> None:
         """Take note that the node sent the command on without executing it; what others have answered before stands."""
         self.replies -= 1
         if self.replies <= 0:
             self.sent = False
+
+    def took_to_send(self, seconds: float) -> None:
+        """Let the time in which the node took a big value not count: it was no waiting, and the answer is still to come."""
+        if self.deadline is not None:
+            self.deadline += seconds
 
     def note_origin(self, name: str, origin: Origin) -> None:
         """Take note of who answers a scan."""
@@ -114,11 +132,6 @@ class Budget:
     def scans(self) -> bool:
         """Whether the command is a scan, whose cursors belong to the node that answers."""
         return self.what in SCANS
-
-    def note_lost(self, error: Exception) -> None:
-        """Take note that a part of a pipeline got no answer, which redis-py keeps to itself and tries again."""
-        if self.many and not self.atomic and self.sent and not (isinstance(error, REFUSED_ERRORS) and self.replies == 0):
-            self.ambiguous = True
 
     def pause(self) -> float:
         """Seconds to wait before the next attempt: full jitter, bounded, never beyond the budget."""
@@ -134,9 +147,21 @@ class Budget:
         story = (
             f"after {spent:.1f} s and {self.attempts} attempts (budget {self.policy.budget_seconds:g} s): {'; '.join(shown)}"
         )
+        part = ""
+        if self.batch is not None and self.batch.executed:
+            part = f"{self.batch.executed} of {len(self.batch.commands)} were executed, "
         if self.ambiguous:
-            return OutcomeUnknownError(f"{self.what}: outcome UNKNOWN, it was sent and no answer came; given up {story}")
+            return OutcomeUnknownError(f"{self.what}: {part}outcome UNKNOWN, it was sent and no answer came; given up {story}")
+        if part:
+            return OutcomeUnknownError(f"{self.what}: {part}the others NOT EXECUTED, given up {story}")
         return NotExecutedError(f"{self.what}: NOT EXECUTED, given up {story}")
+
+    def note(self, error: BaseException) -> None:
+        """Note on the error that ends the command, or each command of the batch, what is known of its outcome."""
+        if self.batch is not None and self.batch.commands:
+            note_outcomes(error, self.batch.outcomes(error, sent=self.sent, ambiguous=self.ambiguous))
+        elif self.ambiguous or says_too_little(self.what, error):
+            mark_unknown(error)
 
 
 _current: ContextVar[Budget | None] = ContextVar("redis_ha_budget", default=None)
@@ -153,30 +178,76 @@ def command_budget(
     what: str,
     *,
     block_seconds: float = 0.0,
-    many: bool = False,
-    atomic: bool = False,
+    batch: Batch | None = None,
     counting: bool = True,
+    own: bool = False,
+    owner: object = None,
 ) -> Iterator[Budget]:
-    """Run a block under the budget of one command; inside another command's budget, that one goes on."""
+    """Run a block under the budget of one command.
+
+    Inside another command's budget that one goes on, unless this is a user's command (`own`). The other one is then only
+    interrupted, by a signal handler or a finalizer, or was left behind by whoever started this task or greenlet: its clock and
+    its story are its own. A pipeline's inner commands belong to the pipeline (`owner`), and to no other command.
+    """
     outer = _current.get()
-    if outer is not None:
+    if outer is not None and not own and (owner is None or owner is outer.owner):
         yield outer
         return
     deadline = time.monotonic() + policy.budget_seconds + block_seconds if counting else None
-    budget = Budget(policy, what, deadline, block_seconds=block_seconds, many=many, atomic=atomic)
+    lent = not counting
+    many = lent or batch is not None
+    budget = Budget(policy, what, deadline, block_seconds=block_seconds, many=many, batch=batch, owner=owner, lent=lent)
+    with _running(budget):
+        yield budget
+
+
+@contextmanager
+def alone(what: str, *, in_doubt: bool) -> Iterator[Budget]:
+    """Run one command of the running pipeline under a budget of its own, which ends when that of the whole does.
+
+    in_doubt: whether the command was sent before, without an answer.
+    """
+    whole = _current.get()
+    if whole is None:
+        raise TypeError("no pipeline runs")
+    own = replace(
+        whole,
+        what=f"{what} in a {whole.what}",
+        many=False,
+        batch=None,
+        busy=False,
+        sent=False,
+        ambiguous=in_doubt,
+        attempts=0,
+    )
+    with _running(own) as budget:
+        yield budget
+
+
+@contextmanager
+def _running(budget: Budget) -> Iterator[Budget]:
     token = _current.set(budget)
     try:
         yield budget
-    except FINAL_ERRORS:
-        raise
-    except Exception as error:
-        if budget.ambiguous:
-            mark_resent(error)
+    except BaseException as error:
+        budget.note(error)
         raise
     finally:
         # The garbage collector closes a coroutine that its loop has left behind in a context in which nothing was set.
         with suppress(ValueError):
             _current.reset(token)
+
+
+@contextmanager
+def aside() -> Iterator[None]:
+    """Mark that what is sent in the block is not the command itself: its loss says nothing about the command."""
+    budget = _current.get()
+    before = (budget.sent, budget.replies) if budget is not None else (False, 0)
+    try:
+        yield
+    finally:
+        if budget is not None:
+            budget.sent, budget.replies = before
 
 
 @contextmanager
@@ -187,6 +258,15 @@ def attempt(budget: Budget) -> Iterator[None]:
         yield
     finally:
         budget.busy = False
+
+
+def interrupts(home: Budget | None = None) -> bool:
+    """Tell whether a connection is taken or used while the running command is in an attempt that does not use it.
+
+    home: the budget under which the connection was handed out or last used; None for one that is asked for now.
+    """
+    running = _current.get()
+    return running is not None and running.busy and home is not running
 
 
 def bounded(seconds: float | None) -> float:

@@ -5,6 +5,7 @@ from typing import Any
 
 import redis
 import redis.asyncio
+from redis.utils import DEFAULT_RESP_VERSION
 
 from .aio.cluster import ClusterClient as AsyncClusterClient
 from .aio.nodes import NodePool as AsyncNodePool
@@ -16,7 +17,6 @@ from .policy import (
     KEEPALIVE_INTERVAL_SECONDS,
     KEEPALIVE_PROBES,
     MANAGED_FAILOVER_SECONDS,
-    RESP_PROTOCOL,
     FailoverPolicy,
 )
 from .sync.cluster import ClusterClient
@@ -54,7 +54,7 @@ def describe(subject: Client | FailoverPolicy) -> dict[str, Any]:
 def _fixed() -> dict[str, Any]:
     return {
         "redis_py": redis.__version__,
-        "protocol": RESP_PROTOCOL,
+        "protocol": DEFAULT_RESP_VERSION,
         "health_check_seconds": HEALTH_CHECK_SECONDS,
         "keepalive": {
             "idle_seconds": KEEPALIVE_IDLE_SECONDS,

@@ -1,12 +1,15 @@
 """What a failed command means for the caller: it was certainly not executed, or nobody can know."""
 
 import ssl
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Literal
 
 from redis import exceptions
 from redis.sentinel import MasterNotFoundError, SlaveNotFoundError
 
 Outcome = Literal["failed", "unknown"]
+CommandOutcome = Literal["executed", "failed", "unknown"]
 
 # First words of replies by which a node says "I did not execute this; another node, or I in a moment, will".
 # redis/redis src/server.c processCommand (READONLY, MASTERDOWN, NOREPLICAS) and src/blocked.c (UNBLOCKED: a waiting BLPOP is
@@ -23,7 +26,10 @@ class NotExecutedError(exceptions.ConnectionError, exceptions.TimeoutError):
 
 
 class OutcomeUnknownError(exceptions.ConnectionError, exceptions.TimeoutError):
-    """The command was sent and no answer came: it was executed, or not (or more than once where it was resent)."""
+    """The command was sent and no answer came: it was executed, or not (or more than once where it was resent).
+
+    Of a pipeline: that is so of some command, or some were executed and the others were not. `outcomes_of` says which.
+    """
 
 
 class RefusedError(exceptions.ConnectionError):
@@ -78,27 +84,66 @@ _CERTAINLY_NOT_EXECUTED = (
     exceptions.BusyLoadingError,
     exceptions.MaxConnectionsError,
     exceptions.DataError,
-    # The server's own words: an error reply is sent instead of executing (a script that failed half way is the exception).
+    # The server's own words: an error reply is sent instead of executing (scripts: `says_too_little`).
     exceptions.ResponseError,
     exceptions.WatchError,
 )
 
 
-def outcome_of(exception: BaseException) -> Outcome:
-    """Tell what is known about a command that raised `exception`.
+# Commands that execute others: their error reply may come after writes, which are not rolled back (redis/redis src/script.c).
+# Two come before any: EVALSHA of a script that the node lacks, and the first write of a script on a replica.
+_RUN_OTHERS = ("EVAL", "EVALSHA", "FCALL")
+_BEFORE_ANY_WRITE = (exceptions.NoScriptError, exceptions.ReadOnlyError)
 
-    "failed": certainly not executed (refused, never sent, or answered with an error). "unknown": it was or may have been sent
-    and no answer came; also everything this function does not know, because a wrong "failed" would hide an executed write.
+
+def outcome_of(exception: BaseException) -> Outcome:
+    """Tell what is known about the command, or the whole pipeline, that raised `exception`.
+
+    "failed": certainly not executed (refused, never sent, or answered with an error), no command of a pipeline was. "unknown":
+    it was or may have been sent and no answer came, or a script ended with an error, or a part of a pipeline was executed; also
+    everything this function does not know, because a wrong "failed" would hide an executed write.
     Works for exceptions of this package's clients and, more cautiously, of plain redis-py.
     """
-    if getattr(exception, "redis_ha_resent", False):
-        return "unknown"
-    return "failed" if isinstance(exception, _CERTAINLY_NOT_EXECUTED) else "unknown"
+    return "failed" if all(one == "failed" for one in outcomes_of(exception)) else "unknown"
 
 
-def mark_resent(exception: BaseException) -> None:
-    """Note on `exception` that an earlier sending of the same command stayed without an answer, so its outcome is unknown."""
-    exception.redis_ha_resent = True  # type: ignore[attr-defined]
+def outcomes_of(exception: BaseException) -> list[CommandOutcome]:
+    """Tell what is known about each command of the pipeline or transaction whose `execute` raised `exception`, in their order.
+
+    "executed": answered without an error. "failed": certainly not executed. "unknown": as `outcome_of` says. One item for an
+    exception of a single command. With `execute(raise_on_error=False)`, ask `outcome_of` about each exception in its list.
+    """
+    noted: Sequence[CommandOutcome] | None = getattr(exception, "redis_ha_outcomes", None)
+    if noted:
+        return list(noted)
+    return ["failed" if isinstance(exception, _CERTAINLY_NOT_EXECUTED) else "unknown"]
+
+
+def note_outcomes(exception: BaseException, outcomes: Sequence[CommandOutcome]) -> None:
+    """Note on `exception` what is known about each command that it tells of."""
+    exception.redis_ha_outcomes = tuple(outcomes)  # type: ignore[attr-defined]
+
+
+def mark_unknown(exception: BaseException) -> None:
+    """Note on `exception` that its command may have been executed all the same."""
+    note_outcomes(exception, ["unknown"])
+
+
+@contextmanager
+def like(first: BaseException) -> Iterator[None]:
+    """Let an error of the block be as unknown as `first`, after which the same is done in another way."""
+    try:
+        yield
+    except Exception as error:
+        if outcome_of(first) == "unknown":
+            mark_unknown(error)
+        raise
+
+
+def says_too_little(command: str, error: BaseException) -> bool:
+    """Tell whether an error reply leaves open what the command did before."""
+    ran = command.upper() in _RUN_OTHERS and isinstance(error, exceptions.ResponseError)
+    return ran and not isinstance(error, _BEFORE_ANY_WRITE)
 
 
 def refusal_of(error: exceptions.ResponseError) -> RefusedError | None:

@@ -36,6 +36,10 @@ class SignedLogin(redis.CredentialProvider):
                 "pip install 'redis-ha-client[iam]'"
             )
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Copy or pickle without the signer, which is made anew."""
+        return type(self), (self.username, self.login)
+
     def __repr__(self) -> str:
         return f"<SignedLogin {self.username} at {self.login.resource}>"
 

@@ -43,6 +43,10 @@ class Parameter:
                 "pip install 'redis-ha-client[ssm]'"
             )
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Copy or pickle without the client of SSM, which is made anew."""
+        return type(self), (self.writer, self.policy)
+
     def __call__(self) -> str | None:
         """Return the parameter's text, None when there is no such parameter; one try, the command's budget makes the others."""
         from botocore import exceptions  # noqa: PLC0415 - clients without a writer parameter never load it

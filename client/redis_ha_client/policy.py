@@ -21,7 +21,6 @@ KEEPALIVE_INTERVAL_SECONDS = 2
 KEEPALIVE_PROBES = 3
 # A connection idle for longer is tried with a PING before it gets a command (redis-py's check is lazy: no background thread).
 HEALTH_CHECK_SECONDS = 15
-RESP_PROTOCOL = 3  # HELLO 3 AUTH: one round trip to authenticate; redis-py keeps the RESP2 shapes of replies (legacy_responses)
 
 
 # ElastiCache publishes no seconds for a failover: docs.aws.amazon.com/AmazonElastiCache AutoFailover says "typically a few

@@ -1,6 +1,7 @@
 """What the sync and the asyncio client tell redis-py alike: every setting that matters, none is left to a default."""
 
 import socket
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -29,10 +30,16 @@ from .policy import (
     KEEPALIVE_IDLE_SECONDS,
     KEEPALIVE_INTERVAL_SECONDS,
     KEEPALIVE_PROBES,
-    RESP_PROTOCOL,
     FailoverPolicy,
 )
 from .world import Writer
+
+# The settings as an argument of every pool and connection: a library that makes a client again from a pool's arguments hands
+# them back. The name tells whoever meets it in an error where it comes from.
+SETTINGS = "redis_ha_settings"
+# Arguments of a connection that the settings alone decide, whatever the pool's arguments say by then: libraries alter them
+# (RQ raises socket_timeout to more than 400 s), and the budget and describe() would hold no longer.
+_DROPPED = frozenset({"retry", "retry_on_timeout", "retry_on_error", "protocol"})
 
 DEFAULT_POOL_SIZE = 50  # redis-py's own default of a blocking pool; set it to the peak of concurrent commands
 
@@ -86,20 +93,30 @@ class Settings:
     def node_arguments(self) -> dict[str, Any]:
         """Return redis-py's connection arguments for data nodes."""
         return {
+            SETTINGS: self,
             **_common(self),
             **self._login(),
             "db": self.database,
             "decode_responses": self.decode_responses,
+            **self._waits(),
+        }
+
+    def _waits(self) -> dict[str, Any]:
+        return {
             "socket_timeout": self.policy.read_seconds,
             "socket_connect_timeout": self.policy.connect_seconds,
             "health_check_interval": HEALTH_CHECK_SECONDS,
+            **_keepalive(),
         }
+
+    def held(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        """Return a connection's arguments with the time-outs that were set once, and without what repeats or reshapes."""
+        return {**{name: value for name, value in arguments.items() if name not in _DROPPED}, **self._waits()}
 
     def cluster_arguments(self) -> dict[str, Any]:
         """Return what redis-py's cluster client reads itself; its nodes get node_arguments()."""
         return {
             "decode_responses": self.decode_responses,
-            "protocol": RESP_PROTOCOL,
             "maint_notifications_config": MaintNotificationsConfig(enabled=False),
         }
 
@@ -166,6 +183,20 @@ def read_settings(  # noqa: PLR0913 - as connect
         whole=whole,
         writer=None if whole is None or reader else Writer(whole, ask_of(whole, completed)),
     )
+
+
+def validated(settings: Settings) -> Settings:
+    """Return settings that a library has changed if they can be used; raise DocumentError if not."""
+    _whole("pool_size", settings.pool_size, 1)
+    _whole("database", settings.database, 0)
+    _suits(
+        settings.connection,
+        settings.credentials,
+        database=settings.database,
+        reader=settings.reader,
+        in_world=settings.whole is not None,
+    )
+    return settings
 
 
 def _in_region(connection: Connection | GlobalConnection, region: str | None, *, reader: bool) -> Connection:
@@ -240,16 +271,20 @@ def _whole(name: str, value: int, least: int) -> None:
 
 def _common(settings: Settings) -> dict[str, Any]:
     return {
-        "protocol": RESP_PROTOCOL,
+        # No `protocol`: redis-py speaks RESP3 by itself (HELLO 3 AUTH, one round trip to log in), and keeps the shapes that
+        # replies have had since RESP2 only for who left it out (redis-py 8.1.0 _parsers/response_callbacks.py).
         "client_name": settings.client_name,
-        "socket_keepalive": True,
-        "socket_keepalive_options": keepalive_options(),
+        **_keepalive(),
         # CLIENT SETINFO costs two round trips at every connect, unknown before Redis 7.2.
         "driver_info": None,
         # A feature of Redis Cloud and Redis Software: elsewhere one wasted round trip at every connect.
         "maint_notifications_config": MaintNotificationsConfig(enabled=False),
         **({"ssl_ca_certs": settings.tls_ca_file} if settings.connection.tls else {}),
     }
+
+
+def _keepalive() -> dict[str, Any]:
+    return {"socket_keepalive": True, "socket_keepalive_options": keepalive_options()}
 
 
 def keepalive_options() -> dict[int, int]:

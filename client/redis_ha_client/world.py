@@ -11,6 +11,7 @@ import random
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 from .budget import current_budget
 from .documents import ClusterConnection, GlobalConnection, ParameterWriter, PrimaryConnection, RecordWriter
@@ -47,6 +48,10 @@ class Writer:
         self.named_at = float("-inf")  # when the question was put that `region` is the answer to
         self._due_at = float("-inf") if connection.writer is not None else float("inf")
         self._hurried_at = float("-inf")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Copy or pickle what to ask; the answer is asked for anew."""
+        return type(self), (self.connection, self._ask)
 
     def __repr__(self) -> str:
         return f"<Writer {self.source}: {self.region}>"

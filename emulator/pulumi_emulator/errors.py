@@ -8,3 +8,11 @@ class EmulatorError(Exception):
 
     The command line prints the message alone, without a traceback, and ends with a non-zero status.
     """
+
+
+class InterruptedCommandError(EmulatorError):
+    """The user has ended the command: nothing more is begun."""
+
+
+class UnreadableError(EmulatorError):
+    """A file of the stack's own is damaged or gone: only `destroy` helps. What is wrong stands before the first semicolon."""

@@ -9,7 +9,7 @@ from typing import Any
 from pulumi_emulator.engine import find_engine
 from pulumi_emulator.environment import engine_environment
 from pulumi_emulator.errors import EmulatorError
-from pulumi_emulator.stacks import StackFolder
+from pulumi_emulator.stacks import INCORRECT_PASSPHRASE, StackFolder
 
 
 def read_outputs(folder: StackFolder, *, show_secrets: bool) -> dict[str, Any]:
@@ -36,6 +36,8 @@ def read_outputs(folder: StackFolder, *, show_secrets: bool) -> dict[str, Any]:
         check=False,
     )
     if result.returncode:
+        if INCORRECT_PASSPHRASE.search(result.stderr):
+            raise folder.no_passphrase("is not the one it was made with")
         last = (result.stderr.strip().splitlines() or [f"the engine ended with {result.returncode}"])[-1]
         raise EmulatorError(f"the outputs of stack {folder.stack!r} cannot be read: {last}")
     return dict(json.loads(result.stdout))

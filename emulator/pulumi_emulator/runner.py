@@ -8,7 +8,7 @@ import shutil
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,7 +21,8 @@ from pulumi_emulator.command import EngineCommand, OneStack, OneStackWorkspace
 from pulumi_emulator.digest import SECRET_SHOWN, Digest
 from pulumi_emulator.engine import find_engine
 from pulumi_emulator.environment import engine_environment, scrub_this_process
-from pulumi_emulator.errors import EmulatorError
+from pulumi_emulator.errors import EmulatorError, InterruptedCommandError, UnreadableError
+from pulumi_emulator.files import has_room
 from pulumi_emulator.handlers import Cloud
 from pulumi_emulator.handlers.aws import AWS_HANDLERS
 from pulumi_emulator.handlers.tokens import DROPLET, VPC
@@ -30,8 +31,7 @@ from pulumi_emulator.machines import Host
 from pulumi_emulator.progress import Progress
 from pulumi_emulator.project import Program, read_program, write_bare_workspace, write_workspace
 from pulumi_emulator.provider import Providers
-from pulumi_emulator.stacks import StackFolder, only_command
-from pulumi_emulator.world import UnreadableError
+from pulumi_emulator.stacks import INCORRECT_PASSPHRASE, StackFolder, only_command
 
 # Real cache engines run behind this type: their software is built once, with root.
 REPLICATION_GROUP: Final = "aws:elasticache/replicationGroup:ReplicationGroup"
@@ -83,8 +83,11 @@ class Session:
         self.command = EngineCommand(engine, engine_environment(self.folder, self.providers.debug_providers, holds_lock=True))
         workspace = OneStackWorkspace(self.folder, self.command)
         workspace.program = self.inline or _no_program
-        self._stack = OneStack(self.folder.stack, workspace)
-        recovery.recover(self.folder, self._stack, self.cloud, self.report)
+        try:
+            self._stack = OneStack(self.folder.stack, workspace)
+            recovery.recover(self.folder, self._stack, self.cloud, self.report)
+        except CommandError as error:
+            raise self.failed("opening the stack", error) from None
 
     def run(self, what: str, progress: Progress, operation: Callable[[], Any]) -> Any:
         """Run one engine operation; raise EmulatorError with what went wrong, in the program's or the provider's words."""
@@ -95,14 +98,18 @@ class Session:
             self.stop_if_interrupted(what)
             if self.inline is not None and self.inline.error is not None:
                 raise EmulatorError(self.inline.error) from None
-            if progress.errors:
-                raise EmulatorError("\n".join(progress.errors)) from None
-            raise EmulatorError(f"{what} failed: {_last_words(str(error))}") from None
+            raise self.failed(what, error, progress.errors) from None
         finally:
             # An engine that ended by itself has noted in its state whatever was made; what it has not is of failed creates.
             if self.command is not None and not self.command.killed:
                 with contextlib.suppress(EmulatorError):
                     recovery.remove_forgotten(self.folder, self.cloud)
+
+    def failed(self, what: str, error: CommandError, told: Sequence[str] = ()) -> EmulatorError:
+        """Return what is said when the engine failed; told: what it said in its events."""
+        if INCORRECT_PASSPHRASE.search(str(error)):
+            return self.folder.no_passphrase("is not the one it was made with")
+        return EmulatorError("\n".join(told) or f"{what} failed: {_last_words(str(error))}")
 
     def unprotect(self) -> None:
         """Take the engine's protection off everything."""
@@ -113,7 +120,7 @@ class Session:
     def stop_if_interrupted(self, what: str) -> None:
         """Go no further after Ctrl-C, whether or not the engine was running when it came."""
         if self.command is not None and self.command.interrupts:
-            raise EmulatorError(f"{what} was interrupted; {NEXT_AFTER_INTERRUPT}") from None
+            raise InterruptedCommandError(f"{what} was interrupted; {NEXT_AFTER_INTERRUPT}") from None
 
     def check_fingerprint(self, progress: Progress) -> None:
         """Refuse to go on when a package of the program was not answered by our provider."""
@@ -180,7 +187,7 @@ def _interruptible(work: Session) -> Iterator[None]:
     def stop(number: int, frame: object) -> None:
         del frame
         if work.command is None:
-            raise EmulatorError(f"interrupted by {signal.Signals(number).name}; nothing was changed")
+            raise InterruptedCommandError(f"interrupted by {signal.Signals(number).name}; nothing was changed")
         work.command.interrupt()
         again = "; once more ends it at once" if work.command.interrupts == 1 else ""
         os.write(sys.stderr.fileno(), f"\nstopping after the steps that are under way{again}\n".encode())
@@ -233,10 +240,21 @@ def preview(
     """
     program = read_program(program_folder, stack)
     folder = StackFolder(home, program.project, stack)
-    if not folder.exists():
+    there = folder.exists()
+    if not there:
         folder = _previewed(folder)
-    with session(folder, program, "preview", console, home) as work:
-        _preview(work, diff=diff, expect_no_changes=expect_no_changes, digest=digest)
+
+    def look() -> None:
+        with session(folder, program, "preview", console, home) as work:
+            _preview(work, diff=diff, expect_no_changes=expect_no_changes, digest=digest)
+
+    try:
+        look()
+    except UnreadableError:
+        if there:
+            raise
+        shutil.rmtree(folder.path)  # nothing is lost with a stack without resources
+        look()
 
 
 def _previewed(folder: StackFolder) -> StackFolder:
@@ -293,38 +311,62 @@ def destroy(folder: StackFolder, console: Console, *, force: bool) -> None:
 
     force: also what Pulumi or AWS protects. EmulatorError without it, before anything is deleted: a real destroy stops there.
     """
-    started = time.monotonic()
     if not folder.exists():
         console.print(f"there is no emulated stack {folder.stack!r} of {folder.project}: nothing to destroy", highlight=False)
         return
     try:
-        with session(folder, None, "destroy", console) as work:
-            progress = Progress(console)
-            by_pulumi, by_aws = _protected(folder)
-            if (by_pulumi or by_aws) and not force:
-                raise EmulatorError(_refusal(folder.stack, by_pulumi, by_aws))
-            if by_pulumi:
-                work.run("destroy", progress, work.unprotect)
-            for resource in by_aws:
-                PROTECTED[resource["type"]].unprotect(work.cloud, resource["id"], resource.get("outputs") or {})
-            work.run("destroy", progress, lambda: work.stack.destroy(on_event=progress.on_event, show_secrets=False))
-            _remove(folder)
-            console.print(f"[bold]{_summary(progress)}[/bold] in {time.monotonic() - started:.1f} s", highlight=False)
+        _destroy_by_engine(folder, console, force=force)
     except UnreadableError as error:
-        console.print(
-            f"{error.args[0].split(';')[0]}: everything of the stack is removed as it is", highlight=False, markup=False
-        )
-        with only_command(folder, "destroy"):
-            _remove(folder)
+        _remove_as_it_is(folder, console, str(error).split(";")[0], force=force)
+    except InterruptedCommandError:
+        raise
+    except (EmulatorError, OSError):
+        if _has_room(folder):
+            raise
+        _remove_as_it_is(folder, console, "the stack's disk has no room for the engine's state", force=force)
 
 
-def _protected(folder: StackFolder) -> tuple[list[Mapping[str, Any]], list[Mapping[str, Any]]]:
-    """Return what the engine refuses to delete, and what the service does."""
+def _remove_as_it_is(folder: StackFolder, console: Console, why: str, *, force: bool) -> None:
+    """Remove a stack without the engine. Nothing but its own folder knew of it."""
+    with only_command(folder, "destroy"):
+        with contextlib.suppress(UnreadableError):
+            _refuse_protected(folder, force=force)
+        console.print(f"{why}: everything of the stack is removed as it is, without the engine", highlight=False, markup=False)
+        recovery.end_leftover_engines(folder)
+        _remove(folder)
+    console.print(f"[bold]stack {folder.stack} is gone[/bold]", highlight=False)
+
+
+def _has_room(folder: StackFolder) -> bool:
+    """Tell whether the engine could write what it does at an end: the last state's copy, the new one, both as history."""
+    state_size = folder.state_file.stat().st_size if folder.state_file.exists() else 0
+    return has_room(folder.path, 4 * state_size + 1024**2)
+
+
+def _destroy_by_engine(folder: StackFolder, console: Console, *, force: bool) -> None:
+    started = time.monotonic()
+    with session(folder, None, "destroy", console) as work:
+        progress = Progress(console)
+        by_pulumi, by_aws = _refuse_protected(folder, force=force)
+        if by_pulumi:
+            work.run("destroy", progress, work.unprotect)
+        for resource in by_aws:
+            PROTECTED[resource["type"]].unprotect(work.cloud, resource["id"], resource.get("outputs") or {})
+        work.run("destroy", progress, lambda: work.stack.destroy(on_event=progress.on_event, show_secrets=False))
+        _remove(folder)
+        console.print(f"[bold]{_summary(progress)}[/bold] in {time.monotonic() - started:.1f} s", highlight=False)
+
+
+def _refuse_protected(folder: StackFolder, *, force: bool) -> tuple[list[Mapping[str, Any]], list[Mapping[str, Any]]]:
+    """Return what the engine refuses to delete, and what the service does; EmulatorError when there is some, without force."""
     resources = list(state.resources(folder))
     by_aws = [
         one for one in resources if one["type"] in PROTECTED and PROTECTED[one["type"]].is_protected(one.get("outputs") or {})
     ]
-    return [one for one in resources if one.get("protect")], by_aws
+    by_pulumi = [one for one in resources if one.get("protect")]
+    if (by_pulumi or by_aws) and not force:
+        raise EmulatorError(_refusal(folder.stack, by_pulumi, by_aws))
+    return by_pulumi, by_aws
 
 
 def _refusal(stack: str, by_pulumi: list[Mapping[str, Any]], by_aws: list[Mapping[str, Any]]) -> str:

@@ -12,11 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from pulumi_emulator.errors import EmulatorError
+from pulumi_emulator.errors import EmulatorError, UnreadableError
 from pulumi_emulator.files import write_private
 
 # pulumi/pulumi sdk/go/common/tokens: what a stack or project name may consist of, and how long it may be.
 NAME_PATTERN: Final = re.compile(r"[A-Za-z0-9_.-]{1,100}")
+# What the engine says then (pulumi/pulumi pkg/secrets/passphrase, ErrIncorrectPassphrase), and where it says it.
+INCORRECT_PASSPHRASE: Final = re.compile("(secrets manager|decrypt): incorrect passphrase")
 
 
 def emulator_home() -> Path:
@@ -92,12 +94,32 @@ class StackFolder:
         # it; where the folder cannot be made it goes on without (v3.253.0, pkg/logging, cmd/pulumi/pulumi.go).
         (self.pulumi_home / "logs").touch()
 
+    @property
+    def passphrase_file(self) -> Path:
+        """The file with the passphrase that encrypts this stack's secrets."""
+        return self.path / "passphrase"
+
     def passphrase(self) -> str:
-        """Return the passphrase that encrypts this stack's secrets; made once, at random."""
-        path = self.path / "passphrase"
-        if not path.exists():
+        """Return the passphrase; made once, at random. UnreadableError when a stack that has a state has lost it."""
+        path = self.passphrase_file
+        if not path.exists() and not self.state_file.exists():
             write_private(path, secrets.token_urlsafe(32))
-        return path.read_text("utf-8")
+        try:
+            passphrase = path.read_text("utf-8").strip()
+        except FileNotFoundError:
+            raise self.no_passphrase("is gone") from None
+        except (IsADirectoryError, UnicodeDecodeError):
+            raise self.no_passphrase("is no text file") from None
+        if not passphrase:
+            raise self.no_passphrase("is empty")
+        return passphrase
+
+    def no_passphrase(self, why: str) -> UnreadableError:
+        """Return what is said of a passphrase that the stack's secrets cannot be read with."""
+        return UnreadableError(
+            f"{self.passphrase_file}, the passphrase of stack {self.stack!r}, {why}; put it back as it was, "
+            f"or run `destroy --stack {self.stack}`, which needs none, and bring the stack up again"
+        )
 
 
 def find_stack(home: Path, stack: str, project: str | None) -> StackFolder:
@@ -137,8 +159,9 @@ def only_command(folder: StackFolder, command: str) -> Iterator[None]:
         except OSError:
             holder = os.pread(descriptor, 200, 0).decode(errors="replace").strip() or "another process"
             raise EmulatorError(f"stack {folder.stack!r} is in use by {holder}; wait for it or end it") from None
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, f"`{command}` (process {os.getpid()})".encode(), 0)
+        with contextlib.suppress(OSError):  # the note for others; the lock holds without it, on a full disk too
+            os.ftruncate(descriptor, 0)
+            os.pwrite(descriptor, f"`{command}` (process {os.getpid()})".encode(), 0)
         yield
     finally:
         os.close(descriptor)

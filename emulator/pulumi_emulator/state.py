@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Mapping
 from typing import Any
 
+from pulumi_emulator.errors import UnreadableError
 from pulumi_emulator.stacks import StackFolder
-from pulumi_emulator.world import UnreadableError
 
 
 def deployment(folder: StackFolder) -> dict[str, Any]:
@@ -35,7 +34,7 @@ def restore_cut_off(folder: StackFolder) -> bool:
         return False
     copy = folder.state_file.with_name(f"{folder.state_file.name}.bak")
     if copy.exists() and copy.stat().st_size > 0:
-        shutil.copyfile(copy, folder.state_file)
+        copy.replace(folder.state_file)  # on a full disk a copy would be cut off too
     else:
         folder.state_file.unlink()
     return True

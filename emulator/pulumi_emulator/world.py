@@ -13,15 +13,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from pulumi_emulator.errors import EmulatorError
+from pulumi_emulator.errors import UnreadableError
 from pulumi_emulator.files import write_private
 
 # DigitalOcean's numeric ids (droplets, ssh keys) look like this today; the first one given here is one above.
 FIRST_NUMERIC_ID: Final = 500_000_000
-
-
-class UnreadableError(EmulatorError):
-    """A file of the stack's own is damaged: only `destroy` helps."""
 
 
 class World:

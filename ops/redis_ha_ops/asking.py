@@ -22,6 +22,10 @@ SECRET_SETTINGS = frozenset(
     {"masterauth", "requirepass", "sentinel-pass", "auth-pass", "tls-key-file-pass", "tls-client-key-file-pass", "user"}
 )
 
+# CONFIG GET shows `masterauth`, with which one copies all data: none of these needs it. A node keeps the rights that it was
+# made with; the exporter of an older one has this.
+WITHOUT_SECRETS = ("application", "replication", "sentinel", "exporter")
+
 Dial = Callable[[str, int], tuple[str, int]]  # a node's own address -> the address to dial from here
 
 
@@ -53,7 +57,9 @@ def questions(slot: Slot, stack: Stack) -> list[tuple[str, ...]]:
         always = ["min-replicas-to-write", "min-replicas-max-lag", "maxmemory-policy"]
         wanted = sorted({*settings, *always})
         # CONFIG GET takes several names since Redis 7.0, the oldest one that Debian 12 has.
-        return [("ROLE",), ("INFO", "all"), ("CONFIG", "GET", *wanted)]
+        # ACL DRYRUN (Redis 7.0) runs nothing: it says whether a user may.
+        rights = [("ACL", "DRYRUN", user, "CONFIG", "GET", "masterauth") for user in WITHOUT_SECRETS]
+        return [("ROLE",), ("INFO", "all"), ("CONFIG", "GET", *wanted), *rights]
     name = stack.master_name
     return [
         ("SENTINEL", "MYID"),
@@ -71,7 +77,8 @@ def questions(slot: Slot, stack: Stack) -> list[tuple[str, ...]]:
 
 def key_of(command: tuple[str, ...]) -> str:
     """Return the name under which a command's reply is kept: its words without arguments."""
-    return " ".join(command[:2]) if command[0] in ("SENTINEL", "CONFIG") else command[0]
+    words = {"SENTINEL": 2, "CONFIG": 2, "ACL": 3}
+    return " ".join(command[: words.get(command[0], 1)])
 
 
 def _link(slot: Slot, stack: Stack, dial: Dial) -> Any:

@@ -1,16 +1,21 @@
 """The command line: which subcommands there are. A subcommand's module is loaded when it runs."""
 
+import errno
 import signal
 import sys
 from collections.abc import Sequence
 from importlib import import_module
 from types import FrameType
+from typing import Any
 
 import click
 
 from .call import Call
 from .errors import USER_ERROR, OpsError
 
+_ROOM = "; make room there"
+_OWNER = "; run the command as its owner"
+REMEDIES = {errno.ENOSPC: _ROOM, errno.EDQUOT: _ROOM, errno.EROFS: _ROOM, errno.EACCES: _OWNER, errno.EPERM: _OWNER}
 # Subcommand -> the module that has it.
 MODULES = {
     "status": "status",
@@ -36,6 +41,21 @@ class Subcommands(click.Group):
             return None
         module = import_module(f"redis_ha_ops.commands.{MODULES[cmd_name]}")
         return next(value for value in vars(module).values() if isinstance(value, click.Command) and value.name == cmd_name)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run one; what the operating system refuses, and Ctrl-C, end it with a line. Click would end it with 1, "degraded"."""
+        try:
+            return super().invoke(ctx)
+        except OSError as error:
+            if error.errno == errno.EPIPE:  # who read the output has ended; click ends quietly too
+                raise
+            where = f"{error.filename}: " if error.filename else ""
+            remedy = REMEDIES.get(error.errno or 0, "")
+            raise OpsError(f"{where}{error.strerror or error}{remedy}") from error
+        except RecursionError as error:
+            raise OpsError("a file or an answer is nested too deep") from error
+        except KeyboardInterrupt as error:
+            raise OpsError("interrupted") from error
 
 
 @click.group(

@@ -281,6 +281,14 @@ def _files_of_sentinels(seen: Topology, _: Stack) -> Iterator[Finding]:
             yield Finding("degraded", "persistence", one.slot.name, text)
 
 
+def _rights(seen: Topology, _: Stack) -> Iterator[Finding]:
+    for node in seen.data:
+        for user in node.see_secrets:
+            remedy = f"on this node as admin: ACL SETUSER {user} -config|get, then ACL SAVE"
+            text = f"user {user} may read masterauth by CONFIG GET, and copy all data with it; {remedy}"
+            yield Finding("degraded", "rights", node.slot.name, text)
+
+
 def _connections(seen: Topology, _: Stack) -> Iterator[Finding]:
     for node in seen.nodes():
         allowed = node.most_clients - RESERVED_CONNECTIONS
@@ -333,6 +341,7 @@ RULES: tuple[Callable[[Topology, Stack], Iterator[Finding]], ...] = (
     _health_of_nodes,
     _files_of_sentinels,
     _connections,
+    _rights,
     _settings,
     _versions,
 )

@@ -189,13 +189,16 @@ class _DemotedError(Exception):
 
 def _raise_if_demoted(client: Any) -> None:
     """Dial once: a member that another region was promoted over says so at once, and goes on saying so."""
-    with command_budget(LOOK, "PING") as budget, attempt(budget):  # tries inside an attempt are not repeated
+    connection = client.connection_pool.make_connection()
+    with command_budget(LOOK, "connect") as budget, attempt(budget):  # tries inside an attempt are not repeated
         try:
-            client.ping()
+            connection.connect()
         except NotTheMasterError:
             raise _DemotedError from None
         except (exceptions.RedisError, OSError):
             return  # the look itself has more patience, and says why
+        finally:
+            connection.disconnect()
 
 
 @contextlib.contextmanager

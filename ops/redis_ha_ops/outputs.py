@@ -6,7 +6,7 @@ from typing import Any
 
 from .emulator import emulator_command
 from .errors import OpsError
-from .owner import last_words, run_owner
+from .owner import PASSPHRASE, last_words, run_owner
 
 EMULATED_BY_DEFAULT = "local"  # the one stack whose name alone means "on this machine"
 OUTPUT_SECONDS = 120  # a real backend may be far away; a hung one must not hang the command
@@ -29,8 +29,9 @@ def read_outputs(stack: str, *, emulated: bool, program: Path) -> dict[str, Any]
     command = output_command(stack, program, emulated=emulated)
     done = run_owner(command, stack, program, what="outputs", seconds=OUTPUT_SECONDS)
     if done.returncode:
-        hint = "" if emulated else " (is the stack up, and are you logged in? `pulumi whoami`)"
-        raise OpsError(f"stack {stack}: its outputs cannot be read: {last_words(done)}{hint}")
+        words = last_words(done)
+        hint = "" if emulated or PASSPHRASE in words else " (is the stack up, and are you logged in? `pulumi whoami`)"
+        raise OpsError(f"stack {stack}: its outputs cannot be read: {words}{hint}")
     try:
         outputs = json.loads(done.stdout)
     except ValueError:

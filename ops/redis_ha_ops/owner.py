@@ -6,6 +6,8 @@ from pathlib import Path
 
 from .errors import OpsError
 
+PASSPHRASE = "PULUMI_CONFIG_PASSPHRASE"  # noqa: S105 - the variable's name
+
 
 def run_owner(
     command: Sequence[str], stack: str, program: Path, *, what: str, seconds: float
@@ -30,6 +32,12 @@ def run_owner(
 
 
 def last_words(done: subprocess.CompletedProcess[str]) -> str:
-    """Return why a command failed: the last line that it said, without the mark of an error."""
+    """Return why a command failed: the last line that it said, without the mark of an error.
+
+    Of a wrong passphrase the engine names the variable in some commands only (pulumi/pulumi pkg/secrets/passphrase).
+    """
     lines = [line.strip() for line in done.stderr.splitlines() if line.strip()]
-    return lines[-1].removeprefix("error: ") if lines else f"exit code {done.returncode}"
+    words = lines[-1].removeprefix("error: ") if lines else f"exit code {done.returncode}"
+    if words.endswith("incorrect passphrase"):
+        words += f"; set {PASSPHRASE}, or a file's name in {PASSPHRASE}_FILE, to the one that the stack was made with"
+    return words

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from .asking import FLUSH, Answers, key_of
+from .asking import FLUSH, WITHOUT_SECRETS, Answers, key_of
 from .stack import Slot
 
 # min-replicas-to-write by which an agent keeps a master from taking writes: more than there can be.
@@ -46,6 +46,7 @@ class DataNode:
     clients: int = 0
     most_clients: int = 0  # maxclients; 0: not known
     settings: Mapping[str, str] = field(default_factory=dict)
+    see_secrets: tuple[str, ...] = ()  # users other than the administrator who may read `masterauth`
 
     @property
     def needed_replicas(self) -> int:
@@ -189,6 +190,7 @@ def read_data(answers: Answers) -> DataNode:
         clients=_whole(info.get("connected_clients")),
         most_clients=_whole(info.get("maxclients")),
         settings=pairs(answers.replies.get("CONFIG GET")),
+        see_secrets=tuple(user for user in WITHOUT_SECRETS if answers.replies.get(f"ACL DRYRUN {user}") == "OK"),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import urllib.error
 import urllib.request
@@ -34,10 +35,11 @@ def endpoint() -> Iterator[Endpoint]:
         yield made
 
 
-def signed(endpoint: Endpoint, key: Key, body: bytes = BODY) -> dict[str, str]:
+def signed(endpoint: Endpoint, key: Key, more: Mapping[str, str] | None = None) -> dict[str, str]:
     """The headers of a request for the secret."""
     headers = {"Content-Type": "application/x-amz-json-1.1", "X-Amz-Target": "secretsmanager.GetSecretValue"}
-    request = AWSRequest("POST", f"{endpoint.url}/", headers=headers, data=body)
+    headers |= more or {}
+    request = AWSRequest("POST", f"{endpoint.url}/", headers=headers, data=BODY)
     SigV4Auth(Credentials(key.key_id, key.secret), "secretsmanager", REGION).add_auth(request)
     return dict(request.headers.items())
 
@@ -86,6 +88,15 @@ def test_nobody_else_is(endpoint: Endpoint, changes: dict[str, Any], code: str) 
     assert SECRET not in text
     assert code in text
     assert endpoint.key.secret not in text
+
+
+@pytest.mark.parametrize(
+    ("told", "status"),
+    [(hashlib.sha256(BODY).hexdigest(), 200), (hashlib.sha256(b"other").hexdigest(), 403), ("UNSIGNED-PAYLOAD", 403)],
+)
+def test_a_signed_hash_is_the_bodys(endpoint: Endpoint, told: str, status: int) -> None:
+    headers = signed(endpoint, endpoint.key, {"X-Amz-Content-SHA256": told})
+    assert send(endpoint, headers)[0] == status
 
 
 @pytest.mark.parametrize(("minutes", "code"), [(0, None), (14, None), (-14, None), (16, "Signature"), (-16, "Signature")])

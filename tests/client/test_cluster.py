@@ -69,7 +69,7 @@ def test_writes_and_reads_on_every_shard(cluster: ManagedGroup) -> None:
             pipeline.incr(key)
         assert pipeline.execute() == [number + 1 for number in range(len(KEYS))]
         with client.pipeline(transaction=True) as pipeline:
-            # redis-py's own: a transaction's replies come as the server gave them.
+            # As RedisCluster does it: a transaction's replies come as the server gave them.
             assert pipeline.set("{a}1", 1).incr("{a}1").get("{a}1").execute() == ["OK", 2, "2"]
         with client.pipeline(transaction=True) as pipeline, pytest.raises(exceptions.RedisClusterException):
             pipeline.set("a", 1).set("b", 1).execute()
@@ -171,7 +171,7 @@ def test_a_full_pool_is_told_and_no_reason_to_suspect_the_node(cluster: ManagedG
             client.rpush("queue", 1)
         assert outcome_of(caught.value) == "failed"
         push()
-        assert blocked.result() == [b"queue", b"done"]
+        assert blocked.result() == (b"queue", b"done")
         assert client.nodes_manager._get_epoch() == layouts
 
     async def use(async_client: Any) -> None:
@@ -181,7 +181,7 @@ def test_a_full_pool_is_told_and_no_reason_to_suspect_the_node(cluster: ManagedG
         with pytest.raises(NotExecutedError, match="raise pool_size"):
             await async_client.rpush("queue", 1)
         await asyncio.to_thread(push)
-        assert await waiting == [b"queue", b"done"]
+        assert await waiting == (b"queue", b"done")
 
     in_async(cluster, use, pool_size=1, policy=policy)
 

@@ -15,6 +15,7 @@ from redis_ha_client import ScanInterruptedError, aio, outcome_of, routing, sync
 from redis_ha_client.discovery import Poll, SentinelOrder
 from redis_ha_client.endpoint import number_of
 from redis_ha_client.scans import Origin, check, cursor_of, cursors_in, remember, scanned_at
+from tests.client.test_documents import CONNECTION, CREDENTIALS
 from tests.client.test_global_documents import CHECKED
 
 A, B, C, D, E = (("10.0.0.1", port) for port in range(5))
@@ -71,7 +72,8 @@ def test_a_master_that_reads_its_data_from_disk_is_doubted_as_well(half: Any, mo
         order = SentinelOrder((A, B, C))
 
     monkeypatch.setattr(half.nodes.NodeConnection, "read_response", loading)
-    connection = half.sentinel.MasterConnection(finder=Finder(), host="127.0.0.1", port=1)
+    settings = half.connect(CONNECTION, CREDENTIALS).connection_pool.settings
+    connection = half.sentinel.MasterConnection(finder=Finder(), host="127.0.0.1", port=1, redis_ha_settings=settings)
     connection._named_by = A
 
     async def read() -> None:

@@ -199,8 +199,8 @@ def test_commands_in_flight_survive_a_master_that_falls_silent(whole: RedisProce
         assert int(client.incr("counter")) >= 1
         assert client.rpush("queue", "late") == 1
         assert client.rpush("async-queue", "late") == 1
-        assert popped.result() == [b"queue", b"late"]
-        assert both.result() == [True, [b"async-queue", b"late"]]
+        assert popped.result() == (b"queue", b"late")
+        assert both.result() == [True, (b"async-queue", b"late")]
         with pytest.raises(OutcomeUnknownError):
             once.incr("counter")
         once.incr("counter")

@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 from redis import exceptions
 
-from redis_ha_client import NotExecutedError, connect, describe, world
+from redis_ha_client import NotExecutedError, connect, describe, wiring, world
 from redis_ha_client.routing import not_permitted_here
 from tests.support.connecting import POLICY, connected, in_async
 from tests.support.global_processes import AWAY, HOME, RECORD, GlobalGroups, WorldNames
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.servers
 
@@ -222,3 +223,29 @@ def test_nothing_answers_anywhere(regions: GlobalGroups, names: WorldNames) -> N
 )
 def test_what_may_be_permitted_elsewhere(error: Exception, *, elsewhere: bool) -> None:
     assert (not_permitted_here(error) is not None) is elsewhere
+
+
+@pytest.mark.parametrize("twin", ["sync", "asyncio"])
+def test_a_subscriber_goes_where_the_writes_go(
+    regions: GlobalGroups, names: WorldNames, monkeypatch: pytest.MonkeyPatch, twin: str
+) -> None:
+    """The region that takes writes no longer answers PING, and its nodes hear nothing of the other region."""
+    monkeypatch.setattr(wiring, "HEALTH_CHECK_SECONDS", 0.3)
+    if twin == "sync":
+        with connected(regions) as client, client.pubsub(ignore_subscribe_messages=True) as subscriber:
+            subscriber.subscribe("news")
+            move(regions, names)
+            client.set("a", 1)
+            wait_until(lambda: [client.publish("news", "x"), subscriber.get_message(timeout=0.1)][1], "it is heard")
+    else:
+
+        async def use(client: Any) -> None:
+            async with client.pubsub(ignore_subscribe_messages=True) as subscriber:
+                await client.initialize()
+                await subscriber.subscribe("news")
+                move(regions, names)
+                await client.set("a", 1)
+                while await subscriber.get_message(timeout=0.1) is None:
+                    await client.publish("news", "x")
+
+        in_async(regions, use)

@@ -18,6 +18,7 @@ from redis_ha_client import (
     describe,
     outcome_of,
 )
+from redis_ha_client.batches import Batch
 from redis_ha_client.blocking import block_seconds
 from redis_ha_client.budget import bounded, command_budget, current_budget
 from redis_ha_client.discovery import Answers, SentinelOrder, parse_address, role_of
@@ -78,9 +79,18 @@ def test_time_outs_are_cut_to_what_is_left() -> None:
     assert current_budget() is None
 
 
-def test_a_command_inside_a_command_shares_its_budget() -> None:
-    with command_budget(POLICY, "outer") as outer, command_budget(FailoverPolicy(total_seconds=99), "inner") as inner:
-        assert inner is outer
+def test_what_a_command_does_shares_its_budget_and_another_command_does_not() -> None:
+    other = FailoverPolicy(total_seconds=99)
+    with command_budget(POLICY, "outer", owner=POLICY) as outer:
+        with command_budget(other, "connect") as inner:
+            assert inner is outer
+        with command_budget(other, "inner", owner=POLICY) as inner:
+            assert inner is outer
+        for mark in ({"own": True}, {"owner": other}):
+            with command_budget(other, "interrupting", **mark) as inner:
+                assert (inner.what, inner.policy) == ("interrupting", other)
+                assert current_budget() is inner
+            assert current_budget() is outer
 
 
 def test_a_waiting_subscriber_counts_from_its_first_failure() -> None:
@@ -88,6 +98,14 @@ def test_a_waiting_subscriber_counts_from_its_first_failure() -> None:
         assert budget.deadline is None
         assert budget.judge(exceptions.ConnectionError("gone")) is None
         assert 9 < budget.left() <= 10
+
+
+def test_a_blocking_command_of_a_strange_class_counts_from_its_first_failure_too() -> None:
+    with command_budget(POLICY, "command", counting=False) as budget:
+        assert budget.lent
+        budget.block_seconds = 30
+        assert budget.judge(exceptions.ConnectionError("gone")) is None
+        assert 39 < budget.left() <= 40
 
 
 def test_pauses_are_random_bounded_and_inside_the_budget() -> None:
@@ -167,6 +185,7 @@ def judged(error: Exception, policy: FailoverPolicy = POLICY, **state: Any) -> E
         return budget.judge(error)
 
 
+TWO: list[Any] = [(("INCR", "a"), {}), (("INCR", "b"), {})]
 LOST = exceptions.TimeoutError("no answer")
 ONCE = FailoverPolicy(total_seconds=10, resend_ambiguous=False)
 SPENT = FailoverPolicy(total_seconds=1e-9)
@@ -183,11 +202,8 @@ def test_a_refused_command_is_tried_again_even_if_nothing_may_be_sent_twice() ->
     assert judged(exceptions.BusyLoadingError("loading"), ONCE, sent=True) is None
 
 
-def test_a_pipeline_refused_half_way_may_have_been_executed_in_part() -> None:
-    refused = RefusedError("READONLY")
-    assert judged(refused, ONCE, sent=True, many=True, replies=0) is None
-    assert isinstance(judged(refused, ONCE, sent=True, many=True, replies=1), OutcomeUnknownError)
-    assert judged(refused, ONCE, sent=True, many=True, atomic=True, replies=2) is None  # MULTI: one refusal discards all
+def test_a_refused_transaction_was_discarded_as_a_whole() -> None:
+    assert judged(RefusedError("READONLY"), ONCE, sent=True, batch=Batch(TWO, atomic=True), replies=2) is None
 
 
 def test_the_error_of_a_spent_budget_keeps_what_an_earlier_attempt_did() -> None:
@@ -200,7 +216,9 @@ def test_a_final_error_is_not_tried_again() -> None:
     error = exceptions.AuthenticationError("wrong")
     assert judged(error) is error
     assert outcome_of(error) == "failed"
-    assert judged(error, ambiguous=True) is error
+    with suppress(exceptions.AuthenticationError), command_budget(POLICY, "INCR") as budget:
+        budget.ambiguous = True
+        raise error
     assert outcome_of(error) == "unknown"  # the first sending may have been executed
 
 

@@ -7,11 +7,14 @@ import pytest
 import redis
 import redis.asyncio
 from redis import cluster, exceptions
+from redis._parsers.base import _AsyncRESPBase
+from redis._parsers.resp2 import _RESP2Parser
+from redis._parsers.resp3 import _RESP3Parser
 from redis.asyncio import client as async_client
 from redis.asyncio import cluster as async_cluster
 from redis.asyncio import connection as async_connection
 from redis.asyncio import retry as async_retry
-from redis.client import Pipeline
+from redis.client import Pipeline, PubSub
 from redis.commands.core import DataAccessCommands
 from redis.connection import AbstractConnection, BlockingConnectionPool, Connection, SSLConnection
 from redis.retry import Retry
@@ -21,6 +24,16 @@ from redis_ha_client.routing import UNREACHABLE
 from redis_ha_client.wiring import keepalive_options
 from tests.client.test_documents import CONNECTION, CREDENTIALS, changed
 from tests.client.test_managed_documents import CLUSTER, PRIMARY, USER
+
+PIPELINE_METHODS = [
+    "execute",
+    "immediate_execute_command",
+    "reset",
+    "load_scripts",
+    "raise_first_error",
+    "_execute_pipeline",
+    "_execute_transaction",
+]
 
 
 def parameters(function: Any) -> list[str]:
@@ -44,6 +57,7 @@ def test_the_version_is_one_that_was_read() -> None:
                 "connect",
                 "connect_check_health",
                 "on_connect_check_health",
+                "send_command",
                 "send_packed_command",
                 "read_response",
                 "_send_ping",
@@ -57,30 +71,59 @@ def test_the_version_is_one_that_was_read() -> None:
                 "connect_check_health",
                 "disconnect",
                 "on_connect_check_health",
+                "send_command",
                 "send_packed_command",
                 "read_response",
+                "_read_response_from_parser",
                 "_send_ping",
             ],
         ),
-        (sync.sentinel.MasterPool, BlockingConnectionPool, ["get_connection", "close"]),
-        (aio.sentinel.MasterPool, async_connection.BlockingConnectionPool, ["get_connection", "aclose"]),
-        (sync.nodes.NodeClient, redis.Redis, ["execute_command", "pipeline"]),
-        (aio.nodes.NodeClient, redis.asyncio.Redis, ["execute_command", "pipeline"]),
-        (sync.nodes.NodePipeline, Pipeline, ["execute", "immediate_execute_command", "reset"]),
-        (aio.nodes.NodePipeline, async_client.Pipeline, ["execute", "immediate_execute_command", "reset"]),
+        (sync.sentinel.MasterPool, BlockingConnectionPool, ["get_connection", "release", "set_retry", "close"]),
+        (
+            aio.sentinel.MasterPool,
+            async_connection.BlockingConnectionPool,
+            ["get_connection", "release", "set_retry", "aclose"],
+        ),
+        (sync.nodes.NodeClient, redis.Redis, ["execute_command", "pipeline", "pubsub", "register_script", "set_retry"]),
+        (aio.nodes.NodeClient, redis.asyncio.Redis, ["execute_command", "pipeline", "pubsub", "register_script", "set_retry"]),
+        (sync.subscribing.NodeSubscriber, PubSub, ["execute_command", "parse_response", "check_health", "on_connect"]),
+        (
+            aio.subscribing.NodeSubscriber,
+            async_client.PubSub,
+            ["connect", "execute_command", "parse_response", "check_health", "on_connect"],
+        ),
+        (sync.nodes.NodePipeline, Pipeline, PIPELINE_METHODS),
+        (aio.nodes.NodePipeline, async_client.Pipeline, PIPELINE_METHODS),
         (sync.cluster.ClusterNodeConnection, Connection, ["connect", "send_command"]),
         (sync.cluster.ClusterNodePool, BlockingConnectionPool, ["get_connection"]),
-        (sync.cluster.ClusterClient, cluster.RedisCluster, ["execute_command", "pipeline"]),
-        (sync.cluster.BudgetPipeline, cluster.ClusterPipeline, ["execute"]),
+        (sync.cluster.ClusterClient, cluster.RedisCluster, ["execute_command", "pipeline", "pubsub", "register_script"]),
+        (
+            sync.cluster_subscribing.ClusterSubscriber,
+            cluster.ClusterPubSub,
+            ["execute_command", "on_slots_changed", "_migrate_shard_channel", "_get_node_pubsub"],
+        ),
+        (sync.cluster.BudgetPipeline, cluster.ClusterPipeline, ["execute", "reset"]),
         (sync.cluster.NodeByNode, cluster.PipelineStrategy, ["send_cluster_commands", "annotate_exception"]),
         (
             sync.cluster.InOneTransaction,
             cluster.TransactionStrategy,
-            ["_immediate_execute_command", "_reinitialize_on_error", "annotate_exception", "reset"],
+            [
+                "_immediate_execute_command",
+                "_execute_transaction",
+                "_raise_first_error",
+                "_reinitialize_on_error",
+                "annotate_exception",
+                "reset",
+            ],
         ),
         (aio.cluster.ClusterNodeConnection, async_connection.Connection, ["should_reconnect"]),
-        (aio.cluster.ClusterClient, async_cluster.RedisCluster, ["aclose", "pipeline"]),
-        (aio.cluster.BudgetPipeline, async_cluster.ClusterPipeline, ["initialize", "execute"]),
+        (aio.cluster.ClusterClient, async_cluster.RedisCluster, ["aclose", "pipeline", "pubsub", "register_script"]),
+        (
+            aio.cluster_subscribing.ClusterSubscriber,
+            async_cluster.ClusterPubSub,
+            ["on_slots_changed", "_migrate_shard_channel", "_get_node_pubsub"],
+        ),
+        (aio.cluster.BudgetPipeline, async_cluster.ClusterPipeline, ["initialize", "execute", "reset"]),
         (aio.cluster_pipelines.NodeByNode, async_cluster.PipelineStrategy, ["execute"]),
         (
             aio.cluster_pipelines.InOneTransaction,
@@ -89,6 +132,8 @@ def test_the_version_is_one_that_was_read() -> None:
                 "execute_command",
                 "execute",
                 "_immediate_execute_command",
+                "_execute_transaction",
+                "_raise_first_error",
                 "_reinitialize_on_error",
                 "_annotate_exception",
                 "reset",
@@ -122,15 +167,28 @@ def test_what_scans_loops_and_closing_override_has_redis_pys_parameters() -> Non
             AbstractConnection.connect_check_health,
             ["self._connect()", "self.on_connect_check_health(check_health=check_health)"],
         ),
-        (AbstractConnection.send_packed_command, ["if not self._sock", "self.connect_check_health(check_health=False)"]),
+        # Sending is done anew, with a bound on silence.
+        (AbstractConnection.send_packed_command, ["for item in command: self._sock.sendall(item)", "except BaseException:"]),
         (AbstractConnection.check_health, ["self.retry.call_with_retry", "self._send_ping"]),
         (Connection._connect, ["sock.settimeout(self.socket_connect_timeout)", "sock.settimeout(self.socket_timeout)"]),
         (SSLConnection._connect, ["super()._connect()"]),
         (async_connection.AbstractConnection.connect_check_health, ["await self._connect()", "self.on_connect_check_health("]),
-        (async_connection.AbstractConnection.send_packed_command, ["self.socket_timeout", "self.connect_check_health("]),
-        (async_connection.AbstractConnection.read_response, ["else self.socket_timeout", "async_timeout(read_timeout)"]),
+        (async_connection.AbstractConnection.send_packed_command, ["self._send_packed_command(command), self.socket_timeout"]),
+        (async_connection.AbstractConnection._send_packed_command, ["writelines(command) await self._writer.drain()"]),
+        # A read without a bound of redis-py's own, and what it reads by.
+        (
+            async_connection.AbstractConnection.read_response,
+            ["if timeout == math.inf: read_timeout = None", "else: response = await self._read_response_from_parser("],
+        ),
+        # What has arrived of a reply is kept when a read is cut.
+        (AbstractConnection.read_response, ["if disconnect_on_error: self.disconnect()"]),
+        (_RESP3Parser.read_response, ["self._buffer.rewind(pos)"]),
+        (_RESP2Parser.read_response, ["self._buffer.rewind(pos)"]),
+        (_AsyncRESPBase._read, ["self._stream.readexactly(", "self._chunks.append(data)"]),
         (async_connection.Connection._connect, ["async_timeout(self.socket_connect_timeout)"]),
         # The pool: its time-out is read for every wait, and its words for "no free connection".
+        # A connection in somebody's hands is told from one in the pool by these two.
+        (BlockingConnectionPool.reset, ["self.queue_class(self.max_connections)"]),
         (BlockingConnectionPool.get_connection, ["timeout=self.timeout", '"No connection available."', "connection.connect()"]),
         (
             async_connection.BlockingConnectionPool.get_connection,
@@ -141,12 +199,39 @@ def test_what_scans_loops_and_closing_override_has_redis_pys_parameters() -> Non
         (redis.asyncio.Redis.execute_command, ["conn.retry.call_with_retry", "pool.get_connection()"]),
         (Pipeline.execute, ["conn.retry.call_with_retry", "self.connection_pool.get_connection()"]),
         (async_client.Pipeline.execute, ["conn.retry.call_with_retry", "self.connection_pool.get_connection()"]),
+        # Subscribers: who reads and who dials.
+        (PubSub.get_message, ["self.parse_response(block=(timeout is None), timeout=timeout)"]),
+        (PubSub.listen, ["self.parse_response(block=True)"]),
+        (PubSub._execute, ["conn.retry.call_with_retry", "self._reconnect(conn, error"]),
+        (async_client.PubSub.get_message, ["self.parse_response(block=(timeout is None), timeout=timeout)"]),
+        (async_client.PubSub.listen, ["self.parse_response(block=True)"]),
+        (async_client.PubSub._execute, ["conn.retry.call_with_retry", "self._reconnect(conn, error"]),
+        (cluster.ClusterPubSub.execute_command, ["if self.connection_pool is None", "self.connection_pool.get_connection()"]),
+        (async_cluster.ClusterPubSub.execute_command, ["if self.connection_pool is None", "super().execute_command("]),
+        (cluster.ClusterPubSub.ssubscribe, ["self.cluster.get_node_from_key(s_channel)", "self._get_node_pubsub(node)"]),
+        (async_cluster.ClusterPubSub.ssubscribe, ["self.cluster.get_node_from_key(s_channel)", "self._get_node_pubsub(node)"]),
+        (cluster.ClusterPubSub._migrate_shard_channel, ["if old_name and", "self._get_node_pubsub(new_node)"]),
+        (async_cluster.ClusterPubSub._migrate_shard_channel, ["if old_name and", "self._get_node_pubsub(new_node)"]),
+        (async_cluster._ClusterNodePoolAdapter.get_connection, ["self._node.acquire_connection()"]),
+        (AbstractConnection.connect_check_health, ["for ref in self._connect_callbacks"]),
+        (async_connection.AbstractConnection.connect_check_health, ["for ref in self._connect_callbacks"]),
         # The cluster: how its pool class is taken, how often it tries, what it says, what it does after an error.
         (cluster.NodesManager.create_redis_node, ["if self.from_url", "self.connection_pool_class(**kwargs)"]),
         (cluster.NodesManager.initialize, ['r.execute_command("CLUSTER SLOTS")', "self._epoch += 1", *UNREACHABLE]),
         (cluster.RedisCluster._internal_execute_command, ["else self.retry.get_retries()"]),
         (cluster.RedisCluster._execute_command, ["except MaxConnectionsError", 'ClusterError("TTL exhausted.")']),
-        (cluster.PipelineStrategy._send_cluster_commands, ["self._pipe.parent_execute_command(", "except RedisError as e"]),
+        # A pipeline: who executes it, who is told the errors among the replies, what says that a transaction was discarded.
+        (Pipeline.execute, ["self.load_scripts()", "execute = self._execute_pipeline", "execute(conn, stack, raise_on_error)"]),
+        (async_client.Pipeline.execute, ["await self.load_scripts()", "execute = self._execute_pipeline"]),
+        (Pipeline._execute_transaction, ["self.raise_first_error(commands, response)", "raise errors[0][1]"]),
+        (
+            async_client.Pipeline._execute_transaction,
+            ["self.raise_first_error(commands, response)", "raise errors[0][1] from err"],
+        ),
+        (cluster.TransactionStrategy._execute_transaction, ["self._raise_first_error(", "raise errors[0]"]),
+        (async_cluster.TransactionStrategy._execute_transaction, ["self._raise_first_error(", "raise errors[0]"]),
+        (cluster.PipelineStrategy.execute, ["self.send_cluster_commands(stack, raise_on_error)"]),
+        (cluster.PipelineStrategy._send_cluster_commands, ["get_connection(redis_node)", "self._himport_prepare_pipeline("]),
         (
             cluster.TransactionStrategy._immediate_execute_command,
             ["self._retry.call_with_retry", "self._reinitialize_on_error"],

@@ -10,6 +10,7 @@ from pulumi.runtime import rpc
 
 from redis_ha.guard import RefusedChangeError
 from redis_ha.traffic.alb import AlbBlueGreen
+from redis_ha.traffic.alb_checks import PLAIN_HTTP
 from tests.support.cloudformation import lint
 from tests.support.pulumi_world import Monitor, run
 
@@ -147,7 +148,7 @@ def test_where_nobody_could_look_the_recorded_action_stays() -> None:
 def test_the_preview_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     said: list[str] = []
     monkeypatch.setattr(pulumi.log, "warn", lambda text, *_: said.append(text))
-    made(**LISTENER, weight_authority="runtime", runtime_unknown=True)
+    made(**LISTENER, protocol="HTTP", weight_authority="runtime", runtime_unknown=True)
     assert said == ["/redis-ha/shop/weights could not be looked up: weights stay as the state has them"]
 
 
@@ -215,6 +216,18 @@ def test_https(default: Made) -> None:
     assert listener["sslPolicy"] == "ELBSecurityPolicy-TLS13-1-2-2021-06"
     plain = inputs(default[0], "Listener", "shop-blue-listener")
     assert (plain["protocol"], plain["port"], "sslPolicy" in plain) == ("HTTP", 80, False)
+
+
+def test_plain_http_is_told_unless_it_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[str] = []
+    monkeypatch.setattr(pulumi.log, "warn", lambda text, *_: said.append(text))
+    made(protocol="HTTP")
+    made(certificate_arn="arn:aws:acm:eu-central-1:123456789012:certificate/1")
+    assert said == []
+    for form in ({}, LISTENER):
+        made(**form)
+        assert said == [PLAIN_HTTP]
+        said.clear()
 
 
 def test_only_the_named_clients_are_let_in() -> None:

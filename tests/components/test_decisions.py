@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from redis_ha.sentinel.node import bootstrap, crowd, install, marker, placement, position, promotion
+from redis_ha.sentinel.node import append_only, bootstrap, crowd, install, marker, placement, position, promotion
 from redis_ha.sentinel.node.bootstrap import Seed
 from redis_ha.sentinel.node.config import NOWHERE, write_privately
 from redis_ha.sentinel.node.min_replicas import MinReplicas
@@ -347,7 +347,8 @@ def test_who_knows_as_much(what: str, changes: dict[str, str], held: Position | 
 
 def info(offset: int, **more: str) -> dict[str, str]:
     base = {"role": "master", "master_replid": "h1", "master_repl_offset": str(offset)}
-    append_only = {"aof_enabled": "1", "aof_last_write_status": "ok"}
+    rewrites = {"aof_rewrite_in_progress": "0", "aof_rewrite_scheduled": "0", "aof_last_bgrewrite_status": "ok"}
+    append_only = {"aof_enabled": "1", "aof_last_write_status": "ok", "aof_buffer_length": "0"} | rewrites
     dumps = {"aof_enabled": "0", "rdb_last_save_time": "1", "rdb_bgsave_in_progress": "0", "rdb_last_bgsave_status": "ok"}
     return base | (dumps if any(name.startswith("rdb") for name in more) else append_only) | more
 
@@ -358,6 +359,9 @@ def info(offset: int, **more: str) -> dict[str, str]:
         ("two looks are too few: the file may not be synced", [info(10), info(20)], None),
         ("what was there two seconds ago", [info(10), info(20), info(30), info(40)], Position("h1", 20)),
         ("writes that fail reach no disk", [info(10), info(20), info(30, aof_last_write_status="err"), info(40)], None),
+        ("the first file is not there yet", [info(n, aof_rewrite_in_progress="1") for n in (10, 20, 30)], None),
+        ("its rewrite failed and waits for its turn", [info(n, aof_rewrite_scheduled="1") for n in (10, 20, 30)], None),
+        ("its rewrite failed", [info(n, aof_last_bgrewrite_status="err") for n in (10, 20, 30)], None),
         ("another history begins anew", [info(10), info(20), info(30, master_replid="h2")], None),
         ("a replica notes nothing", [info(10), info(20), info(30, role="slave"), info(40)], None),
         ("no dump yet", [info(10, rdb_last_save_time="1"), info(20, rdb_last_save_time="1")], None),
@@ -384,6 +388,23 @@ def test_what_a_disk_surely_holds(what: str, looks: list[dict[str, str]], held: 
     for fields in looks:
         recorder.look(fields)
     assert position.recorded(tmp_path / "position.json") == held, what
+
+
+@pytest.mark.parametrize(
+    ("what", "changes", "stuck"),
+    [
+        ("nothing is left to write", {}, True),
+        ("no write has failed", {"aof_last_write_status": "ok"}, False),
+        ("the disk is still full", {"aof_buffer_length": "6052"}, False),
+        ("a rewrite runs", {"aof_rewrite_in_progress": "1"}, False),
+        ("a rewrite waits", {"aof_rewrite_scheduled": "1"}, False),
+        ("the last rewrite failed", {"aof_last_bgrewrite_status": "err"}, False),
+        ("the file was switched off", {"aof_enabled": "0"}, False),
+    ],
+)
+def test_when_an_append_only_file_is_stuck(what: str, changes: dict[str, str], stuck: bool) -> None:
+    fields = info(10, aof_last_write_status="err") | changes
+    assert append_only.is_stuck(fields) is stuck, what
 
 
 def test_a_torn_note_is_none(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ One cluster for the module; every test finds it whole and leaves it whole.
 
 import json
 import os
+import resource
 import shutil
 import signal
 import socket
@@ -65,6 +66,14 @@ def refuses(node: LoopbackNode) -> bool:
         node.call("SET", "refused", "1", user="application")
     except ReplyError as error:
         return str(error).startswith("NOREPLICAS")
+    return False
+
+
+def misconf(node: LoopbackNode) -> bool:
+    try:
+        node.call("SET", "misconf", "x" * 6000, user="application")
+    except ReplyError as error:
+        return str(error).startswith("MISCONF")
     return False
 
 
@@ -637,6 +646,35 @@ def test_with_dumps_alone_a_crashed_master_does_not_take_its_replicas_back_to_th
         cluster.wait_whole()
         for key in ("in-the-dump", "after-the-dump"):
             assert_everywhere(cluster, key, "1")
+
+
+def test_a_failed_write_during_the_first_rewrite_does_not_refuse_all_others_for_good(tmp_path: Path) -> None:
+    """As on a full disk, which has room again at the end. Redis alone goes on with MISCONF, also to PING."""
+    # Sentinels call a master down that answers PING so: here nothing but the agent may end it.
+    with running(tmp_path, down_after_ms=60_000) as cluster:
+        master = cluster.master()
+        server = master.processes["server"].popen
+        assert server is not None
+        # Slow enough that a write meets the rewrite before that has filled its first buffer, and fails too.
+        master.call("EVAL", "for i = 1, 400 do redis.call('SET', 'fill' .. i, string.rep('x', 50)) end", 0)
+        master.call("CONFIG", "SET", "rdb-key-save-delay", 20_000)
+        master.call("CONFIG", "SET", "appendonly", "no")
+        unlimited = resource.prlimit(server.pid, resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
+        try:
+            master.call("CONFIG", "SET", "appendonly", "yes")
+            wait_until(lambda: misconf(master), "a write has failed")
+            wait_until(lambda: master.info()["aof_last_bgrewrite_status"] == "err", "the rewrite fails")
+        finally:
+            resource.prlimit(server.pid, resource.RLIMIT_FSIZE, unlimited)
+            master.call("CONFIG", "SET", "rdb-key-save-delay", 0)
+        wait_until(lambda: not misconf(master), "writes are taken again")
+        assert "began the append-only file anew" in master.log("agent")
+        write(cluster, "after-misconf", "1")
+        wait_until(lambda: master.info()["aof_rewrite_in_progress"] == "0", "the file is whole")
+        master.processes["server"].end()
+        master.processes["server"].start()
+        cluster.wait_whole()
+        assert_everywhere(cluster, "after-misconf", "1")
 
 
 def test_an_added_data_node_joins_when_its_generation_is_above_the_others(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import base64
 import gzip
 import hashlib
 import json
+import re
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -15,12 +16,13 @@ from redis_ha.arguments import InvalidArgumentsError
 from redis_ha.sentinel import render
 from redis_ha.sentinel.slots import Slot
 from redis_ha.sentinel.topology import Plan, make_plan
-from tests.support.droplet_image import in_image
+from tests.support.droplet_image import NODE_SSHD, exposures, in_image
 from tests.support.loopback_cluster import LoopbackCluster
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.servers
 
+COMPONENTS = Path(__file__).resolve().parents[2] / "components/README.md"
 GOOD: dict[str, Any] = {"region": "ams3", "vpc_ip_range": "10.20.0.0/24"}
 PASSWORDS = render.Passwords(**{role: f"{role}-{hashlib.sha256(role.encode()).hexdigest()[:24]}" for role in render.ROLES})
 
@@ -179,6 +181,54 @@ def test_systemd_takes_the_units(kind: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.machines
+@pytest.mark.parametrize("kind", ["data", "sentinel"])
+@pytest.mark.parametrize("image", ["debian-12-x64", "debian-13-x64"])
+def test_what_a_unit_may_do_is_little_and_documented(kind: str, image: str, tmp_path: Path) -> None:
+    """The files as a node has them, asked by the systemd of its image."""
+    units = unit_files(user_data(kind, image=image), tmp_path)
+    rows = [re.findall(r"`(redis-ha-[a-z-]+\.service)`|\b([0-9]\.[0-9])\b", row) for row in COMPONENTS.read_text().splitlines()]
+    documented = {name: float(row[-1][1]) for row in rows if len(row) > 2 for name, _ in row if name}
+    each = "for unit; do systemd-analyze security --offline=true --root=/mnt --no-pager $unit; done"
+    command = in_image(image, tmp_path, "sh", "-c", each, "sh", *units)
+    found = exposures(subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout)
+    assert list(found) == units
+    assert {name: documented[name] for name in units if name != render.SETUP_UNIT} == {
+        name: exposure for name, exposure in found.items() if name != render.SETUP_UNIT
+    }
+    assert [name for name, exposure in found.items() if exposure >= 2.0] == [render.SETUP_UNIT]
+    assert found[render.SETUP_UNIT] > 9.0  # no part of the sandbox is its own: it could install nothing
+
+
+def unit_files(text: str, root: Path) -> list[str]:
+    """Write below `root` what a node has of units; return their names."""
+    for command in yaml.safe_load(text)["bootcmd"]:
+        subprocess.run([part.replace("/etc/systemd", f"{root}/etc/systemd") for part in command], check=True)
+    for path, content in files(text).items():
+        if path.startswith("/etc/systemd/"):
+            (root / path.lstrip("/")).parent.mkdir(parents=True, exist_ok=True)
+            (root / path.lstrip("/")).write_text(content)
+    return sorted(path.name for path in (root / "etc/systemd/system").glob("redis-ha-*.service"))
+
+
+@pytest.mark.machines
+@pytest.mark.parametrize("image", ["debian-12-x64", "debian-13-x64"])
+def test_sshd_takes_keys_alone_whatever_comes_after(image: str, tmp_path: Path) -> None:
+    """Debian's sshd_config includes the folder first, in the order of names; an image and cloud-init say more after it."""
+    folder = tmp_path / "sshd_config.d"
+    folder.mkdir()
+    (folder / Path(render.SSHD_FILE).name).write_text(files(user_data("sentinel", image=image))[render.SSHD_FILE])
+    (folder / "50-cloud-init.conf").write_text("PasswordAuthentication yes\nPermitRootLogin yes\nPermitTunnel yes\n")
+    (tmp_path / "config").write_text(
+        "HostKey /mnt/host\nInclude /mnt/sshd_config.d/*.conf\nKbdInteractiveAuthentication yes\nX11Forwarding yes\n"
+    )
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(tmp_path / "host")], check=True)
+    command = in_image(image, tmp_path, "/usr/sbin/sshd", "-T", "-f", "/mnt/config")
+    told = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert set(NODE_SSHD) <= set(told.stdout.splitlines()), told.stderr
+    assert render.SSHD_FILE.startswith("/etc/ssh/sshd_config.d/")
+
+
+@pytest.mark.machines
 def test_nft_takes_the_metadata_rule() -> None:
     text = files(user_data("data"))["/etc/redis-ha/metadata.nft"]
     done = subprocess.run(
@@ -191,8 +241,8 @@ def test_nft_takes_the_metadata_rule() -> None:
 def test_debians_units_are_masked_before_packages_come() -> None:
     """bootcmd runs in cloud-init's first stage, packages in its last."""
     document = yaml.safe_load(user_data("data"))
-    masked = {command[-1].rsplit("/", 1)[-1] for command in document["bootcmd"] if "/dev/null" in command}
-    assert masked == {"redis-server.service", "redis-sentinel.service"}
+    masked = {Path(command[-1]).name for command in document["bootcmd"] if "/dev/null" in command}
+    assert {name for name in masked if name.endswith(".service")} == {"redis-server.service", "redis-sentinel.service"}
 
 
 def test_stopping_may_take_longer_than_redis_waits_for_its_replicas() -> None:

@@ -153,6 +153,7 @@ echo "${0##*/} $*" >> "$CALLS"
 case "${0##*/} $*" in
 "systemctl is-enabled"*) exit $NOT_ENABLED;;
 "systemctl start redis-ha-setting-up.service") exit 1;;
+"systemctl try-reload-or-restart ssh.service") exit 1;;
 dpkg-query*) test -e "$CALLS.installed" && printf 'installed installed ';;
 "apt-get"*install*) touch "$CALLS.installed";;
 esac
@@ -177,5 +178,6 @@ def test_the_port_is_free_again_before_the_server_starts(kind: str, enabled: boo
     assert f"systemctl is-enabled --quiet redis-ha-{kind}.service" in said
     order = [said.index(line) for line in (*names[enabled:], enabling)]
     assert order == sorted(order)
+    assert said.count("systemctl try-reload-or-restart ssh.service") == 1
     assert (names[0] in said) is not enabled
     assert order[0] < next(at for at, line in enumerate(said) if line.startswith("apt-")) or enabled

@@ -1,5 +1,6 @@
 """Blue and green records through the real engine: renames keep them, refusals come in preview, live weights stay."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,8 +10,8 @@ import pulumi_aws as aws
 import pytest
 from pulumi import automation as auto
 
+from pulumi_emulator.aws import ACCOUNT_ID, running_endpoint
 from pulumi_emulator.aws import client as aws_client
-from pulumi_emulator.aws import running_endpoint
 from pulumi_emulator.command import EngineCommand
 from pulumi_emulator.engine import find_engine
 from pulumi_emulator.environment import engine_environment
@@ -32,6 +33,7 @@ live = LiveColourRecord(NAMES[1], {**where, **LIVE}, pulumi.ResourceOptions(alia
 pulumi.export("weights", weighted.weights)
 pulumi.export("traffic", weighted.traffic)
 pulumi.export("live", live.live)
+pulumi.export("policies", [weighted.shift_policy, live.shift_policy])
 if THEIRS:
     WeightedBlueGreen("their-shop", THEIRS[0])
     LiveColourRecord("their-writer", THEIRS[1])
@@ -122,6 +124,9 @@ def test_the_zone_holds_what_was_asked_for(stack: Emulated) -> None:
     never = route53(stack).get_health_check(HealthCheckId=ids["standby"])["HealthCheck"]["HealthCheckConfig"]
     assert (never["Disabled"], never["Inverted"]) == (True, True)
     assert (outputs["weights"], outputs["live"]) == ({"blue": 100, "green": 0}, "blue")
+    for policy, name in zip(outputs["policies"], ("shop", "writer"), strict=True):
+        path = f"arn:aws:ssm:eu-central-1:{ACCOUNT_ID}:parameter/redis-ha/{name}"
+        assert json.loads(policy)["Statement"][-1]["Resource"] == [path, f"{path}/*"]
     stack.run("preview --expect-no-changes")
 
 

@@ -117,6 +117,8 @@ def test_who_switches_may_do_that_and_nothing_else() -> None:
     policy = json.loads(made()[1]["shift_policy"][0])
     condition = policy["Statement"][0]["Condition"]["ForAllValues:StringEquals"]
     assert list(condition.values()) == [["writer.example.com"], ["CNAME"], ["UPSERT"]]
+    path = "arn:aws:ssm:eu-central-1:123456789012:parameter/redis-ha/redis"
+    assert policy["Statement"][-1]["Resource"] == [path, f"{path}/*"]
 
 
 def test_what_a_tool_has_to_know() -> None:

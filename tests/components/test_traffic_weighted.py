@@ -330,7 +330,7 @@ def test_who_shifts_may_do_that_and_nothing_else() -> None:
     }
     assert set(by_id["Shift"]["Condition"]["Null"].values()) == {"false"}
     assert by_id["Wait"]["Resource"] == ["arn:aws:route53:::change/*"]
-    path = "arn:aws:ssm:eu-central-1:*:parameter/redis-ha/shop"
+    path = "arn:aws:ssm:eu-central-1:123456789012:parameter/redis-ha/shop"
     assert by_id["RuntimeRecords"]["Resource"] == [path, f"{path}/*"]
 
 

@@ -5,14 +5,20 @@ from __future__ import annotations
 import errno
 import os
 import runpy
+import subprocess
 import sys
 import types
+from pathlib import Path
 
 import click
 import pytest
 from click.testing import CliRunner, Result
+from rich.console import Console
 
+from pulumi_emulator import runner
 from pulumi_emulator.cli import Commands
+from pulumi_emulator.errors import InterruptedCommandError
+from pulumi_emulator.stacks import StackFolder, only_command
 
 
 def ended_by(error: BaseException) -> Result:
@@ -72,3 +78,32 @@ def test_an_interrupt_while_modules_are_loaded_is_one_line_too(monkeypatch: pyte
     monkeypatch.setitem(sys.modules, "pulumi_emulator.cli", Loading("pulumi_emulator.cli"))
     with pytest.raises(SystemExit, match="error: interrupted"):
         runpy.run_module("pulumi_emulator", run_name="__main__")
+
+
+def test_a_stack_is_held_also_where_the_disk_has_no_room_for_the_holders_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "pwrite", full)
+    with only_command(StackFolder(tmp_path, "tested", "dev"), "destroy"):
+        asked = "import fcntl, sys; fcntl.lockf(open(sys.argv[1], 'r+'), fcntl.LOCK_EX | fcntl.LOCK_NB)"
+        held = str(tmp_path / "stacks/tested/.dev.lock")
+        other = subprocess.run([sys.executable, "-c", asked, held], capture_output=True, text=True, check=False)
+    assert "BlockingIOError" in other.stderr
+
+
+def test_an_interrupted_destroy_removes_nothing_more_though_the_disk_is_full(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise InterruptedCommandError("destroy was interrupted")
+
+    monkeypatch.setattr(runner, "_destroy_by_engine", interrupted)
+    monkeypatch.setattr(runner, "_has_room", lambda _: False)
+    folder = StackFolder(tmp_path, "tested", "dev")
+    folder.create()
+    with pytest.raises(InterruptedCommandError):
+        runner.destroy(folder, Console(), force=True)
+    assert folder.exists()

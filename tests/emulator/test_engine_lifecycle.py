@@ -357,3 +357,51 @@ def test_the_programs_modules_are_read_anew_for_each_run(emulated: Make) -> None
     )
     stack.run("up")
     assert stack.outputs()["runs"] == 1
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (lambda file: file.unlink(), "is gone"),
+        (lambda file: file.write_text("\n"), "is empty"),
+        (lambda file: file.write_bytes(b"\xff\xfe"), "is no text file"),
+        (lambda file: file.write_text("another"), "is not the one it was made with"),
+    ],
+)
+def test_a_lost_passphrase_is_named_with_its_file_and_destroy_needs_none(
+    emulated: Make, change: Callable[[Path], object], says: str
+) -> None:
+    stack = emulated(program())
+    stack.run("up")
+    file = stack.folder.passphrase_file
+    right = file.read_text()
+    change(file)
+    for command in ("preview", "up", "refresh", "output --show-secrets"):
+        assert stack.fails(command) == (
+            f"{file}, the passphrase of stack 'dev', {says}; put it back as it was, "
+            "or run `destroy --stack dev`, which needs none, and bring the stack up again"
+        )
+    file.write_text(f"{right}\n")  # as an editor writes it
+    stack.run("preview --expect-no-changes")
+    change(file)
+    said = stack.run("destroy").stdout
+    assert f"{says}: everything of the stack is removed as it is, without the engine" in said
+    assert not stack.folder.exists()
+    stack.run("up")
+
+
+def test_a_preview_that_lost_its_passphrase_begins_anew(emulated: Make) -> None:
+    stack = emulated(program())
+    stack.run("preview")
+    [file] = stack.home.glob("previews/stacks/*/*/passphrase")
+    file.write_text("another")
+    assert "4 create" in stack.run("preview").stdout
+
+
+def test_what_is_protected_stays_when_the_passphrase_is_lost(emulated: Make) -> None:
+    stack = emulated("import pulumi, pulumi_digitalocean as do\ndo.Tag('kept', opts=pulumi.ResourceOptions(protect=True))")
+    stack.run("up")
+    stack.folder.passphrase_file.unlink()
+    assert "is protected, and nothing is deleted: by Pulumi: kept" in stack.fails("destroy")
+    assert stack.folder.exists()
+    assert "removed as it is" in stack.run("destroy --force").stdout

@@ -6,7 +6,7 @@ import json
 import os
 import re
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from importlib import metadata
 from pathlib import Path
@@ -15,7 +15,8 @@ import psutil
 import pytest
 
 from pulumi_emulator.machines import Host
-from tests.support.emulated import Emulated
+from pulumi_emulator.machines.commands import run
+from tests.support.emulated import Emulated, shared_home
 from tests.support.waiting import wait_until
 
 pytestmark = [pytest.mark.engine, pytest.mark.machines]
@@ -245,4 +246,61 @@ def test_somebody_elses_programs_run(emulated: Make) -> None:
     stack.run("preview --expect-no-changes")
     assert sorted(machine["name"] for machine in stack.status()["machines"]) == ["example", "example-01", "web-1"]
     stack.run("destroy")
+    assert_nothing_left(stack)
+
+
+class SmallDisk:
+    """A disk of its own for a stack with a machine, and for temporary files, which can be filled to the last byte."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        folder.mkdir()
+        run(["mount", "-t", "tmpfs", "-o", "size=2g", "tmpfs", str(folder)])
+        self.stack = Emulated.create(folder.parent / "program-on-it", shared_home(folder / "home"), PROGRAM)
+        self.stack.environment["TMPDIR"] = str(folder)
+        want(self.stack)
+
+    def fill(self) -> None:
+        # In memory: it is made small first, so that the rest to be written is.
+        room = os.statvfs(self.folder)
+        used = (room.f_blocks - room.f_bfree) * room.f_frsize
+        run(["mount", "-o", f"remount,size={used + 2**20}", str(self.folder)])
+        with (self.folder / "filler").open("ab", buffering=0) as file, suppress(OSError):
+            while True:
+                file.write(bytes(4096))
+
+    def remove(self) -> None:
+        (self.folder / "filler").unlink(missing_ok=True)
+        self.stack.clean_up()
+        run(["umount", str(self.folder)])
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[SmallDisk]:
+    disk = SmallDisk(tmp_path / "small-disk")
+    yield disk
+    disk.remove()
+
+
+def test_a_stack_on_a_full_disk_is_destroyed_without_the_engine(small_disk: SmallDisk) -> None:
+    stack = small_disk.stack
+    stack.run("up")
+    small_disk.fill()
+    assert "No space left on device; make room there" in stack.fails("up")
+    small_disk.fill()
+    said = stack.run("destroy", cold=True).stdout
+    assert "the stack's disk has no room for the engine's state: everything of the stack is removed as it is" in said
+    assert_nothing_left(stack)
+    assert "nothing to destroy" in stack.run("destroy").stdout
+
+
+def test_what_is_protected_stays_on_a_full_disk_too(small_disk: SmallDisk) -> None:
+    stack = small_disk.stack
+    stack.edit(PROGRAM.replace('name="tested")', 'name="tested", opts=pulumi.ResourceOptions(protect=True))'))
+    stack.run("up")
+    stack.folder.state_file.write_text("")  # as an engine leaves it that had no room for it
+    small_disk.fill()
+    assert "is protected, and nothing is deleted: by Pulumi: tag" in stack.fails("destroy")
+    assert [machine["power"] for machine in stack.status()["machines"]] == ["on"]
+    stack.run("destroy --force")
     assert_nothing_left(stack)

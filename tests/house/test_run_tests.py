@@ -1,6 +1,7 @@
 """What `make test` runs and says: tiers, what took long, what was not run, tests that fail once or twice, and interrupts."""
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import ROOT
 from tools import leftovers, run_tests
 from tools.run_tests import Result
 
@@ -49,11 +51,20 @@ def run(
 @pytest.fixture(autouse=True)
 def workstation(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("CI", raising=False)
+    monkeypatch.setattr(run_tests, "are_compiled", lambda: True)
 
 
 def test_what_passes_runs_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     code, runs = run(monkeypatch, tmp_path, 0, 0, 0)
     assert (code, len(runs.asked)) == (0, 1)
+
+
+def test_a_fresh_clone_is_compiled_before_all_workers_do_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(run_tests, "are_compiled", lambda: False)
+    code, runs = run(monkeypatch, tmp_path, 0, 0, 0)
+    assert (code, len(runs.asked)) == (0, 2)
+    assert "--collect-only" in runs.asked[0]
+    assert "-n" not in runs.asked[0]
 
 
 def test_what_fails_twice_fails(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -197,3 +208,11 @@ def test_what_a_run_that_passed_leaves_is_a_defect(
     monkeypatch.setattr(leftovers, "end", lambda _: ["sleep"])
     run(monkeypatch, tmp_path, 0, 0)
     assert "LEFT by the tests, to be mended; cleared:\n  processes: sleep x 1\n" in capsys.readouterr().out
+
+
+def test_a_folder_that_cannot_be_written_is_a_line(tmp_path: Path) -> None:
+    (tmp_path / f"redis-ha-{os.getuid()}").touch()
+    argv = [sys.executable, str(ROOT / "tools/run_tests.py"), "house"]
+    done = subprocess.run(argv, env={**os.environ, "TMPDIR": str(tmp_path)}, capture_output=True, text=True, check=False)
+    assert (done.returncode, len(done.stderr.splitlines())) == (1, 1), done.stderr
+    assert done.stderr.startswith("error: ")

@@ -1,5 +1,8 @@
 """`make setup`: two at the same time, one after the other; its log; the programs that install Python packages."""
 
+import errno
+import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -8,7 +11,7 @@ import pytest
 
 from tests.conftest import ROOT
 from tests.support.waiting import wait_until
-from tools import setup
+from tools import build_engine, setup
 
 # A set-up whose first step says that it is at work, and ends with its input.
 PROCESS = """
@@ -93,3 +96,74 @@ def test_packages_come_by_uv_or_where_it_reaches_no_index_by_pip(
     assert [line.split()[0] for line in locked] == (["uv"] if reached else ["uv", "python"])
     assert all("--no-deps" in line for line in ran if " install " in line)
     assert "--editable components" in ran[-1]
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "says"),
+    [
+        (
+            OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "/srv/log"),
+            1,
+            "error: [Errno 28] No space left on device: '/srv/log'",
+        ),
+        (KeyboardInterrupt(), setup.INTERRUPTED, "interrupted\nRun the same command again"),
+    ],
+)
+def test_a_full_disk_and_ctrl_c_are_a_line(
+    error: BaseException,
+    code: int,
+    says: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def check() -> str:
+        raise error
+
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr(setup, "check_machine", check)
+    assert setup.main() == code
+    assert says in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("debian", [True, False])
+def test_without_root_the_rest_is_set_up_and_what_is_missing_is_said(
+    debian: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 65534 if debian else 0)
+    monkeypatch.setattr(shutil, "which", lambda name, **_: "/usr/bin/apt-get" if name == "apt-get" and debian else None)
+    monkeypatch.setattr(setup, "found", lambda what: what not in {"mmdebstrap", "nft"})
+    told = setup.debian_packages(tmp_path / "log")
+    assert told.startswith("previews and `make lint` go, machines and most tests do not, without mmdebstrap, nftables; ")
+    assert told.endswith("apt-get install --no-install-recommends mmdebstrap nftables" if debian else "holds: mmdebstrap, nft")
+    assert not (tmp_path / "log").exists()
+    monkeypatch.setattr(setup, "found", lambda what: what != "python:ensurepip")
+    with pytest.raises(setup.SetupError, match="nothing goes without python3-venv; "):
+        setup.debian_packages(tmp_path / "log")
+
+
+def test_what_only_the_engines_build_needs_is_ours_and_can_be_cleared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GOMODCACHE", str(tmp_path / "the-users"))
+    for folder in (tmp_path / "the-users", tmp_path / "home/engine"):
+        folder.mkdir(parents=True)
+    home = tmp_path / "home"
+    for name in ("GOMODCACHE", "GOCACHE"):
+        cache = Path(build_engine.environment(home)[name])
+        assert cache.is_relative_to(build_engine.build_folder(home))
+        cache.mkdir(parents=True)
+        cache.joinpath("file").write_bytes(bytes(3 * 10**6))
+    assert build_engine.clear(home) == f"removed {home}/engine-build: 6 MB"
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["engine", "home", "the-users"]
+    assert build_engine.clear(home).startswith("nothing to clear: ")
+
+
+def test_go_takes_the_caches_that_it_is_given_and_leaves_them_removable(tmp_path: Path) -> None:
+    go = shutil.which("go")
+    if go is None:
+        pytest.skip("Go is not on PATH; `make setup` takes it from a wheel")
+    argv = [go, "env", "GOMODCACHE", "GOCACHE", "GOFLAGS", "GOTOOLCHAIN"]
+    told = subprocess.run(
+        argv, env=build_engine.environment(tmp_path), capture_output=True, text=True, check=True, cwd=tmp_path
+    )
+    build = tmp_path / "engine-build"
+    assert told.stdout.splitlines() == [str(build / "modules"), str(build / "objects"), "-modcacherw", "local"]

@@ -6,10 +6,13 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.support.droplet_image import NODE_SSHD, exposures
 from tests.support.sentinel_machines import BOOT_S, Machines, booted, probing
 from tests.support.waiting import wait_until
 
 pytestmark = [pytest.mark.machines, pytest.mark.timeout(600)]
+
+CAP_DAC_OVERRIDE = 1  # linux/capability.h
 
 
 @pytest.fixture(scope="module")
@@ -64,6 +67,79 @@ def test_the_cluster_comes_in_by_connections_of_its_own(machines: Machines) -> N
     assert len(ports["replication"]) >= 2
     assert len(ports["sentinel"]) >= 2 * len(machines.sentinels)
     assert max(*ports["replication"], *ports["sentinel"]) < 1024
+
+
+def assert_shut_in(machines: Machines) -> None:
+    """The sandbox as systemd counts it, and as it is in force: the kernel's word for the processes that run."""
+    for name in (machines.data[0], machines.sentinels[0]):
+        units = machines.inside(name, "sh", "-c", "cd /etc/systemd/system; echo redis-ha-*.service").split()
+        found = exposures(machines.inside(name, "systemd-analyze", "security", "--no-pager", *units))
+        assert list(found) == units
+        assert [unit for unit, exposure in found.items() if exposure >= 2.0] == ["redis-ha-setup.service"], found
+        own = ("data", "agent") if name in machines.data else ("sentinel", "bootstrap")
+        for unit in own:
+            process = machines.inside(name, "systemctl", "show", "--property=MainPID", "--value", f"redis-ha-{unit}.service")
+            status = machines.inside(name, "cat", f"/proc/{process}/status")
+            held = dict(
+                line.split(":\t") for line in status.splitlines() if line.startswith(("Seccomp:", "NoNewPrivs:", "CapBnd:"))
+            )
+            capabilities = 0 if unit in {"data", "sentinel"} else 1 << CAP_DAC_OVERRIDE
+            assert (held["Seccomp"], held["NoNewPrivs"], int(held["CapBnd"], 16)) == ("2", "1", capabilities), (name, unit)
+            mounts = [line.split() for line in machines.inside(name, "cat", f"/proc/{process}/mounts").splitlines()]
+            options = {words[1]: words[3].split(",") for words in mounts}
+            assert "hidepid=invisible" in options["/proc"], (name, unit)
+            assert "ro" in options["/"], (name, unit)
+            assert "rw" in options["/var/lib/redis-ha"], (name, unit)
+
+
+def test_units_may_do_what_they_need_and_no_more(machines: Machines) -> None:
+    assert_shut_in(machines)
+
+
+def test_huge_pages_are_turned_off_from_inside_the_sandbox(machines: Machines) -> None:
+    """The setting lies below /sys, which the sandbox may only read. On an emulated machine a file has to take its place."""
+    name, setting = machines.data[1], "/sys/kernel/mm/transparent_hugepage"
+    machines.inside(name, "mount", "-o", "remount,bind,rw", "/sys")  # as it is on a real machine
+    machines.inside(name, "mount", "-t", "tmpfs", "tmpfs", "/sys/kernel/mm")
+    try:
+        machines.inside(name, "sh", "-c", f"mkdir {setting}; echo always > {setting}/enabled")
+        machines.inside(name, "systemctl", "restart", "redis-ha-thp.service")
+        assert machines.inside(name, "cat", f"{setting}/enabled") == "never"
+    finally:
+        machines.inside(name, "umount", "/sys/kernel/mm")
+        machines.inside(name, "mount", "-o", "remount,bind,ro", "/sys")
+        machines.inside(name, "systemctl", "restart", "redis-ha-thp.service")
+
+
+def test_the_metrics_agent_of_the_provider_may_ask_the_metadata_service(machines: Machines) -> None:
+    name = machines.sentinels[1]
+    restart, rules = ("systemctl", "restart", "redis-ha-metadata.service"), ("nft", "list", "table", "inet", "redis_ha")
+    machines.inside(name, *restart)
+    assert machines.inside(name, *rules).count("skuid") == 1
+    machines.inside(name, "useradd", "--system", "do-agent")
+    try:
+        machines.inside(name, *restart)
+        told = machines.inside(name, *rules)
+        assert "accept\n" in told.split("skuid", 2)[1]
+        assert "!= 0 drop" in told.split("skuid", 2)[2]
+    finally:
+        machines.inside(name, "userdel", "do-agent")
+        machines.inside(name, *restart)
+
+
+def assert_keys_only(machines: Machines) -> None:
+    for name in machines.addresses:
+        told = machines.inside(name, "sshd", "-T").splitlines()
+        assert set(NODE_SSHD) <= set(told), (name, set(NODE_SSHD) - set(told))
+        # What runs has read it: it offers nothing but keys.
+        options = ("PreferredAuthentications=none", "StrictHostKeyChecking=no", "UserKnownHostsFile=/dev/null")
+        probe = " ".join(("ssh", *(f"-o{option}" for option in options), "root@127.0.0.1", "true"))
+        refused = machines.inside(name, "sh", "-c", f"{probe} 2>&1 || true")
+        assert "Permission denied (publickey)." in refused, (name, refused)
+
+
+def test_ssh_takes_keys_alone(machines: Machines) -> None:
+    assert_keys_only(machines)
 
 
 def test_user_data_is_for_root_only(machines: Machines) -> None:
@@ -281,3 +357,5 @@ def test_debian_12_boots_the_same_user_data_also_when_its_first_boot_is_cut_off(
         assert machines.inside(machines.data[0], "cloud-init", "status", "--wait", timeout=120).endswith("status: done")
         for name in machines.addresses:
             assert machines.inside(name, "systemctl", "is-active", "redis-ha-setup.service") == "active"
+        assert_shut_in(machines)
+        assert_keys_only(machines)

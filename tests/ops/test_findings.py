@@ -27,6 +27,10 @@ CASES: dict[str, tuple[dict[str, dict[str, Any]], set[tuple[str, str]]]] = {
         {"sentinel_1": {"trouble": "no answer", "watches": False, "master": None, "epoch": None}},
         {("unreachable", "local-sentinel-1")},
     ),
+    "an exporter may read the replication user's password": (
+        {"data_1": {"see_secrets": ("exporter",)}},
+        {("rights", "local-data-1")},
+    ),
     "a node is being set up": (
         {"data_2": {"trouble": "E: Could not get lock", "setting_up": True, "role": None}},
         {("setting-up", "local-data-2")},

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import time
 from collections.abc import Callable
@@ -149,6 +150,23 @@ def test_status_of_a_whole_cluster(whole: RedisProcesses) -> None:
     assert {one["quorum_text"] for one in made["sentinels"]} == {
         "OK 3 usable Sentinels. Quorum and failover authorization can be reached"
     }
+
+
+def test_a_user_who_may_read_passwords_is_told(whole: RedisProcesses) -> None:
+    """Nodes keep the rights that they were made with; an exporter's had this one once."""
+    stack = stack_for(whole)
+    wait_until_healthy(lambda: look(stack, directly), 20, Console(quiet=True))
+    node = whole.master()
+    whole.command(node, "ACL", "SETUSER", "exporter", "on", "+info", "+config|get")
+    try:
+        (found,) = look(stack, directly).findings
+        assert (found.code, found.severity, found.subject) == ("rights", "degraded", node.name)
+        said = re.search(r"ACL SETUSER (\S+) (\S+), then", found.text)
+        assert said is not None, found.text
+        whole.command(node, "ACL", "SETUSER", *said.groups())
+        assert look(stack, directly).findings == []
+    finally:
+        whole.command(node, "ACL", "DELUSER", "exporter")
 
 
 def test_removed_machines_are_forgotten_one_sentinel_after_the_other(tmp_path: Path) -> None:

@@ -1,15 +1,20 @@
 """A stack's outputs: which world they are read from, what is refused, and that no secret is ever shown."""
 
 import copy
+import json
 import os
 import stat
+import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from pulumi_emulator.engine import find_engine
+from pulumi_emulator.stacks import emulator_home
 from redis_ha_ops.errors import OpsError
 from redis_ha_ops.outputs import is_emulated, output_command, read_outputs
+from redis_ha_ops.preview_report import run_preview
 from redis_ha_ops.stack import stack_of
 from tests.support.ops_data import SECRET, outputs_of
 
@@ -125,3 +130,42 @@ def test_no_pulumi_and_no_program(program: Path, tmp_path: Path, monkeypatch: py
         read_outputs("prod", emulated=False, program=program)
     with pytest.raises(OpsError, match=r"no Pulumi\.yaml"):
         read_outputs("prod", emulated=False, program=tmp_path / "none")
+
+
+@pytest.mark.engine
+@pytest.mark.parametrize("passphrase", ["wrong", None])
+def test_a_wrong_passphrase_of_a_real_stack_is_told_with_its_variable(
+    passphrase: str | None, program: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The real engine with a backend of files, and a stack that has a secret of its configuration and one of its outputs."""
+    (program / "Pulumi.yaml").write_text("name: x\nruntime: python\n")
+    (program / "backend").mkdir()
+    monkeypatch.setenv("PATH", f"{find_engine(emulator_home()).root / 'bin'}{os.pathsep}{os.environ['PATH']}")
+    for name, value in {"BACKEND_URL": f"file://{program}/backend", "HOME": str(program / "home")}.items():
+        monkeypatch.setenv(f"PULUMI_{name}", value)
+    monkeypatch.setenv("PULUMI_SKIP_UPDATE_CHECK", "true")
+    monkeypatch.setenv("PULUMI_CONFIG_PASSPHRASE", "right")
+
+    def pulumi(command: str) -> str:
+        argv = ["pulumi", "--non-interactive", *command.split(), "--stack", "prod"]
+        return subprocess.run(argv, cwd=program, check=True, capture_output=True, text=True).stdout
+
+    pulumi("stack init")
+    pulumi("config set --secret k v")
+    state = json.loads(pulumi("stack export"))
+    secret = {"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270", "plaintext": f'"{SECRET}"'}
+    named = {"urn": "urn:pulumi:prod::x::pulumi:pulumi:Stack::x-prod", "type": "pulumi:pulumi:Stack", "custom": False}
+    state["deployment"]["resources"] = [{**named, "outputs": {"a": secret}}]
+    (program / "state.json").write_text(json.dumps(state))
+    pulumi("stack import --file state.json")
+    assert read_outputs("prod", emulated=False, program=program) == {"a": SECRET}
+    if passphrase:
+        monkeypatch.setenv("PULUMI_CONFIG_PASSPHRASE", passphrase)
+    else:
+        monkeypatch.delenv("PULUMI_CONFIG_PASSPHRASE")
+    with pytest.raises(OpsError, match=r"outputs.*passphrase.* PULUMI_CONFIG_PASSPHRASE") as raised:
+        read_outputs("prod", emulated=False, program=program)
+    assert "logged in" not in str(raised.value)
+    assert SECRET not in str(raised.value)
+    with pytest.raises(OpsError, match=r"preview failed: .*passphrase.* PULUMI_CONFIG_PASSPHRASE"):
+        run_preview("prod", program, emulated=False)

@@ -11,6 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from redis_ha.sentinel.render import sshd_rules
 from redis_ha_ops.asking import ask
 from redis_ha_ops.errors import OpsError
 from redis_ha_ops.stack import Stack
@@ -74,11 +75,11 @@ def sshd(tmp_path: Path) -> Iterator[Sshd]:
         subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(tmp_path / name)], check=True)
     (tmp_path / "authorized").write_text((tmp_path / "user.pub").read_text())
     (tmp_path / "config").write_text(
-        f"Port {SSHD_PORT}\nListenAddress {host}\nHostKey /mnt/host\nPidFile none\nAuthorizedKeysFile /mnt/authorized\n"
-        "PasswordAuthentication no\nKbdInteractiveAuthentication no\nUsePAM no\nStrictModes no\nAllowTcpForwarding yes\n"
+        f"{sshd_rules()}Port {SSHD_PORT}\nListenAddress {host}\nHostKey /mnt/host\nPidFile none\n"
+        "AuthorizedKeysFile /mnt/authorized\nUsePAM no\nStrictModes no\n"
     )
     with (tmp_path / "log").open("wb") as log:
-        # A droplet's own sshd: nothing has to be installed here, and no service starts on this machine.
+        # A droplet's own sshd, with a node's rules: nothing has to be installed here, and no service starts on this machine.
         command = in_image("debian-13-x64", tmp_path, "/usr/sbin/sshd", "-D", "-e", "-f", "/mnt/config")
         process = subprocess.Popen([*GUARD, *command], stderr=log)
     try:
@@ -113,6 +114,16 @@ def test_a_node_is_asked_through_sshd_and_nothing_stays(sshd: Sshd, tmp_path: Pa
     assert _ssh_children() == []
     host_key = (sshd.folder / "host.pub").read_text().split()[1]
     assert host_key in (sshd.folder / "known_hosts").read_text()  # learned at the first use
+
+
+@pytest.mark.machines
+def test_a_node_forwards_to_redis_and_sentinels_alone(sshd: Sshd, stack: Stack) -> None:
+    slot = replace(stack.slots[0], private_ip=sshd.host, port=SSHD_PORT)
+    with (
+        forwarded(sshd.via, [slot], sshd.options) as dial,
+        socket.create_connection(dial(sshd.host, SSHD_PORT), timeout=20) as elsewhere,
+    ):
+        assert elsewhere.recv(100) == b""  # sshd would say its version first
 
 
 @pytest.mark.machines

@@ -96,7 +96,9 @@ class LoopbackNode:
         state = Path(self.layout.state)
         module = f"{PYTHON} -m redis_ha_node"
         if self.slot.kind == "data":
-            server = f"{module} install && {module} gate && exec redis-server {state}/config/redis.conf --supervised no"
+            # A file that may not grow (RLIMIT_FSIZE) is then an error to redis-server, as a full disk is, and not its end.
+            server = f"trap '' XFSZ; {module} install && {module} gate"
+            server += f" && exec redis-server {state}/config/redis.conf --supervised no"
             server += f" --replicaof {NOWHERE[0]} {NOWHERE[1]} --replica-priority 0"
         else:
             # Started anew whenever it ends, as its unit is: the agent ends a Sentinel in TILT. It dies with the shell.

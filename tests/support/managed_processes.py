@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import redis
 
 from tests.support.certificates import issue
 from tests.support.loopback import next_subnet
@@ -203,7 +204,7 @@ class ManagedGroup(Started):
         for first, last, primary, *_ in self.command(witness, "CLUSTER", "SLOTS"):
             if int(first) <= slot <= int(last):
                 return next(node for node in self.nodes if self.node_name(node) in primary[0] or node.host in _strings(primary))
-        raise AssertionError(f"slot {slot} is not covered")
+        raise redis.RedisError(f"slot {slot} is not covered")  # whoever waits for a failover looks again
 
     def wait_copied(self, primary: Node) -> None:
         """Wait until every replica of `primary` has what it had acknowledged before."""

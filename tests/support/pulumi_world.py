@@ -33,6 +33,8 @@ class Providers(pulumi.runtime.Mocks):
         return (f"{args.name}-id" if self.known else ""), outputs
 
     def call(self, args: pulumi.runtime.MockCallArgs) -> tuple[dict[Any, Any], list[tuple[str, str]] | None]:
+        if args.token == "aws:index/getCallerIdentity:getCallerIdentity":
+            return {"accountId": "123456789012"}, []
         raise AssertionError(f"a component asked a provider: {args.token}")
 
 

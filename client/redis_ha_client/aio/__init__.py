@@ -6,10 +6,9 @@ import redis.asyncio as redis
 from redis.asyncio.cluster import RedisCluster
 
 from redis_ha_client.aio.cluster import ClusterClient
-from redis_ha_client.aio.endpoint import EndpointPool
 from redis_ha_client.aio.nodes import NodeClient
-from redis_ha_client.aio.sentinel import MasterPool
-from redis_ha_client.documents import ClusterConnection, Document, SentinelConnection
+from redis_ha_client.aio.pools import pool_of
+from redis_ha_client.documents import ClusterConnection, Document
 from redis_ha_client.policy import FailoverPolicy
 from redis_ha_client.wiring import DEFAULT_POOL_SIZE, read_settings
 
@@ -47,6 +46,4 @@ def connect(  # noqa: PLR0913 - each is a setting of its own
     )
     if isinstance(settings.connection, ClusterConnection):
         return ClusterClient(settings)
-    return NodeClient.from_pool(
-        MasterPool(settings) if isinstance(settings.connection, SentinelConnection) else EndpointPool(settings)
-    )
+    return NodeClient.from_pool(pool_of(settings))

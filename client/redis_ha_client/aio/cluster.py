@@ -6,26 +6,32 @@
 import asyncio
 import contextlib
 import time
+import weakref
 from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any, Self
 
 from redis import exceptions
-from redis.asyncio.cluster import ClusterNode, ClusterPipeline, RedisCluster
+from redis.asyncio.cluster import ClusterNode, ClusterPipeline, RedisCluster, _ClusterNodePoolAdapter
 from redis.asyncio.connection import SSLConnection
 from redis.cluster import PRIMARY, LoadBalancingStrategy
 from redis.maint_notifications import MaintNotificationsConfig
 
 from redis_ha_client.aio.cluster_pipelines import InOneTransaction, NodeByNode
+from redis_ha_client.aio.cluster_subscribing import ClusterSubscriber
 from redis_ha_client.aio.loops import Home
 from redis_ha_client.aio.nodes import BudgetRetry, NodeConnection
+from redis_ha_client.aio.scripts import RegisteredScript
 from redis_ha_client.aio.world import look_up
+from redis_ha_client.batches import Batch, Emptied
 from redis_ha_client.blocking import block_seconds
-from redis_ha_client.budget import FINAL_ERRORS, RETRIED_ERRORS, command_budget, current_budget
+from redis_ha_client.budget import FINAL_ERRORS, command_budget, current_budget
 from redis_ha_client.documents import ClusterConnection
 from redis_ha_client.endpoint import in_cluster_mode
 from redis_ha_client.errors import OutcomeUnknownError, RefusedError, is_read_only, wrong_kind
+from redis_ha_client.following import Following
 from redis_ha_client.policy import IAM_AGE_SECONDS
+from redis_ha_client.rebuilding import retries_refused, settings_again
 from redis_ha_client.routing import (
     acl_name,
     callers_mistake,
@@ -35,16 +41,31 @@ from redis_ha_client.routing import (
     translated,
 )
 from redis_ha_client.scans import cursors_in, remember, scanned_at
-from redis_ha_client.wiring import Settings, command_name, full_pool, pipeline_name
+from redis_ha_client.wiring import SETTINGS, Settings, command_name, full_pool, pipeline_name
 
 
 class ClusterNodeConnection(NodeConnection):
     """A connection to one node of the cluster."""
 
-    def __init__(self, *, reads_only: bool = False, follows: bool = False, **kwargs: Any) -> None:
+    def __init__(
+        self, *, reads_only: bool = False, follows: bool = False, following: Following | None = None, **kwargs: Any
+    ) -> None:
         self.reads_only = reads_only
         self.follows = follows
+        self.following = following  # of a subscriber
         super().__init__(**kwargs)
+
+    @property
+    def left_behind(self) -> bool:
+        """Whether the cluster has a subscriber's node no longer."""
+        return self.following is not None and not self.following.knows(self.host, self.port)
+
+    async def connect_check_health(self, check_health: bool = True, retry_socket_connect: bool = True) -> None:
+        """Dial; a subscriber's node is chosen now."""
+        if self.following is not None and not self.is_connected:
+            node = self.following.choose()
+            self.host, self.port = node.host, node.port
+        await super().connect_check_health(check_health, retry_socket_connect)
 
     def refusal_of(self, error: exceptions.ResponseError) -> RefusedError | None:
         """Judge an error reply; a write in a region that is read from is the caller's mistake."""
@@ -72,10 +93,6 @@ class ClusterNodeConnection(NodeConnection):
                 if not budget.many:
                     budget.redirected()
             raise
-        except RETRIED_ERRORS as error:
-            if budget is not None:
-                budget.note_lost(error)
-            raise
 
 
 class ClusterNodeTLSConnection(ClusterNodeConnection, SSLConnection):
@@ -92,15 +109,20 @@ class Slots(dict[int, list[ClusterNode]]):
 class ClusterClient(RedisCluster):
     """redis.asyncio.cluster.RedisCluster, each command under one budget. Made by `connect`; dials at the first command."""
 
-    def __init__(self, settings: Settings) -> None:
+    runs_scripts = True
+
+    def __init__(self, settings: Settings | None = None, **given: Any) -> None:
+        settings = settings_again(type(self), settings, given)
         host, port = settings.of_kind(ClusterConnection).configuration
         self.settings = settings
         self.policy = settings.policy
         self._home = Home()
         self._knows_commands = False
         self._permitted: set[str] = set()  # commands that some region has executed, as ACLs call them
+        self._subscribers_pools: weakref.WeakSet[_ClusterNodePoolAdapter] = weakref.WeakSet()  # which the layout does not know
         arguments = settings.node_arguments()
-        del arguments["maint_notifications_config"]  # goes to the nodes below: RedisCluster's own is for its handler
+        # What follows goes to the nodes below: RedisCluster's own is for its handler, and it has no argument for settings.
+        del arguments["maint_notifications_config"], arguments[SETTINGS]
         super().__init__(
             host=host,
             port=port,
@@ -119,6 +141,7 @@ class ClusterClient(RedisCluster):
         )
         node_class = ClusterNodeTLSConnection if settings.connection.tls else ClusterNodeConnection
         extra = {
+            SETTINGS: settings,
             "age_seconds": IAM_AGE_SECONDS if settings.login else None,
             "reads_only": settings.reads_only,
             "follows": settings.follows_writer,
@@ -132,6 +155,10 @@ class ClusterClient(RedisCluster):
     def __repr__(self) -> str:
         host, port = self.settings.of_kind(ClusterConnection).configuration
         return f"<ClusterClient {host}:{port}>"
+
+    def set_retry(self, retry: Any) -> None:  # noqa: ARG002
+        """Refuse: the policy says how often a command is tried."""
+        raise retries_refused()
 
     async def initialize(self, *args: Any, **kwargs: Any) -> Self:
         """Read the cluster's layout if it is not known; within a command it counts in the command's budget."""
@@ -172,16 +199,19 @@ class ClusterClient(RedisCluster):
         """Close all connections."""
         self._initialize = False  # redis-py closes nothing while this is set
         await super().aclose()
+        for pool in list(self._subscribers_pools):
+            await pool._node.disconnect()  # noqa: SLF001 - its own disconnect does nothing
 
     async def execute_command(self, *args: Any, **kwargs: Any) -> Any:
         """Execute one command within its budget."""
-        with command_budget(self.policy, command_name(args), block_seconds=block_seconds(args)) as budget:
+        with command_budget(self.policy, command_name(args), block_seconds=block_seconds(args), own=True) as budget:
             budget.cursor = next(iter(cursors_in((args,))), None)
-            reply = await self.ride(lambda: self._once(*args, **kwargs))
+            reply = await self.ride(lambda: self.once(*args, **kwargs))
         self._permitted.add(acl_name(args[0]))
         return remember(args[0], reply, budget.origins, time.monotonic())
 
-    async def _once(self, *args: Any, **kwargs: Any) -> Any:
+    async def once(self, *args: Any, **kwargs: Any) -> Any:
+        """Execute one command, in one attempt of whatever budget runs."""
         await self.initialize()  # before redis-py chooses a node
         kwargs.update(scanned_at(args, self.nodes_manager.nodes_cache))
         return await super().execute_command(*args, **kwargs)
@@ -275,11 +305,27 @@ class ClusterClient(RedisCluster):
                 raise
             raise told from (told.__cause__ if told.__traceback__ else error)  # no circles
 
+    def register_script(self, script: Any) -> RegisteredScript:  # type: ignore[override]  # redis-py names the sync one
+        """Return redis-py's script object, which sends the whole text where it is not loaded."""
+        return RegisteredScript(self, script)
+
     def pipeline(self, transaction: Any | None = None, shard_hint: Any | None = None) -> "BudgetPipeline":
         """Return a pipeline that executes within one budget; a transaction's keys must share a slot."""
         if shard_hint:
             raise exceptions.RedisClusterException("shard_hint is not possible in cluster mode: leave it out")
         return BudgetPipeline(self, transaction=bool(transaction))  # type: ignore[abstract]  # redis-py's own is as abstract
+
+    def pubsub(self, node: Any = None, host: str | None = None, port: int | None = None, **kwargs: Any) -> ClusterSubscriber:
+        """Return a subscriber, which leaves a silent node; on_resubscribed as NodeSubscriber says."""
+        return ClusterSubscriber(self, node=node, host=host, port=port, **kwargs)
+
+    def subscriber_pool(self, following: Following) -> _ClusterNodePoolAdapter:
+        """Return a pool for a subscriber's connection, which is to no fixed node."""
+        node = following.choose()
+        own = ClusterNode(node.host, node.port, **{**self.nodes_manager.connection_kwargs, "following": following})
+        pool = _ClusterNodePoolAdapter(own)
+        self._subscribers_pools.add(pool)
+        return pool
 
 
 class BudgetPipeline(ClusterPipeline):
@@ -289,6 +335,8 @@ class BudgetPipeline(ClusterPipeline):
         super().__init__(client, transaction)
         self.client = client
         self.atomic = transaction
+        self.batch = Batch([])
+        self._emptied: Emptied | None = None
         self._execution_strategy = InOneTransaction(self) if transaction else NodeByNode(self)
 
     async def initialize(self) -> Self:
@@ -297,12 +345,29 @@ class BudgetPipeline(ClusterPipeline):
         return self
 
     async def execute(self, raise_on_error: bool = True, allow_redirections: bool = True) -> list[Any]:
-        """Execute what was queued; what was sent and stayed unanswered is told from what was not executed."""
-        what = pipeline_name(len(self), atomic=self.atomic)
-        with command_budget(self.client.policy, what, many=True, atomic=self.atomic) as budget:
-            try:
-                return await super().execute(raise_on_error, allow_redirections)
-            except exceptions.WatchError as error:
-                if budget.ambiguous and not budget.policy.resend_ambiguous:
-                    raise OutcomeUnknownError(f"{what}: EXEC was sent and no answer came; it is not sent again") from error
-                raise
+        """Execute what was queued, and empty the pipeline.
+
+        What was sent and stayed unanswered is told from what was not executed.
+        """
+        strategy: Any = self._execution_strategy
+        if self._emptied is not None and not len(self) and not getattr(strategy, "_watching", False):
+            raise self._emptied.error()
+        queue = [(command.args, command.kwargs) for command in strategy._command_queue]  # noqa: SLF001 - no other word for it
+        self.batch = Batch(queue, atomic=self.atomic)
+        what = pipeline_name(len(queue), atomic=self.atomic)
+        try:
+            with command_budget(self.client.policy, what, batch=self.batch, owner=self) as budget:
+                try:
+                    return await super().execute(raise_on_error, allow_redirections)
+                except exceptions.WatchError as error:
+                    if budget.ambiguous and not budget.policy.resend_ambiguous:
+                        raise OutcomeUnknownError(f"{what}: EXEC was sent and no answer came; it is not sent again") from error
+                    raise
+        except BaseException as error:
+            self._emptied = Emptied.by(error)
+            raise
+
+    async def reset(self) -> None:  # type: ignore[override]
+        """Forget the queue and the watched keys."""
+        self._emptied = None
+        await super().reset()

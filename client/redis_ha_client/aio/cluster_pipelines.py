@@ -10,18 +10,15 @@ from redis import exceptions
 from redis._parsers.commands import RequestPolicy
 from redis.asyncio.cluster import AbstractStrategy, ClusterNode, PipelineStrategy, TransactionStrategy
 
+from redis_ha_client.aio.batches import pack, read, write
 from redis_ha_client.aio.nodes import NodeConnection
+from redis_ha_client.batches import REFUSED, REFUSED_IN_CLUSTER, Batch, not_sent_again
 from redis_ha_client.blocking import block_seconds
-from redis_ha_client.budget import RETRIED_ERRORS, command_budget, current_budget
-from redis_ha_client.errors import OutcomeUnknownError
+from redis_ha_client.budget import RETRIED_ERRORS, alone, command_budget
 from redis_ha_client.wiring import command_name
 
 if TYPE_CHECKING:
     from redis_ha_client.aio.cluster import BudgetPipeline, ClusterClient
-
-
-class TryAgainAlone(exceptions.RedisError):
-    """Marks a command of a pipeline that was redirected, refused or lost."""
 
 
 class NodeByNode(PipelineStrategy):
@@ -35,93 +32,90 @@ class NodeByNode(PipelineStrategy):
 
     async def execute(self, raise_on_error: bool = True, allow_redirections: bool = True) -> list[Any]:  # noqa: ARG002
         """Send all, then again what must be, then raise the first error if asked to."""
-        client, queue = self._pipe.client, self._command_queue
-        await client.ride(lambda: self._send(client, queue))
-        for command in queue:
-            if isinstance(command.result, TryAgainAlone):
-                command.result = await self._alone(client, command)
-        for command in queue:
-            if raise_on_error and isinstance(command.result, Exception):
-                if isinstance(command.result, exceptions.ResponseError):
-                    self._annotate_exception(command.result, command.position + 1, command.args)
-                raise command.result
-        return [command.result for command in queue]
+        client, batch = self._pipe.client, self._pipe.batch
+        await client.ride(lambda: self._send(client, batch))
+        if batch.waiting():
+            client._initialize = True  # noqa: SLF001 - redis-py's mark: the next command reads the layout first
+            batch.forget_counts()
+        for position in batch.waiting():
+            batch.answered(position, await self._alone(client, batch, position))
+        replies = batch.in_order()
+        for position, reply in enumerate(replies):
+            if raise_on_error and isinstance(reply, Exception):
+                if isinstance(reply, exceptions.ResponseError):
+                    self._annotate_exception(reply, position + 1, batch.commands[position][0])
+                raise reply
+        return replies
 
-    async def _send(self, client: "ClusterClient", queue: list[Any]) -> None:
+    async def _send(self, client: "ClusterClient", batch: Batch) -> None:
         await client.initialize()
-        parts: dict[str, tuple[ClusterNode, list[Any]]] = {}
-        for command in queue:
-            node = await _node_of(client, command)
-            parts.setdefault(node.name, (node, []))[1].append(command)
-        taken: list[tuple[ClusterNode, Any, list[Any]]] = []
+        parts: dict[str, tuple[ClusterNode, list[int]]] = {}
+        for position in batch.waiting():
+            node = await _node_of(client, *batch.commands[position])
+            parts.setdefault(node.name, (node, []))[1].append(position)
+        taken: list[tuple[ClusterNode, Any, list[int]]] = []
         try:
-            for node, commands in parts.values():
+            for node, positions in parts.values():
                 connection: Any = node.acquire_connection()
-                taken.append((node, connection, commands))
+                taken.append((node, connection, positions))
                 await node.disconnect_if_needed(connection)
                 await connection.connect()
-            await asyncio.gather(*(_exchange(node, connection, commands) for node, connection, commands in taken))
+            packed = [pack(connection, batch, positions) for _, connection, positions in taken]
+            exchanges = (_exchange(*part, batch, whole) for part, whole in zip(taken, packed, strict=True))
+            # To the end also if an answer cannot be decoded: no connection goes back while it is used.
+            for failed in await asyncio.gather(*exchanges, return_exceptions=True):
+                if failed is not None:
+                    raise failed
         finally:
             for node, connection, _ in taken:
                 node.release(connection)
-        if any(isinstance(command.result, TryAgainAlone) for command in queue):
-            client._initialize = True  # noqa: SLF001 - redis-py's mark: the next command reads the layout first
 
-    async def _alone(self, client: "ClusterClient", command: Any) -> Any:
-        budget = current_budget()
-        name = command_name(command.args)
-        if budget is not None and budget.ambiguous and not budget.policy.resend_ambiguous:
-            return OutcomeUnknownError(f"{name} in a {budget.what}: a node gave no answer to its part; it is not sent again")
+    async def _alone(self, client: "ClusterClient", batch: Batch, position: int) -> Any:
+        args, options = batch.commands[position]
+        in_doubt = batch.in_doubt(position)
+        if in_doubt and not client.policy.resend_ambiguous:
+            return not_sent_again(command_name(args))
+        batch.sending([position])
         try:
-            return await client.execute_command(*command.args, **command.kwargs)
+            with alone(command_name(args), in_doubt=in_doubt):
+                return await client.ride(lambda: client.once(*args, **options))
         except exceptions.RedisError as error:
             return error
 
 
-async def _node_of(client: "ClusterClient", command: Any) -> ClusterNode:
+async def _node_of(client: "ClusterClient", args: Any, options: Any) -> ClusterNode:
     """Choose the node as RedisCluster.execute_command does; a pipeline has no command for several nodes."""
-    policies = await client._policy_resolver.resolve(command.args[0].lower())  # noqa: SLF001
+    policies = await client._policy_resolver.resolve(args[0].lower())  # noqa: SLF001
     policy = policies.request_policy if policies else RequestPolicy.DEFAULT_KEYLESS
-    flag = command.kwargs.get("target_nodes")
+    flag = options.get("target_nodes")
     if flag is not None and not client._is_node_flag(flag):  # noqa: SLF001
         nodes = client._parse_target_nodes(flag)  # noqa: SLF001
     else:
-        if not policies and flag is None and not client.command_flags.get(command.args[0]):
+        if not policies and flag is None and not client.command_flags.get(args[0]):
             policy = RequestPolicy.DEFAULT_KEYED
-        nodes = await client._determine_nodes(*command.args, request_policy=policy, node_flag=flag)  # noqa: SLF001
+        nodes = await client._determine_nodes(*args, request_policy=policy, node_flag=flag)  # noqa: SLF001
     if len(nodes) != 1:
         raise exceptions.RedisClusterException(
-            f"{command_name(command.args)} goes to {len(nodes)} nodes: a pipeline takes commands for one node each"
+            f"{command_name(args)} goes to {len(nodes)} nodes: a pipeline takes commands for one node each"
         )
     node: ClusterNode = nodes[0]
     return node
 
 
-async def _exchange(node: ClusterNode, connection: NodeConnection, commands: list[Any]) -> None:
-    """Write one node's part and read its answers; whatever was not executed, or is not known to be, is marked."""
-    waiting = list(commands)
+async def _exchange(node: ClusterNode, connection: NodeConnection, positions: list[int], batch: Batch, packed: Any) -> None:
+    """Write one node's part and read its answers; what was not executed, or is not known to be, waits."""
     try:
-        await connection.send_packed_command(connection.pack_commands(command.args for command in commands))
-        while waiting:
-            command = waiting[0]
-            options = {key: value for key, value in command.kwargs.items() if key != "target_nodes"}
-            try:
-                command.result = await node.parse_response(connection, command.args[0], **options)
-            except (exceptions.AskError, exceptions.TryAgainError):
-                command.result = TryAgainAlone()
-            except exceptions.ResponseError as error:
-                command.result = error
-            del waiting[0]
-    except RETRIED_ERRORS as error:
-        budget = current_budget()
-        if budget is not None:
-            budget.note_lost(error)
-        for command in waiting:
-            command.result = TryAgainAlone()
+        await write(connection, batch, positions, packed)
+        refusal = await read(connection, node.parse_response, batch, positions, REFUSED_IN_CLUSTER)
+    except RETRIED_ERRORS:
         await connection.disconnect(nowait=True)
     except BaseException:
         await connection.disconnect(nowait=True)  # replies that nobody will read
         raise
+    else:
+        if isinstance(refusal, REFUSED):
+            connection.refused()
+            await connection.disconnect(nowait=True)  # the next dial looks for the right node anew
 
 
 class InOneTransaction(TransactionStrategy):
@@ -150,7 +144,8 @@ class InOneTransaction(TransactionStrategy):
         return replies
 
     async def _immediate_execute_command(self, *args: Any, **options: Any) -> Any:
-        with command_budget(self._pipe.client.policy, command_name(args), block_seconds=block_seconds(args)):
+        policy, name, waits = self._pipe.client.policy, command_name(args), block_seconds(args)
+        with command_budget(policy, name, block_seconds=waits, owner=self._pipe):
             if args[0] not in self.NO_SLOTS_COMMANDS:
                 await self._find_slots([args])
             if len(self._pipeline_slots) > 1:
@@ -186,6 +181,16 @@ class InOneTransaction(TransactionStrategy):
         """Let redis-py add the command to error replies only: causes of retries are shown to people, arguments are not."""
         if not isinstance(exception, RETRIED_ERRORS):
             super()._annotate_exception(exception, number, command)
+
+    async def _raise_first_error(self, responses: Any, stack: Any, start_time: float) -> None:
+        """Raise the first error among the replies, after noting them all: the other commands were executed."""
+        self._pipe.batch.answered_all(responses)
+        await super()._raise_first_error(responses, stack, start_time)
+
+    async def _execute_transaction(self, stack: Any, raise_on_error: bool) -> list[Any]:
+        replies: list[Any] = await super()._execute_transaction(stack, raise_on_error)
+        self._pipe.batch.answered_all(replies)
+        return replies
 
     async def reset(self) -> None:
         """Forget the queue and the watched keys."""

@@ -4,9 +4,11 @@
 # redis-py has no annotations on most of the methods that are called here.
 
 import asyncio
+import math
 import random
 import time
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 import redis.asyncio as redis
@@ -16,9 +18,13 @@ from redis.asyncio.connection import BlockingConnectionPool, Connection, SSLConn
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
+from redis_ha_client.aio.batches import exchange
 from redis_ha_client.aio.loops import Home, cut, refuse_beside, running_loop
+from redis_ha_client.aio.scripts import RegisteredScript, load_scripts
+from redis_ha_client.aio.subscribing import NodeSubscriber
+from redis_ha_client.batches import Batch, Emptied
 from redis_ha_client.blocking import block_seconds
-from redis_ha_client.budget import RETRIED_ERRORS, Budget, attempt, bounded, command_budget, current_budget
+from redis_ha_client.budget import RETRIED_ERRORS, Budget, attempt, bounded, command_budget, current_budget, interrupts
 from redis_ha_client.endpoint import number_of
 from redis_ha_client.errors import (
     OutcomeUnknownError,
@@ -28,7 +34,9 @@ from redis_ha_client.errors import (
     refusal_of,
 )
 from redis_ha_client.policy import AGE_JITTER, FailoverPolicy
+from redis_ha_client.rebuilding import retries_refused, settings_again
 from redis_ha_client.scans import Cursor, Origin, check, cursors_in, remember
+from redis_ha_client.silence import Socket, Stillness, traffic_of
 from redis_ha_client.wiring import Settings, busy_pool, command_name, pipeline_name
 
 
@@ -38,6 +46,7 @@ class BudgetRetry(Retry):
     def __init__(self, policy: FailoverPolicy) -> None:
         super().__init__(NoBackoff(), 0, RETRIED_ERRORS)  # type: ignore[arg-type]
         self.policy = policy
+        self.home: Budget | None = None  # the budget under which the connection that has this retry is in somebody's hands
 
     async def call_with_retry(
         self,
@@ -47,9 +56,13 @@ class BudgetRetry(Retry):
         with_failure_count: bool = False,
     ) -> Any:
         """Call `do` until it succeeds or the budget of the running command is over."""
-        # Outside a command: Pub/Sub, which may wait for hours; its clock starts at the first failure.
-        with command_budget(self.policy, "command", counting=False) as budget:
+        # Outside a command: Pub/Sub, which may wait for hours; its clock starts at the first failure. Or a class of redis-py's
+        # over the pool, of which only the connection sees whether it sends one command or a pipeline.
+        interrupting = self.home is not None and interrupts(self.home)
+        with command_budget(self.policy, "command", counting=False, own=interrupting) as budget:
             nested = budget.busy
+            if self.home is not None and not nested:
+                self.home = budget
             failures = 0
             while True:
                 caught: Exception
@@ -69,7 +82,23 @@ class BudgetRetry(Retry):
                     caught = error
                 if over is not None:
                     raise over from (None if over is caught else caught)
-                await asyncio.sleep(budget.pause())
+                with attempt(budget):  # whoever interrupts the pause is not part of the command either
+                    await asyncio.sleep(budget.pause())
+
+
+async def unless_silent(act: Callable[[], Awaitable[Any]], sock: Socket | None, seconds: float) -> Any:
+    """Await `act()`; TimeoutError when nothing has moved on the connection for `seconds`.
+
+    While something moves `act` is cut and called anew: it goes on where it was.
+    """
+    still = Stillness(seconds, traffic_of(sock), time.monotonic())
+    while True:
+        try:
+            async with asyncio.timeout(still.wait(time.monotonic())):
+                return await act()
+        except TimeoutError:
+            if still.is_over(traffic_of(sock), time.monotonic()):
+                raise
 
 
 class Budgeted(Connection):
@@ -79,6 +108,7 @@ class Budgeted(Connection):
     _read_seconds: float | None = None
     _connect_seconds: float | None = None
     _loop: asyncio.AbstractEventLoop | None = None  # to which the socket belongs
+    _silence_seconds: float | None = None  # of the read that runs; None for one with a bound of its caller
 
     @property
     def socket_timeout(self) -> float:
@@ -147,6 +177,52 @@ class Budgeted(Connection):
                 raise
             raise refused from error
 
+    async def read_response(
+        self,
+        disable_decoding: bool = False,
+        timeout: float | None = None,  # noqa: ASYNC109 - redis-py's signature
+        *,
+        disconnect_on_error: bool = True,
+        push_request: bool | None = False,
+    ) -> Any:
+        """Read one reply within the budget, to its end while it keeps arriving; `timeout` is the caller's own bound."""
+        self._silence_seconds = self.socket_timeout if timeout is None else None
+        return await super().read_response(
+            disable_decoding=disable_decoding,
+            # redis-py would give the whole reply the time that silence may last.
+            timeout=math.inf if timeout is None else timeout,
+            disconnect_on_error=disconnect_on_error,
+            push_request=push_request,
+        )
+
+    async def _read_response_from_parser(self, disable_decoding: bool = False, push_request: bool | None = False) -> Any:
+        read = partial(self._parse, disable_decoding, push_request=push_request)
+        if self._silence_seconds is None:
+            return await read()
+        try:
+            # The parser keeps what has arrived. A big value may still be on its way to the node.
+            return await unless_silent(read, self.socket, self._silence_seconds)
+        except TimeoutError as error:  # redis-py takes it for an empty reply when it was given a time
+            self.drop()
+            raise exceptions.TimeoutError(f"Timeout reading from {self.host}:{self.port}") from error
+
+    async def _parse(self, disable_decoding: bool, *, push_request: bool | None) -> Any:
+        try:
+            return await super()._read_response_from_parser(disable_decoding, push_request)
+        except TimeoutError as error:  # the system's, of TCP's keepalive: not the end of the time that a caller set
+            raise exceptions.ConnectionError(f"Error while reading from {self.host}:{self.port}: {error}") from error
+
+    def drop(self) -> None:
+        """Let go of a silent peer at once: a transport that is closed keeps what it could not send, and waits to send it."""
+        if self._writer is not None:
+            self._writer.transport.abort()
+
+    @property
+    def socket(self) -> Socket | None:
+        """The connection's socket, to look at."""
+        sock: Socket | None = None if self._writer is None else self._writer.get_extra_info("socket")
+        return sock
+
     async def disconnect(
         self,
         nowait: bool = False,
@@ -168,16 +244,19 @@ class BudgetedTLS(Budgeted, SSLConnection):
 class NodeConnection(Budgeted):
     """A connection to a data node: what may have been executed is noted, refusals become errors that are tried again.
 
+    redis_ha_settings: what `connect` was told; time-outs and retries come from there, whatever else is passed.
     age_seconds: renewed at the first use after this time (less up to a fifth); default: kept as long as it works.
     """
 
-    def __init__(self, *, age_seconds: float | None = None, **kwargs: Any) -> None:
+    retry: BudgetRetry
+
+    def __init__(self, *, redis_ha_settings: Settings, age_seconds: float | None = None, **kwargs: Any) -> None:
         self.age_seconds = age_seconds
         self._renewed_at = float("inf")
         self._dialled_at = float("-inf")
         self._cursors: tuple[Cursor, ...] = ()  # in what is sent next
         self.greeting: dict[Any, Any] = {}  # the node's answer to HELLO
-        super().__init__(**kwargs)
+        super().__init__(**redis_ha_settings.held(kwargs), retry=BudgetRetry(redis_ha_settings.policy))
 
     @property
     def socket_timeout(self) -> float:
@@ -238,6 +317,19 @@ class NodeConnection(Budgeted):
     def refused(self) -> None:
         """Take note that the node executes no (write) command now; the connection is closed next."""
 
+    @property
+    def left_behind(self) -> bool:
+        """Whether the client knows by now that another node is the one to talk to."""
+        return False
+
+    async def ask(self, *words: Any) -> None:
+        """Send a question of the client's own: what becomes of it says nothing about a command of the user."""
+        self._greeting = True
+        try:
+            await self.send_command(*words, check_health=False)
+        finally:
+            self._greeting = False
+
     async def _send_ping(self) -> None:
         self._greeting = True
         try:
@@ -256,20 +348,53 @@ class NodeConnection(Budgeted):
         self._cursors = cursors_in(queued)
         return super().pack_commands(queued)
 
-    async def send_packed_command(self, command: Any, check_health: bool = True) -> None:
-        """Send, and note from when on the node may execute the command."""
-        cursors, self._cursors = self._cursors, ()  # taken now: a dial sends commands of its own
+    async def send_command(self, *args: Any, **kwargs: Any) -> None:
+        """Send a command. Whoever uses the pool without a client of this package has told nobody how long it may wait."""
+        budget = self.counted_budget()
+        if budget is not None and budget.lent:
+            budget.block_seconds = block_seconds(args)
+            budget.many = False
+        await super().send_command(*args, **kwargs)
+
+    async def make_ready(self, *, check_health: bool = True) -> None:
+        """Dial if needed, and see whether an idle connection still works."""
         if not self.is_connected:
             await self.connect_check_health(check_health=False)
         if check_health:
             await self.check_health()
+
+    async def send_packed_command(self, command: Any, check_health: bool = True) -> None:
+        """Send, and note from when on the node may execute the command."""
+        cursors, self._cursors = self._cursors, ()  # taken now: a dial sends commands of its own
+        await self.make_ready(check_health=check_health)
         if cursors:
             check(cursors, self.origin)
         budget = self.counted_budget()
         if budget is not None:
             # A stream hands over to the kernel when it likes: from here on nobody knows what was sent.
             budget.sent = True
-        await super().send_packed_command(command, check_health=False)
+        began = time.monotonic()
+        await self._write(command)
+        if budget is not None:
+            budget.took_to_send(time.monotonic() - began)
+
+    async def _write(self, command: Any) -> None:
+        """Send as redis-py does, with a bound on silence in place of its bound on the whole."""
+        if self._writer is None:
+            raise exceptions.ConnectionError("the connection was closed while it was in use")
+        try:
+            self._writer.writelines([command] if isinstance(command, bytes) else command)
+            await unless_silent(self._writer.drain, self.socket, self.socket_timeout)
+        except TimeoutError as error:
+            self.drop()
+            await self.disconnect(nowait=True)
+            raise exceptions.TimeoutError("Timeout writing to socket") from error
+        except OSError as error:
+            await self.disconnect(nowait=True)
+            raise exceptions.ConnectionError(f"Error {error.errno} while writing to socket. {error.strerror}.") from error
+        except BaseException:
+            await self.disconnect(nowait=True)
+            raise
 
     async def read_response(
         self,
@@ -292,8 +417,10 @@ class NodeConnection(Budgeted):
             if refusal is None:
                 self._count_reply()
                 raise
-            self.refused()
-            await self.disconnect(nowait=True)  # the next dial looks for the right node anew
+            budget = self.counted_budget()
+            if budget is None or not budget.piecemeal:  # a pipeline has more answers to read
+                self.refused()
+                await self.disconnect(nowait=True)  # the next dial looks for the right node anew
             raise refusal from error
         if self._greeting and isinstance(reply, dict):
             self.greeting = reply  # redis-py keeps it in the sync client only
@@ -338,6 +465,10 @@ class NodePool(BlockingConnectionPool):
     def timeout(self, seconds: float | None) -> None:
         self._timeout = seconds
 
+    def set_retry(self, retry: Any) -> None:  # noqa: ARG002
+        """Refuse: the policy says how often a command is tried."""
+        raise retries_refused()
+
     def move(self) -> None:
         """Leave an event loop that has ended: its locks, its sockets, and the connections of commands that it left behind."""
         self._lock = asyncio.Lock()
@@ -348,8 +479,18 @@ class NodePool(BlockingConnectionPool):
         if self.settings.writer is not None:
             self.settings.writer.turn = asyncio.Lock()
 
+    async def get_connection(self, command_name: Any = None, *keys: Any, **options: Any) -> Any:  # noqa: ARG002
+        """Hand out a connection; all of it may be tried again, not only the connect as in redis-py."""
+        if self._home.moved():
+            self.move()
+        with command_budget(self.policy, "connect", own=interrupts()) as budget:
+            connection = await self.retry.call_with_retry(self._take, lambda _: asyncio.sleep(0))
+            connection.retry.home = budget
+            return connection
+
     async def release(self, connection: Any) -> None:
         """Take a connection back; nothing is waited for where no loop runs, and one from an earlier loop is not wanted."""
+        connection.retry.home = None
         if connection not in self._in_use_connections:
             return
         if connection.stranded:
@@ -357,13 +498,6 @@ class NodePool(BlockingConnectionPool):
             self._available_connections.append(connection)
         else:
             await super().release(connection)
-
-    async def get_connection(self, command_name: Any = None, *keys: Any, **options: Any) -> Any:  # noqa: ARG002
-        """Hand out a connection; all of it may be tried again, not only the connect as in redis-py."""
-        if self._home.moved():
-            self.move()
-        with command_budget(self.policy, "connect"):
-            return await self.retry.call_with_retry(self._take, lambda _: asyncio.sleep(0))
 
     async def _take(self) -> Any:
         budget = current_budget()
@@ -379,10 +513,34 @@ class NodeClient(redis.Redis):
     """redis.asyncio.Redis, each command under one budget."""
 
     connection_pool: NodePool
+    runs_scripts = True
+
+    def __init__(
+        self, *places: Any, connection_pool: Any = None, single_connection_client: bool = False, **arguments: Any
+    ) -> None:
+        own = isinstance(connection_pool, NodePool)
+        if not own:  # a library makes the client again
+            from redis_ha_client.aio.pools import pool_of  # noqa: PLC0415 - its pools are made of what is above
+
+            given = arguments if connection_pool is None else connection_pool.connection_kwargs
+            connection_pool = pool_of(settings_again(type(self), None, {} if places else given))
+        super().__init__(connection_pool=connection_pool, single_connection_client=single_connection_client)
+        if not own:
+            self.auto_close_connection_pool = True
+
+    def set_retry(self, retry: Any) -> None:
+        """Refuse: the policy says how often a command is tried."""
+        self.connection_pool.set_retry(retry)
+
+    def register_script(self, script: Any) -> RegisteredScript:  # type: ignore[override]  # redis-py names the sync one
+        """Return redis-py's script object, which sends the whole text where it is not loaded."""
+        return RegisteredScript(self, script)
 
     async def execute_command(self, *args: Any, **options: Any) -> Any:
         """Execute one command within its budget."""
-        with command_budget(self.connection_pool.policy, command_name(args), block_seconds=block_seconds(args)) as budget:
+        with command_budget(
+            self.connection_pool.policy, command_name(args), block_seconds=block_seconds(args), own=True
+        ) as budget:
             budget.cursor = next(iter(cursors_in((args,))), None)
             reply = await super().execute_command(*args, **options)
         return remember(args[0], reply, budget.origins, time.monotonic())
@@ -391,28 +549,68 @@ class NodeClient(redis.Redis):
         """Return a pipeline that executes within one budget."""
         return NodePipeline(self.connection_pool, self.response_callbacks, transaction, shard_hint)
 
+    def pubsub(self, **kwargs: Any) -> NodeSubscriber:
+        """Return a subscriber, which notices a silent node; on_resubscribed as NodeSubscriber says."""
+        return NodeSubscriber(self.connection_pool, event_dispatcher=self._event_dispatcher, **kwargs)
+
 
 class NodePipeline(Pipeline):
     """A pipeline that executes within one budget."""
 
     connection_pool: NodePool
+    _batch: Batch
+    _emptied: Emptied | None = None
 
     async def execute(self, raise_on_error: bool = True) -> list[Any]:
-        """Execute what was queued; a transaction that was sent and stayed unanswered is told from one that was not executed."""
-        atomic = bool(self.is_transaction or self.explicit_transaction)
-        what = pipeline_name(len(self.command_stack), atomic=atomic)
-        with command_budget(self.connection_pool.policy, what, many=True, atomic=atomic) as budget:
-            try:
-                return await super().execute(raise_on_error)
-            except exceptions.WatchError as error:
-                # redis-py says "watch error, do it again" also when EXEC was sent and its answer got lost.
-                if budget.ambiguous and not budget.policy.resend_ambiguous:
-                    raise OutcomeUnknownError(f"{what}: EXEC was sent and no answer came; it is not sent again") from error
-                raise
+        """Execute what was queued, and empty the pipeline.
+
+        A transaction that was sent and stayed unanswered is told from one that was not executed.
+        """
+        if self._emptied is not None and not self.command_stack and not self.watching:
+            raise self._emptied.error()
+        self._batch = batch = Batch(self.command_stack, atomic=bool(self.is_transaction or self.explicit_transaction))
+        what = pipeline_name(len(batch.commands), atomic=batch.atomic)
+        try:
+            with command_budget(self.connection_pool.policy, what, batch=batch, owner=self) as budget:
+                try:
+                    return await super().execute(raise_on_error)
+                except exceptions.WatchError as error:
+                    # redis-py says "watch error, do it again" also when EXEC was sent and its answer got lost.
+                    if budget.ambiguous and not budget.policy.resend_ambiguous:
+                        raise OutcomeUnknownError(f"{what}: EXEC was sent and no answer came; it is not sent again") from error
+                    raise
+        except BaseException as error:
+            await self.reset()  # redis-py's own does not when no connection was to be had
+            self._emptied = Emptied.by(error)
+            raise
+
+    async def load_scripts(self) -> None:
+        """Do nothing before the first attempt: every attempt loads them on the connection that it uses."""
+
+    async def _execute_transaction(self, connection: Any, commands: Any, raise_on_error: bool) -> list[Any]:
+        await load_scripts(connection, self.scripts)
+        replies: list[Any] = await super()._execute_transaction(connection, commands, raise_on_error)
+        self._batch.answered_all(replies)
+        return replies
+
+    async def _execute_pipeline(self, connection: Any, commands: Any, raise_on_error: bool) -> list[Any]:
+        await load_scripts(connection, self.scripts)
+        await self._himport_prepare_pipeline(connection, commands)
+        await exchange(connection, self.parse_response, self._batch)
+        replies = self._batch.in_order()
+        if raise_on_error:
+            self.raise_first_error(commands, replies)
+        return replies
+
+    def raise_first_error(self, commands: Any, response: Any) -> None:
+        """Raise the first error among the replies, after noting them all: the other commands were executed."""
+        self._batch.answered_all(response)
+        super().raise_first_error(commands, response)
 
     async def immediate_execute_command(self, *args: Any, **options: Any) -> Any:
         """Execute one command at once (WATCH and what follows it before MULTI)."""
-        with command_budget(self.connection_pool.policy, command_name(args), block_seconds=block_seconds(args)):
+        policy, name, waits = self.connection_pool.policy, command_name(args), block_seconds(args)
+        with command_budget(policy, name, block_seconds=waits, owner=self):
             return await super().immediate_execute_command(*args, **options)
 
     async def reset(self) -> None:  # type: ignore[override]
@@ -423,10 +621,13 @@ class NodePipeline(Pipeline):
             await self.connection_pool.release(connection)
         elif self.watching and connection is not None:
             try:
-                if connection.is_connected:
-                    await connection.send_command("UNWATCH")
-                    await connection.read_response()
+                # A finalizer may do this while another command runs.
+                with command_budget(self.connection_pool.policy, "UNWATCH", owner=self):
+                    if connection.is_connected:
+                        await connection.send_command("UNWATCH")
+                        await connection.read_response()
             except exceptions.RedisError:
                 await connection.disconnect(nowait=True)
             self.watching = False
+        self._emptied = None
         await super().reset()

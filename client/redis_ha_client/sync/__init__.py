@@ -5,12 +5,11 @@ from pathlib import Path
 import redis
 from redis.cluster import RedisCluster
 
-from redis_ha_client.documents import ClusterConnection, Document, SentinelConnection
+from redis_ha_client.documents import ClusterConnection, Document
 from redis_ha_client.policy import FailoverPolicy
-from redis_ha_client.sync.cluster import connect_cluster
-from redis_ha_client.sync.endpoint import EndpointPool
+from redis_ha_client.sync.cluster import ClusterClient
 from redis_ha_client.sync.nodes import NodeClient
-from redis_ha_client.sync.sentinel import MasterPool
+from redis_ha_client.sync.pools import pool_of
 from redis_ha_client.wiring import DEFAULT_POOL_SIZE, read_settings
 
 
@@ -60,7 +59,6 @@ def connect(  # noqa: PLR0913 - each is a setting of its own
         region=region,
     )
     if isinstance(settings.connection, ClusterConnection):
-        return connect_cluster(settings)
-    pool = MasterPool(settings) if isinstance(settings.connection, SentinelConnection) else EndpointPool(settings)
-    client: redis.Redis = NodeClient.from_pool(pool)
+        return ClusterClient(settings)
+    client: redis.Redis = NodeClient.from_pool(pool_of(settings))
     return client

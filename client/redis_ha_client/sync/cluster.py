@@ -12,9 +12,11 @@ import threading
 import time
 import weakref
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from redis import exceptions
+from redis._parsers.commands import RequestPolicy
 from redis.cluster import (
     ClusterNode,
     ClusterPipeline,
@@ -22,15 +24,19 @@ from redis.cluster import (
     PipelineStrategy,
     RedisCluster,
     TransactionStrategy,
+    get_connection,
 )
 from redis.connection import Connection, SSLConnection
 
+from redis_ha_client.batches import REFUSED, REFUSED_IN_CLUSTER, Batch, Emptied, not_sent_again
 from redis_ha_client.blocking import block_seconds
-from redis_ha_client.budget import FINAL_ERRORS, RETRIED_ERRORS, Budget, command_budget, current_budget
+from redis_ha_client.budget import FINAL_ERRORS, RETRIED_ERRORS, Budget, alone, command_budget
 from redis_ha_client.documents import ClusterConnection
 from redis_ha_client.endpoint import in_cluster_mode
 from redis_ha_client.errors import OutcomeUnknownError, RefusedError, is_read_only, wrong_kind
+from redis_ha_client.following import Following
 from redis_ha_client.policy import IAM_AGE_SECONDS
+from redis_ha_client.rebuilding import retries_refused, settings_again
 from redis_ha_client.routing import (
     OWN_COMMANDS,
     UnreachableError,
@@ -42,9 +48,12 @@ from redis_ha_client.routing import (
     translated,
 )
 from redis_ha_client.scans import cursors_in, remember, scanned_at
+from redis_ha_client.sync.batches import pack, read, write
+from redis_ha_client.sync.cluster_subscribing import ClusterSubscriber
 from redis_ha_client.sync.nodes import BudgetRetry, NodeConnection, NodePool
+from redis_ha_client.sync.scripts import RegisteredScript
 from redis_ha_client.sync.world import look_up
-from redis_ha_client.wiring import PoolBusyError, Settings, command_name, pipeline_name
+from redis_ha_client.wiring import SETTINGS, PoolBusyError, Settings, command_name, pipeline_name
 
 
 class ClusterNodeConnection(NodeConnection):
@@ -52,10 +61,25 @@ class ClusterNodeConnection(NodeConnection):
 
     _own = False  # the command under way is redis-py's, not the user's
 
-    def __init__(self, *, reads_only: bool = False, follows: bool = False, **kwargs: Any) -> None:
+    def __init__(
+        self, *, reads_only: bool = False, follows: bool = False, following: Following | None = None, **kwargs: Any
+    ) -> None:
         self.reads_only = reads_only
         self.follows = follows
+        self.following = following  # of a subscriber
         super().__init__(**kwargs)
+
+    @property
+    def left_behind(self) -> bool:
+        """Whether the cluster has a subscriber's node no longer."""
+        return self.following is not None and not self.following.knows(self.host, self.port)
+
+    def connect_check_health(self, check_health: bool = True, retry_socket_connect: bool = True) -> None:
+        """Dial; a subscriber's node is chosen now."""
+        if self.following is not None and not self.is_connected:
+            node = self.following.choose()
+            self.host, self.port = node.host, node.port
+        super().connect_check_health(check_health, retry_socket_connect)
 
     def refusal_of(self, error: exceptions.ResponseError) -> RefusedError | None:
         """Judge an error reply; a write in a region that is read from is the caller's mistake."""
@@ -97,10 +121,6 @@ class ClusterNodeConnection(NodeConnection):
             if budget is not None and not budget.many:
                 budget.redirected()
             raise
-        except RETRIED_ERRORS as error:
-            if budget is not None:
-                budget.note_lost(error)
-            raise
         finally:
             self._own = self._own and self._greeting
 
@@ -113,7 +133,14 @@ class ClusterNodePool(NodePool):
     """The connections to one node. It tries once: which node is next is the cluster client's to say."""
 
     def __init__(
-        self, settings: Settings, *, host: str, port: int, redis_connect_func: Callable[[Any], None], **_: Any
+        self,
+        settings: Settings,
+        *,
+        host: str,
+        port: int,
+        redis_connect_func: Callable[[Any], None],
+        following: Following | None = None,
+        **_: Any,
     ) -> None:
         super().__init__(
             settings,
@@ -123,6 +150,7 @@ class ClusterNodePool(NodePool):
             redis_connect_func=redis_connect_func,
             reads_only=settings.reads_only,
             follows=settings.follows_writer,
+            following=following,
             age_seconds=IAM_AGE_SECONDS if settings.login else None,
         )
 
@@ -135,17 +163,33 @@ class ClusterNodePool(NodePool):
 
 
 class ClusterClient(RedisCluster):
-    """redis.cluster.RedisCluster, each command under one budget. Made by `connect_cluster`."""
+    """redis.cluster.RedisCluster, each command under one budget. Made by `connect`; dials at once."""
 
-    def __init__(self, settings: Settings) -> None:
-        host, port = settings.of_kind(ClusterConnection).configuration
+    runs_scripts = True
+
+    def __init__(self, settings: Settings | None = None, **given: Any) -> None:
+        settings = settings_again(type(self), settings, given)
         self.settings = settings
         self.policy = settings.policy
         self._moving = threading.Lock()
         self._permitted: set[str] = set()  # commands that some region has executed, as ACLs call them
         self._pools: weakref.WeakSet[ClusterNodePool] = weakref.WeakSet()
         self._listing = threading.Lock()
-        super().__init__(
+        self._made = False  # redis-py executes commands on the client while it makes it
+        with command_budget(settings.policy, "connect", own=True):
+            BudgetRetry(settings.policy).call_with_retry(self._make, self._doubt)
+        self.nodes_manager.connection_kwargs[SETTINGS] = settings  # for who makes the client again
+        self._made = True
+
+    def _make(self) -> None:
+        """Read the slots once, which redis-py does as soon as its client is made."""
+        if self.settings.writer is not None:
+            look_up(self.settings.writer)
+            self.settings = self.settings.at(self.settings.writer.known)
+        settings = self.settings
+        host, port = settings.of_kind(ClusterConnection).configuration
+        make = partial(
+            super().__init__,
             # The one way by which redis-py takes a pool class; TLS is the connection class's own.
             url=f"redis://[{host}]:{port}" if ":" in host else f"redis://{host}:{port}",
             connection_pool_class=self._pool,
@@ -157,20 +201,31 @@ class ClusterClient(RedisCluster):
             load_balancing_strategy=LoadBalancingStrategy.ROUND_ROBIN_REPLICAS if settings.reader else None,
             **settings.cluster_arguments(),
         )
+        translating(settings, make)
+
+    def _doubt(self, _: Exception) -> None:
+        if self.settings.writer is not None:
+            self.settings.writer.doubted()
+
+    def set_retry(self, retry: Any) -> None:  # noqa: ARG002
+        """Refuse: the policy says how often a command is tried."""
+        raise retries_refused()
 
     def __repr__(self) -> str:
         host, port = self.settings.of_kind(ClusterConnection).configuration
         return f"<ClusterClient {host}:{port}>"
 
     def _pool(self, **arguments: Any) -> ClusterNodePool:
-        """Make the pool of one node, and remember it for `close`."""
+        """Make a pool, and remember it for `close`."""
         made = ClusterNodePool(self.settings, **arguments)
         with self._listing:
             self._pools.add(made)
         return made
 
     def close(self) -> None:
-        """Close the connections to all nodes, also to those that the cluster has no longer. A later command dials anew.
+        """Close the connections to all nodes, also to those that the cluster has no longer, and those of subscribers.
+
+        A later command dials anew.
 
         redis-py closes none: its nodes' clients leave a pool that they were given to the caller (redis-py 8.1.0 client.py).
         """
@@ -183,7 +238,7 @@ class ClusterClient(RedisCluster):
 
     def execute_command(self, *args: Any, **kwargs: Any) -> Any:
         """Execute one command within its budget."""
-        with command_budget(self.policy, command_name(args), block_seconds=block_seconds(args)) as budget:
+        with command_budget(self.policy, command_name(args), block_seconds=block_seconds(args), own=self._made) as budget:
             budget.cursor = next(iter(cursors_in((args,))), None)
             reply = self.ride(lambda: super(ClusterClient, self).execute_command(*args, **{**kwargs, **self._scanned(args)}))
         self._permitted.add(acl_name(args[0]))
@@ -255,31 +310,24 @@ class ClusterClient(RedisCluster):
                     node.redis_connection.connection_pool.disconnect(inuse_connections=False)
             translating(self.settings, manager.initialize)
 
+    def register_script(self, script: Any) -> RegisteredScript:
+        """Return redis-py's script object, which sends the whole text where it is not loaded."""
+        return RegisteredScript(self, script)
+
     def pipeline(self, transaction: bool | None = None, shard_hint: Any = None) -> "BudgetPipeline":
         """Return a pipeline that executes within one budget; a transaction's keys must share a slot."""
         if shard_hint:
             raise exceptions.RedisClusterException("shard_hint is not possible in cluster mode: leave it out")
         return BudgetPipeline(self, transaction=bool(transaction))
 
+    def pubsub(self, node: Any = None, host: str | None = None, port: int | None = None, **kwargs: Any) -> ClusterSubscriber:
+        """Return a subscriber, which leaves a silent node; on_resubscribed as NodeSubscriber says."""
+        return ClusterSubscriber(self, node=node, host=host, port=port, **kwargs)
 
-def connect_cluster(settings: Settings) -> ClusterClient:
-    """Make a client; redis-py dials the configuration endpoint at once, which gets a command's budget."""
-
-    def make() -> ClusterClient:
-        here = settings
-        if settings.writer is not None:
-            look_up(settings.writer)
-            here = settings.at(settings.writer.known)
-        made: ClusterClient = translating(here, lambda: ClusterClient(here))
-        return made
-
-    def doubt(_: Exception) -> None:
-        if settings.writer is not None:
-            settings.writer.doubted()
-
-    with command_budget(settings.policy, "connect"):
-        client: ClusterClient = BudgetRetry(settings.policy).call_with_retry(make, doubt)
-    return client
+    def subscriber_pool(self, following: Following) -> ClusterNodePool:
+        """Return a pool for a subscriber's connection, which is to no fixed node."""
+        node = following.choose()
+        return self._pool(host=node.host, port=node.port, redis_connect_func=self.on_connect, following=following)
 
 
 def translating(settings: Settings, act: Callable[[], Any]) -> Any:
@@ -294,12 +342,11 @@ def translating(settings: Settings, act: Callable[[], Any]) -> Any:
         raise told from (told.__cause__ if told.__traceback__ else error)  # no circles
 
 
-class TryAgainAlone(exceptions.RedisError):
-    """Marks a command of a pipeline that was redirected, refused or lost."""
-
-
 class BudgetPipeline(ClusterPipeline):
     """A pipeline over the nodes of a cluster that executes within one budget."""
+
+    batch: Batch
+    _emptied: Emptied | None = None
 
     def __init__(self, client: ClusterClient, *, transaction: bool) -> None:
         self.client = client
@@ -318,56 +365,150 @@ class BudgetPipeline(ClusterPipeline):
         )
         self.atomic = transaction
         self._execution_strategy = InOneTransaction(self) if transaction else NodeByNode(self)
-        # redis-py would try them one by one inside this attempt; NodeByNode does it after it, under the budget.
-        self.parent_execute_command = _mark
 
     def execute(self, raise_on_error: bool = True) -> list[Any]:
-        """Execute what was queued; what was sent and stayed unanswered is told from what was not executed."""
-        what = pipeline_name(len(self), atomic=self.atomic)
-        with command_budget(self.client.policy, what, many=True, atomic=self.atomic) as budget:
-            try:
-                replies: list[Any] = super().execute(raise_on_error)
-            except exceptions.WatchError as error:
-                if budget.ambiguous and not budget.policy.resend_ambiguous:
-                    raise OutcomeUnknownError(f"{what}: EXEC was sent and no answer came; it is not sent again") from error
-                raise
+        """Execute what was queued, and empty the pipeline.
+
+        What was sent and stayed unanswered is told from what was not executed.
+        """
+        strategy = self._execution_strategy
+        if self._emptied is not None and not len(self) and not getattr(strategy, "_watching", False):
+            raise self._emptied.error()
+        queue = [(command.args, command.options) for command in strategy.command_queue]
+        self.batch = Batch(queue, atomic=self.atomic)
+        what = pipeline_name(len(queue), atomic=self.atomic)
+        try:
+            with command_budget(self.client.policy, what, batch=self.batch, owner=self) as budget:
+                try:
+                    replies: list[Any] = super().execute(raise_on_error)
+                except exceptions.WatchError as error:
+                    if budget.ambiguous and not budget.policy.resend_ambiguous:
+                        raise OutcomeUnknownError(f"{what}: EXEC was sent and no answer came; it is not sent again") from error
+                    raise
+        except BaseException as error:
+            self._emptied = Emptied.by(error)
+            raise
         return replies
 
-
-def _mark(*_: Any, **__: Any) -> None:
-    raise TryAgainAlone
+    def reset(self) -> None:  # type: ignore[override]
+        """Forget the queue and the watched keys."""
+        self._emptied = None
+        super().reset()
 
 
 class NodeByNode(PipelineStrategy):
-    """Commands go to their nodes in one write each; those that a node did not execute follow one by one."""
+    """Commands go to their nodes in one write each; those that a node did not execute follow one by one.
+
+    redis-py's own forgets the answers that came before a connection was lost, and would send those commands again.
+    """
 
     _pipe: "BudgetPipeline"
 
-    def send_cluster_commands(self, stack: Any, raise_on_error: bool = True, allow_redirections: bool = True) -> list[Any]:
+    def send_cluster_commands(self, stack: Any, raise_on_error: bool = True, allow_redirections: bool = True) -> list[Any]:  # noqa: ARG002
         """Send all, then again what must be, then raise the first error if asked to."""
-        client = self._pipe.client
+        client, batch = self._pipe.client, self._pipe.batch
         # Whatever this raises, it raises before anything is written.
-        client.ride(lambda: self._send_cluster_commands(stack, raise_on_error=False, allow_redirections=allow_redirections))
-        ordered = sorted(stack, key=lambda command: command.position)
-        for command in ordered:
-            if isinstance(command.result, TryAgainAlone):
-                command.result = self._alone(client, command)
-        for command in ordered:
-            if raise_on_error and isinstance(command.result, Exception):
-                if isinstance(command.result, exceptions.ResponseError):
-                    self.annotate_exception(command.result, command.position + 1, command.args)
-                raise command.result
-        return [command.result for command in ordered]
+        client.ride(lambda: self._send(batch))
+        if batch.waiting():
+            client.refresh()
+            batch.forget_counts()
+        for position in batch.waiting():
+            batch.answered(position, self._alone(client, batch, position))
+        replies = [self._read_by_redis_py(command, batch.replies[command.position]) for command in stack]
+        for command, reply in zip(stack, replies, strict=True):
+            if raise_on_error and isinstance(reply, Exception):
+                if isinstance(reply, exceptions.ResponseError):
+                    self.annotate_exception(reply, command.position + 1, command.args)
+                raise reply
+        return replies
 
-    def _alone(self, client: ClusterClient, command: Any) -> Any:
-        budget = current_budget()
-        name = command_name(command.args)
-        if budget is not None and budget.ambiguous and not budget.policy.resend_ambiguous:
-            return OutcomeUnknownError(f"{name} in a {budget.what}: a node gave no answer to its part; it is not sent again")
+    def _send(self, batch: Batch) -> None:
+        parts: dict[str, tuple[ClusterNode, list[int]]] = {}
+        for position in batch.waiting():
+            node = self._node_of(*batch.commands[position])
+            parts.setdefault(node.name, (node, []))[1].append(position)
+        taken: list[tuple[Any, Any, list[int]]] = []
+        unread: list[Any] = []
         try:
-            return client.ride(lambda: RedisCluster.execute_command(client, *command.args, **command.options))
+            for node, positions in parts.values():
+                taken.append((*self._dialled(node), positions))
+            for redis_node, connection, positions in taken:
+                self._himport_prepare_pipeline(redis_node, connection, [batch.commands[position] for position in positions])
+            packed = [pack(connection, batch, positions) for _, connection, positions in taken]
+            for (_, connection, positions), whole in zip(taken, packed, strict=True):
+                unread.append(connection)
+                with contextlib.suppress(*RETRIED_ERRORS):  # what cannot be written is not answered
+                    write(connection, batch, positions, whole)
+            unread = [part[1] for part in taken if not _read(*part, batch)]
+        finally:
+            for connection in unread:
+                connection.disconnect()  # replies that nobody will read
+            for redis_node, connection, _ in taken:
+                redis_node.connection_pool.release(connection)
+
+    def _dialled(self, node: ClusterNode) -> tuple[Any, Any]:
+        redis_node = self._pipe.get_redis_connection(node)
+        try:
+            return redis_node, get_connection(redis_node)
+        except RETRIED_ERRORS:
+            if node == self._pipe.get_default_node():
+                self._pipe.replace_default_node()
+            raise
+
+    def _node_of(self, args: Any, options: Any) -> ClusterNode:
+        """Choose the node as redis-py's pipeline does; a pipeline has no command for several nodes."""
+        flag = options.get("target_nodes")
+        if flag and not self._is_nodes_flag(flag):
+            nodes = list(self._parse_target_nodes(flag))
+        else:
+            nodes = self._determine_nodes(*args, request_policy=self._request_policy(args), nodes_flag=flag)
+        if len(nodes) != 1:
+            raise exceptions.RedisClusterException(
+                f"{command_name(args)} goes to {len(nodes)} nodes: a pipeline takes commands for one node each"
+            )
+        node: ClusterNode = nodes[0]
+        return node
+
+    def _request_policy(self, args: Any) -> RequestPolicy:
+        policies = self._pipe._policy_resolver.resolve(args[0].lower())  # noqa: SLF001
+        if policies:
+            found: RequestPolicy = policies.request_policy
+            return found
+        words = " ".join(str(word) for word in args[:2]).upper()
+        name = words if words in self.command_flags else args[0].upper()
+        keyed = not self.command_flags.get(name) and self._pipe._get_command_keys(*args)  # noqa: SLF001
+        return RequestPolicy.DEFAULT_KEYED if keyed else RequestPolicy.DEFAULT_KEYLESS
+
+    def _read_by_redis_py(self, command: Any, reply: Any) -> Any:
+        """Turn a reply into what redis-py's callbacks for a cluster make of it."""
+        callback = self._pipe.cluster_response_callbacks.get(command.args[0])
+        return reply if callback is None or isinstance(reply, Exception) else callback(reply, **command.options)
+
+    def _alone(self, client: ClusterClient, batch: Batch, position: int) -> Any:
+        args, options = batch.commands[position]
+        in_doubt = batch.in_doubt(position)
+        if in_doubt and not client.policy.resend_ambiguous:
+            return not_sent_again(command_name(args))
+        batch.sending([position])
+        try:
+            with alone(command_name(args), in_doubt=in_doubt):
+                return client.ride(lambda: RedisCluster.execute_command(client, *args, **options))
         except exceptions.RedisError as error:
             return error
+
+
+def _read(redis_node: Any, connection: Any, positions: list[int], batch: Batch) -> bool:
+    """Read one node's answers, and tell whether its connection may be used again. What was not executed waits."""
+    if not connection.is_connected:
+        return False
+    try:
+        refusal = read(connection, redis_node.parse_response, batch, positions, REFUSED_IN_CLUSTER)
+    except RETRIED_ERRORS:
+        return False
+    if isinstance(refusal, REFUSED):
+        connection.refused()
+        return False  # the next dial looks for the right node anew
+    return True
 
 
 class InOneTransaction(TransactionStrategy):
@@ -377,7 +518,8 @@ class InOneTransaction(TransactionStrategy):
     _watched = False
 
     def _immediate_execute_command(self, *args: Any, **options: Any) -> Any:
-        with command_budget(self._pipe.client.policy, command_name(args), block_seconds=block_seconds(args)):
+        policy, name, waits = self._pipe.client.policy, command_name(args), block_seconds(args)
+        with command_budget(policy, name, block_seconds=waits, owner=self._pipe):
             reply = super()._immediate_execute_command(*args, **options)
         self._watched = self._watched or args[0] == "WATCH"
         return reply
@@ -396,6 +538,16 @@ class InOneTransaction(TransactionStrategy):
             raise exceptions.WatchError("the connection that watched the keys was lost: do the transaction again") from error
         self._pipe.client.look_elsewhere(error)
         self._pipe.client.refresh()
+
+    def _raise_first_error(self, responses: Any, stack: Any, start_time: float) -> None:
+        """Raise the first error among the replies, after noting them all: the other commands were executed."""
+        self._pipe.batch.answered_all(responses)
+        super()._raise_first_error(responses, stack, start_time)
+
+    def _execute_transaction(self, stack: Any, raise_on_error: bool) -> list[Any]:
+        replies: list[Any] = super()._execute_transaction(stack, raise_on_error)
+        self._pipe.batch.answered_all(replies)
+        return replies
 
     def annotate_exception(self, exception: Exception, number: int, command: Any) -> None:
         """Let redis-py add the command to error replies only: causes of retries are shown to people, arguments are not."""

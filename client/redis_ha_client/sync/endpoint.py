@@ -13,6 +13,7 @@ from redis_ha_client.documents import PrimaryConnection
 from redis_ha_client.endpoint import Endpoint, WriterEndpoint, check_role, in_cluster_mode, shards_of
 from redis_ha_client.errors import RefusedError, wrong_kind
 from redis_ha_client.policy import IAM_AGE_SECONDS, READER_AGE_SECONDS
+from redis_ha_client.rebuilding import settings_again
 from redis_ha_client.sync.nodes import NodeConnection, NodePool
 from redis_ha_client.sync.world import look_up
 from redis_ha_client.wiring import Settings
@@ -31,13 +32,18 @@ class EndpointConnection(NodeConnection):
         super().__init__(**kwargs)
 
     @property
+    def left_behind(self) -> bool:
+        """Whether the primary was found elsewhere since, or this one was seen to refuse."""
+        return self.endpoint.has_moved_from(self._peer)
+
+    @property
     def node_name(self) -> str:
         """The node at the other end: behind a name there are several, in turn."""
         return f"{self._peer}:{self.port}"
 
     def connect(self) -> None:
         """Connect if needed; called when the pool hands the connection out. One to a former primary is dropped first."""
-        if self.is_connected and (self.too_old or self.endpoint.has_moved_from(self._peer)):
+        if self.is_connected and (self.too_old or self.left_behind):
             self.disconnect()
         super().connect()
 
@@ -122,7 +128,8 @@ class WriterTLSConnection(WriterConnection, SSLConnection):
 class EndpointPool(NodePool):
     """The pool of connections to the primary endpoint, or to the reader endpoint for a client made with reader=True."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings | None = None, **given: Any) -> None:
+        settings = settings_again(type(self), settings, given)
         connection = settings.of_kind(PrimaryConnection)
         endpoint = Endpoint(connection.primary, connection.reader, writer=not settings.reader)
         host, port = endpoint.name

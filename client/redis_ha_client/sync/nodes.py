@@ -7,6 +7,7 @@ import random
 import time
 from collections.abc import Callable
 from queue import LifoQueue
+from threading import Condition, RLock
 from typing import Any
 
 import redis
@@ -17,8 +18,9 @@ from redis.connection import BlockingConnectionPool, Connection, SSLConnection
 from redis.retry import Retry
 from redis.utils import SENTINEL
 
+from redis_ha_client.batches import Batch, Emptied
 from redis_ha_client.blocking import block_seconds
-from redis_ha_client.budget import RETRIED_ERRORS, Budget, attempt, bounded, command_budget, current_budget
+from redis_ha_client.budget import RETRIED_ERRORS, Budget, attempt, bounded, command_budget, current_budget, interrupts
 from redis_ha_client.endpoint import number_of
 from redis_ha_client.errors import (
     OutcomeUnknownError,
@@ -28,7 +30,13 @@ from redis_ha_client.errors import (
     refusal_of,
 )
 from redis_ha_client.policy import AGE_JITTER, FailoverPolicy
+from redis_ha_client.rebuilding import retries_refused, settings_again
 from redis_ha_client.scans import Cursor, Origin, check, cursors_in, remember
+from redis_ha_client.silence import Stillness, traffic_of
+from redis_ha_client.sync.batches import exchange
+from redis_ha_client.sync.scripts import RegisteredScript, load_scripts
+from redis_ha_client.sync.sending import send_all
+from redis_ha_client.sync.subscribing import NodeSubscriber
 from redis_ha_client.wiring import Settings, busy_pool, command_name, pipeline_name
 
 
@@ -38,6 +46,7 @@ class BudgetRetry(Retry):
     def __init__(self, policy: FailoverPolicy) -> None:
         super().__init__(NoBackoff(), 0, RETRIED_ERRORS)
         self.policy = policy
+        self.home: Budget | None = None  # the budget under which the connection that has this retry is in somebody's hands
 
     def call_with_retry(
         self,
@@ -47,9 +56,13 @@ class BudgetRetry(Retry):
         with_failure_count: bool = False,
     ) -> Any:
         """Call `do` until it succeeds or the budget of the running command is over."""
-        # Outside a command: Pub/Sub, which may wait for hours; its clock starts at the first failure.
-        with command_budget(self.policy, "command", counting=False) as budget:
+        # Outside a command: Pub/Sub, which may wait for hours; its clock starts at the first failure. Or a class of redis-py's
+        # over the pool, of which only the connection sees whether it sends one command or a pipeline.
+        interrupting = self.home is not None and interrupts(self.home)
+        with command_budget(self.policy, "command", counting=False, own=interrupting) as budget:
             nested = budget.busy
+            if self.home is not None and not nested:
+                self.home = budget
             failures = 0
             while True:
                 try:
@@ -68,7 +81,8 @@ class BudgetRetry(Retry):
                     caught = error
                 if over is not None:
                     raise over from (None if over is caught else caught)
-                time.sleep(budget.pause())
+                with attempt(budget):  # whoever interrupts the pause is not part of the command either
+                    time.sleep(budget.pause())
 
 
 class Budgeted(Connection):
@@ -116,13 +130,27 @@ class Budgeted(Connection):
         disconnect_on_error: bool | None = True,
         push_request: bool | None = False,
     ) -> Any:
-        """Read one reply within the budget."""
-        return super().read_response(
-            disable_decoding=disable_decoding,
-            timeout=self.socket_timeout if timeout is SENTINEL else timeout,
-            disconnect_on_error=disconnect_on_error,
-            push_request=push_request,
-        )
+        """Read one reply within the budget, to its end while it keeps arriving; `timeout` is the caller's own bound."""
+        still = Stillness(self.socket_timeout, traffic_of(self._sock), time.monotonic()) if timeout is SENTINEL else None
+        try:
+            while True:
+                try:
+                    return super().read_response(
+                        disable_decoding=disable_decoding,
+                        timeout=timeout if still is None else still.wait(time.monotonic()),
+                        disconnect_on_error=False,
+                        push_request=push_request,
+                    )
+                except exceptions.TimeoutError:
+                    # The parser has kept what had arrived. A big value may still be on its way to the node.
+                    if still is None or still.is_over(traffic_of(self._sock), time.monotonic()):
+                        raise
+        except exceptions.ResponseError:
+            raise
+        except BaseException:
+            if disconnect_on_error:
+                self.disconnect()
+            raise
 
 
 class BudgetedTLS(Budgeted, SSLConnection):
@@ -132,15 +160,18 @@ class BudgetedTLS(Budgeted, SSLConnection):
 class NodeConnection(Budgeted):
     """A connection to a data node: what may have been executed is noted, refusals become errors that are tried again.
 
+    redis_ha_settings: what `connect` was told; time-outs and retries come from there, whatever else is passed.
     age_seconds: renewed at the first use after this time (less up to a fifth); default: kept as long as it works.
     """
 
-    def __init__(self, *, age_seconds: float | None = None, **kwargs: Any) -> None:
+    retry: BudgetRetry
+
+    def __init__(self, *, redis_ha_settings: Settings, age_seconds: float | None = None, **kwargs: Any) -> None:
         self.age_seconds = age_seconds
         self._renewed_at = float("inf")
         self._dialled_at = float("-inf")
         self._cursors: tuple[Cursor, ...] = ()  # in what is sent next
-        super().__init__(**kwargs)
+        super().__init__(**redis_ha_settings.held(kwargs), retry=BudgetRetry(redis_ha_settings.policy))
 
     @property  # type: ignore[misc]
     def socket_timeout(self) -> float:
@@ -197,6 +228,19 @@ class NodeConnection(Budgeted):
     def refused(self) -> None:
         """Take note that the node executes no (write) command now; the connection is closed next."""
 
+    @property
+    def left_behind(self) -> bool:
+        """Whether the client knows by now that another node is the one to talk to."""
+        return False
+
+    def ask(self, *words: Any) -> None:
+        """Send a question of the client's own: what becomes of it says nothing about a command of the user."""
+        self._greeting = True
+        try:
+            self.send_command(*words, check_health=False)
+        finally:
+            self._greeting = False
+
     def _send_ping(self) -> None:
         self._greeting = True
         try:
@@ -205,8 +249,12 @@ class NodeConnection(Budgeted):
             self._greeting = False
 
     def send_command(self, *args: Any, **kwargs: Any) -> None:
-        """Send a command, and look at a scan's cursor when the node is known."""
-        self._cursors = cursors_in((args,))
+        """Send a command. Whoever uses the pool without a client of this package has told nobody how long it may wait."""
+        self._cursors = cursors_in((args,))  # looked at when the node is known
+        budget = self.counted_budget()
+        if budget is not None and budget.lent:
+            budget.block_seconds = block_seconds(args)
+            budget.many = False
         super().send_command(*args, **kwargs)
 
     def pack_commands(self, commands: Any) -> Any:
@@ -215,24 +263,44 @@ class NodeConnection(Budgeted):
         self._cursors = cursors_in(queued)
         return super().pack_commands(queued)
 
-    def send_packed_command(self, command: Any, check_health: bool = True) -> None:
-        """Send, and note from when on the node may execute the command."""
-        cursors, self._cursors = self._cursors, ()  # taken now: a dial sends commands of its own
+    def make_ready(self, *, check_health: bool = True) -> None:
+        """Dial if needed, and see whether an idle connection still works."""
         if not self.is_connected:
             self.connect_check_health(check_health=False)
         if check_health:
             self.check_health()
+
+    def send_packed_command(self, command: Any, check_health: bool = True) -> None:
+        """Send, and note from when on the node may execute the command."""
+        cursors, self._cursors = self._cursors, ()  # taken now: a dial sends commands of its own
+        self.make_ready(check_health=check_health)
         if cursors:
             check(cursors, self.origin)
         budget = self.counted_budget()
         if budget is not None and budget.many:
             budget.sent = True
-        if self._sock is not None:
-            self._sock.settimeout(self.socket_timeout)  # a send may block as well
-        super().send_packed_command(command, check_health=False)
+        began = time.monotonic()
+        self._write(command)
         if budget is not None:
+            budget.took_to_send(time.monotonic() - began)
             # A single command that could not be sent whole was not executed: the server has no complete command.
             budget.sent = True
+
+    def _write(self, command: Any) -> None:
+        """Send as redis-py does, with a bound on silence in place of its bound on the whole."""
+        if self._sock is None:
+            raise exceptions.ConnectionError("the connection was closed while it was in use")
+        try:
+            send_all(self._sock, [command] if isinstance(command, bytes) else command, self.socket_timeout)
+        except TimeoutError as error:
+            self.disconnect()
+            raise exceptions.TimeoutError("Timeout writing to socket") from error
+        except OSError as error:
+            self.disconnect()
+            raise exceptions.ConnectionError(f"Error {error.errno} while writing to socket. {error.strerror}.") from error
+        except BaseException:
+            self.disconnect()
+            raise
 
     def read_response(
         self,
@@ -255,8 +323,10 @@ class NodeConnection(Budgeted):
             if refusal is None:
                 self._count_reply()
                 raise
-            self.refused()
-            self.disconnect()  # the next dial looks for the right node anew
+            budget = self.counted_budget()
+            if budget is None or not budget.piecemeal:  # a pipeline has more answers to read
+                self.refused()
+                self.disconnect()  # the next dial looks for the right node anew
             raise refusal from error
         self._count_reply()
         return reply
@@ -273,8 +343,16 @@ class NodeTLSConnection(NodeConnection, SSLConnection):
     """The TLS twin."""
 
 
-class NodeQueue(LifoQueue[Any]):
-    """The free connections of a pool, the last one first; a scan goes on where it began, if that connection is free."""
+class Places(LifoQueue[Any]):
+    """The pool's places, the last connection first; a scan goes on where it began, if that connection is free.
+
+    A signal handler may ask for a place while its thread is just taking or giving back another.
+    """
+
+    def __init__(self, maxsize: int = 0) -> None:
+        super().__init__(maxsize)
+        self.mutex = RLock()  # type: ignore[assignment]  # queue.Queue's own lock would wait for itself for ever
+        self.not_empty, self.not_full, self.all_tasks_done = (Condition(self.mutex) for _ in range(3))
 
     def _get(self) -> Any:
         for index in range(len(self.queue) - 1, -1, -1) if scan_goes_on() else ():
@@ -300,7 +378,7 @@ class NodePool(BlockingConnectionPool):
             max_connections=settings.pool_size,
             timeout=settings.policy.budget_seconds,
             connection_class=connection_class,
-            queue_class=NodeQueue,
+            queue_class=Places,
             retry=self.retry,
             **settings.node_arguments(),
             **arguments,
@@ -315,11 +393,21 @@ class NodePool(BlockingConnectionPool):
     def timeout(self, seconds: float) -> None:
         self._timeout = seconds
 
+    def set_retry(self, retry: Any) -> None:  # noqa: ARG002
+        """Refuse: the policy says how often a command is tried."""
+        raise retries_refused()
+
     def get_connection(self, command_name: Any = None, *keys: Any, **options: Any) -> Connection:  # noqa: ARG002
         """Hand out a connection; all of it may be tried again, not only the connect as in redis-py."""
-        with command_budget(self.policy, "connect"):
-            connection: Connection = self.retry.call_with_retry(self._take, lambda _: None)
+        with command_budget(self.policy, "connect", own=interrupts()) as budget:
+            connection: NodeConnection = self.retry.call_with_retry(self._take, lambda _: None)
+            connection.retry.home = budget
         return connection
+
+    def release(self, connection: Any) -> None:
+        """Take a connection back."""
+        connection.retry.home = None
+        super().release(connection)
 
     def _take(self) -> Connection:
         try:
@@ -333,10 +421,34 @@ class NodeClient(redis.Redis):
     """redis.Redis, each command under one budget."""
 
     connection_pool: NodePool
+    runs_scripts = True
+
+    def __init__(
+        self, *places: Any, connection_pool: Any = None, single_connection_client: bool = False, **arguments: Any
+    ) -> None:
+        own = isinstance(connection_pool, NodePool)
+        if not own:  # a library makes the client again
+            from redis_ha_client.sync.pools import pool_of  # noqa: PLC0415 - its pools are made of what is above
+
+            given = arguments if connection_pool is None else connection_pool.connection_kwargs
+            connection_pool = pool_of(settings_again(type(self), None, {} if places else given))
+        super().__init__(connection_pool=connection_pool, single_connection_client=single_connection_client)
+        if not own:
+            self.auto_close_connection_pool = True
+
+    def set_retry(self, retry: Any) -> None:
+        """Refuse: the policy says how often a command is tried."""
+        self.connection_pool.set_retry(retry)
+
+    def register_script(self, script: Any) -> RegisteredScript:
+        """Return redis-py's script object, which sends the whole text where it is not loaded."""
+        return RegisteredScript(self, script)
 
     def execute_command(self, *args: Any, **options: Any) -> Any:
         """Execute one command within its budget."""
-        with command_budget(self.connection_pool.policy, command_name(args), block_seconds=block_seconds(args)) as budget:
+        with command_budget(
+            self.connection_pool.policy, command_name(args), block_seconds=block_seconds(args), own=True
+        ) as budget:
             budget.cursor = next(iter(cursors_in((args,))), None)
             reply = super().execute_command(*args, **options)
         return remember(args[0], reply, budget.origins, time.monotonic())
@@ -345,30 +457,70 @@ class NodeClient(redis.Redis):
         """Return a pipeline that executes within one budget."""
         return NodePipeline(self.connection_pool, self.response_callbacks, transaction, shard_hint)
 
+    def pubsub(self, **kwargs: Any) -> NodeSubscriber:
+        """Return a subscriber, which notices a silent node; on_resubscribed as NodeSubscriber says."""
+        return NodeSubscriber(self.connection_pool, event_dispatcher=self._event_dispatcher, **kwargs)
+
 
 class NodePipeline(Pipeline):
     """A pipeline that executes within one budget."""
 
     connection_pool: NodePool
+    _batch: Batch
+    _emptied: Emptied | None = None
 
     def execute(self, raise_on_error: bool = True) -> list[Any]:
-        """Execute what was queued; a transaction that was sent and stayed unanswered is told from one that was not executed."""
+        """Execute what was queued, and empty the pipeline.
+
+        A transaction that was sent and stayed unanswered is told from one that was not executed.
+        """
+        if self._emptied is not None and not self.command_stack and not self.watching:
+            raise self._emptied.error()
         # redis-py keeps the flag under the name of a method: a pipeline's `transaction` is True or False, never that method.
-        atomic = bool(vars(self)["transaction"] or self.explicit_transaction)
-        what = pipeline_name(len(self.command_stack), atomic=atomic)
-        with command_budget(self.connection_pool.policy, what, many=True, atomic=atomic) as budget:
-            try:
-                replies: list[Any] = super().execute(raise_on_error)
-            except exceptions.WatchError as error:
-                # redis-py says "watch error, do it again" also when EXEC was sent and its answer got lost.
-                if budget.ambiguous and not budget.policy.resend_ambiguous:
-                    raise OutcomeUnknownError(f"{what}: EXEC was sent and no answer came; it is not sent again") from error
-                raise
+        self._batch = batch = Batch(self.command_stack, atomic=bool(vars(self)["transaction"] or self.explicit_transaction))
+        what = pipeline_name(len(batch.commands), atomic=batch.atomic)
+        try:
+            with command_budget(self.connection_pool.policy, what, batch=batch, owner=self) as budget:
+                try:
+                    replies: list[Any] = super().execute(raise_on_error)
+                except exceptions.WatchError as error:
+                    # redis-py says "watch error, do it again" also when EXEC was sent and its answer got lost.
+                    if budget.ambiguous and not budget.policy.resend_ambiguous:
+                        raise OutcomeUnknownError(f"{what}: EXEC was sent and no answer came; it is not sent again") from error
+                    raise
+        except BaseException as error:
+            self.reset()  # redis-py's own does not when no connection was to be had
+            self._emptied = Emptied.by(error)
+            raise
         return replies
+
+    def load_scripts(self) -> None:
+        """Do nothing before the first attempt: every attempt loads them on the connection that it uses."""
+
+    def _execute_transaction(self, connection: Any, commands: Any, raise_on_error: bool) -> list[Any]:
+        load_scripts(connection, self.scripts)
+        replies: list[Any] = super()._execute_transaction(connection, commands, raise_on_error)
+        self._batch.answered_all(replies)
+        return replies
+
+    def _execute_pipeline(self, connection: Any, commands: Any, raise_on_error: bool) -> list[Any]:
+        load_scripts(connection, self.scripts)
+        self._himport_prepare_pipeline(connection, commands)
+        exchange(connection, self.parse_response, self._batch)
+        replies = self._batch.in_order()
+        if raise_on_error:
+            self.raise_first_error(commands, replies)
+        return replies
+
+    def raise_first_error(self, commands: Any, response: Any) -> None:
+        """Raise the first error among the replies, after noting them all: the other commands were executed."""
+        self._batch.answered_all(response)
+        super().raise_first_error(commands, response)
 
     def immediate_execute_command(self, *args: Any, **options: Any) -> Any:
         """Execute one command at once (WATCH and what follows it before MULTI)."""
-        with command_budget(self.connection_pool.policy, command_name(args), block_seconds=block_seconds(args)):
+        policy, name, waits = self.connection_pool.policy, command_name(args), block_seconds(args)
+        with command_budget(policy, name, block_seconds=waits, owner=self):
             return super().immediate_execute_command(*args, **options)
 
     def reset(self) -> None:  # type: ignore[override]
@@ -376,10 +528,13 @@ class NodePipeline(Pipeline):
         connection = self.connection
         if self.watching and connection is not None:
             try:
-                if connection.is_connected:
-                    connection.send_command("UNWATCH")
-                    connection.read_response()
+                # A finalizer may do this while another command runs.
+                with command_budget(self.connection_pool.policy, "UNWATCH", owner=self):
+                    if connection.is_connected:
+                        connection.send_command("UNWATCH")
+                        connection.read_response()
             except exceptions.RedisError:
                 connection.disconnect()
             self.watching = False
+        self._emptied = None
         super().reset()

@@ -16,6 +16,7 @@ from redis_ha_client.budget import RETRIED_ERRORS, SHORTEST_WAIT_SECONDS, curren
 from redis_ha_client.discovery import Address, Answers, SentinelOrder, parse_address, role_of
 from redis_ha_client.documents import SentinelConnection
 from redis_ha_client.errors import NotTheMasterError, role_forbidden
+from redis_ha_client.rebuilding import settings_again
 from redis_ha_client.sync.nodes import Budgeted, BudgetedTLS, NodeConnection, NodePool
 from redis_ha_client.wiring import Settings
 
@@ -23,8 +24,8 @@ from redis_ha_client.wiring import Settings
 class MasterConnection(NodeConnection):
     """A connection that asks the Sentinels for the master at every dial, and the node whether it is one.
 
-    redis-py's own SentinelManagedConnection asks only when a connection is taken from the pool, so that all attempts of one
-    command dial the master that has just died (redis/redis-py#3874).
+    redis-py's own SentinelManagedConnection asks only while a connection is taken from the pool. A command that was under way
+    when the master died is tried again at the dead one only (redis/redis-py#3874); test_redis_py_sentinel.py shows both.
     """
 
     def __init__(self, *, finder: "MasterFinder", **kwargs: Any) -> None:
@@ -32,9 +33,14 @@ class MasterConnection(NodeConnection):
         self._named_by: Address | None = None
         super().__init__(**kwargs)
 
+    @property
+    def left_behind(self) -> bool:
+        """Whether the Sentinels have named another master since."""
+        return (self.host, self.port) != self.finder.address
+
     def connect(self) -> None:
         """Connect if needed; called when the pool hands the connection out. One to a former master is dropped first."""
-        if self.is_connected and (self.host, self.port) != self.finder.address:
+        if self.is_connected and self.left_behind:
             self.disconnect()
         super().connect()
 
@@ -94,6 +100,7 @@ class MasterFinder:
     """Asks the Sentinels who the master is; owns the connections to them."""
 
     def __init__(self, settings: Settings) -> None:
+        self.settings = settings
         connection = settings.of_kind(SentinelConnection)
         self.master_name = connection.master_name
         self.username = settings.credentials.sentinel_username
@@ -110,6 +117,10 @@ class MasterFinder:
                 **settings.sentinel_arguments(),
             )
             self._clients[host, port] = redis.Redis.from_pool(pool)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Copy or pickle without connections, which belong to this process."""
+        return type(self), (self.settings,)
 
     def __repr__(self) -> str:
         return f"<MasterFinder {self.master_name} at {', '.join(f'{host}:{port}' for host, port in self._clients)}>"
@@ -151,7 +162,8 @@ class MasterFinder:
 class MasterPool(NodePool):
     """The pool of connections to the master; closed together with the connections to the Sentinels."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings | None = None, **given: Any) -> None:
+        settings = settings_again(type(self), settings, given)
         self.finder = MasterFinder(settings)
         super().__init__(settings, MasterTLSConnection if settings.connection.tls else MasterConnection, finder=self.finder)
 

@@ -33,6 +33,9 @@ LONGEST_ADDRESS = "255.255.255.255"
 LIBRARY_DIRECTORY = "/usr/local/lib/redis-ha"
 SETUP_UNIT = "redis-ha-setup.service"
 SETTING_UP_UNIT = "redis-ha-setting-up.service"
+# systemd reads it for every unit whose name begins so (systemd.unit(5)).
+SANDBOX_FILE = "/etc/systemd/system/redis-ha-.service.d/sandbox.conf"
+SSHD_FILE = "/etc/ssh/sshd_config.d/10-redis-ha.conf"
 CONNECTIONS_FILE = "/etc/redis-ha/connections.nft"
 # The last of the files that cloud-init writes: when it is there, all are.
 LAST_FILE = "/etc/redis-ha/metadata.nft"
@@ -161,7 +164,6 @@ def units(slot: Slot, layout: Layout | None = None) -> dict[str, str]:
         "layout": layout or Layout(),
         "nowhere": NOWHERE,
         "stop_timeout_s": STOP_TIMEOUT_S,
-        "open_files": OPEN_FILES,
         "connections_file": CONNECTIONS_FILE,
     }
     return {name: _TEMPLATES.get_template(f"{name}.j2").render(values) for name in names}
@@ -175,6 +177,11 @@ def connection_rules(plan: Plan, slot: Slot, layout: Layout | None = None) -> st
         port=layout.redis_port if slot.kind == "data" else layout.sentinel_port,
         limit=application_connections(plan, slot),
     )
+
+
+def sshd_rules(layout: Layout | None = None) -> str:
+    """Return what a node's sshd is told beside the image's own configuration."""
+    return _TEMPLATES.get_template("sshd.conf.j2").render(layout=layout or Layout())
 
 
 def node_modules() -> dict[str, str]:
@@ -196,7 +203,7 @@ def cloud_config(plan: Plan, slot: Slot, passwords: Passwords, addresses: dict[s
     """Return the user-data of one node. `addresses` holds the private addresses of the slot's seeds by slot name."""
     layout = Layout()
     services = units(slot, layout)
-    setting_up_unit = _TEMPLATES.get_template(f"{SETTING_UP_UNIT}.j2").render(layout=layout, open_files=OPEN_FILES)
+    setting_up_unit = _TEMPLATES.get_template(f"{SETTING_UP_UNIT}.j2").render(layout=layout)
     setup_unit = _TEMPLATES.get_template(f"{SETUP_UNIT}.j2").render(layout=layout, last_file=LAST_FILE)
     return _TEMPLATES.get_template("cloud-config.yaml.j2").render(
         plan=plan,
@@ -211,6 +218,10 @@ def cloud_config(plan: Plan, slot: Slot, passwords: Passwords, addresses: dict[s
         connections=connection_rules(plan, slot, layout),
         last_file=LAST_FILE,
         modules={name: packed(source) for name, source in node_modules().items()},
+        sandbox_file=SANDBOX_FILE,
+        sandbox=_TEMPLATES.get_template("sandbox.conf.j2").render(open_files=OPEN_FILES),
+        sshd_file=SSHD_FILE,
+        sshd=sshd_rules(layout),
         sysctl=_TEMPLATES.get_template("sysctl.conf.j2").render(),
         metadata=_TEMPLATES.get_template("metadata.nft.j2").render(),
     )

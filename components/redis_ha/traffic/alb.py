@@ -62,7 +62,8 @@ class AlbBlueGreenArgs(TypedDict):
     certificate_arn: NotRequired[pulumi.Input[str]]
     """Certificate of AWS Certificate Manager, in the same region, for clients by HTTPS."""
     protocol: NotRequired[str]
-    """Protocol of clients: `HTTP` or `HTTPS`. Default: HTTPS with a certificate, else HTTP."""
+    """Protocol of clients: `HTTP` or `HTTPS`. Default: HTTPS with a certificate, else HTTP, which nothing encrypts: the preview
+    warns of that unless `HTTP` is given."""
     port: NotRequired[int]
     """Port of clients. Default 443 with HTTPS, else 80."""
     ssl_policy: NotRequired[str]
@@ -145,8 +146,9 @@ class AlbBlueGreen(pulumi.ComponentResource):
         adopting.settle(self)
         self._args: Mapping[str, Any] = args
         self._place = Place(name, plan.region, dict(plan.tags), self._child, apart(opts), adopting)
-        if plan.weights is not None and plan.weights.warning is not None:
-            pulumi.log.warn(plan.weights.warning, self)
+        for warning in (plan.warning, None if plan.weights is None else plan.weights.warning):
+            if warning is not None:
+                pulumi.log.warn(warning, self)
         self.security_group: aws.ec2.SecurityGroup | None = None
         self.rules: Rules = {}
         if plan.makes_security_group:

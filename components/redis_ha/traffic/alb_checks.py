@@ -63,6 +63,11 @@ MATCHER = re.compile(r"[2-4]\d\d(-[2-4]\d\d)?(,[2-4]\d\d(-[2-4]\d\d)?)*")
 # default, ELBSecurityPolicy-2016-08, still speaks TLS 1.0.
 DEFAULT_SSL_POLICY = "ELBSecurityPolicy-TLS13-1-2-2021-06"
 SSL_POLICY = re.compile(r"ELBSecurityPolicy-[\w.-]+")
+# docs.aws.amazon.com, securityhub, ELB.1: HTTP of a balancer is there to lead to HTTPS.
+PLAIN_HTTP = (
+    "clients speak HTTP, which nothing encrypts, because there is no certificate: give certificate_arn for HTTPS, or set "
+    "protocol to HTTP to say that it is meant"
+)
 # docs.aws.amazon.com, elasticloadbalancing/latest/application, load-balancer-target-groups: where addresses of targets may
 # lie. Public ones are refused by AWS.
 TARGET_NETWORKS = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10")
@@ -110,6 +115,7 @@ def make_alb_plan(name: str, args: Mapping[str, Any], known: Sequence[str] = ())
         makes_security_group=makes_security_group,
         client_cidrs=_client_cidrs(checks, internal=internal),
         protocol=protocol,
+        warning=PLAIN_HTTP if protocol == "HTTP" and args.get("protocol") is None else None,
         port=checks.whole("port", 443 if protocol == "HTTPS" else 80, 1, 65535),
         ssl_policy=checks.text("ssl_policy", DEFAULT_SSL_POLICY, SSL_POLICY, f"a policy such as {DEFAULT_SSL_POLICY}"),
         target_protocol=target_protocol,

@@ -37,7 +37,10 @@ class Targets:
 
 @dataclass(frozen=True)
 class AlbPlan:
-    """One AlbBlueGreen as far as it is known before its resources are made. There are no `weights` in the DNS form."""
+    """One AlbBlueGreen as far as it is known before its resources are made. There are no `weights` in the DNS form.
+
+    `warning`: what the preview says of how clients connect.
+    """
 
     name: str
     region: str
@@ -47,6 +50,7 @@ class AlbPlan:
     makes_security_group: bool
     client_cidrs: tuple[str, ...]
     protocol: str
+    warning: str | None
     port: int
     ssl_policy: str
     target_protocol: str

@@ -1,6 +1,5 @@
 """LiveColourRecord: one name of Route 53 that leads to the live colour, for Redis writers."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NotRequired, TypedDict
@@ -26,7 +25,7 @@ from .authority import (
     default_record_path,
 )
 from .names import HOST_NAME, MAX_TTL_SECONDS, Held, record_import_id
-from .permissions import shift_document
+from .permissions import shift_policy
 from .refusals import any_change, record_guard, value_changes
 from .settings import KnownRecord, LiveTargets
 from .targets import distinct, same_thing
@@ -168,9 +167,7 @@ class LiveColourRecord(pulumi.ComponentResource):
                 "record_path": plan.record_path,
             }
         )
-        self.shift_policy = zone.apply(
-            lambda known: json.dumps(shift_document(known, plan.region, [record], [KIND], plan.record_path))
-        )
+        self.shift_policy = shift_policy(self, zone, plan.region, [record], [KIND], plan.record_path)
         self.register_outputs(outputs_of(self) | self._adoption.outputs(self))
 
 

@@ -1,7 +1,11 @@
 """IAM policy document for who shifts traffic: these names and types, only UPSERT. Nothing is attached to anybody here."""
 
+import json
 from collections.abc import Sequence
 from typing import Any
+
+import pulumi
+import pulumi_aws as aws
 
 RECORD_KEY = "route53:ChangeResourceRecordSets"
 
@@ -21,8 +25,10 @@ def normalized(name: str) -> str:
     return "".join(letter if letter.isalnum() or letter in "-_." else f"\\{ord(letter):03o}" for letter in name)
 
 
-def shift_document(zone_id: str, region: str, names: Sequence[str], types: Sequence[str], record_path: str) -> dict[str, Any]:
-    """Return what a shift takes: changing exactly these records in place, waiting for it, and the runtime records.
+def shift_document(
+    zone_id: str, account: str, region: str, names: Sequence[str], types: Sequence[str], record_path: str
+) -> dict[str, Any]:
+    """Return what a shift takes: changing exactly these records in place, waiting for it, and the account's runtime records.
 
     Condition keys: docs.aws.amazon.com, Route53/latest/DeveloperGuide, specifying-conditions-route53. A key that is absent
     would satisfy ForAllValues, hence the Null conditions.
@@ -34,7 +40,7 @@ def shift_document(zone_id: str, region: str, names: Sequence[str], types: Seque
         f"{RECORD_KEY}RecordTypes": list(types),
         f"{RECORD_KEY}Actions": ["UPSERT"],
     }
-    parameters = f"{arn}:ssm:{region}:*:parameter{record_path}"
+    parameters = f"{arn}:ssm:{region}:{account}:parameter{record_path}"
     return {
         "Version": "2012-10-17",
         "Statement": [
@@ -55,3 +61,22 @@ def shift_document(zone_id: str, region: str, names: Sequence[str], types: Seque
             },
         ],
     }
+
+
+def shift_policy(
+    component: pulumi.Resource,
+    zone_id: pulumi.Input[str],
+    region: str,
+    names: Sequence[str],
+    types: Sequence[str],
+    record_path: str,
+) -> pulumi.Output[str]:
+    """Return the JSON of `shift_document` once the zone is known, for the account of the component's provider.
+
+    AWS is asked for it, which takes no permission (docs.aws.amazon.com, STS/latest/APIReference, API_GetCallerIdentity): no ARN
+    of Route 53 has an account.
+    """
+    caller = aws.get_caller_identity_output(opts=pulumi.InvokeOutputOptions(parent=component))
+    return pulumi.Output.all(zone=zone_id, account=caller.account_id).apply(
+        lambda known: json.dumps(shift_document(known["zone"], known["account"], region, names, types, record_path))
+    )

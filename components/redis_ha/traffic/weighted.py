@@ -1,6 +1,5 @@
 """WeightedBlueGreen: names of Route 53 that lead to blue or green by weight."""
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any, NotRequired, TypedDict
 
@@ -15,7 +14,7 @@ from redis_ha.inputs import as_input_errors, known_now, outputs_of
 from .authority import COLOURS
 from .health import Maker
 from .names import record_import_id
-from .permissions import shift_document
+from .permissions import shift_policy
 from .plan import Plan, make_plan
 from .refusals import any_change, identity_changes, record_guard, weight_changes
 from .settings import ColourIdentifiers, ColourWeights, KnownRecord, TrafficHealth, WeightedName
@@ -186,9 +185,7 @@ class WeightedBlueGreen(pulumi.ComponentResource):
         self.traffic = pulumi.Output.all(zone=zone_id, health=self.health_check_ids, weights=self.weights).apply(
             lambda known: traffic_document(plan, known["zone"], known["health"], known["weights"])
         )
-        self.shift_policy = zone_id.apply(
-            lambda zone: json.dumps(shift_document(zone, plan.region, names, types, plan.record_path))
-        )
+        self.shift_policy = shift_policy(self, zone_id, plan.region, names, types, plan.record_path)
         self.register_outputs(outputs_of(self) | self._adoption.outputs(self))
 
 

@@ -22,6 +22,7 @@ from typing import Final
 
 from pulumi_emulator.errors import EmulatorError
 from pulumi_emulator.machines.boot import mounts_below
+from pulumi_emulator.machines.build_log import why_it_failed
 from pulumi_emulator.machines.commands import run
 
 REPOSITORY: Final = "var/lib/emulator-repository"
@@ -199,7 +200,7 @@ def _remove_remains(folder: Path) -> None:
 def bootstrap(building: Path, name: str, suite: str, packages: Sequence[str], options: Sequence[str]) -> None:
     """Unpack a Debian suite with packages into a folder; the log lies beside it as NAME.log.
 
-    EmulatorError when this is another architecture, when there is no room, or with the archive's own words.
+    EmulatorError when this is another architecture, when there is no room, or with the cause that the log names.
     """
     folder = building.parent
     if platform.machine() != "x86_64":
@@ -228,11 +229,8 @@ def bootstrap(building: Path, name: str, suite: str, packages: Sequence[str], op
     with log.open("wb") as output:
         done = subprocess.run(argv, stdin=subprocess.DEVNULL, stdout=output, stderr=output, check=False)
     if done.returncode != 0:
-        errors = [line for line in log.read_text(errors="replace").splitlines() if line.startswith(("E:", "Err:"))]
-        raise EmulatorError(
-            f"building image {name} failed ({'; '.join(errors[:2]) or f'status {done.returncode}'}): "
-            f"is Debian's archive reachable? The full log is {log}"
-        )
+        why = why_it_failed(log.read_text(errors="replace"), done.returncode, folder)
+        raise EmulatorError(f"building image {name} failed: {why}. The full log is {log}")
 
 
 def _build(building: Path, slug: str, report: Callable[[str], None]) -> None:

@@ -113,10 +113,12 @@ class Load:
 
     def start(self) -> None:
         """Connect both clients (the first write shall not pay for that), then begin to write."""
-        for client in (self.probe_client, self.application_client):
+        clients: tuple[Any, ...] = (self.probe_client, self.application_client)
+        for client in clients:
             # With the application's patience: a machine that is slow to connect may write fast enough to be measured.
             with command_budget(self.application_policy, "connect"):
-                client.ping()
+                pool = client.connection_pool
+                pool.release(pool.get_connection())
         for thread in self._threads:
             thread.start()
 

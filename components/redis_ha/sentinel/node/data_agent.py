@@ -2,6 +2,7 @@
 
 import time
 
+from . import append_only
 from . import config as node_config
 from .config import NodeConfig
 from .crowd import Crowd
@@ -90,6 +91,7 @@ class DataAgent:
         self._confirm(connection, node, fields)
         self._recorder.look(fields)
         self._crowd.look(fields)
+        append_only.free(connection, fields)
         self._looks += 1
         if has_to_ask(node, fields, history=self._history, looks=self._looks):
             self._place(connection, node)

@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from .append_only import rewrite_is_done
 from .config import NodeConfig, note
 from .resp import Address, Connection, ReplyError, info_fields
 
@@ -49,7 +50,10 @@ class Recorder:
             self._noted = held
 
     def _appended(self, now: Position, fields: Mapping[str, str]) -> Position | None:
-        if fields.get("aof_last_write_status") != "ok" or any(one.history != now.history for one in self._seen):
+        if fields.get("aof_last_write_status") != "ok" or not rewrite_is_done(fields):
+            self._seen = []
+            return None
+        if any(one.history != now.history for one in self._seen):
             self._seen = []
         self._seen = [*self._seen, now][-LOOKS_UNTIL_SYNCED:]
         return self._seen[0] if len(self._seen) == LOOKS_UNTIL_SYNCED else None
