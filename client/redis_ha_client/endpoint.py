@@ -11,6 +11,8 @@ from .world import NO_WRITER, Writer
 # master or replica.
 CLUSTER_MODE = "cluster"
 MASTER_ROLE = "master"
+# docs.aws.amazon.com/AmazonElastiCache/latest/dg/Endpoints.html: a serverless cache's name has this label.
+PROXIED = ".serverless."
 NAME_NOT_MOVED = "the name has not moved on yet"
 
 
@@ -118,10 +120,13 @@ def check_role(greeting: Mapping[Any, Any] | None, address: str, not_yet: str = 
         raise NotTheMasterError(f"{address} leads to a node that says that it is a {role}: {not_yet}")
 
 
-def number_of(greeting: Mapping[Any, Any] | None) -> int | None:
-    """Read from a node's answer to HELLO which number it gave the connection; None where it does not say."""
+def number_of(greeting: Mapping[Any, Any] | None, host: str) -> int | None:
+    """Read from a node's answer to HELLO which number it gave the connection; None where it does not say.
+
+    Behind a name of ElastiCache Serverless there are proxies, each of which numbers for itself.
+    """
     value = (greeting or {}).get(b"id", (greeting or {}).get("id"))
-    return value if isinstance(value, int) else None
+    return value if isinstance(value, int) and PROXIED not in host else None
 
 
 def shards_of(cluster_info: object) -> int:

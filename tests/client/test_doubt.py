@@ -7,84 +7,14 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from redis import exceptions
 
-from redis_ha_client import aio, sync
-from redis_ha_client.discovery import Poll, SentinelOrder
-from tests.client.test_documents import CONNECTION, CREDENTIALS
+from redis_ha_client import aio
+from redis_ha_client.discovery import Poll
 from tests.support.connecting import POLICY, connected, in_async
 from tests.support.partition import cut_off
 from tests.support.redis_processes import Node, RedisProcesses
 
-A, B, C, D, E = (("10.0.0.1", port) for port in range(5))
-OLD, NEW, OTHER = (("10.0.0.2", port) for port in range(3))
-
-
-# --- whose word counts ---
-
-
-@pytest.mark.parametrize(
-    ("answers", "needed", "asked", "elected"),
-    [
-        ([(A, OLD), (B, NEW)], 1, 1, (OLD, A)),  # nothing is doubted: the first answer
-        ([(A, NEW), (B, NEW), (C, OLD)], 2, 2, (NEW, A)),  # a majority: the third is not asked
-        ([(A, OLD), (B, NEW), (C, NEW)], 2, 3, (NEW, B)),
-        ([(A, OLD), (B, NEW)], 2, 2, (NEW, B)),  # no majority answers: not the one that refuses
-        ([(A, NEW), (B, OLD)], 2, 2, (NEW, A)),
-        ([(A, OLD)], 2, 1, (OLD, A)),  # one Sentinel is left: its word is better than none
-        ([(A, OLD), (B, OLD)], 2, 2, (OLD, A)),  # a promoted master whose replica has not attached yet refuses too
-        ([(A, NEW), (B, OLD), (C, OLD), (D, NEW), (E, OLD)], 3, 5, (OLD, B)),
-        ([(A, OLD), (B, OTHER), (C, NEW)], 2, 3, (OTHER, B)),
-        ([], 2, 0, None),
-    ],
-)
-def test_a_majority_decides_after_a_refusal(answers: list[Any], needed: int, asked: int, elected: Any) -> None:
-    poll = Poll(needed, OLD)
-    heard = 0
-    for sentinel, master in answers:
-        heard += 1
-        if poll.heard(sentinel, master):
-            break
-    assert heard == asked
-    assert poll.elected() == elected
-
-
-def test_one_look_up_after_a_refusal_asks_for_a_majority() -> None:
-    order = SentinelOrder((A, B, C, D, E))
-    assert order.poll() == Poll(1)
-    first = order.to_ask()[0]
-    order.refused(first, OLD)
-    assert order.to_ask()[-1] == first
-    assert order.poll() == Poll(3, OLD)
-    assert order.poll() == Poll(1)
-
-
-@pytest.mark.parametrize("half", [sync, aio])
-def test_a_master_that_reads_its_data_from_disk_is_doubted_as_well(half: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """LOADING comes in a class of redis-py's own: a former master that was started again may read for minutes."""
-
-    def loading(*_: Any, **__: Any) -> None:
-        raise exceptions.BusyLoadingError("Redis is loading the dataset in memory")
-
-    class Finder:
-        order = SentinelOrder((A, B, C))
-
-    monkeypatch.setattr(half.nodes.NodeConnection, "read_response", loading)
-    settings = half.connect(CONNECTION, CREDENTIALS).connection_pool.settings
-    connection = half.sentinel.MasterConnection(finder=Finder(), host="127.0.0.1", port=1, redis_ha_settings=settings)
-    connection._named_by = A
-
-    async def read() -> None:
-        reply = connection.read_response()
-        if half is aio:
-            await reply
-
-    with pytest.raises(exceptions.BusyLoadingError):
-        asyncio.run(read())
-    assert Finder.order.poll() == Poll(2, ("127.0.0.1", 1))
-
-
-# --- with real processes ---
+pytestmark = pytest.mark.servers
 
 
 def first_asks(client: Any, sentinel: Node) -> None:
@@ -118,7 +48,6 @@ def both_reach(topology: RedisProcesses, cut: Node, promoted: Node, *, resend: b
     asyncio.run(use())
 
 
-@pytest.mark.servers
 def test_a_sentinel_that_is_cut_off_with_the_old_master_holds_no_client(whole: RedisProcesses) -> None:
     cut = whole.sentinels[0]
     with connected(whole) as client:
@@ -140,7 +69,6 @@ def test_a_sentinel_that_is_cut_off_with_the_old_master_holds_no_client(whole: R
             assert whole.command(promoted, "GET", "cut") == "piped"
 
 
-@pytest.mark.servers
 @pytest.mark.parametrize("half", ["sync", "asyncio"])
 def test_undisturbed_one_sentinel_is_asked(topology: RedisProcesses, monkeypatch: pytest.MonkeyPatch, half: str) -> None:
     """Each connection costs one question, however many Sentinels there are; after a refusal a majority is asked, once."""

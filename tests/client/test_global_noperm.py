@@ -5,17 +5,17 @@
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from redis import exceptions
 
-from redis_ha_client import describe, routing, world
-from tests.client.test_global_documents import CHECKED
+from redis_ha_client import describe, world
 from tests.support.connecting import POLICY, connected, in_async
 from tests.support.every_kind import EveryKind
 from tests.support.global_processes import AWAY, HOME, RECORD, GlobalGroups, WorldNames
+
+pytestmark = pytest.mark.servers
 
 SHORT = replace(POLICY, total_seconds=10)
 NEVER = 600.0  # a pause that no test outlives: what waits for the next look-up ends with the budget
@@ -69,7 +69,6 @@ MISTAKES: dict[str, Callable[[Any], Any]] = {
 BEFORE = (("SET", "app:{a}", 1), ("XADD", "app:stream", "*", "field", "value"), ("XGROUP DESTROY", "app:stream", "none"))
 
 
-@pytest.mark.servers
 @pytest.mark.parametrize("before", [False, True])
 @pytest.mark.parametrize("mistake", MISTAKES)
 def test_a_mistake_is_told_at_once(sharded: GlobalGroups, every_name: WorldNames, mistake: str, *, before: bool) -> None:
@@ -90,7 +89,6 @@ def test_a_mistake_is_told_at_once(sharded: GlobalGroups, every_name: WorldNames
     assert every_name.asked == [RECORD] * 4
 
 
-@pytest.mark.servers
 @pytest.mark.parametrize("twin", ["sync", "asyncio"])
 def test_a_promotion_under_way_is_waited_for_in_a_pipeline_too(
     sharded: GlobalGroups, every_name: WorldNames, monkeypatch: pytest.MonkeyPatch, twin: str
@@ -115,44 +113,3 @@ def test_a_promotion_under_way_is_waited_for_in_a_pipeline_too(
 
         in_async(sharded, use)
     late.join()
-
-
-@pytest.mark.parametrize(
-    ("told", "waits"),
-    [
-        ("this user has no permissions to run the 'set' command", True),
-        ("User application has no permissions to run the 'set' command", True),
-        ("this user has no permissions to run the 'set' command or its subcommand", True),
-        ("this user has no permissions to run the 'xgroup|create' command", False),
-        ("this user has no permissions to access one of the keys used as arguments", False),
-        ("User application has no permissions to access the 'set' key", False),
-        ("this user has no permissions to access one of the channels used as arguments", False),
-    ],
-)
-def test_only_a_command_that_was_permitted_before_waits(told: str, *, waits: bool) -> None:
-    assert routing.waits_for_writer(routing.NotPermittedHereError(told), {"set", "xgroup|destroy"}) is waits
-
-
-def test_names_are_those_of_an_acl() -> None:
-    assert [routing.acl_name(one) for one in ("SET", b"get", "XGROUP CREATE")] == ["set", "get", "xgroup|create"]
-
-
-def test_a_mistake_hurries_the_look_up_once_a_pause(monkeypatch: pytest.MonkeyPatch) -> None:
-    now = [1000.0]
-    monkeypatch.setattr(world, "time", SimpleNamespace(monotonic=lambda: now[0]))
-    monkeypatch.setattr(world, "LOOK_UP_JITTER", 0.0)
-    monkeypatch.setattr(world, "RECORD_PAUSE_SECONDS", 5.0)
-    writer = world.Writer(CHECKED, lambda: "a.euc1.cache.amazonaws.com")
-    writer.look_up()
-    writer.doubted(at_once=True)
-    assert writer.due
-    writer.look_up()
-    writer.doubted(at_once=True)  # a loop of mistakes
-    assert not writer.due
-    now[0] += 5.0
-    assert writer.due
-    writer.look_up()
-    writer.doubted()
-    assert not writer.due
-    writer.doubted(at_once=True)
-    assert writer.due

@@ -16,6 +16,7 @@ from redis.asyncio import connection as async_connection
 from redis.asyncio import retry as async_retry
 from redis.client import Pipeline, PubSub
 from redis.commands.cluster import READ_COMMANDS
+from redis.commands.core import DataAccessCommands
 from redis.connection import AbstractConnection, BlockingConnectionPool, Connection, SSLConnection
 from redis.retry import Retry
 
@@ -146,6 +147,18 @@ def test_every_overridden_method_has_redis_pys_parameters(ours: type, theirs: ty
         assert parameters(getattr(ours, name)) == parameters(getattr(theirs, name)), f"{theirs.__name__}.{name}"
 
 
+def test_what_scans_loops_and_closing_override_has_redis_pys_parameters() -> None:
+    pairs = [
+        (sync.nodes.NodeConnection, Connection, ["send_command", "pack_commands"]),
+        (aio.nodes.NodeConnection, async_connection.Connection, ["pack_command", "pack_commands", "_connect"]),
+        (aio.nodes.NodePool, async_connection.BlockingConnectionPool, ["release"]),
+        (sync.cluster.ClusterClient, cluster.RedisCluster, ["close"]),
+    ]
+    for ours, theirs, names in pairs:
+        for name in names:
+            assert parameters(getattr(ours, name)) == parameters(getattr(theirs, name)), f"{theirs.__name__}.{name}"
+
+
 @pytest.mark.parametrize(
     ("function", "calls"),
     [
@@ -235,6 +248,26 @@ def test_every_overridden_method_has_redis_pys_parameters(ours: type, theirs: ty
         ),
         (async_cluster.ClusterNode.release, ["connection.should_reconnect()"]),
         (async_cluster.TransactionStrategy.__init__, ["copy(self._pipe.cluster_client.retry)"]),
+        # A scan's cursor comes back as it was given, and goes through these; the free connections of a pool are chosen there.
+        (DataAccessCommands.scan_iter, ["self.scan( cursor=cursor,"]),
+        (DataAccessCommands.hscan_iter, ["self.hscan( name, cursor=cursor,"]),
+        (AbstractConnection.send_command, ["self.send_packed_command( self._command_packer.pack(*args)"]),
+        (async_connection.AbstractConnection.send_command, ["self.send_packed_command( self.pack_command(*args)"]),
+        (async_cluster.ClusterNode.execute_command, ["connection.pack_command(*args)"]),
+        (BlockingConnectionPool.reset, ["self.pool = self.queue_class(self.max_connections)"]),
+        (BlockingConnectionPool.get_connection, ["self.pool.get(block=True"]),
+        (async_connection.ConnectionPool.get_available_connection, ["self._available_connections.pop()"]),
+        # close() of a cluster leaves a pool that was given to it, and forgets the default node.
+        (cluster.NodesManager.close, ["self.default_node = None", "node.redis_connection.close()"]),
+        # What belongs to an event loop, and is made anew in the next one.
+        (async_connection.AbstractConnection.disconnect, ["asyncio.current_task() is None"]),
+        (async_connection.BlockingConnectionPool.__init__, ["self._condition = asyncio.Condition()"]),
+        (async_connection.ConnectionPool.__init__, ["self._lock = asyncio.Lock()", "self._in_use_connections: Set["]),
+        (async_cluster.NodesManager.__init__, ["self._initialize_lock: asyncio.Lock = asyncio.Lock()"]),
+        (
+            async_cluster.RedisCluster.__init__,
+            ["self._usage_lock = asyncio.Lock()", "self._lock: Optional[asyncio.Lock] = None"],
+        ),
     ],
 )
 def test_redis_py_still_goes_the_way_that_is_overridden(function: Any, calls: list[str]) -> None:

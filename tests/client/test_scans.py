@@ -2,15 +2,12 @@
 
 # mypy: disable-error-code="no-untyped-call"
 
-import json
-import pickle
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
-from redis_ha_client import ScanInterruptedError, outcome_of
-from redis_ha_client.scans import Origin, check, cursor_of, cursors_in, remember, scanned_at
+from redis_ha_client import ScanInterruptedError
 from tests.support.connecting import Documents, connected, in_async
 from tests.support.every_kind import EveryKind
 from tests.support.global_processes import AWAY, HOME, WorldNames
@@ -18,74 +15,11 @@ from tests.support.managed_processes import ManagedGroup, Names
 from tests.support.redis_processes import RedisProcesses
 from tests.support.waiting import wait_until
 
+pytestmark = pytest.mark.servers
+
 COUNT = 600  # far above what a node keeps as one list, which it hands over whole
 ELEMENTS = [f"element-{number}" for number in range(COUNT)]
 COLLECTIONS = ("{a}set", "{a}hash", "{a}sorted")
-
-# --- what a cursor remembers ---
-
-FIRST = Origin("10.0.0.1:6379", 7, 100.0)
-
-
-@pytest.mark.parametrize(
-    ("end", "same"),
-    [
-        (FIRST, True),
-        (Origin("10.0.0.2:6379", 7, 100.0), False),  # another node
-        (Origin("10.0.0.1:6379", 9, 300.0), True),  # another connection to the node
-        (Origin("10.0.0.1:6379", 3, 90.0), True),  # one that was there before
-        (Origin("10.0.0.1:6379", 7, 300.0), False),  # dialled later, and numbered from 1 up again
-        (Origin("10.0.0.1:6379", 3, 300.0), False),
-        (Origin("10.0.0.1:6379", None, 300.0), True),  # the node does not number
-    ],
-)
-def test_a_cursor_fits_the_process_that_gave_it(end: Origin, *, same: bool) -> None:
-    cursor: Any = cursor_of(5, FIRST, 200.0)
-    assert cursor.fits(end) is same
-    if same:
-        check((cursor,), end)
-    else:
-        with pytest.raises(
-            ScanInterruptedError, match=r"cursor is of 10\.0\.0\.1:6379.*Scan again from the beginning"
-        ) as caught:
-            check((cursor,), end)
-        assert outcome_of(caught.value) == "failed"
-
-
-def test_a_cursor_is_the_number_that_redis_py_gives() -> None:
-    cursor: Any = cursor_of(5, FIRST, 200.0)
-    assert (cursor, hash(cursor), repr(cursor), f"{cursor}", json.dumps([cursor])) == (5, hash(5), "5", "5", "[5]")
-    assert pickle.loads(pickle.dumps(cursor)).origin == FIRST  # noqa: S301 - one's own
-    assert type(cursor_of(0, FIRST, 200.0)) is int
-    assert type(cursor_of(5, None, 200.0)) is int
-
-
-def test_replies_to_scans_remember_who_answered() -> None:
-    other = Origin("b", 1, 1.0)
-    cursors, data = remember("SCAN", ({"a": 5, "b": 6, "c": 0}, [b"x"]), {"a": FIRST, "b": other}, 1.0)
-    assert (cursors, data) == ({"a": 5, "b": 6, "c": 0}, [b"x"])
-    assert [getattr(cursors[name], "origin", None) for name in "abc"] == [FIRST, other, None]
-    assert remember("HSCAN", (5, {}), {"layout": FIRST, "node": other}, 1.0)[0].origin == other
-    for command, reply in (("GET", (5, [])), ("SCAN", [b"5"]), ("SCAN", "QUEUED"), ("SCAN", None)):
-        assert remember(command, reply, {"a": FIRST}, 1.0) is reply
-
-
-def test_cursors_are_found_where_scans_have_them() -> None:
-    cursor: Any = cursor_of(5, FIRST, 200.0)
-    commands = [("SCAN", cursor, "COUNT", 10), ("HSCAN", "key", cursor), ("SCAN", 5), ("SET", "key", 5), ("PING",)]
-    assert cursors_in(commands) == (cursor, cursor)
-
-
-def test_a_scan_goes_to_its_own_node_of_a_cluster() -> None:
-    cursor: Any = cursor_of(5, FIRST, 200.0)
-    assert scanned_at(("SSCAN", "key", cursor), {FIRST.node: "node"}) == {"target_nodes": "node"}
-    assert scanned_at(("SCAN", cursor), {FIRST.node: "node"}) == {}
-    assert scanned_at(("SCAN", 5), {}) == {}
-    with pytest.raises(ScanInterruptedError, match="no node of the cluster"):
-        scanned_at(("SCAN", cursor), {"other": "node"})
-
-
-# --- with real processes ---
 
 
 def fill(client: Any) -> None:
@@ -143,7 +77,6 @@ def assert_told(to: Documents, break_it: Callable[[], None], **arguments: Any) -
     in_async(to, use, decode_responses=True, **arguments)
 
 
-@pytest.mark.servers
 @pytest.mark.parametrize("loss", ["frozen", "demoted"])
 def test_a_new_master_of_sentinels_is_told(whole: RedisProcesses, loss: str) -> None:
     old = whole.master()
@@ -179,7 +112,6 @@ def names(group: ManagedGroup, monkeypatch: pytest.MonkeyPatch) -> Iterator[Name
     group.heal()
 
 
-@pytest.mark.servers
 @pytest.mark.parametrize("loss", ["killed", "demoted"])
 def test_a_promoted_replica_is_told(group: ManagedGroup, names: Names, loss: str) -> None:
     def lose() -> None:
@@ -192,7 +124,6 @@ def test_a_promoted_replica_is_told(group: ManagedGroup, names: Names, loss: str
     assert_told(group, lose)
 
 
-@pytest.mark.servers
 @pytest.mark.usefixtures("names")
 def test_a_node_that_was_started_again_is_told(group: ManagedGroup) -> None:
     """It has another seed, and here no data: without the error the scan would end as if all had been seen."""
@@ -210,7 +141,6 @@ def test_a_node_that_was_started_again_is_told(group: ManagedGroup) -> None:
     assert_told(group, restart)
 
 
-@pytest.mark.servers
 @pytest.mark.usefixtures("names")
 def test_a_readers_scan_stays_with_its_replica(group: ManagedGroup) -> None:
     """Two replicas behind one name, and other commands that lay connections to either on top of the pool."""
@@ -223,7 +153,6 @@ def test_a_readers_scan_stays_with_its_replica(group: ManagedGroup) -> None:
     assert_whole(in_async(group, use, reader=True, decode_responses=True))
 
 
-@pytest.mark.servers
 @pytest.mark.usefixtures("names")
 def test_a_readers_scan_outlasts_the_age_of_its_connection(group: ManagedGroup, monkeypatch: pytest.MonkeyPatch) -> None:
     for half in ("sync", "aio"):
@@ -287,7 +216,6 @@ def cluster_names(cluster: ManagedGroup, monkeypatch: pytest.MonkeyPatch) -> Ite
     cluster.heal()
 
 
-@pytest.mark.servers
 @pytest.mark.usefixtures("cluster_names")
 @pytest.mark.parametrize("reader", [False, True])
 def test_undisturbed_scans_of_a_cluster_see_all(cluster: ManagedGroup, *, reader: bool) -> None:
@@ -301,7 +229,6 @@ def test_undisturbed_scans_of_a_cluster_see_all(cluster: ManagedGroup, *, reader
     assert_whole(in_async(cluster, use, reader=reader, decode_responses=True))
 
 
-@pytest.mark.servers
 @pytest.mark.usefixtures("cluster_names")
 def test_a_lost_primary_of_a_cluster_is_told(cluster: ManagedGroup) -> None:
     def lose() -> None:
@@ -314,7 +241,6 @@ def test_a_lost_primary_of_a_cluster_is_told(cluster: ManagedGroup) -> None:
     assert_told(cluster, lose)
 
 
-@pytest.mark.servers
 @pytest.mark.parametrize("cluster_mode", [False, True])
 def test_another_region_is_told(every: EveryKind, every_name: WorldNames, *, cluster_mode: bool) -> None:
     datastore = every.sharded if cluster_mode else every.plain

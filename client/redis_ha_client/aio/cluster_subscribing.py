@@ -177,7 +177,7 @@ async def persist(client: Any, subscriber: NodeSubscriber, act: Callable[[], Awa
         await client.initialize()  # the layout, if it is to be read
         return await subscriber.once(act)
 
-    with command_budget(for_subscriptions(client.policy), "subscription", counting=False, owner=client) as budget:
+    with command_budget(for_subscriptions(client.policy), "subscription", counting=False, owner=subscriber) as budget:
         if budget.busy:
             return await subscriber.once(act)
         return await client.ride(once)

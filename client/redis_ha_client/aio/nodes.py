@@ -291,7 +291,7 @@ class NodeConnection(Budgeted):
     @property
     def origin(self) -> Origin:
         """What a cursor remembers of this connection."""
-        return Origin(self.node_name, number_of(self.greeting), self._dialled_at)
+        return Origin(self.node_name, number_of(self.greeting, self.host), self._dialled_at)
 
     @property
     def wanted(self) -> bool:
@@ -348,9 +348,9 @@ class NodeConnection(Budgeted):
 
     def pack_commands(self, commands: Any) -> Any:
         """Pack what a pipeline sends, and look at scans' cursors when the node is known."""
-        packed = tuple(commands)
-        self._cursors = cursors_in(packed)
-        return super().pack_commands(packed)
+        queued = tuple(commands)
+        self._cursors = cursors_in(queued)
+        return super().pack_commands(queued)
 
     async def send_command(self, *args: Any, **kwargs: Any) -> None:
         """Send a command. Whoever uses the pool without a client of this package has told nobody how long it may wait."""

@@ -173,7 +173,7 @@ class ShardSubscriber(NodeSubscriber):
 
 def persist(client: Any, subscriber: NodeSubscriber, act: Callable[[], Any]) -> Any:
     """Let the cluster's client repeat what a subscriber does, unless that is a part of what is repeated already."""
-    with command_budget(for_subscriptions(client.policy), "subscription", counting=False, owner=client) as budget:
+    with command_budget(for_subscriptions(client.policy), "subscription", counting=False, owner=subscriber) as budget:
         if budget.busy:
             return subscriber.once(act)
         return client.ride(lambda: subscriber.once(act))

@@ -203,7 +203,7 @@ class NodeConnection(Budgeted):
     @property
     def origin(self) -> Origin:
         """What a cursor remembers of this connection."""
-        return Origin(self.node_name, number_of(self.handshake_metadata), self._dialled_at)
+        return Origin(self.node_name, number_of(self.handshake_metadata, self.host), self._dialled_at)
 
     @property
     def wanted(self) -> bool:
@@ -264,9 +264,9 @@ class NodeConnection(Budgeted):
 
     def pack_commands(self, commands: Any) -> Any:
         """Pack what a pipeline sends, and look at scans' cursors when the node is known."""
-        packed = tuple(commands)
-        self._cursors = cursors_in(packed)
-        return super().pack_commands(packed)
+        queued = tuple(commands)
+        self._cursors = cursors_in(queued)
+        return super().pack_commands(queued)
 
     def make_ready(self, *, check_health: bool = True) -> None:
         """Dial if needed, and see whether an idle connection still works."""
