@@ -135,12 +135,18 @@ async def watches(client: Any) -> None:
         await queued.blpop(["nothing"], timeout=60)
 
 
-@pytest.mark.parametrize("use", [waits, waits_in_a_pipeline, waits_for_a_connection, watches])
+async def waits_before_it_closes(client: Any) -> None:
+    async with client:
+        await waits(client)
+
+
+@pytest.mark.parametrize("use", [waits, waits_in_a_pipeline, waits_for_a_connection, watches, waits_before_it_closes])
 @pytest.mark.parametrize("kind", ["sentinel", "primary", "cluster", "global", "global cluster"])
 def test_a_command_that_its_loop_left_ends_quietly(
     every: EveryKind, kind: str, use: Use, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The garbage collector ends it outside of any loop and context; nothing is thrown where nobody can catch it."""
+    gc.collect()  # of other tests
     thrown: list[str] = []
     monkeypatch.setattr("sys.unraisablehook", lambda one: thrown.append(repr(one.exc_value)))
     client = client_of(every, kind)

@@ -19,7 +19,7 @@ from redis.maint_notifications import MaintNotificationsConfig
 
 from redis_ha_client.aio.cluster_pipelines import InOneTransaction, NodeByNode
 from redis_ha_client.aio.cluster_subscribing import ClusterSubscriber
-from redis_ha_client.aio.loops import Home
+from redis_ha_client.aio.loops import Home, running_loop
 from redis_ha_client.aio.nodes import BudgetRetry, NodeConnection
 from redis_ha_client.aio.scripts import RegisteredScript
 from redis_ha_client.aio.world import look_up
@@ -196,11 +196,22 @@ class ClusterClient(RedisCluster):
             await startup.disconnect()
 
     async def aclose(self) -> None:
-        """Close all connections."""
+        """Close all connections; without their loop where the garbage collector ends what that has left behind."""
+        if running_loop() is None:
+            self._move()
+            return
         self._initialize = False  # redis-py closes nothing while this is set
         await super().aclose()
         for pool in list(self._subscribers_pools):
             await pool._node.disconnect()  # noqa: SLF001 - its own disconnect does nothing
+
+    async def __aexit__(self, *told: Any) -> None:
+        """Close. redis-py's own needs a loop, and the garbage collector has none for what a closed loop has left behind."""
+        if running_loop() is None:
+            self._usage_counter -= 1
+            await self.aclose()
+        else:
+            await super().__aexit__(*told)
 
     async def execute_command(self, *args: Any, **kwargs: Any) -> Any:
         """Execute one command within its budget."""
@@ -238,6 +249,7 @@ class ClusterClient(RedisCluster):
         left = (*manager.nodes_cache.values(), *manager.startup_nodes.values())
         manager.nodes_cache = {}
         self._start_at_the_endpoint()
+        left = (*left, *(pool._node for pool in self._subscribers_pools))  # noqa: SLF001 - redis-py shows it nowhere
         for node in left:
             for connection in tuple(node._connections):  # noqa: SLF001 - nor to list these
                 connection.leave()  # type: ignore[attr-defined]

@@ -492,6 +492,13 @@ class NodePool(BlockingConnectionPool):
             connection.retry.home = budget
             return connection
 
+    async def aclose(self) -> None:
+        """Close every connection; without their loop where the garbage collector ends what that has left behind."""
+        if running_loop() is None:
+            self.move()
+        else:
+            await super().aclose()
+
     async def release(self, connection: Any) -> None:
         """Take a connection back; nothing is waited for where no loop runs, and one from an earlier loop is not wanted."""
         connection.retry.home = None
@@ -539,6 +546,14 @@ class NodeClient(redis.Redis):
     def register_script(self, script: Any) -> RegisteredScript:  # type: ignore[override]  # redis-py names the sync one
         """Return redis-py's script object, which sends the whole text where it is not loaded."""
         return RegisteredScript(self, script)
+
+    async def __aexit__(self, *told: Any) -> None:
+        """Close. redis-py's own needs a loop, and the garbage collector has none for what a closed loop has left behind."""
+        if running_loop() is None:
+            self._usage_counter -= 1
+            await self.aclose()
+        else:
+            await super().__aexit__(*told)
 
     async def execute_command(self, *args: Any, **options: Any) -> Any:
         """Execute one command within its budget."""
