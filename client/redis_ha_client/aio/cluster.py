@@ -205,7 +205,7 @@ class ClusterClient(RedisCluster):
         for pool in list(self._subscribers_pools):
             await pool._node.disconnect()  # noqa: SLF001 - its own disconnect does nothing
 
-    async def __aexit__(self, *told: Any) -> None:
+    async def __aexit__(self, *told: object) -> None:
         """Close. redis-py's own needs a loop, and the garbage collector has none for what a closed loop has left behind."""
         if running_loop() is None:
             self._usage_counter -= 1

@@ -547,7 +547,7 @@ class NodeClient(redis.Redis):
         """Return redis-py's script object, which sends the whole text where it is not loaded."""
         return RegisteredScript(self, script)
 
-    async def __aexit__(self, *told: Any) -> None:
+    async def __aexit__(self, *told: object) -> None:
         """Close. redis-py's own needs a loop, and the garbage collector has none for what a closed loop has left behind."""
         if running_loop() is None:
             self._usage_counter -= 1
