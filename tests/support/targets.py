@@ -44,24 +44,35 @@ class Target:
         return make(self.connection, self.credentials, policy=POLICY, **arguments)
 
 
+class Targets(dict[str, Target]):
+    """The target of each of KINDS; what leads to the topology's master leads to the one of today."""
+
+    def __init__(self, topology: RedisProcesses, group: ManagedGroup) -> None:
+        self._topology, self._group = topology, group
+
+    def __missing__(self, kind: str) -> Target:
+        topology, group = self._topology, self._group
+        login = {"username": ADMIN, "password": topology.passwords[ADMIN]}
+        if kind == "cluster":
+            credentials = {"version": 1, **login, "password": group.passwords[ADMIN]}
+            return Target(group.connection, credentials, group.configuration_name)
+        host = topology.master().host
+        if kind == "sentinel":
+            return Target(topology.connection, {**topology.credentials, **login}, host)
+        if kind == "primary":
+            return Target(endpoint(host), {"version": 1, **login}, host)
+        regions = dict.fromkeys(("eu-central-1", "eu-west-1"), endpoint(host))
+        worldwide = {"version": 1, "kind": "global", "primary_region": "eu-central-1", "stale_seconds": 5, "writer": None}
+        return Target({**worldwide, "regions": regions}, {"version": 1, **login}, host)
+
+
 @contextmanager
-def targets_of(topology: RedisProcesses, directory: Path) -> Iterator[dict[str, Target]]:
-    """Give the target of each of KINDS; their user is the admin, who may say everything."""
-    login = {"username": ADMIN, "password": topology.passwords[ADMIN]}
-    sentinel = Target(topology.connection, {**topology.credentials, **login}, topology.master().host)
-    regions = dict.fromkeys(("eu-central-1", "eu-west-1"), endpoint(sentinel.host))
-    worldwide = {"version": 1, "kind": "global", "primary_region": "eu-central-1", "stale_seconds": 5, "writer": None}
+def targets_of(topology: RedisProcesses, directory: Path) -> Iterator[Targets]:
+    """Give the targets; their user is the admin, who may say everything."""
     group = ManagedGroup(directory, cluster=True, shards=2, replicas=0, name="targets")
     with pytest.MonkeyPatch.context() as patch, group:
         group.publish(Names(patch))
-        yield {
-            "sentinel": sentinel,
-            "primary": Target(endpoint(sentinel.host), {"version": 1, **login}, sentinel.host),
-            "worldwide": Target({**worldwide, "regions": regions}, {"version": 1, **login}, sentinel.host),
-            "cluster": Target(
-                group.connection, {"version": 1, **login, "password": group.passwords[ADMIN]}, group.configuration_name
-            ),
-        }
+        yield Targets(topology, group)
 
 
 def endpoint(host: str) -> dict[str, Any]:
