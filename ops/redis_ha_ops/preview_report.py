@@ -3,7 +3,6 @@
 Reads the JSON of `pulumi preview --json`. Values are shown for properties of the table only, never a secret.
 """
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -14,32 +13,22 @@ from .dangers import HIDDEN, LOST, NO_ROW, SECONDARY, SECONDARY_LOST, STANDS_BES
 from .emulator import emulator_command
 from .errors import OpsError
 from .owner import last_words, run_owner
+from .plan_shape import read_plan, type_of
 
 VERSION = 1  # of the JSON report
 PREVIEW_SECONDS = 1800  # a preview of a big stack with a refresh takes minutes; a hung one must not hang a pipeline
 NOTHING_DANGEROUS, DANGEROUS = 0, 3  # exit codes; 2 is "could not look", as everywhere
 # pulumi/pulumi sdk/go/common/resource/plugin/rpc.go UnknownStringValue, and what the engine prints for a secret.
 UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
+MOST_SHOWN = 10**15  # no property of the table is larger; a whole number of JSON may be too large for a float
 SECRET = "[secret]"  # noqa: S105 - what the engine prints in its place
+# pulumi/pulumi pkg/resource/deploy/step.go, StepOp: the other ones lose nothing, or accompany one of these.
 OPERATIONS: dict[str, Operation] = {
     "replace": "replace",
     "create-replacement": "replace",
     "delete-replaced": "replace",
     "delete": "delete",
     "update": "update",
-}
-# pulumi/pulumi pkg/resource/deploy/step.go, StepOp: the other ones lose nothing, or accompany one of the above.
-HARMLESS = frozenset(
-    {
-        *("same", "create", "read", "refresh", "import", "diff", "discard"),
-        *("read-replacement", "import-replacement", "discard-replaced", "remove-pending-replace"),
-    }
-)
-# Of a step; what is left out or null is of any.
-STATES = ("oldState", "newState")
-SHAPES: dict[str, type] = {
-    **dict.fromkeys(("oldState", "newState", "detailedDiff"), Mapping),
-    **dict.fromkeys(("diffReasons", "replaceReasons"), list),
 }
 PROTECTED = "marked for protection"  # pulumi/pulumi pkg/resource/deploy: the engine's own refusal
 
@@ -84,48 +73,6 @@ class Report:
         return tuple(change for change in self.changes if change.dangerous)
 
 
-def read_plan(text: str | bytes, where: str) -> Mapping[str, Any]:
-    """Return the digest that `pulumi preview --json` printed. `where` names it to the user.
-
-    OpsError for anything else, and for a step that this release does not understand: it could be a dangerous one.
-    """
-    try:
-        plan = json.loads(text)
-    except (ValueError, RecursionError):  # not UTF-8 is a ValueError too
-        raise OpsError(f"{where} is no JSON: give the output of `pulumi preview --json` (without --show-secrets)") from None
-    if not isinstance(plan, Mapping) or not isinstance(plan.get("steps", [] if "diagnostics" in plan else None), list):
-        raise OpsError(f"{where} has no `steps`: give the output of `pulumi preview --json`, not of another command")
-    said = plan.get("diagnostics") or []
-    if not isinstance(said, list) or not all(isinstance(one, Mapping) for one in said):
-        raise OpsError(f"{where}: its diagnostics have another form: nothing can be said of this plan; is redis-ha up to date?")
-    if "steps" not in plan and not list(_errors(plan)):
-        raise OpsError(f"{where} has neither steps nor errors: nothing can be said of this plan")
-    for number, step in enumerate(plan.get("steps") or []):
-        wrong = _wrong_step(step)
-        if wrong:
-            raise OpsError(f"{where}: step {number + 1} {wrong}: nothing can be said of this plan; is redis-ha up to date?")
-    return plan
-
-
-def _wrong_step(step: object) -> str:
-    """Return what is not understood in a step; nothing when it is."""
-    if not isinstance(step, Mapping):
-        return "is no object"
-    if step.get("op") not in OPERATIONS.keys() | HARMLESS:
-        return f"has the unknown operation {json.dumps(step.get('op'))[:40]}"
-    if str(step.get("urn")).count("::") < 3:
-        return "names no resource (urn)"
-    strange = [name for name, kind in SHAPES.items() if not isinstance(step.get(name), kind | None)]
-    if not strange:
-        inner = [*(step.get("detailedDiff") or {}).values(), *((step.get(key) or {}).get("inputs") or {} for key in STATES)]
-        strange = [] if all(isinstance(value, Mapping) for value in inner) else ["inputs or detailedDiff"]
-    if strange:
-        return f"has another form of {', '.join(strange)}"
-    if step["op"] == "update" and step.get("diffReasons") is None and step.get("detailedDiff") is None:
-        return "does not say what it updates (diffReasons)"
-    return ""
-
-
 def run_preview(stack: str, program: Path, *, emulated: bool) -> Mapping[str, Any]:
     """Run the preview that belongs to the stack's world and return its digest; changes nothing."""
     real = ["pulumi", "preview", "--json", "--non-interactive", "--stack", stack]
@@ -139,23 +86,21 @@ def run_preview(stack: str, program: Path, *, emulated: bool) -> Mapping[str, An
 
 def judge(plan: Mapping[str, Any]) -> Report:
     """Pick the stateful resources' planned changes out of a digest and say what each means."""
-    found: dict[str, Change] = {}
-    refused = {said.get("urn") for said in plan.get("diagnostics") or [] if PROTECTED in str(said.get("message"))}
+    found: dict[tuple[str, Operation], Change] = {}
+    refused = {said.get("urn") for said in plan.get("diagnostics") or [] if PROTECTED in said.get("message", "")}
     for step in plan.get("steps") or []:
-        operation = OPERATIONS.get(str(step.get("op")))
+        operation = OPERATIONS.get(step["op"])
         change = _change(step, operation, refused) if operation else None
-        if change is not None and change.urn not in found:  # a replacement may be told in three steps
-            found[change.urn] = change
+        # A replacement may be told in three steps, in any order. `replace` itself has the reasons.
+        if change is not None and (step["op"] == "replace" or (change.urn, change.operation) not in found):
+            found[change.urn, change.operation] = change
     order = sorted(found.values(), key=lambda change: (not change.dangerous, change.operation, change.type, change.name))
     return Report(tuple(order), tuple(dict.fromkeys(_errors(plan))), dict(plan.get("changeSummary") or {}))
 
 
 def _change(step: Mapping[str, Any], operation: Operation, refused: set[Any]) -> Change | None:
-    urn = str(step.get("urn"))
-    parts = urn.split("::")
-    if len(parts) < 4:
-        return None
-    resource_type, name = parts[2].split("$")[-1], "::".join(parts[3:])
+    urn: str = step["urn"]
+    resource_type, name = type_of(step), "::".join(urn.split("::")[3:])
     if resource_type not in LOST:
         return None
     reasons = tuple(_reasons(step, resource_type, operation))
@@ -200,7 +145,7 @@ def _changed(step: Mapping[str, Any], operation: Operation) -> list[str]:
     detailed: Mapping[str, Mapping[str, Any]] = step.get("detailedDiff") or {}
     if operation == "update":
         return list(dict.fromkeys([*detailed, *(step.get("diffReasons") or [])]))
-    replacing = [name for name, diff in detailed.items() if str(diff.get("kind")).endswith("-replace")]
+    replacing = [name for name, diff in detailed.items() if diff["kind"].endswith("-replace")]
     return list(
         dict.fromkeys([*replacing, *(name for name in step.get("replaceReasons") or [] if not _covered(name, replacing))])
     )
@@ -229,15 +174,15 @@ def _value(inputs: Mapping[str, Any], name: str) -> object:
 
 def _shown(value: object) -> str:
     """Return a plain value as text; nothing of a secret, of a structure, or of what only the cloud will know."""
+    if isinstance(value, list) and len(value) == 1:  # a record's one value, a set's one weight
+        (value,) = value
+        value = value.get("weight") if isinstance(value, Mapping) else value
     if value == UNKNOWN:
         return "known after apply"
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, int | float):
-        return f"{value:g}"
-    if isinstance(value, list) and len(value) == 1:  # a record's one value, a set's one weight
-        (value,) = value
-        return _shown(value.get("weight") if isinstance(value, Mapping) else value)
+        return f"{value:g}" if abs(value) < MOST_SHOWN else ""
     return value if isinstance(value, str) and SECRET not in value and len(value) <= 80 else ""
 
 
@@ -271,11 +216,11 @@ def _errors(plan: Mapping[str, Any]) -> Iterator[str]:
     for said in plan.get("diagnostics") or []:
         if said.get("severity") != "error":
             continue
-        text = " ".join(str(said.get("message") or "").split()).removeprefix("error: ")
+        text = " ".join(said.get("message", "").split()).removeprefix("error: ")
         if not text or text == "preview failed":
             continue
         if PROTECTED in text:
-            name = str(said.get("urn") or "").rpartition("::")[2]
+            name = said.get("urn", "").rpartition("::")[2]
             text = f"{name} is protected: the engine refuses to replace or delete it"
         yield text
 

@@ -1,8 +1,11 @@
 """`redis-ha preview-report`: what a plan loses, why, and the right way; as the engine 3.253 prints plans."""
 
 import copy
+import itertools
 import json
+import re
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +36,8 @@ from redis_ha_ops.danger import (
 )
 from redis_ha_ops.dangers import LOST, SECONDARY_LOST, TABLE, row_of
 from redis_ha_ops.errors import OpsError
-from redis_ha_ops.preview_report import as_json, as_markdown, exit_code, judge, read_plan
+from redis_ha_ops.plan_shape import read_plan
+from redis_ha_ops.preview_report import Report, as_json, as_markdown, exit_code, judge
 
 URN = "urn:pulumi:prod::shop::redis-ha:index:ElastiCacheHaGroup$"
 STACK = {"op": "same", "urn": "urn:pulumi:prod::shop::pulumi:pulumi:Stack::shop-prod", "detailedDiff": None}
@@ -227,9 +231,14 @@ def test_what_only_the_cloud_knows_is_said_so() -> None:
     assert judge(plan(unknown)).dangerous[0].reasons[0].new == "known after apply"
 
 
-def test_a_replacement_told_in_three_steps_is_one_change() -> None:
-    steps = [{**copy.deepcopy(MOVED), "op": op} for op in ("create-replacement", "replace", "delete-replaced")]
-    assert len(judge(plan(*steps)).changes) == 1
+@pytest.mark.parametrize("ops", list(itertools.permutations(("create-replacement", "replace", "delete-replaced"))))
+def test_a_replacement_told_in_three_steps_is_one_change_with_its_reasons(ops: tuple[str, ...]) -> None:
+    steps = [{**copy.deepcopy(MOVED), "op": op} for op in ops]
+    for one in steps:
+        if one["op"] == "delete-replaced":  # the engine gives it no reasons
+            one.update({"detailedDiff": None, "diffReasons": None, "replaceReasons": None})
+    (change,) = judge(plan(*steps)).changes
+    assert [reason.property for reason in change.reasons] == ["subnetGroupName"]
 
 
 def test_the_path_of_a_nested_property_finds_its_row() -> None:
@@ -266,14 +275,23 @@ def test_a_parameter_group_of_another_family_stands_beside_the_old_one(*, rename
 DELETION = {"op": "delete", "urn": f"urn:pulumi:prod::redis-ha::{GROUP}::orders", "oldState": {"inputs": {}}}
 NOT_UNDERSTOOD: list[tuple[object, str]] = [
     (3, "is no object"),
-    ({"op": "delete"}, r"names no resource \(urn\)"),
-    (DELETION | {"op": None}, "has the unknown operation null"),
-    (DELETION | {"urn": "orders"}, "names no resource"),
-    (DELETION | {"oldState": []}, "has another form of oldState"),
-    (DELETION | {"oldState": {"inputs": [3]}}, "has another form of inputs"),
-    (DELETION | {"op": "replace", "detailedDiff": {"nodeType": "replace"}}, "has another form of inputs or detailedDiff"),
-    (DELETION | {"op": "replace", "replaceReasons": "nodeType"}, "has another form of replaceReasons"),
-    (DELETION | {"op": "update"}, r"does not say what it updates"),
+    ({"op": "delete"}, "has no urn"),
+    (DELETION | {"op": None}, "op has the unknown value null"),
+    (DELETION | {"op": ["delete"]}, r'op has the unknown value \["delete"\]'),
+    (DELETION | {"urn": "orders"}, "urn names no resource"),
+    (DELETION | {"urn": {DELETION["urn"]: 1}}, "urn is no text"),
+    (DELETION | {"oldState": []}, "oldState is no object or null"),
+    (DELETION | {"oldState": {"inputs": [3]}}, "oldState.inputs is no object or null"),
+    (DELETION | {"op": "replace", "detailedDiff": {"nodeType": "replace"}}, "detailedDiff.nodeType is no object"),
+    (
+        DELETION | {"op": "replace", "detailedDiff": {"nodeType": {"kind": 3}}},
+        "detailedDiff.nodeType.kind has the unknown value 3",
+    ),
+    (DELETION | {"op": "replace", "replaceReasons": "nodeType"}, "replaceReasons is no list or null"),
+    (DELETION | {"op": "replace", "replaceReasons": [["nodeType"]]}, "replaceReasons.0 is no text"),
+    (DELETION | {"op": "update", "diffReasons": [None]}, "diffReasons.0 is no text"),
+    (DELETION | {"op": "update"}, "does not say what it updates"),
+    (DELETION | {"op": "update", "diffReasons": [], "detailedDiff": {}}, "does not say what it updates"),
 ]
 
 
@@ -284,16 +302,140 @@ NOT_UNDERSTOOD: list[tuple[object, str]] = [
         ("[]", "has no `steps`"),
         ('{"resources": []}', "has no `steps`"),
         (b'{"steps": [\xff]}', "is no JSON"),
+        ('{"steps": [], "config": "\\ud800"}', "is no JSON"),
         ("[" * 100_000, "is no JSON"),
         ('{"diagnostics": []}', "neither steps nor errors"),
-        ('{"steps": [], "diagnostics": [3]}', "diagnostics have another form"),
-        *((json.dumps({"steps": [given]}), f"step 1 {told}") for given, told in NOT_UNDERSTOOD),
-        (json.dumps({"steps": [DELETION, DELETION | {"op": "shred"}]}), 'step 2 has the unknown operation "shred"'),
+        ('{"steps": [], "diagnostics": [3]}', "diagnostic 1 is no object"),
+        (
+            '{"steps": [], "diagnostics": [{"message": "error: no", "severity": "fatal"}]}',
+            "diagnostic 1: severity has the unknown",
+        ),
+        *((json.dumps({"steps": [given]}), f"step 1:? {told}") for given, told in NOT_UNDERSTOOD),
+        (json.dumps({"steps": [DELETION, DELETION | {"op": "shred"}]}), 'step 2: op has the unknown value "shred"'),
+        *(
+            (json.dumps({"steps": [], "changeSummary": given}), f"changeSummary{told}")
+            for given, told in (
+                (3, " is no object"),
+                ([], " is no object"),
+                ({"shred": 1}, ' has the unknown value "shred"'),
+                ({"delete": True}, ".delete is no whole number"),
+                ({"delete": -1}, ".delete is less than 0"),
+            )
+        ),
     ],
 )
 def test_what_is_not_understood_is_no_plan_without_danger(text: str | bytes, told: str) -> None:
     with pytest.raises(OpsError, match=told):
         read_plan(text, "plan.json")
+
+
+def test_an_update_of_what_holds_nothing_need_not_say_what_it_changes() -> None:
+    """Providers that report no details; whether it is of interest is decided by the type."""
+    other = step("update", "aws:cloudwatch/metricAlarm:MetricAlarm", "alarm", {}, {})
+    assert read_plan(json.dumps(plan(other)), "plan.json")
+
+
+CREATION = {"op": "create", "urn": DELETION["urn"], "newState": {"inputs": {}}}
+
+
+@pytest.mark.parametrize(
+    ("steps", "summary", "told"),
+    [
+        ([], {"delete": 3}, "changeSummary.delete is 3, the steps tell of 0"),
+        ([CREATION], {"create": 1, "delete": 1}, "changeSummary.delete is 1, the steps tell of 0"),
+        ([CREATION], {"create": 1, "replace": 1}, "changeSummary.replace is 1, the steps tell of 0"),
+        ([DELETION], {"delete": 2}, "changeSummary.delete is 2, the steps tell of 1"),
+        ([], {"update": 1}, "changeSummary.update is 1, the steps tell of 0"),
+        # One resource's three steps are not two replacements.
+        ([MOVED, MOVED | {"op": "create-replacement"}], {"replace": 2}, "changeSummary.replace is 2, the steps tell of 1"),
+    ],
+)
+def test_a_plan_that_counts_more_than_it_tells_is_not_understood(steps: Any, summary: Any, told: str) -> None:
+    done = CliRunner().invoke(
+        cli, ["preview-report", "-"], obj=Call(), input=json.dumps({"steps": steps, "changeSummary": summary})
+    )
+    assert isinstance(done.exception, OpsError)
+    assert told in str(done.exception)
+    assert "Nothing dangerous" not in done.output
+
+
+@pytest.mark.parametrize(
+    ("ops", "summary"),
+    [
+        (("replace",), {"replace": 1, "same": 3}),
+        (("create-replacement", "replace", "delete-replaced"), {"replace": 1}),
+        (("replace",), {"replace": 1, "create-replacement": 1, "delete-replaced": 1}),
+        (("delete", "delete"), {"delete": 2, "read": 1, "discard": 1}),  # one of them left over from an interrupted `up`
+        (("refresh",), {"update": 1}),
+        (("delete", "replace"), {}),  # the engine stopped at an error and counted nothing
+    ],
+)
+def test_what_the_engine_counts_beside_its_steps_is_accepted(ops: tuple[str, ...], summary: dict[str, int]) -> None:
+    steps = [{**copy.deepcopy(MOVED), "op": op} for op in ops]
+    assert read_plan(json.dumps({"steps": steps, "changeSummary": summary}), "plan.json")
+
+
+# --- plans as the engine 3.253 printed them, with `preview --json` (`steps`: and --show-replacement-steps --show-sames;
+# `refreshed`: and --refresh), without outputs, dependencies and times ---
+
+RECORDED = Path(__file__).resolve().parents[1] / "recorded" / "plans"
+WRONG: tuple[Any, ...] = (
+    *(None, True, 3, 2e300, -1.5, 10**400, "", "x"),
+    *([], {}, [None], [["x"]], {"x": {"x": [3]}}),
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "dangerous", "errors"),
+    [
+        ("changes", ["subnet", "parameters", "password", "live", "topic"], 0),
+        ("steps", ["subnet", "parameters", "password", "live", "topic"], 0),
+        ("refreshed", ["subnet", "parameters", "password", "live", "topic"], 0),
+        ("refused", ["zone", "live"], 1),
+        ("failed", [], 2),
+    ],
+)
+def test_a_plan_of_the_engine_is_understood(name: str, dangerous: list[str], errors: int) -> None:
+    report = judge(read_plan((RECORDED / f"{name}.json").read_bytes(), name))
+    assert sorted(change.name for change in report.dangerous) == sorted(dangerous)
+    assert len(report.errors) == errors
+    told = {change.name: [reason.property for reason in change.reasons] for change in report.dangerous}
+    assert told.get("parameters", ["family"]) == ["family"]
+
+
+def places(value: Any) -> Iterator[tuple[Any, Any]]:
+    """Every field of a plan: what holds it, and its key there."""
+    held = list(value.items()) if isinstance(value, dict) else list(enumerate(value)) if isinstance(value, list) else []
+    for key, inner in held:
+        yield value, key
+        yield from places(inner)
+
+
+def outcome(given: dict[str, Any]) -> Report | str:
+    """The report on a plan, or the error's text."""
+    try:
+        return judge(read_plan(json.dumps(given), "plan.json"))
+    except OpsError as error:
+        return str(error)
+
+
+@pytest.mark.parametrize("name", ["changes", "refused", "failed"])
+def test_a_plan_with_one_field_of_another_form_ends_in_a_report_or_in_one_line(name: str) -> None:
+    given = json.loads((RECORDED / f"{name}.json").read_bytes())
+    for holder, key in places(given):
+        right = holder[key]
+        for wrong in WRONG:
+            holder[key] = wrong
+            found = outcome(given)
+            if isinstance(found, str):
+                assert re.fullmatch(r"plan\.json.{1,290}", found)
+                continue
+            text = as_markdown(found, "prod") + json.dumps(as_json(found, "prod"))
+            assert text.encode()
+            counts = {op: sum(step["op"] == op for step in given.get("steps", [])) for op in ("delete", "replace")}
+            uncounted = [op for op in counts if (given.get("changeSummary") or {}).get(op, 0) > counts[op]]
+            assert found.dangerous or not uncounted, (key, wrong)
+        holder[key] = right
 
 
 # --- the table ---

@@ -10,6 +10,7 @@ import click
 from redis_ha_ops import preview_report
 from redis_ha_ops.errors import USER_ERROR, OpsError
 from redis_ha_ops.outputs import is_emulated
+from redis_ha_ops.plan_shape import read_plan
 
 
 @click.command("preview-report")
@@ -49,7 +50,7 @@ def preview_report_command(
             "say what to report on: a file with the output of `pulumi preview --json`, - for standard input, or --stack"
         )
     if preview is not None:
-        plan = preview_report.read_plan(preview.read(), getattr(preview, "name", "standard input"))
+        plan = read_plan(preview.read(), getattr(preview, "name", "standard input"))
     else:
         click.echo(f"previewing stack {stack}", err=True)
         plan = preview_report.run_preview(str(stack), program, emulated=is_emulated(str(stack), emulated))
