@@ -1,6 +1,6 @@
 """Ask every node what it knows: a handful of harmless commands each, all nodes at once, every wait bounded. Judges nothing."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
@@ -21,10 +21,6 @@ FLUSH = ("SENTINEL", "FLUSHCONFIG")
 SECRET_SETTINGS = frozenset(
     {"masterauth", "requirepass", "sentinel-pass", "auth-pass", "tls-key-file-pass", "tls-client-key-file-pass", "user"}
 )
-
-# CONFIG GET shows `masterauth`, with which one copies all data: none of these needs it. A node keeps the rights that it was
-# made with; the exporter of an older one has this.
-WITHOUT_SECRETS = ("application", "replication", "sentinel", "exporter")
 
 Dial = Callable[[str, int], tuple[str, int]]  # a node's own address -> the address to dial from here
 
@@ -57,9 +53,8 @@ def questions(slot: Slot, stack: Stack) -> list[tuple[str, ...]]:
         always = ["min-replicas-to-write", "min-replicas-max-lag", "maxmemory-policy"]
         wanted = sorted({*settings, *always})
         # CONFIG GET takes several names since Redis 7.0, the oldest one that Debian 12 has.
-        # ACL DRYRUN (Redis 7.0) runs nothing: it says whether a user may.
-        rights = [("ACL", "DRYRUN", user, "CONFIG", "GET", "masterauth") for user in WITHOUT_SECRETS]
-        return [("ROLE",), ("INFO", "all"), ("CONFIG", "GET", *wanted), *rights]
+        # Names alone: ACL LIST and ACL GETUSER carry the hashes of passwords.
+        return [("ROLE",), ("INFO", "all"), ("CONFIG", "GET", *wanted), ("ACL", "USERS")]
     name = stack.master_name
     return [
         ("SENTINEL", "MYID"),
@@ -73,6 +68,15 @@ def questions(slot: Slot, stack: Stack) -> list[tuple[str, ...]]:
         # with an error then, and the old file stays (src/sentinel.c, sentinelFlushConfig; 7.0.15 and 8.0.2 on a full disk).
         FLUSH,
     ]
+
+
+def questions_about_users(users: Sequence[str], stack: Stack) -> list[tuple[str, ...]]:
+    """Return the commands that ask a data node which of its users, but the administrator, may read `masterauth`.
+
+    CONFIG GET shows it, and with it one copies all data. ACL DRYRUN (Redis 7.0) runs nothing: it says whether a user may.
+    It answers for a user that is off as well.
+    """
+    return [("ACL", "DRYRUN", user, "CONFIG", "GET", "masterauth") for user in users if user != stack.admin_username]
 
 
 def key_of(command: tuple[str, ...]) -> str:
@@ -117,12 +121,8 @@ def ask(slot: Slot, stack: Stack, dial: Dial = directly) -> Answers:
     refused: dict[str, str] = {}
     try:
         link.connect()
-        for command in questions(slot, stack):
-            link.send_command(*command)
-            try:
-                replies[key_of(command)] = without_secrets(key_of(command), link.read_response())
-            except exceptions.ResponseError as error:
-                refused[key_of(command)] = str(error)
+        _converse(link, questions(slot, stack), replies, refused)
+        _converse(link, questions_about_users(replies.get("ACL USERS") or (), stack), replies, refused)
     except (exceptions.RedisError, OSError) as error:
         why = _why(error)
         told = why.removeprefix(SETTING_UP)
@@ -130,6 +130,17 @@ def ask(slot: Slot, stack: Stack, dial: Dial = directly) -> Answers:
     finally:
         link.disconnect()
     return Answers(slot, replies=replies, refused=refused)
+
+
+def _converse(link: Any, commands: Sequence[tuple[str, ...]], replies: dict[str, Any], refused: dict[str, str]) -> None:
+    """Send all commands, then read the answers: a node with many users far away is asked in one round trip."""
+    for command in commands:
+        link.send_command(*command)
+    for command in commands:
+        try:
+            replies[key_of(command)] = without_secrets(key_of(command), link.read_response())
+        except exceptions.ResponseError as error:
+            refused[key_of(command)] = str(error)
 
 
 def ask_all(stack: Stack, dial: Dial = directly) -> list[Answers]:

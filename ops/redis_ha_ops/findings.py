@@ -284,8 +284,12 @@ def _files_of_sentinels(seen: Topology, _: Stack) -> Iterator[Finding]:
 def _rights(seen: Topology, _: Stack) -> Iterator[Finding]:
     for node in seen.data:
         for user in node.see_secrets:
-            remedy = f"on this node as admin: ACL SETUSER {user} -config|get, then ACL SAVE"
-            text = f"user {user} may read masterauth by CONFIG GET, and copy all data with it; {remedy}"
+            # A right may come from a selector (Redis 7.0), which no rule of the user's own takes away.
+            remedy = f"on this node as admin: ACL SETUSER {user} -config|get clearselectors, then ACL SAVE"
+            shows = f"ACL GETUSER {user} shows its selectors first, to set again those that it needs"
+            text = (
+                f"user {user} has the right to read masterauth by CONFIG GET, and to copy all data with it; {remedy} ({shows})"
+            )
             yield Finding("degraded", "rights", node.slot.name, text)
 
 

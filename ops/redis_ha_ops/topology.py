@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from .asking import FLUSH, WITHOUT_SECRETS, Answers, key_of
+from .asking import FLUSH, Answers, key_of
 from .stack import Slot
 
 # min-replicas-to-write by which an agent keeps a master from taking writes: more than there can be.
@@ -190,7 +190,9 @@ def read_data(answers: Answers) -> DataNode:
         clients=_whole(info.get("connected_clients")),
         most_clients=_whole(info.get("maxclients")),
         settings=pairs(answers.replies.get("CONFIG GET")),
-        see_secrets=tuple(user for user in WITHOUT_SECRETS if answers.replies.get(f"ACL DRYRUN {user}") == "OK"),
+        see_secrets=tuple(
+            user for user in answers.replies.get("ACL USERS") or () if answers.replies.get(f"ACL DRYRUN {user}") == "OK"
+        ),
     )
 
 

@@ -152,21 +152,45 @@ def test_status_of_a_whole_cluster(whole: RedisProcesses) -> None:
     }
 
 
-def test_a_user_who_may_read_passwords_is_told(whole: RedisProcesses) -> None:
-    """Nodes keep the rights that they were made with; an exporter's had this one once."""
+@pytest.mark.parametrize(
+    ("user", "rights"),
+    [
+        # Nodes keep the rights that they were made with; an exporter's had this one once.
+        ("exporter", ("on", "+info", "+config|get")),
+        ("exporter", ("on", "+info", "(+config ~*)")),
+        ("grafana", ("on", "nopass", "~*", "+@all", "(+config|get)", "(+@admin)")),
+        ("grafana", ("off", "+@all")),
+    ],
+)
+def test_a_user_who_may_read_passwords_is_told_and_the_remedy_ends_it(
+    whole: RedisProcesses, user: str, rights: tuple[str, ...]
+) -> None:
     stack = stack_for(whole)
     wait_until_healthy(lambda: look(stack, directly), 20, Console(quiet=True))
     node = whole.master()
-    whole.command(node, "ACL", "SETUSER", "exporter", "on", "+info", "+config|get")
+    whole.command(node, "ACL", "SETUSER", user, *rights)
     try:
         (found,) = look(stack, directly).findings
         assert (found.code, found.severity, found.subject) == ("rights", "degraded", node.name)
-        said = re.search(r"ACL SETUSER (\S+) (\S+), then", found.text)
+        assert f"user {user} has the right to read masterauth" in found.text
+        said = re.search(r"(ACL SETUSER [^,]+), then", found.text)
         assert said is not None, found.text
-        whole.command(node, "ACL", "SETUSER", *said.groups())
+        whole.command(node, *said[1].split())
         assert look(stack, directly).findings == []
     finally:
-        whole.command(node, "ACL", "DELUSER", "exporter")
+        whole.command(node, "ACL", "DELUSER", user)
+
+
+def test_users_without_that_right_are_no_finding(whole: RedisProcesses) -> None:
+    stack = stack_for(whole)
+    wait_until_healthy(lambda: look(stack, directly), 20, Console(quiet=True))
+    node = whole.master()
+    for number in range(300):
+        whole.command(node, "ACL", "SETUSER", f"reader-{number}", "on", "~*", "+@read", "(+@write ~own:*)")
+    try:
+        assert look(stack, directly).findings == []
+    finally:
+        whole.command(node, "ACL", "DELUSER", *(f"reader-{number}" for number in range(300)))
 
 
 def test_removed_machines_are_forgotten_one_sentinel_after_the_other(tmp_path: Path) -> None:

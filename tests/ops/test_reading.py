@@ -2,7 +2,7 @@
 
 import pytest
 
-from redis_ha_ops.asking import HIDDEN, WITHOUT_SECRETS, Answers, key_of, questions, without_secrets
+from redis_ha_ops.asking import HIDDEN, Answers, key_of, questions, questions_about_users, without_secrets
 from redis_ha_ops.live_settings import differences, meaning
 from redis_ha_ops.stack import Stack
 from redis_ha_ops.topology import read_data, read_sentinel
@@ -40,10 +40,10 @@ def test_a_masters_answers(stack: Stack) -> None:
 
 def test_who_may_read_the_replication_users_password(stack: Stack) -> None:
     no = "User {} has no permissions to run the 'config|get' command"
-    said = {user: no.format(user) for user in ("application", "replication", "sentinel")} | {"exporter": "OK"}
-    replies = {"ROLE": ["slave", "10.0.0.2", 6379, "sync", -1], "INFO": ""}
+    said = {user: no.format(user) for user in ("application", "replication", "sentinel")} | {"exporter": "OK", "grafana": "OK"}
+    replies = {"ROLE": ["slave", "10.0.0.2", 6379, "sync", -1], "INFO": "", "ACL USERS": ["admin", *said]}
     replies |= {f"ACL DRYRUN {user}": text for user, text in said.items()}
-    assert read_data(Answers(stack.of_kind("data")[0], replies=replies)).see_secrets == ("exporter",)
+    assert read_data(Answers(stack.of_kind("data")[0], replies=replies)).see_secrets == ("exporter", "grafana")
 
 
 def test_a_replicas_answers(stack: Stack) -> None:
@@ -115,7 +115,7 @@ def test_a_sentinel_that_cannot_write_says_so(
 
 def test_secrets_are_not_asked_for_and_masked_if_told(stack: Stack) -> None:
     every = questions(stack.of_kind("data")[0], stack)
-    asked = [word for command in every if command[:2] != ("ACL", "DRYRUN") for word in command]
+    asked = [word for command in every for word in command]
     assert "maxmemory" in asked
     assert "masterauth" not in asked
     assert without_secrets("CONFIG GET", ["masterauth", "x", "save", ""]) == ["masterauth", HIDDEN, "save", ""]
@@ -128,7 +128,7 @@ def test_commands_read_and_one_lets_a_sentinel_write_what_it_has(stack: Stack) -
         "ROLE",
         "INFO",
         "CONFIG GET",
-        *(f"ACL DRYRUN {user}" for user in WITHOUT_SECRETS),  # runs nothing: a question about a user
+        "ACL USERS",
         "SENTINEL MYID",
         "SENTINEL GET-MASTER-ADDR-BY-NAME",
         "SENTINEL MASTER",
@@ -137,6 +137,9 @@ def test_commands_read_and_one_lets_a_sentinel_write_what_it_has(stack: Stack) -
         "SENTINEL CKQUORUM",
         "SENTINEL FLUSHCONFIG",
     }
+    # Runs nothing: a question about a user.
+    asked = questions_about_users(["default", "admin", "grafana"], stack)
+    assert asked == [("ACL", "DRYRUN", user, "CONFIG", "GET", "masterauth") for user in ("default", "grafana")]
 
 
 @pytest.mark.parametrize(
