@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NotRequired, Protocol, TypedDict
 
 from .arguments import Checks, did_you_mean, kind_of, shown
+from .arns import TOPIC, check_arns
 
 # botocore, cloudwatch/2010-08-01: an alarm's actions.
 MAX_ACTIONS = 5
@@ -60,6 +61,7 @@ def checked_settings(given: object, known: Sequence[str], names: Sequence[str]) 
     topics = checks.args.get("topic_arns")
     if isinstance(topics, list | tuple) and len(topics) > MAX_ACTIONS:
         checks.refuse("topic_arns", f"{len(topics)} topics; an alarm tells {MAX_ACTIONS} at most: fan out from one of them")
+    check_arns(checks, "topic_arns", TOPIC)
     return checks
 
 

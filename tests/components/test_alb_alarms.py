@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from redis_ha.arns import TOPIC
 from redis_ha.traffic.alb import AlbBlueGreen
 from redis_ha.traffic.alb_alarms import NAMES, TABLE, alarm_arguments, check_alb_alarms, wanted
 from tests.support.cloudformation import lint
@@ -119,7 +120,7 @@ def test_settings_reach_the_alarms() -> None:
         ({"overrides": {"latency": {"datapoints": 2}}}, "alarms.overrides.latency.datapoints", "more than the 1 periods"),
         ({"overrides": {"latency": {"periods": 289}}}, "alarms.overrides.latency.periods", "use 288 at most"),
         ({"overrides": {"unhealthy_hosts": {"periods": 1441}}}, "alarms.overrides.unhealthy_hosts.periods", "use 1 to 1440"),
-        ({"topic_arns": ["arn"] * 6}, "alarms.topic_arns", "tells 5 at most"),
+        ({"topic_arns": [TOPIC.example] * 6}, "alarms.topic_arns", "tells 5 at most"),
         ({"enable": False}, "alarms.enable", "did you mean enabled?"),
         ({"enabled": "no"}, "alarms.enabled", "neither true nor false"),
         ({"actions_enabled": 1}, "alarms.actions_enabled", "neither true nor false"),

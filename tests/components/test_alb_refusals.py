@@ -6,6 +6,7 @@ import pulumi
 import pytest
 
 from redis_ha.arguments import camel_case
+from redis_ha.arns import ACM_CERTIFICATE
 from redis_ha.traffic.alb import AlbBlueGreen
 from redis_ha.traffic.alb_checks import MAX_ALB_NAME, make_alb_plan
 from tests.support.pulumi_world import Monitor, run
@@ -96,9 +97,17 @@ REFUSED: list[tuple[dict[str, Any], str, str]] = [
     ({"client_security_group_ids": "sg-1"}, "client_security_group_ids", "is no list"),
     ({"protocol": "TCP"}, "protocol", "'TCP' is not known"),
     ({"protocol": "HTTPS"}, "certificate_arn", "is missing"),
-    ({"protocol": "HTTP", "certificate_arn": "arn:aws:acm:x:1:certificate/1"}, "protocol", "no use for certificate_arn"),
+    (
+        {"protocol": "HTTP", "certificate_arn": ACM_CERTIFICATE.example},
+        "protocol",
+        "no use for certificate_arn",
+    ),
     ({"ssl_policy": "ELBSecurityPolicy-TLS13-1-3-2021-06"}, "ssl_policy", "is for protocol HTTPS"),
-    ({"ssl_policy": "modern", "certificate_arn": "arn:aws:acm:x:1:certificate/1"}, "ssl_policy", "is not a policy"),
+    (
+        {"ssl_policy": "modern", "certificate_arn": ACM_CERTIFICATE.example},
+        "ssl_policy",
+        "is not a policy",
+    ),
     ({"port": 0}, "port", "use 1 to 65535"),
     ({"target_port": 65536}, "target_port", "use 1 to 65535"),
     ({"target_protocol": "GRPC"}, "target_protocol", "'GRPC' is not known"),

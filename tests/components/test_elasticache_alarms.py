@@ -10,6 +10,7 @@ import pulumi_aws as aws
 import pytest
 
 from redis_ha.amazon import Place
+from redis_ha.arns import TOPIC
 from redis_ha.elasticache.alarm_table import NAMES, alarms, definitions, overridden
 from redis_ha.elasticache.alarms import check_alarms, make_alarms
 from redis_ha.elasticache.monitored import CACHE_NODE_ID, GROUP_TAG, Watched, vcpus
@@ -266,7 +267,7 @@ def test_the_judge_would_find_a_wrong_one() -> None:
         ({"overrides": {"cpu": {"datapoints": 6}}}, "alarms.overrides.cpu.datapoints", "more than the 5 periods"),
         ({"overrides": {"evictions": {"periods": 289}}}, "alarms.overrides.evictions.periods", "288 at most"),
         ({"overrides": {"cpu": {"periods": 0}}}, "alarms.overrides.cpu.periods", "out of range"),
-        ({"topic_arns": ["arn"] * 6}, "alarms.topic_arns", "tells 5 at most"),
+        ({"topic_arns": [TOPIC.example] * 6}, "alarms.topic_arns", "tells 5 at most"),
         ({"enable": False}, "alarms.enable", "did you mean enabled?"),
         ({"enabled": "no"}, "alarms.enabled", "neither true nor false"),
         ({"actions_enabled": 1}, "alarms.actions_enabled", "neither true nor false"),

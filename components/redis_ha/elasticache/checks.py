@@ -7,6 +7,7 @@ from typing import Any
 from redis_ha.adopting import checked_change
 from redis_ha.amazon import MAX_RULES, REGION, checked_tags
 from redis_ha.arguments import Checks, InvalidArgumentsError, shown
+from redis_ha.arns import KEY, RDB_FILE, check_arn, check_arns
 
 from . import nodes, versions, windows
 from .access_rules import APPLICATION, checked_auth, checked_user_engine, planned_users
@@ -344,6 +345,8 @@ def _together(checks: Checks, plan: Plan) -> None:
     """Refuse what only two arguments together make wrong."""
     if not plan.at_rest_encryption and checks.args.get("kms_key_id") is not None:
         checks.refuse("kms_key_id", "is given, but at_rest_encryption is false; set it to true or leave the key out")
+    check_arn(checks, "kms_key_id", KEY, region=plan.region)
+    check_arns(checks, "restore_snapshot_arns", RDB_FILE)
     if plan.tls == "preferred" and not versions.at_least(plan.engine, plan.engine_version, versions.FIRST_REDIS_WITH_TLS_MODE):
         checks.refuse("tls", f"'preferred' needs redis 7.0 or valkey, it is {plan.engine_version}; use required or off")
     if plan.tls == "preferred" and plan.auth != "none":

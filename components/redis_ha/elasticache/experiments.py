@@ -10,6 +10,7 @@ import pulumi_aws as aws
 
 from redis_ha.amazon import Place
 from redis_ha.arguments import Checks, kind_of, shown
+from redis_ha.arns import ALARM, ROLE, check_arn, check_arns
 
 from .monitored import GROUP_TAG
 from .topology import Topology
@@ -73,6 +74,8 @@ def check_experiments(settings: ExperimentSettings | None, topology: Topology, z
         checks.refuse("stop_alarm_arns", f"{kind_of(alarms)} is no list")
     elif len(alarms) > MAX_STOP_ALARMS:
         checks.refuse("stop_alarm_arns", f"{len(alarms)} alarms; an experiment watches {MAX_STOP_ALARMS} at most")
+    check_arns(checks, "stop_alarm_arns", ALARM)
+    check_arn(checks, "role_arn", ROLE)
     return checks.under("experiment")
 
 

@@ -9,7 +9,8 @@ import pulumi
 import pulumi_aws as aws
 
 from redis_ha.amazon import Place, adoption
-from redis_ha.arguments import Checks, shown
+from redis_ha.arguments import Checks
+from redis_ha.arns import TOPIC, check_arn
 
 from .topology import Topology
 
@@ -93,10 +94,7 @@ def check_notifications(settings: NotificationSettings | None) -> list[tuple[str
     enabled = checks.switch("enabled", default=True)
     subscriptions = checks.mapping("subscriptions")
     brought = given.get("topic_arn")
-    if brought is not None and not isinstance(brought, pulumi.Output) and not _is_topic(brought):
-        checks.refuse(
-            "topic_arn", f"{shown(brought)} is no ARN of an SNS topic; give one such as arn:aws:sns:eu-central-1:..:name"
-        )
+    check_arn(checks, "topic_arn", TOPIC)
     if brought is not None and not enabled:
         checks.refuse("topic_arn", "a topic is given, but enabled is false; leave one of them out")
     if subscriptions and (brought is not None or not enabled):
@@ -113,10 +111,6 @@ def check_notifications(settings: NotificationSettings | None) -> list[tuple[str
             inner.refuse("endpoint", "is missing; give the address, URL or ARN")
         checks.problems += inner.under(f"subscriptions.{name}")
     return checks.under("notifications")
-
-
-def _is_topic(arn: object) -> bool:
-    return isinstance(arn, str) and arn.startswith("arn:") and arn.split(":")[2:3] == ["sns"] and arn.count(":") == 5
 
 
 def make_notifications(

@@ -10,6 +10,7 @@ import pulumi_aws as aws
 
 from redis_ha.amazon import REGION, Place, checked_tags
 from redis_ha.arguments import Checks, InvalidArgumentsError, kind_of
+from redis_ha.arns import KEY, RDB_FILE, SNAPSHOT, check_arn, check_arns
 from redis_ha.guard import Refusals, apart, guard, hooks_of
 from redis_ha.inputs import as_input_errors, known_now, outputs_of
 
@@ -174,6 +175,8 @@ def make_serverless_plan(name: str, args: Mapping[str, Any], known: Sequence[str
         tags=checked_tags(checks),
         protect=checks.switch("protect", default=True),
     )
+    check_arn(checks, "kms_key_id", KEY, region=plan.region)
+    check_arns(checks, "restore_snapshot_arns", SNAPSHOT, RDB_FILE)
     return plan, checks
 
 

@@ -60,7 +60,8 @@ class AlbBlueGreenArgs(TypedDict):
     """Security groups of the targets, the only ones that the balancers then reach. Default: any address, on the targets' ports.
     Targets have to let `security_group_id` in themselves. The same holds."""
     certificate_arn: NotRequired[pulumi.Input[str]]
-    """Certificate of AWS Certificate Manager, in the same region, for clients by HTTPS."""
+    """ARN of a certificate for clients by HTTPS: of AWS Certificate Manager in the same region, or of a server certificate
+    of IAM."""
     protocol: NotRequired[str]
     """Protocol of clients: `HTTP` or `HTTPS`. Default: HTTPS with a certificate, else HTTP, which nothing encrypts: the preview
     warns of that unless `HTTP` is given."""

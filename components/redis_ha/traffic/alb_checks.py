@@ -7,6 +7,7 @@ from typing import Any
 from redis_ha.adopting import checked_change
 from redis_ha.amazon import MAX_RULES, REGION, checked_tags
 from redis_ha.arguments import Checks, kind_of, network, shown
+from redis_ha.arns import ACM_CERTIFICATE, IAM_CERTIFICATE, check_arn
 from redis_ha.inputs import once
 
 from .alb_plan import BOTH, AlbPlan, Targets
@@ -94,7 +95,8 @@ def make_alb_plan(name: str, args: Mapping[str, Any], known: Sequence[str] = ())
     form = checks.one_of("form", "dns", FORMS)
     internal = checks.switch("internal", default=True)
     protocol = checks.one_of("protocol", "HTTP" if args.get("certificate_arn") is None else "HTTPS", PROTOCOLS)
-    _certificate(checks, protocol)
+    region = checks.text("region", None, REGION, "a region of AWS such as eu-central-1")
+    _certificate(checks, protocol, region)
     _needed(checks)
     target_protocol = checks.one_of("target_protocol", "HTTP", PROTOCOLS)
     protect = checks.switch("protect", default=True)
@@ -103,7 +105,7 @@ def make_alb_plan(name: str, args: Mapping[str, Any], known: Sequence[str] = ())
     makes_security_group = _security_group(checks)
     plan = AlbPlan(
         name=name,
-        region=checks.text("region", None, REGION, "a region of AWS such as eu-central-1"),
+        region=region,
         alb_name=checks.text(
             "alb_name",
             name,
@@ -154,10 +156,13 @@ def _needed(checks: Checks) -> None:
         checks.refuse("subnet_ids", f"{len(subnets)} is too few: a balancer lies in {MIN_SUBNETS} zones at least")
 
 
-def _certificate(checks: Checks, protocol: str) -> None:
+def _certificate(checks: Checks, protocol: str, region: str) -> None:
+    check_arn(checks, "certificate_arn", ACM_CERTIFICATE, IAM_CERTIFICATE, region=region)
     given = checks.args.get("certificate_arn") is not None
     if protocol == "HTTPS" and not given:
-        checks.refuse("certificate_arn", "is missing; protocol HTTPS needs one of AWS Certificate Manager, in the same region")
+        checks.refuse(
+            "certificate_arn", "is missing; protocol HTTPS needs one of AWS Certificate Manager (in the same region) or IAM"
+        )
     if protocol == "HTTP" and given:
         checks.refuse("protocol", "'HTTP' has no use for certificate_arn; use HTTPS or leave the certificate out")
     if protocol == "HTTP" and checks.args.get("ssl_policy") is not None:
