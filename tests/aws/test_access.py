@@ -90,6 +90,28 @@ def test_nobody_else_is(endpoint: Endpoint, changes: dict[str, Any], code: str) 
     assert endpoint.key.secret not in text
 
 
+def signed_in_part(endpoint: Endpoint, headers: Mapping[str, str], more: Mapping[str, str]) -> dict[str, str]:
+    """The headers of a request whose signature holds for some of them, and leaves the others to whoever holds the request."""
+    request = AWSRequest("POST", f"{endpoint.url}/", headers=dict(headers), data=BODY)
+    SigV4Auth(Credentials(endpoint.key.key_id, endpoint.key.secret), "secretsmanager", REGION).add_auth(request)
+    return {**request.headers, **more}
+
+
+@pytest.mark.parametrize("name", ["Content-Type", "X-Amz-Target", "X-Amz-Security-Token"])
+def test_what_says_which_operation_is_meant_is_signed(endpoint: Endpoint, name: str) -> None:
+    """Else another operation could be asked for with the same signature."""
+    sent = {
+        "Content-Type": "application/x-amz-json-1.1",
+        "X-Amz-Target": "secretsmanager.GetSecretValue",
+        "X-Amz-Security-Token": "of-a-session",
+    }
+    signed_ones = {other: value for other, value in sent.items() if other != name}
+    status, text = send(endpoint, signed_in_part(endpoint, signed_ones, {name: sent[name]}))
+    words = f"There were headers present in the request which were not signed: {name.lower()}"
+    assert (status, json.loads(text)["message"]) == (403, words)
+    assert send(endpoint, signed_in_part(endpoint, sent, {"X-Amzn-Trace-Id": "Root=1", "Accept": "*/*"}))[0] == 200
+
+
 @pytest.mark.parametrize(
     ("told", "status"),
     [(hashlib.sha256(BODY).hexdigest(), 200), (hashlib.sha256(b"other").hexdigest(), 403), ("UNSIGNED-PAYLOAD", 403)],

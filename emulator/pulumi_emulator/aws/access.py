@@ -26,6 +26,9 @@ LATEST: Final = timedelta(minutes=15)
 BODY_HASH: Final = "x-amz-content-sha256"
 # Words of S3 in place of a body's hash (Amazon S3 API Reference, "Authenticating Requests: Using the Authorization Header").
 UNSIGNED: Final = ("UNSIGNED-PAYLOAD", "STREAMING-")
+# What must be signed wherever it is sent: the host, the body's type and what says which operation is asked for (IAM User Guide,
+# "Create a signed AWS API request", CanonicalHeaders). Names as WSGI has them (PEP 3333).
+ALWAYS_SIGNED: Final = re.compile("HTTP_HOST|CONTENT_TYPE|HTTP_X_AMZ_.+")
 # What the emulator's own paths are asked with.
 HEADER: Final = "X-Emulator-Key"
 
@@ -93,6 +96,17 @@ def refusal(environ: Mapping[str, Any], body: bytes, key: Key, now: datetime) ->
         return Refused("IncompleteSignature", "X-Amz-Date is not in ISO8601 'basic format'")
     if apart > LATEST:
         return Refused("SignatureDoesNotMatch", f"Signature expired: {sent} is not within 15 min. of {now.strftime(TIME)}")
+    return _refused_signature(environ, body, key, given)
+
+
+def _refused_signature(environ: Mapping[str, Any], body: bytes, key: Key, given: re.Match[str]) -> Refused | None:
+    """Return why a signature does not hold for a request; None when it does."""
+    present = {name.removeprefix("HTTP_").replace("_", "-").lower() for name in environ if ALWAYS_SIGNED.fullmatch(name)}
+    unsigned = sorted(present - set(given["headers"].split(";")))
+    if unsigned:
+        # S3's words; it lists the headers in an element of their own.
+        text = f"There were headers present in the request which were not signed: {', '.join(unsigned)}"
+        return Refused("AccessDenied", text)
     if not hmac.compare_digest(_signature(environ, body, key, given), given["signature"]):
         text = "The request signature we calculated does not match the signature you provided."
         return Refused("SignatureDoesNotMatch", text)
