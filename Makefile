@@ -3,10 +3,13 @@ PYTHON ?= python3
 STACK ?= local
 BIN := .venv/bin
 EMULATOR := $(BIN)/python -m pulumi_emulator
+# What tools/setup.py writes when the environment is whole. What only uses a set-up does not look whether it could be made now:
+# a stack is taken down on a full disk.
+READY := .venv/redis-ha-requirements
 SOURCES := __main__.py settings.py components client ops emulator tests tools bench examples
 
 .DEFAULT_GOAL := help
-.PHONY: help setup clean up down status drill lint test bench schema lock audit changelog
+.PHONY: help setup environment clean up down status drill lint test bench schema lock audit changelog
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 11
@@ -15,24 +18,30 @@ help: ## this list
 setup: ## Debian packages, Python environment, Pulumi engine
 	@$(PYTHON) tools/setup.py
 
+environment:
+	@$(PYTHON) tools/setup.py environment
+
+$(READY):
+	@echo "error: nothing is set up in this folder; run \`make setup\` first" >&2; exit 1
+
 clean: ## remove what only the engine's build needed: Go's caches, about 3 GB
-	@$(BIN)/python tools/build_engine.py --clear
+	@PYTHONPATH=emulator $(PYTHON) tools/build_engine.py --clear
 
 up: setup ## bring the stack up on this machine and wait until it is healthy (STACK=local)
 	@$(EMULATOR) up --stack $(STACK)
 	@$(BIN)/redis-ha status --stack $(STACK) --emulated --wait 240
 	@sed 's/@STACK@/$(STACK)/g' docs/connect.txt
 
-down: setup ## take the stack down; leaves nothing behind
+down: $(READY) ## take the stack down; leaves nothing behind
 	@$(EMULATOR) destroy --stack $(STACK)
 
-status: ## the topology as the Sentinels and the nodes see it
+status: $(READY) ## the topology as the Sentinels and the nodes see it
 	@$(BIN)/redis-ha status --stack $(STACK) --emulated
 
-drill: ## cut the master's power under load and report what it cost
+drill: $(READY) ## cut the master's power under load and report what it cost
 	@$(BIN)/redis-ha drill kill-master --stack $(STACK) --emulated
 
-lint: setup ## format, lint and types
+lint: environment ## format, lint and types
 	$(BIN)/ruff format --check $(SOURCES)
 	$(BIN)/ruff check $(SOURCES)
 	$(BIN)/mypy $(SOURCES)
@@ -44,15 +53,15 @@ test: setup ## every test and the linters (root); TIER=fast in under two minutes
 bench: setup ## ratios of one run on this machine: drills, time to healthy; BASE=COMMIT: commands against that commit (TESTS=1: tests too)
 	@$(BIN)/python bench/$(if $(BASE),compare.py $(BASE) $(if $(TESTS),--tests),bench.py)
 
-schema: ## write the components' schema and the stack file's schema anew
+schema: $(READY) ## write the components' schema and the stack file's schema anew
 	$(BIN)/python tools/component_schema.py
 	$(BIN)/python tools/settings_schema.py
 
-lock: ## write requirements.txt from requirements.in: every package by its hash, no index address
+lock: $(READY) ## write requirements.txt from requirements.in: every package by its hash, no index address
 	$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --quiet requirements.in --output-file requirements.txt
 
-audit: setup ## known faults of the pinned Python packages, from the OSV service (needs the network)
+audit: environment ## known faults of the pinned Python packages, from the OSV service (needs the network)
 	@$(BIN)/python tools/audit.py
 
-changelog: setup ## what the next release says, from the fragments in changes/
+changelog: environment ## what the next release says, from the fragments in changes/
 	@$(BIN)/towncrier build --draft

@@ -19,8 +19,10 @@ ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 PACKAGES = ("components", "client", "ops", "emulator")
 PYTHON_MINIMUM = (3, 11)  # requires-python of the four packages
-# A cold set-up writes about 0.6 GB of environment and images and, where the engine is built, 3.2 GB of Go caches (measured).
-DISK_NEEDED_GB = 6
+STAMP = (
+    VENV / "redis-ha-requirements"
+)  # what the environment was made from; written when it is whole (the Makefile looks for it)
+ONLY_ENVIRONMENT = "environment"  # for what needs neither machines nor the engine
 # The SDKs have modules for hundreds of services. Python compiles those that are used when they are imported first.
 PIP: tuple[str | Path, ...] = (
     *(VENV / "bin" / "python", "-m", "pip"),
@@ -121,10 +123,7 @@ def check_machine() -> str:
         raise SetupError(
             f"the platform is {sys.platform}; the machines need Linux: use a Linux VM or a privileged Debian container"
         )
-    free = shutil.disk_usage(ROOT).free / 1e9
-    if free < DISK_NEEDED_GB:
-        raise SetupError(f"{free:.1f} GB are free at {ROOT}; free at least {DISK_NEEDED_GB} GB")
-    return f"Python {sys.version.split()[0]}, {free:.0f} GB free"
+    return f"Python {sys.version.split()[0]}"
 
 
 def debian_packages(log: Path) -> str:
@@ -173,11 +172,19 @@ def uv(log: Path) -> list[str | Path]:
     return [VENV / "bin" / "uv", "pip", "install", "--python", VENV / "bin" / "python", "--system-certs", "--no-deps"]
 
 
+def wanted() -> str:
+    """Return by what an environment is recognised that is up to date."""
+    return fingerprint(ROOT / "requirements.txt", *(ROOT / package / "pyproject.toml" for package in PACKAGES))
+
+
+def is_up_to_date() -> bool:
+    """Tell whether the Python environment is whole and as the requirements have it now."""
+    return STAMP.exists() and STAMP.read_text() == wanted()
+
+
 def python_environment(log: Path) -> str:
     """Make .venv from requirements.txt (every package by its hash) with our own packages beside, without dependencies."""
-    wanted = fingerprint(ROOT / "requirements.txt", *(ROOT / package / "pyproject.toml" for package in PACKAGES))
-    stamp = VENV / "redis-ha-requirements"
-    if stamp.exists() and stamp.read_text() == wanted:
+    if is_up_to_date():
         return "up to date"
     if not (VENV / "bin" / "pip").exists():
         run([sys.executable, "-m", "venv", "--clear", VENV], log)
@@ -195,7 +202,7 @@ def python_environment(log: Path) -> str:
         link = VENV / "bin" / name
         link.unlink(missing_ok=True)
         link.symlink_to(shutil.which("redis-check-rdb") or "/usr/bin/redis-check-rdb")
-    stamp.write_text(wanted)
+    STAMP.write_text(wanted())
     return "made"
 
 
@@ -213,16 +220,20 @@ def alone(log: Path) -> Iterator[None]:
         yield
 
 
-def main() -> int:
-    """Run all steps; 0 when everything is there."""
-    sys.stdout.write("Setting up redis-ha\n")
+def main(arguments: Sequence[str]) -> int:
+    """Run all steps, or all but the engine; 0 when everything is there."""
+    only_environment = list(arguments) == [ONLY_ENVIRONMENT]
     try:
+        if only_environment and is_up_to_date():
+            return 0
+        sys.stdout.write("Setting up redis-ha\n")
         log = log_file()
         with alone(log):
             step("machine", check_machine)
             step("Debian packages", lambda: debian_packages(log))
             step("Python environment (.venv)", lambda: python_environment(log))
-            step("Pulumi engine (a first build takes some minutes)", lambda: engine(log))
+            if not only_environment:
+                step("Pulumi engine (a first build takes some minutes)", lambda: engine(log))
     except (SetupError, OSError) as error:
         sys.stdout.write(f"failed\nerror: {error}\nThen run the same command again: what was done is kept.\n")
         return 1
@@ -238,4 +249,4 @@ def engine(log: Path) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

@@ -13,7 +13,7 @@ from pulumi_emulator.engine import ENGINE_MINIMUM
 from tests.support.documents import ROOT, blocks, links
 from tests.support.emulated import Emulated, shared_home
 from tests.support.managed_processes import ManagedGroup, Names
-from tools import setup
+from tools import build_engine, setup
 
 pytestmark = pytest.mark.servers
 
@@ -55,7 +55,7 @@ def test_the_application_writes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 def test_what_it_needs_is_what_the_set_up_asks_for() -> None:
     needs = README.read_text().split("\n## What it needs\n")[1].split("\n## ")[0]
     assert f"Python {'.'.join(map(str, setup.PYTHON_MINIMUM))} or newer" in needs
-    assert f"{setup.DISK_NEEDED_GB} GB of free disk" in needs
+    assert f"{build_engine.DISK_NEEDED_GB} GB of free disk" in needs
     assert f"version {ENGINE_MINIMUM} or newer" in needs
 
 

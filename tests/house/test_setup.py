@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -24,7 +25,7 @@ def work():
     return f"done{sys.stdin.read()}"
 setup.check_machine = work
 setup.debian_packages = setup.python_environment = setup.engine = lambda _: "there"
-sys.exit(setup.main())
+sys.exit(setup.main([]))
 """
 
 
@@ -85,6 +86,7 @@ def test_packages_come_by_uv_or_where_it_reaches_no_index_by_pip(
         return ""
 
     monkeypatch.setattr(setup, "VENV", tmp_path)
+    monkeypatch.setattr(setup, "STAMP", tmp_path / "stamp")
     monkeypatch.setattr(setup, "run", run)
     tmp_path.joinpath("bin").mkdir()
     tmp_path.joinpath("bin/pip").touch()
@@ -122,7 +124,7 @@ def test_a_full_disk_and_ctrl_c_are_a_line(
 
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.setattr(setup, "check_machine", check)
-    assert setup.main() == code
+    assert setup.main([]) == code
     assert says in capsys.readouterr().out
 
 
@@ -167,3 +169,104 @@ def test_go_takes_the_caches_that_it_is_given_and_leaves_them_removable(tmp_path
     )
     build = tmp_path / "engine-build"
     assert told.stdout.splitlines() == [str(build / "modules"), str(build / "objects"), "-modcacherw", "local"]
+
+
+STAND_IN = '#!/bin/sh\necho "$(basename "$0") $*"\n'
+
+
+@pytest.fixture
+def used(tmp_path: Path) -> Path:
+    """A folder in which everything is set up and nothing could be: there are no tools in it."""
+    (tmp_path / "Makefile").write_text((ROOT / "Makefile").read_text())
+    (tmp_path / ".venv/bin").mkdir(parents=True)
+    for name in ("python", "redis-ha", "uv"):
+        (tmp_path / ".venv/bin" / name).write_text(STAND_IN)
+        (tmp_path / ".venv/bin" / name).chmod(0o755)
+    (tmp_path / setup.STAMP.relative_to(ROOT)).touch()
+    return tmp_path
+
+
+def make(folder: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    # Not what `make test` was called with.
+    environment = {name: value for name, value in os.environ.items() if name not in {"MAKEFLAGS", "MFLAGS", "STACK", "PYTHON"}}
+    argv = ["make", "--no-print-directory", *arguments]
+    return subprocess.run(argv, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize(
+    ("target", "runs"),
+    [
+        ("down", "python -m pulumi_emulator destroy --stack local"),
+        ("status", "redis-ha status --stack local --emulated"),
+        ("drill", "redis-ha drill kill-master --stack local --emulated"),
+        ("schema", "python tools/settings_schema.py"),
+        ("lock", "uv pip compile"),
+    ],
+)
+def test_what_uses_a_set_up_runs_where_none_can_be_made_and_names_the_way_where_there_is_none(
+    target: str, runs: str, used: Path
+) -> None:
+    done = make(used, target)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert f"\n{runs}" in f"\n{done.stdout}"
+    shutil.rmtree(used / ".venv")
+    done = make(used, target)
+    assert done.returncode != 0
+    assert done.stderr.startswith("error: nothing is set up in this folder; run `make setup` first\n")
+
+
+@pytest.mark.parametrize("target", ["lint", "audit", "changelog"])
+def test_what_needs_no_engine_asks_for_none(target: str, used: Path) -> None:
+    ran = make(used, "--dry-run", target, "PYTHON=python3").stdout.splitlines()
+    assert ran[0] == f"python3 tools/setup.py {setup.ONLY_ENVIRONMENT}"
+    assert "python3 tools/setup.py" not in ran
+
+
+def test_the_environment_alone_is_made_without_the_engine_and_not_looked_at_twice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stamp = tmp_path / "stamp"
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr(setup, "STAMP", stamp)
+    monkeypatch.setattr(setup, "debian_packages", lambda _: "all there")
+    monkeypatch.setattr(setup, "python_environment", lambda _: "made")
+    monkeypatch.delattr(setup, "engine")
+    assert setup.main([setup.ONLY_ENVIRONMENT]) == 0
+    assert "made" in capsys.readouterr().out
+    stamp.write_text(setup.wanted())
+    shutil.rmtree(tmp_path / "cache")
+    assert setup.main([setup.ONLY_ENVIRONMENT]) == 0
+    assert (capsys.readouterr().out, (tmp_path / "cache").exists()) == ("", False)
+    stamp.write_text("of other requirements")
+    assert setup.main([setup.ONLY_ENVIRONMENT]) == 0
+    assert "made" in capsys.readouterr().out
+
+
+def test_caches_of_a_build_are_cleared_without_an_environment(used: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PULUMI_EMULATOR_HOME", str(used / "home"))
+    (used / "home/engine-build").mkdir(parents=True)
+    shutil.rmtree(used / ".venv")
+    for name in ("tools", "emulator"):
+        (used / name).symlink_to(ROOT / name)
+    # An interpreter without this environment's packages, as the computer's own.
+    done = make(used, "clean", f"PYTHON={sys.executable} -S")
+    assert (done.returncode, done.stdout.splitlines()[-1][:7]) == (0, "removed"), done.stderr
+    assert not (used / "home/engine-build").exists()
+
+
+def test_only_a_build_asks_for_the_room_of_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=4 * 10**9))
+    assert "Python" in setup.check_machine()
+    with pytest.raises(SystemExit, match=r"4\.0 GB are free at .*/new, and building the engine needs 6 GB: make room there"):
+        build_engine.check_room(tmp_path / "new")
+    monkeypatch.setattr(build_engine, "megabytes", lambda _: 2000)  # what a build has written before that did not end
+    build_engine.check_room(tmp_path / "new")
+
+
+def test_no_build_begins_without_its_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(build_engine, "emulator_home", lambda: tmp_path)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=10**9))
+    monkeypatch.setattr(shutil, "which", lambda *_, **__: None)
+    monkeypatch.setattr(build_engine, "go_of_wheel", lambda _: pytest.fail("a build has begun"))
+    with pytest.raises(SystemExit, match="building the engine needs"):
+        build_engine.main()
