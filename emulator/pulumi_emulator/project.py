@@ -6,12 +6,14 @@ talk to); other values that are encrypted cannot be read here and must be given 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
 import yaml
+from yaml.constructor import ConstructorError
 
 from pulumi_emulator.environment import PLACEHOLDER
 from pulumi_emulator.errors import EmulatorError
@@ -21,6 +23,8 @@ from pulumi_emulator.stacks import StackFolder, check_name
 
 # Parts of Pulumi.yaml that matter to an emulated stack's engine; the rest (backend, plugins, packages) is the real one's.
 KEPT_KEYS: Final = ("name", "description", "author", "website", "license", "options")
+# The values of a file, aliases written out. Every step from here to the program walks through them.
+MOST_VALUES: Final = 100_000
 
 
 @dataclass(frozen=True)
@@ -37,14 +41,62 @@ class Program:
     secret_config: dict[str, Any] = field(repr=False, default_factory=dict)
 
 
+class _Loader(yaml.SafeLoader):
+    """Says where a value stands that cannot be used, and never the value: it may be a secret."""
+
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
+        """Return what a node stands for."""
+        try:
+            value = super().construct_object(node, deep)
+        except (ValueError, LookupError, AttributeError):  # PyYAML's own, of a value that is not what its form or tag says
+            kind = node.tag.rpartition(":")[2]
+            raise ConstructorError(None, None, f"a value that is no {kind}; quote it if it is text", node.start_mark) from None
+        if isinstance(value, float) and not math.isfinite(value):
+            told = f"{value} is a number that JSON does not have; give another one, or quote it if it is text"
+            raise ConstructorError(None, None, told, node.start_mark)
+        if isinstance(value, str) and any("\ud800" <= character <= "\udfff" for character in value):
+            told = "half of a character (`\\ud800` to `\\udfff`), which is no text; write the whole one"
+            raise ConstructorError(None, None, told, node.start_mark)
+        return value
+
+
+def _values(node: yaml.Node, known: dict[int, int]) -> int:
+    """Return how many values a node holds when every alias is written out; known: those of the nodes that were counted."""
+    if id(node) not in known:
+        known[id(node)] = 0  # under way
+        held = node.value if isinstance(node, yaml.CollectionNode) else []
+        inner = [one for entry in held for one in (entry if isinstance(entry, tuple) else (entry,))]
+        known[id(node)] = 1 + sum(_values(one, known) for one in inner)
+    if not known[id(node)]:
+        raise ConstructorError(None, None, "an alias leads back to what it stands in; write it out", node.start_mark)
+    return known[id(node)]
+
+
+def _loaded(text: str) -> Any:
+    loader = _Loader(text)
+    try:
+        node = loader.get_single_node()
+        if node is None:
+            return None
+        if _values(node, {}) > MOST_VALUES:
+            told = f"with its aliases (`*name`) written out it holds more than {MOST_VALUES} values; use fewer"
+            raise ConstructorError(None, None, told)
+        return loader.construct_document(node)
+    finally:
+        loader.dispose()
+
+
 def _read_yaml(path: Path) -> dict[str, Any]:
     try:
-        content = yaml.safe_load(path.read_text("utf-8"))
+        content = _loaded(path.read_text("utf-8"))
     except yaml.YAMLError as error:
-        where = getattr(error, "problem_mark", None)
-        raise EmulatorError(
-            f"{path}{f' line {where.line + 1}' if where else ''} is not YAML: {getattr(error, 'problem', error)}"
-        ) from error
+        mark = getattr(error, "problem_mark", None)
+        where = f"{path}{f' line {mark.line + 1}' if mark else ''}"
+        wrong = "cannot be used" if isinstance(error, ConstructorError) else "is not YAML"
+        raise EmulatorError(f"{where} {wrong}: {getattr(error, 'problem', error)}") from error
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        raise EmulatorError(f"{path} line {line} is not UTF-8; save the file in that encoding") from None
     except OSError as error:
         raise EmulatorError(f"{path} cannot be read: {error.strerror}") from error
     if content is None:
