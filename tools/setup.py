@@ -4,6 +4,7 @@ Runs under the machine's own python3 with nothing but the standard library; a st
 """
 
 import contextlib
+import errno
 import fcntl
 import hashlib
 import os
@@ -29,6 +30,7 @@ PIP: tuple[str | Path, ...] = (
     *("--disable-pip-version-check", "install", "--no-deps", "--no-compile"),
 )
 DOT_SECONDS = 5
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 INTERRUPTED = 130  # as a shell has it for SIGINT
 
 ENVIRONMENT = "python3-venv"  # the one package without which there is no .venv
@@ -51,14 +53,21 @@ class SetupError(Exception):
     """A step that cannot be done; the message ends with what to do."""
 
 
+def cache_folder() -> Path:
+    """Return the user's folder of caches."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+
+
 def log_file() -> Path:
     """Return the log of the user's set-ups, in a folder of his own: in a shared one somebody could lay a link in its place."""
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "redis-ha"
+    cache = cache_folder() / "redis-ha"
     cache.mkdir(mode=0o700, parents=True, exist_ok=True)
     log = cache / "setup.log"
     try:
         os.close(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW, 0o600))
     except OSError as error:
+        if error.errno in NO_ROOM:
+            raise
         raise SetupError(f"{log} cannot be written: {error.strerror}; remove it, or set another XDG_CACHE_HOME") from None
     return log
 
@@ -235,12 +244,29 @@ def main(arguments: Sequence[str]) -> int:
             if not only_environment:
                 step("Pulumi engine (a first build takes some minutes)", lambda: engine(log))
     except (SetupError, OSError) as error:
-        sys.stdout.write(f"failed\nerror: {error}\nThen run the same command again: what was done is kept.\n")
+        told = of_the_system(error) if isinstance(error, OSError) else error
+        sys.stdout.write(f"failed\nerror: {told}\nThen run the same command again: what was done is kept.\n")
         return 1
     except KeyboardInterrupt:
         sys.stdout.write("interrupted\nRun the same command again to go on: what was done is kept.\n")
         return INTERRUPTED
     return 0
+
+
+def of_the_system(error: OSError) -> str:
+    """Return what is said of an error of the operating system: where, what is wrong, what to do."""
+    if error.errno not in NO_ROOM:
+        return f"{f'{error.filename}: ' if error.filename else ''}{error.strerror or error}"
+    if error.filename:
+        return f"{error.filename}: {error.strerror}; make room there"
+    sys.path.append(str(ROOT / "emulator"))  # nothing needs to be installed for this module of it
+    from pulumi_emulator.files import without_room  # noqa: PLC0415
+
+    places = {ROOT: "", cache_folder(): "XDG_CACHE_HOME", Path(os.environ.get("TMPDIR") or "/tmp"): "TMPDIR"}  # noqa: S108
+    full = without_room(places) or list(places)
+    other = " and ".join(places[place] for place in full if places[place])
+    remedy = f", or set {other} to a folder on another disk" if other else ""
+    return f"{error.strerror} in {' and '.join(map(str, full))}; make room there{remedy}"
 
 
 def engine(log: Path) -> str:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import errno
+import os
 import sys
 from importlib import import_module
+from pathlib import Path
 from typing import Any, Final
 
 import click
 
 from pulumi_emulator.errors import EmulatorError
+from pulumi_emulator.files import NO_ROOM, without_room
 from pulumi_emulator.garbage import collect_rarely
+from pulumi_emulator.stacks import emulator_home
 
 # Heading -> command -> the module that has it.
 COMMANDS: Final[dict[str, dict[str, str]]] = {
@@ -87,9 +91,21 @@ class Commands(click.Group):
 
 def of_the_system(error: OSError) -> str:
     """Return what is said of an error of the operating system: the file, what is wrong, what to do."""
+    if error.errno in NO_ROOM and not error.filename:
+        return f"{error.strerror}{_where_it_is_full()}"
     where = f"{error.filename}: " if error.filename else ""
     remedy = REMEDIES.get(error.errno or 0, "")
     return f"{where}{error.strerror or error}{remedy and f'; {remedy}'}"
+
+
+def _where_it_is_full() -> str:
+    """Return where a command had no room, and what to do."""
+    places = {"PULUMI_EMULATOR_HOME": emulator_home(), "TMPDIR": Path(os.environ.get("TMPDIR") or "/tmp")}  # noqa: S108
+    full = without_room(places.values())
+    if not full:
+        return f"; {' and '.join(map(str, places.values()))} have room: make some where the output goes"
+    settings = " and ".join(name for name, folder in places.items() if folder in full)
+    return f" in {' and '.join(map(str, full))}; make room there, or set {settings} to a folder on another disk"
 
 
 @click.group(

@@ -6,7 +6,13 @@ import errno
 import os
 import tempfile
 import threading
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Final
+
+NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
+# What a command writes at least; what failed may have given some room back.
+ROOM_BYTES: Final = 1024**2
 
 
 def write_private(path: Path, text: str) -> None:
@@ -27,7 +33,23 @@ def has_room(folder: Path, size: int) -> bool:
         with tempfile.TemporaryFile(dir=folder) as file:
             os.posix_fallocate(file.fileno(), 0, size)
     except OSError as error:
-        if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+        if error.errno in NO_ROOM:
             return False
         raise
     return True
+
+
+def without_room(folders: Iterable[Path]) -> list[Path]:
+    """Return those folders whose disk is full; of one that does not exist yet, the disk that it would be on.
+
+    An error of writing names no file: this finds out where it was.
+    """
+    full = []
+    for folder in folders:
+        there = next(place for place in (folder, *folder.absolute().parents) if place.is_dir())
+        try:
+            if not has_room(there, ROOM_BYTES):
+                full.append(folder)
+        except OSError:  # not ours to write in, and so not what was written to
+            continue
+    return full

@@ -15,7 +15,7 @@ import pytest
 from click.testing import CliRunner, Result
 from rich.console import Console
 
-from pulumi_emulator import runner
+from pulumi_emulator import files, runner
 from pulumi_emulator.cli import Commands
 from pulumi_emulator.errors import InterruptedCommandError
 from pulumi_emulator.stacks import StackFolder, only_command
@@ -59,6 +59,45 @@ def test_it_is_one_line_with_the_file_and_what_to_do(error: BaseException, says:
     assert says in ended.stderr
     assert len(ended.stderr.splitlines()) == 1
     assert ended.exit_code == 1
+
+
+@pytest.mark.parametrize(
+    ("full", "says"),
+    [
+        ("home", "in {home}; make room there, or set PULUMI_EMULATOR_HOME to a folder on another disk"),
+        ("tmp", "in {tmp}; make room there, or set TMPDIR to a folder on another disk"),
+        (
+            "home tmp",
+            "in {home} and {tmp}; make room there, or set PULUMI_EMULATOR_HOME and TMPDIR to a folder on another disk",
+        ),
+        ("", "; {home} and {tmp} have room: make some where the output goes"),
+    ],
+)
+def test_a_full_disk_is_named_though_errors_of_writing_name_no_file(
+    full: str, says: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    places = {"home": tmp_path / "home", "tmp": tmp_path / "tmp"}
+    monkeypatch.setenv("PULUMI_EMULATOR_HOME", str(places["home"]))
+    monkeypatch.setenv("TMPDIR", str(places["tmp"]))
+    for place in places.values():
+        place.mkdir()
+    monkeypatch.setattr(files, "has_room", lambda folder, _: folder.name not in full.split())
+    ended = ended_by(OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))
+    between = " " if full else ""
+    assert ended.stderr == f"error: No space left on device{between}{says.format(**places)}\n"
+
+
+@pytest.mark.machines
+def test_where_a_disk_is_full_is_found_out_by_writing(tmp_path: Path) -> None:
+    """On a disk of its own, in a namespace of its own."""
+    looks = "import sys; from pathlib import Path; from pulumi_emulator.files import without_room as look; "
+    looks += "print(*[path.name for path in look(map(Path, sys.argv[1:]))])"
+    script = 'mount -t tmpfs -o size=2m none "$1/full" && head -c 1900000 /dev/zero >"$1/full/file" && exec "${@:2}"'
+    asked = [str(tmp_path / "full"), str(tmp_path / "full/not/yet"), str(tmp_path)]
+    (tmp_path / "full").mkdir()
+    argv = ["unshare", "--mount", "bash", "-c", script, "bash", str(tmp_path), sys.executable, "-c", looks, *asked]
+    done = subprocess.run(argv, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["full", "yet"]
 
 
 def test_who_no_longer_reads_is_no_error() -> None:

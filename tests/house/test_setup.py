@@ -10,6 +10,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from pulumi_emulator import files
 from tests.conftest import ROOT
 from tests.support.waiting import wait_until
 from tools import build_engine, setup
@@ -106,7 +107,7 @@ def test_packages_come_by_uv_or_where_it_reaches_no_index_by_pip(
         (
             OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "/srv/log"),
             1,
-            "error: [Errno 28] No space left on device: '/srv/log'",
+            "error: /srv/log: No space left on device; make room there\n",
         ),
         (KeyboardInterrupt(), setup.INTERRUPTED, "interrupted\nRun the same command again"),
     ],
@@ -126,6 +127,28 @@ def test_a_full_disk_and_ctrl_c_are_a_line(
     monkeypatch.setattr(setup, "check_machine", check)
     assert setup.main([]) == code
     assert says in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("full", "says"),
+    [
+        ("cache", "No space left on device in {cache}; make room there, or set XDG_CACHE_HOME to a folder on another disk"),
+        ("tmp", "No space left on device in {tmp}; make room there, or set TMPDIR to a folder on another disk"),
+        ("clone", f"No space left on device in {ROOT}; make room there"),
+    ],
+)
+def test_a_full_disk_is_named_though_errors_of_writing_name_no_file(
+    full: str, says: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    places = {"cache": tmp_path / "cache", "tmp": tmp_path / "tmp"}
+    monkeypatch.setenv("XDG_CACHE_HOME", str(places["cache"]))
+    monkeypatch.setenv("TMPDIR", str(places["tmp"]))
+    places["tmp"].mkdir()
+    filled = places.get(full, ROOT)
+    # The cache's folder does not exist yet: it is its parent that is asked.
+    monkeypatch.setattr(files, "has_room", lambda folder, _: folder != (tmp_path if full == "cache" else filled))
+    told = setup.of_the_system(OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))
+    assert told == says.format(**places)
 
 
 @pytest.mark.parametrize("debian", [True, False])
