@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import os
 import re
@@ -19,6 +20,9 @@ from pulumi_emulator.files import write_private
 NAME_PATTERN: Final = re.compile(r"[A-Za-z0-9_.-]{1,100}")
 # What the engine says then (pulumi/pulumi pkg/secrets/passphrase, ErrIncorrectPassphrase), and where it says it.
 INCORRECT_PASSPHRASE: Final = re.compile("(secrets manager|decrypt): incorrect passphrase")
+
+# Errors of reading that say nothing of the file.
+OF_THE_COMPUTER: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM})
 
 
 def emulator_home() -> Path:
@@ -102,14 +106,20 @@ class StackFolder:
     def passphrase(self) -> str:
         """Return the passphrase; made once, at random. UnreadableError when a stack that has a state has lost it."""
         path = self.passphrase_file
-        if not path.exists() and not self.state_file.exists():
+        if not self.state_file.exists() and not path.exists():
             write_private(path, secrets.token_urlsafe(32))
         try:
+            if path.exists() and not path.is_file():
+                raise self.no_passphrase("is no text file")  # reading a pipe would not end
             passphrase = path.read_text("utf-8").strip()
         except FileNotFoundError:
             raise self.no_passphrase("is gone") from None
-        except (IsADirectoryError, UnicodeDecodeError):
+        except UnicodeDecodeError:
             raise self.no_passphrase("is no text file") from None
+        except OSError as error:
+            if error.errno in OF_THE_COMPUTER:
+                raise
+            raise self.no_passphrase(f"cannot be read ({error.strerror})") from None
         if not passphrase:
             raise self.no_passphrase("is empty")
         return passphrase

@@ -8,6 +8,7 @@ import runpy
 import subprocess
 import sys
 import types
+from collections.abc import Callable
 from pathlib import Path
 
 import click
@@ -17,7 +18,7 @@ from rich.console import Console
 
 from pulumi_emulator import files, runner
 from pulumi_emulator.cli import Commands
-from pulumi_emulator.errors import InterruptedCommandError
+from pulumi_emulator.errors import InterruptedCommandError, UnreadableError
 from pulumi_emulator.stacks import StackFolder, only_command
 
 
@@ -131,6 +132,43 @@ def test_a_stack_is_held_also_where_the_disk_has_no_room_for_the_holders_name(
         held = str(tmp_path / "stacks/tested/.dev.lock")
         other = subprocess.run([sys.executable, "-c", asked, held], capture_output=True, text=True, check=False)
     assert "BlockingIOError" in other.stderr
+
+
+@pytest.mark.parametrize(
+    ("make", "says"),
+    [
+        (lambda file: file.symlink_to(file), "cannot be read (Too many levels of symbolic links)"),
+        (lambda file: file.symlink_to("a" * 300), "cannot be read (File name too long)"),
+        (lambda file: file.symlink_to("gone"), "is gone"),
+        (Path.mkdir, "is no text file"),
+        (os.mkfifo, "is no text file"),
+        (lambda file: file.symlink_to("/dev/null"), "is no text file"),
+    ],
+)
+def test_a_passphrase_that_cannot_be_read_is_what_destroy_heals(
+    make: Callable[[Path], object], says: str, tmp_path: Path
+) -> None:
+    folder = StackFolder(tmp_path, "tested", "dev")
+    folder.create()
+    folder.state_file.parent.mkdir(parents=True)
+    folder.state_file.touch()
+    make(folder.passphrase_file)
+    with pytest.raises(UnreadableError) as caught:
+        folder.passphrase()
+    assert str(caught.value).startswith(f"{folder.passphrase_file}, the passphrase of stack 'dev', {says}; put it back as it")
+
+
+def test_too_many_open_files_say_nothing_of_the_passphrase(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = StackFolder(tmp_path, "tested", "dev")
+    folder.create()
+    folder.passphrase()
+
+    def too_many(*_: object) -> str:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    monkeypatch.setattr(Path, "read_text", too_many)
+    with pytest.raises(OSError, match="Too many open files"):
+        folder.passphrase()
 
 
 def test_an_interrupted_destroy_removes_nothing_more_though_the_disk_is_full(

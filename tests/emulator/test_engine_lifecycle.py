@@ -359,6 +359,11 @@ def test_the_programs_modules_are_read_anew_for_each_run(emulated: Make) -> None
     assert stack.outputs()["runs"] == 1
 
 
+def link_to_itself(file: Path) -> None:
+    file.unlink()
+    file.symlink_to(file)
+
+
 @pytest.mark.parametrize(
     ("change", "says"),
     [
@@ -366,6 +371,7 @@ def test_the_programs_modules_are_read_anew_for_each_run(emulated: Make) -> None
         (lambda file: file.write_text("\n"), "is empty"),
         (lambda file: file.write_bytes(b"\xff\xfe"), "is no text file"),
         (lambda file: file.write_text("another"), "is not the one it was made with"),
+        (link_to_itself, "cannot be read (Too many levels of symbolic links)"),
     ],
 )
 def test_a_lost_passphrase_is_named_with_its_file_and_destroy_needs_none(
@@ -381,6 +387,7 @@ def test_a_lost_passphrase_is_named_with_its_file_and_destroy_needs_none(
             f"{file}, the passphrase of stack 'dev', {says}; put it back as it was, "
             "or run `destroy --stack dev`, which needs none, and bring the stack up again"
         )
+    file.unlink(missing_ok=True)
     file.write_text(f"{right}\n")  # as an editor writes it
     stack.run("preview --expect-no-changes")
     change(file)
