@@ -16,16 +16,16 @@ help: ## this list
 	@echo; echo "Begin with \`make up\`: it sets everything up and ends with the next commands. STACK=staging is another stack."
 
 setup: ## Debian packages, Python environment, Pulumi engine
-	@$(PYTHON) tools/setup.py
+	@$(PYTHON) -m tools tools/setup.py
 
 environment:
-	@$(PYTHON) tools/setup.py environment
+	@$(PYTHON) -m tools tools/setup.py environment
 
 $(READY):
 	@echo "error: nothing is set up in this folder; run \`make setup\` first" >&2; exit 1
 
 clean: ## remove what only the engine's build needed: Go's caches, about 3 GB
-	@PYTHONPATH=emulator $(PYTHON) tools/build_engine.py --clear
+	@PYTHONPATH=emulator $(PYTHON) -m tools tools/build_engine.py --clear
 
 up: setup ## bring the stack up on this machine and wait until it is healthy (STACK=local)
 	@$(EMULATOR) up --stack $(STACK)
@@ -48,20 +48,20 @@ lint: environment ## format, lint and types
 	$(BIN)/mypy components/__main__.py
 
 test: setup ## every test and the linters (root); TIER=fast in under two minutes; TIER=client one folder of tests/
-	@$(BIN)/python tools/run_tests.py $(TIER)
+	@$(BIN)/python -m tools tools/run_tests.py $(TIER)
 
 bench: setup ## ratios of one run on this machine: drills, time to healthy; BASE=COMMIT: commands against that commit (TESTS=1: tests too)
-	@$(BIN)/python bench/$(if $(BASE),compare.py $(BASE) $(if $(TESTS),--tests),bench.py)
+	@$(BIN)/python -m tools bench/$(if $(BASE),compare.py $(BASE) $(if $(TESTS),--tests),bench.py)
 
 schema: $(READY) ## write the components' schema and the stack file's schema anew
-	$(BIN)/python tools/component_schema.py
-	$(BIN)/python tools/settings_schema.py
+	$(BIN)/python -m tools tools/component_schema.py
+	$(BIN)/python -m tools tools/settings_schema.py
 
 lock: $(READY) ## write requirements.txt from requirements.in: every package by its hash, no index address
 	$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --quiet requirements.in --output-file requirements.txt
 
 audit: environment ## known faults of the pinned Python packages, from the OSV service (needs the network)
-	@$(BIN)/python tools/audit.py
+	@$(BIN)/python -m tools tools/audit.py
 
 changelog: environment ## what the next release says, from the fragments in changes/
 	@$(BIN)/towncrier build --draft

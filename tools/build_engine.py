@@ -81,8 +81,7 @@ def clear(home: Path) -> str:
 
 def check_room(home: Path) -> None:
     """Refuse a build that would run into a full disk. What an earlier one has written already is not needed again."""
-    home.mkdir(parents=True, exist_ok=True)
-    free = shutil.disk_usage(home).free / 1e9
+    free = shutil.disk_usage(next(place for place in (home, *home.parents) if place.exists())).free / 1e9
     if free + megabytes(build_folder(home)) / 1e3 < DISK_NEEDED_GB:
         raise SystemExit(
             f"{free:.1f} GB are free at {home}, and building the engine needs {DISK_NEEDED_GB} GB: make room there, "

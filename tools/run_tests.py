@@ -1,7 +1,7 @@
 """Run the tests side by side; run what failed once more, alone; say which tiers and tests took longest and what was not run.
 
-`run_tests.py [TIER] [PYTEST ARGUMENTS]`. A tier is a folder of tests/, or `fast`: everything that needs neither the engine nor
-machines nor servers. Without a tier every test runs, and the linters beside them.
+`python -m tools tools/run_tests.py [TIER] [PYTEST ARGUMENTS]`. A tier is a folder of tests/, or `fast`: everything that needs
+neither the engine nor machines nor servers. Without a tier every test runs, and the linters beside them.
 
 Most of the tests live with real processes, machines and clocks on a computer that may be busy with something else. One of them
 in four thousand must not hide what the others say, and must not go unseen either: a test that fails twice fails the run; one
@@ -27,15 +27,10 @@ from types import FrameType
 from typing import NoReturn
 from xml.etree import ElementTree as ET
 
+from pulumi_emulator.errors import EmulatorError
+from tools import leftovers
+
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.append(str(ROOT))  # where this file is run by its path
-
-try:
-    from pulumi_emulator.errors import EmulatorError
-    from tools import leftovers
-except KeyboardInterrupt:  # they take a second to load
-    sys.exit("interrupted; nothing was begun")
-
 TESTS = ROOT / "tests"
 CACHE = "cache"
 FAILED = f"{CACHE}/v/cache/lastfailed"  # pytest's own record: docs.pytest.org, how-to/cache

@@ -271,7 +271,7 @@ def of_the_system(error: OSError) -> str:
 
 def engine(log: Path) -> str:
     """Find or build the engine; the work is done by tools/build_engine.py inside the environment that was just made."""
-    return run([VENV / "bin" / "python", ROOT / "tools" / "build_engine.py"], log).splitlines()[-1]
+    return run([VENV / "bin" / "python", "-m", "tools", "tools/build_engine.py"], log, cwd=ROOT).splitlines()[-1]
 
 
 if __name__ == "__main__":

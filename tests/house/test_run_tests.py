@@ -212,7 +212,9 @@ def test_what_a_run_that_passed_leaves_is_a_defect(
 
 def test_a_folder_that_cannot_be_written_is_a_line(tmp_path: Path) -> None:
     (tmp_path / f"redis-ha-{os.getuid()}").touch()
-    argv = [sys.executable, str(ROOT / "tools/run_tests.py"), "house"]
-    done = subprocess.run(argv, env={**os.environ, "TMPDIR": str(tmp_path)}, capture_output=True, text=True, check=False)
+    argv = [sys.executable, "-m", "tools", "tools/run_tests.py", "house"]
+    done = subprocess.run(
+        argv, cwd=ROOT, env={**os.environ, "TMPDIR": str(tmp_path)}, capture_output=True, text=True, check=False
+    )
     assert (done.returncode, len(done.stderr.splitlines())) == (1, 1), done.stderr
     assert done.stderr.startswith("error: ")

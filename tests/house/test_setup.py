@@ -2,6 +2,7 @@
 
 import errno
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -222,7 +223,7 @@ def make(folder: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
         ("down", "python -m pulumi_emulator destroy --stack local"),
         ("status", "redis-ha status --stack local --emulated"),
         ("drill", "redis-ha drill kill-master --stack local --emulated"),
-        ("schema", "python tools/settings_schema.py"),
+        ("schema", "python -m tools tools/settings_schema.py"),
         ("lock", "uv pip compile"),
     ],
 )
@@ -241,8 +242,8 @@ def test_what_uses_a_set_up_runs_where_none_can_be_made_and_names_the_way_where_
 @pytest.mark.parametrize("target", ["lint", "audit", "changelog"])
 def test_what_needs_no_engine_asks_for_none(target: str, used: Path) -> None:
     ran = make(used, "--dry-run", target, "PYTHON=python3").stdout.splitlines()
-    assert ran[0] == f"python3 tools/setup.py {setup.ONLY_ENVIRONMENT}"
-    assert "python3 tools/setup.py" not in ran
+    assert ran[0] == f"python3 -m tools tools/setup.py {setup.ONLY_ENVIRONMENT}"
+    assert "python3 -m tools tools/setup.py" not in ran
 
 
 def test_the_environment_alone_is_made_without_the_engine_and_not_looked_at_twice(
@@ -293,3 +294,22 @@ def test_no_build_begins_without_its_room(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr(build_engine, "go_of_wheel", lambda _: pytest.fail("a build has begun"))
     with pytest.raises(SystemExit, match="building the engine needs"):
         build_engine.main()
+
+
+@pytest.mark.parametrize("end", ["import module", "os.kill(os.getpid(), signal.SIGINT)\ntime.sleep(60)"])
+def test_ctrl_c_ends_a_script_with_a_line_also_while_it_loads(end: str, tmp_path: Path) -> None:
+    interrupting = "import os, signal, time\nos.kill(os.getpid(), signal.SIGINT)\ntime.sleep(60)\n"
+    (tmp_path / "module.py").write_text(interrupting)
+    script = tmp_path / "script.py"
+    script.write_text(f"import os, signal, sys, time\nsys.path.append({str(tmp_path)!r})\nprint(sys.argv[1:])\n{end}\n")
+    # A shell without job control starts what follows `&` with SIGINT ignored.
+    argv = ["env", "--default-signal=INT", sys.executable, "-m", "tools", str(script), "--one"]
+    done = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "['--one']\n", "interrupted\n")
+
+
+def test_make_runs_every_script_that_way() -> None:
+    lines = (ROOT / "Makefile").read_text().splitlines()
+    scripts = [line for line in lines if line.startswith("\t") and re.search(r" (tools|bench)/\S*\.py", line)]
+    assert len(scripts) > 5
+    assert [line for line in scripts if " -m tools " not in line] == []

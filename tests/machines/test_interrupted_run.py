@@ -19,7 +19,7 @@ from tools.leftovers import Part, clear, parts
 
 ROOT = Path(__file__).resolve().parents[2]
 RUNS = f"redis-ha-{os.getuid()}"
-RUN = [sys.executable, "tools/run_tests.py"]
+RUN = [sys.executable, "-m", "tools", "tools/run_tests.py"]
 PROCESSES = ["-n", "2"]  # one for each part
 # Machines of the one file; an emulated AWS and cache nodes of the other; side by side. They take longer than the wait for both.
 NODES = "test_failover_with or test_the_loss_of_a_zone"
