@@ -16,3 +16,7 @@ class InterruptedCommandError(EmulatorError):
 
 class UnreadableError(EmulatorError):
     """A file of the stack's own is damaged or gone: only `destroy` helps. What is wrong stands before the first semicolon."""
+
+
+class NoStackError(EmulatorError):
+    """There is no emulated stack of this name."""

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from pulumi_emulator.errors import EmulatorError, UnreadableError
+from pulumi_emulator.errors import EmulatorError, NoStackError, UnreadableError
 from pulumi_emulator.files import write_private
 
 # pulumi/pulumi sdk/go/common/tokens: what a stack or project name may consist of, and how long it may be.
@@ -133,7 +133,10 @@ class StackFolder:
 
 
 def find_stack(home: Path, stack: str, project: str | None) -> StackFolder:
-    """Return the folder of a stack by name: of the given project, else of the only project that has one of that name."""
+    """Return the folder of a stack by name: of the given project, else of the only project that has one of that name.
+
+    NoStackError when there is none.
+    """
     check_name("stack", stack)
     if project is not None and StackFolder(home, project, stack).exists():
         return StackFolder(home, project, stack)
@@ -145,7 +148,7 @@ def find_stack(home: Path, stack: str, project: str | None) -> StackFolder:
             f"stack {stack!r} exists in several projects ({', '.join(found)}): give --program with the program's folder"
         )
     where = f" of project {project!r}" if project else ""
-    raise EmulatorError(f"there is no emulated stack {stack!r}{where}; bring it up with `up --stack {stack}`")
+    raise NoStackError(f"there is no emulated stack {stack!r}{where}; bring it up with `up --stack {stack}`")
 
 
 def all_stacks(home: Path) -> list[StackFolder]:
@@ -157,21 +160,39 @@ def all_stacks(home: Path) -> list[StackFolder]:
 def only_command(folder: StackFolder, command: str) -> Iterator[None]:
     """Hold the stack while a command changes it; EmulatorError names the process that holds it already.
 
-    A POSIX record lock on a file beside the stack's folder (destroy removes the folder, never the file): it ends with
-    the process however that ends, and processes that it leaves behind do not inherit it.
+    A POSIX record lock on a file beside the stack's folder: it ends with the process however that ends, and processes that it
+    leaves behind do not inherit it. A command that removes the folder takes the file along.
     """
     path = folder.path.parent / f".{folder.stack}.lock"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    descriptor = _locked(path, folder.stack)
     try:
-        try:
-            fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            holder = os.pread(descriptor, 200, 0).decode(errors="replace").strip() or "another process"
-            raise EmulatorError(f"stack {folder.stack!r} is in use by {holder}; wait for it or end it") from None
         with contextlib.suppress(OSError):  # the note for others; the lock holds without it, on a full disk too
             os.ftruncate(descriptor, 0)
             os.pwrite(descriptor, f"`{command}` (process {os.getpid()})".encode(), 0)
         yield
     finally:
+        if not folder.exists():
+            path.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):  # other stacks of the project
+                path.parent.rmdir()
+        os.close(descriptor)
+
+
+def _locked(path: Path, stack: str) -> int:
+    """Return a descriptor of the lock's file that holds the lock. Who held it before may have removed the file meanwhile."""
+    while True:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+        except FileNotFoundError:  # the folder went between
+            continue
+        try:
+            fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            holder = os.pread(descriptor, 200, 0).decode(errors="replace").strip() or "another process"
+            os.close(descriptor)
+            raise EmulatorError(f"stack {stack!r} is in use by {holder}; wait for it or end it") from None
+        with contextlib.suppress(FileNotFoundError):
+            if os.path.samestat(path.stat(), os.fstat(descriptor)):
+                return descriptor
         os.close(descriptor)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import runpy
+import shutil
 import subprocess
 import sys
 import types
@@ -17,7 +19,7 @@ from click.testing import CliRunner, Result
 from rich.console import Console
 
 from pulumi_emulator import files, runner
-from pulumi_emulator.cli import Commands
+from pulumi_emulator.cli import Commands, main
 from pulumi_emulator.errors import InterruptedCommandError, UnreadableError
 from pulumi_emulator.stacks import StackFolder, only_command
 
@@ -184,3 +186,62 @@ def test_an_interrupted_destroy_removes_nothing_more_though_the_disk_is_full(
     with pytest.raises(InterruptedCommandError):
         runner.destroy(folder, Console(), force=True)
     assert folder.exists()
+
+
+def test_a_lock_goes_with_its_folder_and_holds_although_it_went(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = StackFolder(tmp_path, "tested", "dev")
+    file = tmp_path / "stacks/tested/.dev.lock"
+    lock = fcntl.lockf
+    destroyed: list[Path] = []
+
+    def while_another_destroys(descriptor: int, how: int) -> None:
+        if not destroyed:  # between the opening of the file and the lock
+            destroyed.append(file)
+            file.unlink()
+            file.parent.rmdir()
+        lock(descriptor, how)
+
+    monkeypatch.setattr(fcntl, "lockf", while_another_destroys)
+    with only_command(folder, "up"):
+        assert "`up`" in file.read_text()
+        folder.create()
+    assert file.exists()
+    with only_command(folder, "destroy"):
+        shutil.rmtree(folder.path)
+    assert not file.parent.exists()
+
+
+def destroying(home: Path, program: Path, monkeypatch: pytest.MonkeyPatch) -> Result:
+    monkeypatch.setenv("PULUMI_EMULATOR_HOME", str(home))
+    return CliRunner().invoke(main, ["destroy", "--stack", "dev", "--program", str(program)])
+
+
+def test_destroy_removes_what_previews_kept_and_nothing_of_another_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "Pulumi.yaml").write_text("name: tested\nruntime: python\n")
+    kept = StackFolder(tmp_path / "previews", "tested", "dev")
+    for stack in ("dev", "other"):
+        previewed = StackFolder(tmp_path / "previews", "tested", stack)
+        with only_command(previewed, "preview"):
+            previewed.create()
+    with only_command(kept, "preview"):
+        argv = [sys.executable, "-m", "pulumi_emulator", "destroy", "--stack", "dev", "--program", str(tmp_path)]
+        environment = {**os.environ, "PULUMI_EMULATOR_HOME": str(tmp_path)}
+        busy = subprocess.run(argv, env=environment, capture_output=True, text=True, check=False)
+    assert (busy.returncode, busy.stderr[:44]) == (1, "error: stack 'dev' is in use by `preview` (p")
+    said = destroying(tmp_path, tmp_path, monkeypatch).stdout
+    assert said == "there is no emulated stack 'dev': nothing to destroy; what its previews kept is removed\n"
+    assert sorted(path.name for path in kept.path.parent.iterdir()) == [".other.lock", "other"]
+    assert destroying(tmp_path, tmp_path, monkeypatch).stdout == "there is no emulated stack 'dev': nothing to destroy\n"
+
+
+def test_destroy_says_what_keeps_it_from_finding_the_stack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for project in ("one", "two"):
+        StackFolder(tmp_path, project, "dev").create()
+    (tmp_path / "program").mkdir()
+    ended = destroying(tmp_path, tmp_path / "program", monkeypatch)
+    assert (ended.exit_code, ended.stdout) == (1, "")
+    assert "stack 'dev' exists in several projects (one, two)" in ended.stderr
+    (tmp_path / "program/Pulumi.yaml").write_text("name: [\n")
+    assert "is not YAML" in destroying(tmp_path, tmp_path / "program", monkeypatch).stderr

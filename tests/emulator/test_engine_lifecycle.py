@@ -83,6 +83,7 @@ def test_a_stack_lives_through_everything(emulated: Make) -> None:
     assert "4 delete" in stack.run("destroy").stdout
     assert not stack.folder.exists()
     assert "nothing to destroy" in stack.run("destroy").stdout
+    assert [*stack.home.glob("stacks/*")] == [], "no folder of the project, no lock"
 
 
 def test_secrets_are_encrypted_in_the_state_and_shown_nowhere(emulated: Make) -> None:
@@ -403,6 +404,8 @@ def test_a_preview_that_lost_its_passphrase_begins_anew(emulated: Make) -> None:
     [file] = stack.home.glob("previews/stacks/*/*/passphrase")
     file.write_text("another")
     assert "4 create" in stack.run("preview").stdout
+    assert "nothing to destroy; what its previews kept is removed" in stack.run("destroy").stdout
+    assert [*stack.home.glob("previews/stacks/*"), *stack.home.glob("stacks/*")] == []
 
 
 def test_what_is_protected_stays_when_the_passphrase_is_lost(emulated: Make) -> None:

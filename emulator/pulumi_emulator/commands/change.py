@@ -11,7 +11,8 @@ from rich.console import Console
 from pulumi_emulator import runner
 from pulumi_emulator.commands.options import PROGRAM_OPTION, STACK_OPTION, console, echo_outputs, existing_stack
 from pulumi_emulator.digest import Digest
-from pulumi_emulator.errors import EmulatorError
+from pulumi_emulator.errors import NoStackError
+from pulumi_emulator.project import project_name
 from pulumi_emulator.stacks import emulator_home
 
 
@@ -60,7 +61,9 @@ def destroy(stack: str, program: Path, force: bool) -> None:
     """Destroy a stack with everything that it has on this machine."""
     try:
         folder = existing_stack(stack, program)
-    except EmulatorError:
-        click.echo(f"there is no emulated stack {stack!r}: nothing to destroy")
+    except NoStackError:
+        kept = runner.remove_preview(emulator_home(), project_name(program), stack)
+        also = "; what its previews kept is removed" if kept else ""
+        click.echo(f"there is no emulated stack {stack!r}: nothing to destroy{also}")
         return
     runner.destroy(folder, console(), force=force)
