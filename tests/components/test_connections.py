@@ -11,6 +11,7 @@ import pytest
 
 from redis_ha.arguments import InvalidArgumentsError
 from redis_ha.sentinel import connections, render, topology
+from redis_ha.sentinel.slots import Kind
 from redis_ha.sentinel.topology import RESERVED_CONNECTIONS, Plan, make_plan
 from tests.support import crowded_cluster
 from tests.support.droplet_image import in_image
@@ -52,11 +53,12 @@ def test_a_limit_that_leaves_no_place_is_refused(given: str) -> None:
 
 
 def test_redis_may_open_as_many_files_as_the_limit_takes() -> None:
-    of = plan()
-    for kind, unit in (("data", "redis-ha-data.service"), ("sentinel", "redis-ha-sentinel.service")):
-        text = render.units(next(slot for slot in of.slots if slot.kind == kind))[unit]
-        assert "LimitNOFILE=65536" in text.splitlines()
-        assert "redis-ha-connections.service" in text.split("After=", 1)[1].splitlines()[0]
+    kinds: tuple[Kind, ...] = ("data", "sentinel")
+    for kind in kinds:
+        files = render.shared_files(kind)
+        assert "LimitNOFILE=65536" in files[render.SANDBOX_FILE].splitlines()
+        after = files[f"/etc/systemd/system/redis-ha-{kind}.service"].split("After=", 1)[1].splitlines()[0]
+        assert "redis-ha-connections.service" in after
     assert connections.MOST_MAXCLIENTS == 65536 - 32
 
 

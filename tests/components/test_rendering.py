@@ -1,11 +1,13 @@
 """The rendered text against the programs that will read it: cloud-init, Redis, Sentinel, systemd, nft."""
 
 import base64
-import gzip
 import hashlib
+import io
 import json
+import os
 import re
 import subprocess
+import tarfile
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,7 @@ import yaml
 
 from redis_ha.arguments import InvalidArgumentsError
 from redis_ha.sentinel import render
-from redis_ha.sentinel.slots import Slot
+from redis_ha.sentinel.slots import Kind, Slot
 from redis_ha.sentinel.topology import Plan, make_plan
 from tests.support.droplet_image import NODE_SSHD, exposures, in_image
 from tests.support.loopback_cluster import LoopbackCluster
@@ -46,12 +48,23 @@ def slot(of: Plan, key: str) -> Slot:
 
 
 def files(text: str) -> dict[str, str]:
-    """The files that cloud-init would write."""
-    found: dict[str, str] = {}
-    for entry in yaml.safe_load(text)["write_files"]:
-        content = entry["content"]
-        found[entry["path"]] = gzip.decompress(base64.b64decode(content)).decode() if "encoding" in entry else content
-    return found
+    """The files that a node gets: of the archive, and those that cloud-init writes."""
+    with tarfile.open(fileobj=io.BytesIO(packed(text))) as opened:
+        found = {f"/{entry.name}": opened.extractfile(entry).read().decode() for entry in opened}  # type: ignore[union-attr]
+    return found | {entry["path"]: entry["content"] for entry in yaml.safe_load(text)["write_files"]}
+
+
+def unpacking(text: str) -> str:
+    """The script that unpacks the archive, at every boot until it was done."""
+    (script,) = [command[2] for command in yaml.safe_load(text)["bootcmd"] if command[0] == "sh"]
+    assert isinstance(script, str)
+    return script
+
+
+def packed(text: str) -> bytes:
+    """The archive, before it is unpacked."""
+    (archive,) = re.findall(r"echo (\S+) ", unpacking(text))
+    return base64.b64decode(archive, validate=True)
 
 
 @pytest.mark.machines
@@ -78,6 +91,90 @@ def test_the_same_plan_gives_the_same_text(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", ["data", "sentinel"])
+def test_the_archive_says_nothing_of_its_maker(kind: str) -> None:
+    """Another day, user, computer or Python gives the same text, for all nodes of a kind in all clusters."""
+    archive = packed(user_data(kind))
+    assert archive == packed(user_data(kind, name="other", image="debian-12-x64", replicas=3, application_channels=["a"]))
+    # RFC 1952: deflate, no name, no time, best compression, an unknown operating system.
+    assert archive[:10] == bytes.fromhex("1f8b 08 00 00000000 02 ff")
+    with tarfile.open(fileobj=io.BytesIO(archive)) as opened:
+        entries = opened.getmembers()
+    assert [entry.name for entry in entries] == sorted(entry.name for entry in entries)
+    made = {(entry.uid, entry.gid, entry.uname, entry.gname, entry.mtime, entry.mode) for entry in entries}
+    assert made == {(0, 0, "", "", 0, 0o644)}
+
+
+def into(folder: str, script: str) -> str:
+    """The script that unpacks, but below a folder."""
+    assert (script.count(" -xzmC / "), script.count(" -f / ")) == (1, 1)
+    return script.replace(" -xzmC / ", f" -xzmC {folder} ").replace(render.UNPACKED_MARK, f"{folder}{render.UNPACKED_MARK}")
+
+
+def found_below(root: Path) -> dict[str, tuple[bytes, int]]:
+    """Content and mode of every file, by path."""
+    found = {f"/{path.relative_to(root)}": path for path in sorted(root.rglob("*")) if path.is_file()}
+    return {name: (path.read_bytes(), path.stat().st_mode & 0o7777) for name, path in found.items()}
+
+
+def unpacked(kind: Kind) -> dict[str, tuple[bytes, int]]:
+    whole = {path: (text.encode(), 0o644) for path, text in render.shared_files(kind).items()}
+    return whole | {render.UNPACKED_MARK: (b"", 0o644)}
+
+
+@pytest.mark.machines
+@pytest.mark.parametrize("kind", ["data", "sentinel"])
+@pytest.mark.parametrize("image", ["debian-12-x64", "debian-13-x64"])
+def test_what_is_unpacked_is_what_was_rendered(kind: Kind, image: str, tmp_path: Path) -> None:
+    """By the image's own programs; and once: what an operator changed on a node stays."""
+    script = into("/mnt", unpacking(user_data(kind, image=image)))
+    subprocess.run(in_image(image, tmp_path, "sh", "-c", script), check=True, timeout=60)
+    assert found_below(tmp_path) == unpacked(kind)
+    assert {path.owner() for path in tmp_path.rglob("*")} == {"root"}
+    assert all(path.stat().st_mode & 0o7777 == 0o755 for path in tmp_path.rglob("*") if path.is_dir())
+    edited = tmp_path / render.SANDBOX_FILE.lstrip("/")
+    edited.write_text("[Service]\n")
+    subprocess.run(in_image(image, tmp_path, "sh", "-c", script), check=True, timeout=60)
+    assert edited.read_text() == "[Service]\n"
+
+
+# What stands between the archive and its mark, and how a boot ends there: by an error, or with the power.
+CUTS = {
+    "tar ends in the middle": ("tar", 'head -c 20000 | /bin/tar "$@"'),
+    "the power fails while tar unpacks": ("tar", 'head -c 20000 | /bin/tar "$@"; kill -KILL $PPID'),
+    "the disk takes no more": ("sync", "exit 1"),
+    "the power fails before all is on the disk": ("sync", "kill -KILL $PPID"),
+}
+
+
+@pytest.mark.parametrize("cut", CUTS)
+def test_an_unpacking_that_was_cut_off_begins_anew(cut: str, tmp_path: Path) -> None:
+    root, programs = tmp_path / "root", tmp_path / "programs"
+    root.mkdir()
+    programs.mkdir()
+    name, text = CUTS[cut]
+    (programs / name).write_text(f"#!/bin/sh\n{text}\n")
+    (programs / name).chmod(0o755)
+    script = ["sh", "-c", into(str(root), unpacking(user_data("data")))]
+    cut_off = os.environ | {"PATH": f"{programs}:{os.environ['PATH']}"}
+    assert subprocess.run(script, env=cut_off, check=False, capture_output=True, timeout=60).returncode != 0
+    left = found_below(root)
+    assert left
+    assert render.UNPACKED_MARK not in left
+    subprocess.run(script, check=True, timeout=60)
+    assert found_below(root) == unpacked("data")
+
+
+def test_the_set_up_starts_at_a_boot_only_when_its_unit_is_whole() -> None:
+    """The link comes after the archive; and cloud-init writes last what tells the set-up that it has written all."""
+    document = yaml.safe_load(user_data("data"))
+    assert document["bootcmd"][-2][0] == "sh"
+    assert document["bootcmd"][-1][-1] == f"/etc/systemd/system/multi-user.target.wants/{render.SETUP_UNIT}"
+    assert document["write_files"][-1]["path"] == render.LAST_FILE
+    unit = render.shared_files("data")[f"/etc/systemd/system/{render.SETUP_UNIT}"]
+    assert f"test -s {render.LAST_FILE} || cloud-init single" in unit
+
+
+@pytest.mark.parametrize("kind", ["data", "sentinel"])
 def test_every_secret_file_is_for_root_only(kind: str) -> None:
     secrets = list(vars(PASSWORDS).values())
     for entry in yaml.safe_load(user_data(kind))["write_files"]:
@@ -86,7 +183,7 @@ def test_every_secret_file_is_for_root_only(kind: str) -> None:
 
 
 def test_nodes_get_only_the_passwords_they_need() -> None:
-    data, sentinel = user_data("data"), user_data("sentinel")
+    data, sentinel = ("".join(files(user_data(kind)).values()) for kind in ("data", "sentinel"))
     assert [role for role in render.ROLES if getattr(PASSWORDS, role) in data] == ["replication", "admin", "discovery"]
     assert [role for role in render.ROLES if getattr(PASSWORDS, role) in sentinel] == [
         "sentinel",
@@ -131,14 +228,44 @@ def test_extra_directives_and_channels_arrive() -> None:
     assert "resetchannels &orders:* &jobs" in application
 
 
-def test_user_data_of_the_largest_cluster_fits() -> None:
-    render.check_size(plan(replicas=9, sentinels=7, generations={f"sentinel-{n}": n + 1 for n in range(7)}))
+# With the longest of everything that is bounded.
+LARGEST: dict[str, Any] = {
+    "name": "n" * 40,
+    "master_name": "m" * 64,
+    "replicas": 9,
+    "sentinels": 7,
+    "generations": {f"sentinel-{n}": n + 1 for n in range(7)},
+}
 
 
-def test_user_data_above_64_kib_is_refused() -> None:
-    too_much = {"proc-title-template": "x" * 60_000}
-    with pytest.raises(InvalidArgumentsError, match=r"user-data would be [0-9]+ bytes, the limit is 65536"):
-        render.check_size(plan(extra_directives=too_much))
+def test_user_data_of_the_largest_cluster_leaves_room() -> None:
+    largest = plan(**LARGEST)
+    assert max(render.most_bytes(largest, slot) for slot in largest.slots) <= 55_000
+
+
+def test_many_channels_and_directives_fit_into_the_largest_cluster() -> None:
+    channels = [f"{number:040}" for number in range(200)]
+    render.check_size(plan(**LARGEST, application_channels=channels, extra_directives={"proc-title-template": "x" * 2000}))
+
+
+@pytest.mark.parametrize(
+    ("channels", "directive", "told"),
+    [
+        (0, 60_000, "extra_directives takes 60027 of them: use fewer or shorter ones"),
+        (600, 0, "application_channels takes 25200 of them: use fewer or shorter ones"),
+        (300, 9_000, "application_channels takes 12600 of them, extra_directives 9027: use fewer or shorter ones"),
+        (1, 20_000, "extra_directives takes 20027 of them, application_channels 42: use fewer or shorter ones"),
+    ],
+)
+def test_user_data_above_64_kib_is_refused_with_what_makes_it_long(channels: int, directive: int, told: str) -> None:
+    directives = {"proc-title-template": "x" * directive} if directive else {}
+    too_long = plan(application_channels=[f"{number:040}" for number in range(channels)], extra_directives=directives)
+    with pytest.raises(InvalidArgumentsError) as refused:
+        render.check_size(too_long)
+    ((argument, reason),) = refused.value.problems
+    total = max(render.most_bytes(too_long, slot) for slot in too_long.slots)
+    assert reason == f"user-data would be {total} bytes, the limit is 65536; {told}"
+    assert argument == told.split(maxsplit=1)[0]
 
 
 @pytest.mark.parametrize("persistence", ["aof+rdb", "aof", "rdb"])
@@ -202,7 +329,8 @@ def test_what_a_unit_may_do_is_little_and_documented(kind: str, image: str, tmp_
 def unit_files(text: str, root: Path) -> list[str]:
     """Write below `root` what a node has of units; return their names."""
     for command in yaml.safe_load(text)["bootcmd"]:
-        subprocess.run([part.replace("/etc/systemd", f"{root}/etc/systemd") for part in command], check=True)
+        if command[0] != "sh":
+            subprocess.run([part.replace("/etc/systemd", f"{root}/etc/systemd") for part in command], check=True)
     for path, content in files(text).items():
         if path.startswith("/etc/systemd/"):
             (root / path.lstrip("/")).parent.mkdir(parents=True, exist_ok=True)

@@ -332,10 +332,22 @@ def test_debian_12_boots_the_same_user_data_also_when_its_first_boot_is_cut_off(
     with booted(tmp_path_factory.mktemp("debian12"), "debian-12-x64", mirror=False) as machines:
         held = machines.data[2]
         machines.host.lock_apt(held)
-        cut = {machines.data[1]: "/etc/redis-ha/seed", machines.sentinels[2]: "/usr/local/lib/redis-ha/setup.sh"}
-        for name, path in cut.items():
-            wait_until(lambda name=name, path=path: machines.wrote(name, path), f"{name} has {path}")  # type: ignore[misc]
-            machines.host.power_off(name)
+        # When the archive's first file is there, when its last one is, when cloud-init writes.
+        cut = {
+            machines.sentinels[1]: "/etc/redis-ha/metadata.nft",
+            machines.sentinels[2]: "/usr/local/lib/redis-ha/setup.sh",
+            machines.data[1]: "/etc/redis-ha/seed",
+        }
+        powered = dict(cut)
+
+        def all_cut() -> bool:
+            for name, path in list(powered.items()):
+                if machines.wrote(name, path):
+                    machines.host.power_off(name)
+                    del powered[name]
+            return not powered
+
+        wait_until(all_cut, lambda: f"{powered} are there")
         assert not any(machines.wrote(name, "/var/lib/dpkg/info/redis-server.list") for name in machines.addresses)
         for name in cut:
             machines.host.power_on(name)

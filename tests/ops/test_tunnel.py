@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from redis_ha.sentinel.render import sshd_rules
+from redis_ha.sentinel.render import SSHD_FILE, shared_files
 from redis_ha_ops.asking import ask
 from redis_ha_ops.errors import OpsError
 from redis_ha_ops.stack import Stack
@@ -74,8 +74,9 @@ def sshd(tmp_path: Path) -> Iterator[Sshd]:
     for name in ("host", "user"):
         subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(tmp_path / name)], check=True)
     (tmp_path / "authorized").write_text((tmp_path / "user.pub").read_text())
+    rules = shared_files("data")[SSHD_FILE]
     (tmp_path / "config").write_text(
-        f"{sshd_rules()}Port {SSHD_PORT}\nListenAddress {host}\nHostKey /mnt/host\nPidFile none\n"
+        f"{rules}Port {SSHD_PORT}\nListenAddress {host}\nHostKey /mnt/host\nPidFile none\n"
         "AuthorizedKeysFile /mnt/authorized\nUsePAM no\nStrictModes no\n"
     )
     with (tmp_path / "log").open("wb") as log:

@@ -35,7 +35,12 @@ MISTAKES: dict[str, tuple[dict[str, Any], str, list[str]]] = {
     "too much user-data": (
         {"extra_directives": dict.fromkeys(("proc-title-template", "syslog-ident"), "y" * 40000)},
         "extra_directives",
-        ["65536"],
+        ["65536", "extra_directives takes 80047 of them"],
+    ),
+    "too many channels": (
+        {"application_channels": [f"{number:040}" for number in range(600)]},
+        "application_channels",
+        ["65536", "application_channels takes 25200 of them"],
     ),
     "unknown key": ({"sentinel_count": 3}, "sentinel_count", ["unknown key", "sentinels"]),
     "mistyped value": ({"replicas": "two"}, "replicas", ["two"]),

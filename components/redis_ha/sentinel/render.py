@@ -3,8 +3,12 @@
 import base64
 import gzip
 import hashlib
+import io
 import json
-from dataclasses import dataclass, fields
+import tarfile
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from functools import cache
 from importlib import resources
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -14,7 +18,7 @@ from redis_ha.arguments import InvalidArgumentsError
 from .connections import DEFAULT_MAXCLIENTS, OPEN_FILES, maxclients
 from .node.config import NOWHERE, STATE_DIRECTORY
 from .node.install import SEED_DIRECTORY, SELF_ADDRESS
-from .slots import Slot, seeds_of
+from .slots import Kind, Slot, seeds_of
 from .topology import (
     MASTER_REBOOT_DOWN_AFTER_MS,
     REDIS_PORT,
@@ -36,9 +40,13 @@ SETTING_UP_UNIT = "redis-ha-setting-up.service"
 # systemd reads it for every unit whose name begins so (systemd.unit(5)).
 SANDBOX_FILE = "/etc/systemd/system/redis-ha-.service.d/sandbox.conf"
 SSHD_FILE = "/etc/ssh/sshd_config.d/10-redis-ha.conf"
+SYSCTL_FILE = "/etc/sysctl.d/60-redis-ha.conf"
+METADATA_FILE = "/etc/redis-ha/metadata.nft"
 CONNECTIONS_FILE = "/etc/redis-ha/connections.nft"
 # The last of the files that cloud-init writes: when it is there, all are.
-LAST_FILE = "/etc/redis-ha/metadata.nft"
+LAST_FILE = CONNECTIONS_FILE
+# It is there when all of the archive is on the disk.
+UNPACKED_MARK = f"{LIBRARY_DIRECTORY}/unpacked"
 # redis.conf `shutdown-timeout` is 10 s: a stopping master waits that long for its replicas, then writes its dump.
 STOP_TIMEOUT_S = 120
 
@@ -152,18 +160,19 @@ def seed_files(
     return seeds
 
 
-def units(slot: Slot, layout: Layout | None = None) -> dict[str, str]:
-    """Return the systemd units of a node by name."""
+def units(kind: Kind) -> dict[str, str]:
+    """Return the systemd units of a node by name, without those that set it up."""
     names = (
         ["redis-ha-data.service", "redis-ha-agent.service"]
-        if slot.kind == "data"
+        if kind == "data"
         else ["redis-ha-sentinel.service", "redis-ha-bootstrap.service"]
     )
     names += ["redis-ha-metadata.service", "redis-ha-connections.service", "redis-ha-thp.service"]
     values = {
-        "layout": layout or Layout(),
+        "layout": Layout(),
         "nowhere": NOWHERE,
         "stop_timeout_s": STOP_TIMEOUT_S,
+        "metadata_file": METADATA_FILE,
         "connections_file": CONNECTIONS_FILE,
     }
     return {name: _TEMPLATES.get_template(f"{name}.j2").render(values) for name in names}
@@ -179,11 +188,6 @@ def connection_rules(plan: Plan, slot: Slot, layout: Layout | None = None) -> st
     )
 
 
-def sshd_rules(layout: Layout | None = None) -> str:
-    """Return what a node's sshd is told beside the image's own configuration."""
-    return _TEMPLATES.get_template("sshd.conf.j2").render(layout=layout or Layout())
-
-
 def node_modules() -> dict[str, str]:
     """Return the agents' source by file name, as it is shipped."""
     folder = resources.files("redis_ha.sentinel.node")
@@ -194,46 +198,92 @@ def node_modules() -> dict[str, str]:
     }
 
 
-def packed(text: str) -> str:
-    """Return text as cloud-init's gz+b64; the same text gives the same bytes on every day."""
-    return base64.b64encode(gzip.compress(text.encode(), 9, mtime=0)).decode("ascii")
+def shared_files(kind: Kind) -> dict[str, str]:
+    """Return the files that all nodes of a kind have in common, in every cluster, by path. None holds a secret."""
+    layout = Layout()
+    services = units(kind)
+
+    def rendered(name: str, **values: object) -> str:
+        return _TEMPLATES.get_template(f"{name}.j2").render(layout=layout, **values)
+
+    setup_units = {
+        SETTING_UP_UNIT: rendered(SETTING_UP_UNIT),
+        SETUP_UNIT: rendered(SETUP_UNIT, last_file=LAST_FILE),
+    }
+    return (
+        {f"{layout.library}/redis_ha_node/{name}": source for name, source in node_modules().items()}
+        | {f"/etc/systemd/system/{name}": text for name, text in (services | setup_units).items()}
+        | {
+            f"{layout.library}/setup.sh": rendered("setup.sh", services=services, setting_up_name=SETTING_UP_UNIT),
+            SANDBOX_FILE: rendered("sandbox.conf", open_files=OPEN_FILES),
+            SSHD_FILE: rendered("sshd.conf"),
+            SYSCTL_FILE: rendered("sysctl.conf"),
+            METADATA_FILE: rendered("metadata.nft"),
+        }
+    )
+
+
+def archive(files: Mapping[str, str]) -> str:
+    """Return files by path as a tar archive, packed by gzip, in base64: root's, readable by all.
+
+    The same files give the same text on every day and computer: nothing in it says when, where or by whom it was made. Only
+    another implementation of zlib may pack it otherwise.
+    """
+    tar = io.BytesIO()
+    with tarfile.open(fileobj=tar, mode="w", format=tarfile.USTAR_FORMAT) as opened:
+        for path, text in sorted(files.items()):
+            content = text.encode()
+            entry = tarfile.TarInfo(path.removeprefix("/"))
+            entry.size, entry.mode = len(content), 0o644
+            opened.addfile(entry, io.BytesIO(content))
+    packed = io.BytesIO()
+    # Not gzip.compress: before Python 3.13 zlib wrote its header then, with the operating system in it (docs.python.org, gzip).
+    with gzip.GzipFile(filename="", mode="wb", compresslevel=9, fileobj=packed, mtime=0) as zipped:
+        zipped.write(tar.getvalue())
+    return base64.b64encode(packed.getvalue()).decode("ascii")
+
+
+@cache
+def shared_archive(kind: Kind) -> str:
+    """Return the archive of `shared_files`; it is packed once for all slots."""
+    return archive(shared_files(kind))
 
 
 def cloud_config(plan: Plan, slot: Slot, passwords: Passwords, addresses: dict[str, str]) -> str:
     """Return the user-data of one node. `addresses` holds the private addresses of the slot's seeds by slot name."""
     layout = Layout()
-    services = units(slot, layout)
-    setting_up_unit = _TEMPLATES.get_template(f"{SETTING_UP_UNIT}.j2").render(layout=layout)
-    setup_unit = _TEMPLATES.get_template(f"{SETUP_UNIT}.j2").render(layout=layout, last_file=LAST_FILE)
     return _TEMPLATES.get_template("cloud-config.yaml.j2").render(
         plan=plan,
         slot=slot,
         layout=layout,
+        archive=shared_archive(slot.kind),
+        unpacked_mark=UNPACKED_MARK,
         seeds=seed_files(plan, slot, passwords, addresses, layout),
-        units=services | {SETTING_UP_UNIT: setting_up_unit},
         setup_name=SETUP_UNIT,
-        setup_unit=packed(setup_unit),
-        setup=_TEMPLATES.get_template("setup.sh.j2").render(services=services, setting_up_name=SETTING_UP_UNIT),
         connections_file=CONNECTIONS_FILE,
         connections=connection_rules(plan, slot, layout),
-        last_file=LAST_FILE,
-        modules={name: packed(source) for name, source in node_modules().items()},
-        sandbox_file=SANDBOX_FILE,
-        sandbox=_TEMPLATES.get_template("sandbox.conf.j2").render(open_files=OPEN_FILES),
-        sshd_file=SSHD_FILE,
-        sshd=sshd_rules(layout),
-        sysctl=_TEMPLATES.get_template("sysctl.conf.j2").render(),
-        metadata=_TEMPLATES.get_template("metadata.nft.j2").render(),
     )
 
 
-def check_size(plan: Plan) -> None:
-    """Render every slot with the longest values there may be. Raises InvalidArgumentsError when user-data would be too long."""
+def most_bytes(plan: Plan, slot: Slot) -> int:
+    """Return how long the user-data of a slot is with the longest passwords and addresses that there may be."""
     passwords = Passwords(**dict.fromkeys(ROLES, "x" * MAX_PASSWORD_LENGTH))
     addresses = {slot.name: LONGEST_ADDRESS for slot in plan.slots}
-    longest = max(len(cloud_config(plan, slot, passwords, addresses).encode()) for slot in plan.slots)
-    if longest > MAX_USER_DATA_BYTES:
-        reason = (
-            f"user-data would be {longest} bytes, the limit is {MAX_USER_DATA_BYTES}: use fewer or shorter extra_directives"
-        )
-        raise InvalidArgumentsError(f"SentinelCluster {plan.name!r}", [("extra_directives", reason)])
+    return len(cloud_config(plan, slot, passwords, addresses).encode())
+
+
+def check_size(plan: Plan) -> None:
+    """Raise InvalidArgumentsError when user-data would be too long, with the arguments that make it long and their bytes."""
+    total, longest = max(((most_bytes(plan, slot), slot) for slot in plan.slots), key=lambda found: found[0])
+    if total <= MAX_USER_DATA_BYTES:
+        return
+    # The arguments whose length nothing else bounds.
+    without = {
+        "extra_directives": replace(plan, extra_directives=()),
+        "application_channels": replace(plan, application_channels=()),
+    }
+    takes = {name: total - most_bytes(rest, longest) for name, rest in without.items() if rest != plan}
+    first, *others = sorted(takes, key=lambda name: -takes[name])
+    told = ", ".join([f"{first} takes {takes[first]} of them", *(f"{name} {takes[name]}" for name in others)])
+    reason = f"user-data would be {total} bytes, the limit is {MAX_USER_DATA_BYTES}; {told}: use fewer or shorter ones"
+    raise InvalidArgumentsError(f"SentinelCluster {plan.name!r}", [(first, reason)])
