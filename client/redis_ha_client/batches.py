@@ -1,12 +1,13 @@
 """The commands of a pipeline or transaction, and what is known of each: plain data and decisions, shared by both halves."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from redis import exceptions
 from redis.commands.cluster import READ_COMMANDS
 
+from .blocking import block_seconds
 from .errors import (
     CommandOutcome,
     NotExecutedError,
@@ -103,6 +104,25 @@ class Batch:
         """Note the replies of all commands."""
         for position, reply in enumerate(replies):
             self.answered(position, reply)
+
+    @property
+    def block_seconds(self) -> float:
+        """How long the commands say that they may wait on the server, one after the other; in a transaction none waits."""
+        return 0.0 if self.atomic else sum(block_seconds(args) for args, _ in self.commands)
+
+    def refusal_in(
+        self, replies: Sequence[Any], refusal_of: Callable[[exceptions.ResponseError], RefusedError | None]
+    ) -> tuple[RefusedError | None, bool]:
+        """Return the first refusal among the replies of a transaction, and whether nothing was changed beside it.
+
+        A node that takes no writes refuses those of a script when it runs, not when it is queued.
+        """
+        found = [refusal_of(reply) if isinstance(reply, exceptions.ResponseError) else None for reply in replies]
+        changed = any(
+            refusal is None and _name(args) not in READ_COMMANDS
+            for refusal, (args, _) in zip(found, self.commands, strict=False)
+        )
+        return next((one for one in found if one is not None), None), not changed
 
     def in_order(self) -> list[Any]:
         """Return the replies of all commands."""

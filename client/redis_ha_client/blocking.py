@@ -26,11 +26,12 @@ def block_seconds(args: Sequence[object]) -> float:
     elif name in _LAST_MILLISECONDS:
         waits = _number(args[-1], 1000)
     elif name in _BLOCK_OPTION:
-        words = [_text(word).upper() for word in args]
-        options = words[: words.index("STREAMS")] if "STREAMS" in words else words
-        if "BLOCK" not in options:
+        # XREADGROUP GROUP group consumer ...: these names may be anything, also words of the command.
+        options = [_text(word).upper() for word in (args[4:] if name == "XREADGROUP" else args[1:])]
+        options = options[: options.index("STREAMS")] if "STREAMS" in options else options
+        if "BLOCK" not in options[:-1]:
             return 0.0
-        waits = _number(args[options.index("BLOCK") + 1], 1000)
+        waits = _number(options[options.index("BLOCK") + 1], 1000)
     else:
         return 0.0
     if waits is None:

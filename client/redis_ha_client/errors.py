@@ -1,5 +1,6 @@
 """What a failed command means for the caller: it was certainly not executed, or nobody can know."""
 
+import re
 import ssl
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -16,7 +17,13 @@ CommandOutcome = Literal["executed", "failed", "unknown"]
 # sent away when the master is demoted). LOADING arrives as redis.exceptions.BusyLoadingError and needs no row.
 # CLUSTERDOWN: src/cluster.c getNodeByQuery, the shard has no primary at the moment. MISCONF: its disk cannot be written; BUSY:
 # a script runs for too long. Both may end in a failover (redis/redis issue 12012), and both come before anything is executed.
-REFUSALS = ("READONLY", "MASTERDOWN", "NOREPLICAS", "UNBLOCKED", "CLUSTERDOWN", "MISCONF", "BUSY")
+# A script's own error may begin with the same word, and the script ran: the server's sentence has to follow (the same sources,
+# and valkey-io/valkey's, which names itself). UNBLOCKED by an operator's CLIENT UNBLOCK is the answer that he wanted.
+_REFUSED = re.compile(
+    r"READONLY You can't write|MASTERDOWN Link with MASTER|NOREPLICAS Not enough|UNBLOCKED force unblock"
+    r"|CLUSTERDOWN (The cluster is down|Hash slot not served)"
+    r"|MISCONF (\w+ is configured to save|Errors writing to the AOF)|BUSY \w+ is busy running"
+)
 # redis/redis src/multi.c execCommandAbort: the EXEC itself was refused, and with it the whole transaction.
 _ABORT_PREFIX = "Transaction discarded because of: "
 
@@ -76,6 +83,7 @@ _CERTAINLY_NOT_EXECUTED = (
     WrongKindError,
     CertificateError,
     OtherLoopError,
+    DocumentError,
     ScanInterruptedError,
     MasterNotFoundError,
     SlaveNotFoundError,
@@ -151,9 +159,17 @@ def refusal_of(error: exceptions.ResponseError) -> RefusedError | None:
     text = str(error)
     if text.startswith(_ABORT_PREFIX):
         text = text.removeprefix(_ABORT_PREFIX)
-    elif error.status_code in REFUSALS:  # redis-py cuts the code off the text of the classes it knows
-        return RefusedError(f"{error.status_code} {text}")
-    return RefusedError(text) if text.split(" ", 1)[0] in REFUSALS else None
+    elif error.status_code and not text.startswith(f"{error.status_code} "):
+        text = f"{error.status_code} {text}"  # redis-py cuts the code off the text of the classes it knows
+    return RefusedError(text) if _REFUSED.match(text) else None
+
+
+def name_command(error: Exception, number: int, name: str) -> None:
+    """Say in a pipeline's error which command it is about: its number and name, never its arguments."""
+    error.args = (
+        f"Command # {number} ({name}) of pipeline caused error: {error.args[0] if error.args else ''}",
+        *error.args[1:],
+    )
 
 
 def is_read_only(error: Exception) -> bool:

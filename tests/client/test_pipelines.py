@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from redis import exceptions
 
-from redis_ha_client import NotExecutedError, OutcomeUnknownError, aio, connect, outcome_of, outcomes_of
+from redis_ha_client import DocumentError, NotExecutedError, OutcomeUnknownError, aio, connect, outcome_of, outcomes_of
 from tests.client.test_documents import changed
 from tests.support.connecting import ONCE, POLICY, connected, hasten, in_async
 from tests.support.redis_processes import Node, RedisProcesses
@@ -278,6 +278,39 @@ def test_a_budget_that_ends_in_the_middle_says_what_was_executed(clean: RedisPro
     assert isinstance(error, OutcomeUnknownError)
     assert "1 of 2 were executed, the others NOT EXECUTED" in str(error)
     assert outcomes_of(error) == ["executed", "failed"]
+
+
+@pytest.mark.parametrize("twin", TWINS)
+def test_a_wait_in_a_pipeline_gets_its_time(clean: RedisProcesses, twin: str) -> None:
+    """README recommends it: with the time of an answer alone, the write beside it was sent again and again."""
+    short = replace(POLICY, read_seconds=0.5)
+    replicas = [node for node in clean.data if node is not clean.master()]
+    with clean.nobody_down():
+        for node in replicas:
+            node.freeze()
+        try:
+            replies = executed(clean, twin, [("INCR", "paid"), ("WAIT", 2, 1500)], policy=short)
+        finally:
+            for node in replicas:
+                node.thaw()
+    assert replies == [1, 0]
+    assert value(clean, "paid") == "1"
+
+
+@pytest.mark.parametrize("twin", TWINS)
+def test_a_pipeline_that_waits_for_ever_is_refused_and_a_transaction_waits_not(clean: RedisProcesses, twin: str) -> None:
+    refused = executed(clean, twin, [("BLPOP", "gate", 0)])
+    assert isinstance(refused, DocumentError)
+    assert outcome_of(refused) == "failed"
+    assert executed(clean, twin, [("BLPOP", "gate", 0)], transaction=True) == [None]
+
+
+@pytest.mark.parametrize("twin", TWINS)
+@pytest.mark.parametrize("transaction", [False, True])
+def test_a_pipelines_error_shows_no_argument(clean: RedisProcesses, twin: str, *, transaction: bool) -> None:
+    error = executed(clean, twin, [("GET", "text"), ("LPUSH", "text", "card-4711")], transaction=transaction)
+    assert "Command # 2 (LPUSH) of pipeline caused error: " in str(error)
+    assert "card-4711" not in str(error)
 
 
 # --- execute() again ---

@@ -21,7 +21,7 @@ from tests.support.connecting import ONCE, Documents, connected, in_async, thaw_
 from tests.support.managed_processes import ManagedGroup, Names
 from tests.support.redis_processes import RedisProcesses
 from tests.support.twins import TWINS
-from tests.support.waiting import SLOWEST_SECONDS
+from tests.support.waiting import SLOWEST_SECONDS, wait_until
 
 pytestmark = pytest.mark.servers
 
@@ -213,3 +213,73 @@ def test_a_script_by_hand_is_the_callers(clean: RedisProcesses) -> None:
         with pytest.raises(exceptions.NoScriptError) as caught:
             client.evalsha("0" * 40, 0)
         assert outcome_of(caught.value) == "failed"
+
+
+# --- what a script answers ---
+
+
+def eased(topology: RedisProcesses, act: Callable[[], Any]) -> Any:
+    """Do `act` while the master refuses writes (NOREPLICAS), until a refusal was seen."""
+    master = topology.master()
+
+    def refusals() -> int:
+        with topology.admin(master) as client:
+            found: Any = client.info("errorstats")
+        return int(found.get("errorstat_NOREPLICAS", {"count": 0})["count"])
+
+    before = refusals()
+    topology.command(master, "CONFIG", "SET", "min-replicas-to-write", "9")
+    try:
+        with ThreadPoolExecutor(1) as thread:
+            acting = thread.submit(act)
+            wait_until(lambda: refusals() > before or acting.done(), "a write is refused")
+            topology.command(master, "CONFIG", "SET", "min-replicas-to-write", "1")
+            return acting.result()
+    finally:
+        topology.command(master, "CONFIG", "SET", "min-replicas-to-write", "1")
+
+
+@pytest.mark.parametrize("twin", TWINS)
+def test_a_script_that_is_refused_inside_a_transaction_is_tried_again(clean: RedisProcesses, twin: str) -> None:
+    """EXEC's list holds the refusal: a script is no write command when it is queued, so it is refused when it runs."""
+
+    async def use(client: Any) -> Any:
+        pipeline = client.pipeline(transaction=True)
+        queue(pipeline)
+        return await pipeline.execute()
+
+    def queue(pipeline: Any) -> None:
+        pipeline.get("nothing")
+        pipeline.eval(COUNT, 1, "counted")
+
+    def act() -> Any:
+        if twin == "asyncio":
+            return in_async(clean, use, policy=ONCE)
+        with connected(clean, policy=ONCE) as client:
+            pipeline = client.pipeline(transaction=True)
+            queue(pipeline)
+            return pipeline.execute()
+
+    assert eased(clean, act) == [None, 1]
+
+
+@pytest.mark.parametrize("twin", TWINS)
+@pytest.mark.parametrize("word", ["BUSY already running", "READONLY for the weekend", "NOREPLICAS of this order"])
+def test_a_scripts_own_error_is_no_refusal(clean: RedisProcesses, twin: str, word: str) -> None:
+    """The script ran, and runs once."""
+    script = f"redis.call('INCR', KEYS[1]); return redis.error_reply('{word}')"
+
+    async def use(client: Any) -> None:
+        await client.eval(script, 1, "counted")
+
+    def act() -> None:
+        if twin == "asyncio":
+            in_async(clean, use)
+        else:
+            with connected(clean) as client:
+                client.eval(script, 1, "counted")
+
+    with pytest.raises(exceptions.ResponseError) as caught:
+        act()
+    assert not isinstance(caught.value, NotExecutedError)
+    assert clean.command(clean.master(), "GET", "counted") == "1"

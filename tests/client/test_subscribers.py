@@ -376,3 +376,44 @@ def test_asyncio_a_connection_that_the_system_gave_up_is_left(group: ManagedGrou
             assert link.accepted == 2
 
     in_async(group, use)
+
+
+def listeners(topology: RedisProcesses, *names: str) -> list[int]:
+    """How many listen to two channels and to all patterns, on the master."""
+    counts: Any = topology.command(topology.master(), "PUBSUB", "NUMSUB", *names)
+    patterns: Any = topology.command(topology.master(), "PUBSUB", "NUMPAT")
+    return [*(int(count) for count in counts[1::2]), int(patterns)]
+
+
+def test_what_was_being_left_is_not_subscribed_to_again(topology: RedisProcesses) -> None:
+    """The node was lost before it confirmed. redis-py subscribes to all of it again."""
+    client = connect(topology.connection, as_admin(topology))
+    subscriber = client.pubsub()
+    subscriber.subscribe("left", "kept")
+    subscriber.psubscribe("left*")
+    wait_until(lambda: listeners(topology, "left", "kept") == [1, 1, 1], "all are subscribed to")
+    subscriber.pending_unsubscribe_channels.add(b"left")
+    subscriber.pending_unsubscribe_patterns.add(b"left*")
+    subscriber.connection.disconnect()
+    subscriber.get_message(timeout=0.1)
+    wait_until(lambda: listeners(topology, "left", "kept") == [0, 1, 0], "one is subscribed to again")
+    subscriber.close()
+    client.close()
+
+
+def test_asyncio_what_was_being_left_is_not_subscribed_to_again(topology: RedisProcesses) -> None:
+    async def use() -> None:
+        client = aio.connect(topology.connection, as_admin(topology))
+        subscriber: Any = client.pubsub()
+        await subscriber.subscribe("left", "kept")
+        await subscriber.psubscribe("left*")
+        await asyncio.to_thread(wait_until, lambda: listeners(topology, "left", "kept") == [1, 1, 1], "all are there")
+        subscriber.pending_unsubscribe_channels.add(b"left")
+        subscriber.pending_unsubscribe_patterns.add(b"left*")
+        await subscriber.connection.disconnect()
+        await subscriber.get_message(timeout=0.1)
+        await asyncio.to_thread(wait_until, lambda: listeners(topology, "left", "kept") == [0, 1, 0], "one is there again")
+        await subscriber.aclose()
+        await client.aclose()
+
+    asyncio.run(use())

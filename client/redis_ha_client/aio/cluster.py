@@ -368,7 +368,9 @@ class BudgetPipeline(ClusterPipeline):
         self.batch = Batch(queue, atomic=self.atomic)
         what = pipeline_name(len(queue), atomic=self.atomic)
         try:
-            with command_budget(self.client.policy, what, batch=self.batch, owner=self) as budget:
+            with command_budget(
+                self.client.policy, what, block_seconds=self.batch.block_seconds, batch=self.batch, owner=self
+            ) as budget:
                 try:
                     return await super().execute(raise_on_error, allow_redirections)
                 except exceptions.WatchError as error:

@@ -15,6 +15,7 @@ from redis_ha_client.aio.nodes import NodeConnection
 from redis_ha_client.batches import REFUSED, REFUSED_IN_CLUSTER, Batch, not_sent_again
 from redis_ha_client.blocking import block_seconds
 from redis_ha_client.budget import RETRIED_ERRORS, alone, command_budget
+from redis_ha_client.errors import name_command
 from redis_ha_client.wiring import command_name
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ class NodeByNode(PipelineStrategy):
         for position, reply in enumerate(replies):
             if raise_on_error and isinstance(reply, Exception):
                 if isinstance(reply, exceptions.ResponseError):
-                    self._annotate_exception(reply, position + 1, batch.commands[position][0])
+                    name_command(reply, position + 1, command_name(batch.commands[position][0]))
                 raise reply
         return replies
 
@@ -178,19 +179,31 @@ class InOneTransaction(TransactionStrategy):
         await self._pipe.client.look_again(error)
 
     def _annotate_exception(self, exception: Exception, number: int, command: Any) -> None:
-        """Let redis-py add the command to error replies only: causes of retries are shown to people, arguments are not."""
+        """Name the command in error replies by its first word; redis-py would show its arguments."""
         if not isinstance(exception, RETRIED_ERRORS):
-            super()._annotate_exception(exception, number, command)
+            name_command(exception, number, command_name(tuple(command)))
 
     async def _raise_first_error(self, responses: Any, stack: Any, start_time: float) -> None:
         """Raise the first error among the replies, after noting them all: the other commands were executed."""
-        self._pipe.batch.answered_all(responses)
+        await self._note(responses)
         await super()._raise_first_error(responses, stack, start_time)
 
     async def _execute_transaction(self, stack: Any, raise_on_error: bool) -> list[Any]:
         replies: list[Any] = await super()._execute_transaction(stack, raise_on_error)
-        self._pipe.batch.answered_all(replies)
+        await self._note(replies)
         return replies
+
+    async def _note(self, replies: Any) -> None:
+        """Note the replies of all commands. A refusal among them ends the connection, and is tried again if nothing changed."""
+        connection: Any = self._transaction_connection
+        if connection is not None:
+            refusal, nothing_changed = self._pipe.batch.refusal_in(replies, connection.refusal_of)
+            if refusal is not None:
+                connection.refused()
+                await connection.disconnect(nowait=True)
+                if nothing_changed:
+                    raise refusal
+        self._pipe.batch.answered_all(replies)
 
     async def reset(self) -> None:
         """Forget the queue and the watched keys."""

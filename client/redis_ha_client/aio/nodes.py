@@ -31,6 +31,7 @@ from redis_ha_client.errors import (
     RefusedError,
     certificate_refused,
     login_refused,
+    name_command,
     refusal_of,
 )
 from redis_ha_client.policy import AGE_JITTER, FailoverPolicy
@@ -590,7 +591,9 @@ class NodePipeline(Pipeline):
         self._batch = batch = Batch(self.command_stack, atomic=bool(self.is_transaction or self.explicit_transaction))
         what = pipeline_name(len(batch.commands), atomic=batch.atomic)
         try:
-            with command_budget(self.connection_pool.policy, what, batch=batch, owner=self) as budget:
+            with command_budget(
+                self.connection_pool.policy, what, block_seconds=batch.block_seconds, batch=batch, owner=self
+            ) as budget:
                 try:
                     return await super().execute(raise_on_error)
                 except exceptions.WatchError as error:
@@ -608,8 +611,16 @@ class NodePipeline(Pipeline):
 
     async def _execute_transaction(self, connection: Any, commands: Any, raise_on_error: bool) -> list[Any]:
         await load_scripts(connection, self.scripts)
-        replies: list[Any] = await super()._execute_transaction(connection, commands, raise_on_error)
+        replies: list[Any] = await super()._execute_transaction(connection, commands, False)
+        refusal, nothing_changed = self._batch.refusal_in(replies, connection.refusal_of)
+        if refusal is not None:
+            connection.refused()
+            await connection.disconnect(nowait=True)  # the next dial looks for the right node anew
+            if nothing_changed:
+                raise refusal
         self._batch.answered_all(replies)
+        if raise_on_error:
+            self.raise_first_error(commands, replies)
         return replies
 
     async def _execute_pipeline(self, connection: Any, commands: Any, raise_on_error: bool) -> list[Any]:
@@ -618,13 +629,12 @@ class NodePipeline(Pipeline):
         await exchange(connection, self.parse_response, self._batch)
         replies = self._batch.in_order()
         if raise_on_error:
-            super().raise_first_error(commands, replies)
+            self.raise_first_error(commands, replies)
         return replies
 
-    def raise_first_error(self, commands: Any, response: Any) -> None:
-        """Raise the first error among the replies, after noting them all: the other commands were executed."""
-        self._batch.answered_all(response)
-        super().raise_first_error(commands, response)
+    def annotate_exception(self, exception: Exception, number: int, command: Any) -> None:
+        """Name the command by its first word; redis-py would show its arguments."""
+        name_command(exception, number, command_name(tuple(command)))
 
     async def immediate_execute_command(self, *args: Any, **options: Any) -> Any:
         """Execute one command at once (WATCH and what follows it before MULTI)."""

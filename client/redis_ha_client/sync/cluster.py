@@ -33,7 +33,7 @@ from redis_ha_client.blocking import block_seconds
 from redis_ha_client.budget import FINAL_ERRORS, RETRIED_ERRORS, Budget, alone, command_budget
 from redis_ha_client.documents import ClusterConnection
 from redis_ha_client.endpoint import in_cluster_mode
-from redis_ha_client.errors import OutcomeUnknownError, RefusedError, is_read_only, wrong_kind
+from redis_ha_client.errors import OutcomeUnknownError, RefusedError, is_read_only, name_command, wrong_kind
 from redis_ha_client.following import Following
 from redis_ha_client.policy import IAM_AGE_SECONDS
 from redis_ha_client.rebuilding import retries_refused, settings_again
@@ -378,7 +378,9 @@ class BudgetPipeline(ClusterPipeline):
         self.batch = Batch(queue, atomic=self.atomic)
         what = pipeline_name(len(queue), atomic=self.atomic)
         try:
-            with command_budget(self.client.policy, what, batch=self.batch, owner=self) as budget:
+            with command_budget(
+                self.client.policy, what, block_seconds=self.batch.block_seconds, batch=self.batch, owner=self
+            ) as budget:
                 try:
                     replies: list[Any] = super().execute(raise_on_error)
                 except exceptions.WatchError as error:
@@ -418,7 +420,7 @@ class NodeByNode(PipelineStrategy):
         for command, reply in zip(stack, replies, strict=True):
             if raise_on_error and isinstance(reply, Exception):
                 if isinstance(reply, exceptions.ResponseError):
-                    self.annotate_exception(reply, command.position + 1, command.args)
+                    name_command(reply, command.position + 1, command_name(command.args))
                 raise reply
         return replies
 
@@ -541,18 +543,30 @@ class InOneTransaction(TransactionStrategy):
 
     def _raise_first_error(self, responses: Any, stack: Any, start_time: float) -> None:
         """Raise the first error among the replies, after noting them all: the other commands were executed."""
-        self._pipe.batch.answered_all(responses)
+        self._note(responses)
         super()._raise_first_error(responses, stack, start_time)
 
     def _execute_transaction(self, stack: Any, raise_on_error: bool) -> list[Any]:
         replies: list[Any] = super()._execute_transaction(stack, raise_on_error)
-        self._pipe.batch.answered_all(replies)
+        self._note(replies)
         return replies
 
+    def _note(self, replies: Any) -> None:
+        """Note the replies of all commands. A refusal among them ends the connection, and is tried again if nothing changed."""
+        connection: Any = self._transaction_connection
+        if connection is not None:
+            refusal, nothing_changed = self._pipe.batch.refusal_in(replies, connection.refusal_of)
+            if refusal is not None:
+                connection.refused()
+                connection.disconnect()
+                if nothing_changed:
+                    raise refusal
+        self._pipe.batch.answered_all(replies)
+
     def annotate_exception(self, exception: Exception, number: int, command: Any) -> None:
-        """Let redis-py add the command to error replies only: causes of retries are shown to people, arguments are not."""
+        """Name the command in error replies by its first word; redis-py would show its arguments."""
         if not isinstance(exception, RETRIED_ERRORS):
-            super().annotate_exception(exception, number, command)
+            name_command(exception, number, command_name(tuple(command)))
 
     def reset(self) -> None:
         """Forget the queue and the watched keys."""

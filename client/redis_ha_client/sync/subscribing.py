@@ -135,7 +135,14 @@ class NodeSubscriber(PubSub):
         self.watch.asked(time.monotonic(), traffic_of(connection._sock))  # noqa: SLF001 - redis-py shows it nowhere
 
     def on_connect(self, connection: Any) -> None:
-        """Subscribe again."""
+        """Subscribe again, but not to what was being left when the connection was lost."""
+        for left, held in (
+            (self.pending_unsubscribe_channels, self.channels),
+            (self.pending_unsubscribe_patterns, self.patterns),
+            (self.pending_unsubscribe_shard_channels, self.shard_channels),
+        ):
+            for name in left:
+                held.pop(name, None)
         self.health_check_response_counter = 0
         self.watch.begins_again(self.subscriptions)
         super().on_connect(connection)
