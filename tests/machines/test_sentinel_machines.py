@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from redis_ha.sentinel import render
 from tests.support.droplet_image import NODE_SSHD, exposures
 from tests.support.sentinel_machines import BOOT_S, Machines, booted, probing
 from tests.support.waiting import wait_until
@@ -329,25 +330,20 @@ def test_debian_12_boots_the_same_user_data_also_when_its_first_boot_is_cut_off(
 
     Until the cut the mirror does not answer, and one machine has dpkg's lock held: those that keep their power try again, too.
     """
-    with booted(tmp_path_factory.mktemp("debian12"), "debian-12-x64", mirror=False) as machines:
+    with booted(tmp_path_factory.mktemp("debian12"), "debian-12-x64", mirror=False, stalled="sentinel-1") as machines:
         held = machines.data[2]
         machines.host.lock_apt(held)
-        # When the archive's first file is there, when its last one is, when cloud-init writes.
+        unpacking = machines.sentinels[1]
         cut = {
-            machines.sentinels[1]: "/etc/redis-ha/metadata.nft",
-            machines.sentinels[2]: "/usr/local/lib/redis-ha/setup.sh",
             machines.data[1]: "/etc/redis-ha/seed",
+            machines.sentinels[2]: render.UNPACKED_MARK,
+            unpacking: "/etc/systemd/system/redis-ha-bootstrap.service",
         }
-        powered = dict(cut)
-
-        def all_cut() -> bool:
-            for name, path in list(powered.items()):
-                if machines.wrote(name, path):
-                    machines.host.power_off(name)
-                    del powered[name]
-            return not powered
-
-        wait_until(all_cut, lambda: f"{powered} are there")
+        for name, path in cut.items():
+            wait_until(lambda name=name, path=path: machines.wrote(name, path), f"{name} has {path}")  # type: ignore[misc]
+            machines.host.power_off(name)
+        assert not machines.wrote(unpacking, render.UNPACKED_MARK)
+        assert not machines.wrote(unpacking, "/usr/local/lib/redis-ha/setup.sh")
         assert not any(machines.wrote(name, "/var/lib/dpkg/info/redis-server.list") for name in machines.addresses)
         for name in cut:
             machines.host.power_on(name)

@@ -44,6 +44,9 @@ for line in sys.stdin:
         answer = None
     print(json.dumps(answer), flush=True)
 """
+# A slot's first boot stops in the middle of its archive; the next one does not.
+UNPACKING = " | tar -xzmC / && "
+STALLING = " | { if test -e /stalled; then tar -xzmC /; else touch /stalled; head -c 15000 | tar -xzmC /; sleep 3600; fi; } && "
 RANGE = "10.87.0.0/24"
 BOOT_S = 240.0
 
@@ -75,7 +78,7 @@ class Machines:
         for name, source in render.node_modules().items():
             (modules / name).write_text(source)
 
-    def create(self, *, mirror: bool = True) -> None:
+    def create(self, *, mirror: bool = True, stalled: str | None = None) -> None:
         self.host.preflight()
         self.host.ensure_image(self.image, _report)
         self.host.create_vpc("vpc-1", "boot", RANGE)
@@ -88,12 +91,15 @@ class Machines:
         ]
         self.host.set_firewalls([Firewall("fw-1", "boot", tuple(rules), (), tag)])
         for slot in in_creation_order(self.plan.slots):
-            self._create(slot)
+            self._create(slot, stalled=slot.key == stalled)
             if not mirror:
                 self.host.slow_mirror(slot.name)
 
-    def _create(self, slot: Slot) -> None:
+    def _create(self, slot: Slot, *, stalled: bool) -> None:
         text = render.cloud_config(self.plan, slot, self.passwords, self.addresses)
+        if stalled:
+            assert text.count(UNPACKING) == 1
+            text = text.replace(UNPACKING, STALLING)
         spec = MachineSpec(slot.name, slot.name, self.image, "vpc-1", "ams3", "s-1vcpu-1gb", text, (), (self.plan.tag,))
         self.addresses[slot.name] = self.host.create_machine(spec).private_ip
 
@@ -333,10 +339,12 @@ def probing(machines: Machines) -> Iterator[Probe]:
 
 
 @contextmanager
-def booted(folder: Path, image: str, *, mirror: bool = True, disk_gb: int | None = None) -> Iterator[Machines]:
+def booted(
+    folder: Path, image: str, *, mirror: bool = True, stalled: str | None = None, disk_gb: int | None = None
+) -> Iterator[Machines]:
     machines = Machines(folder, image, disk_gb=disk_gb)
     try:
-        machines.create(mirror=mirror)
+        machines.create(mirror=mirror, stalled=stalled)
         yield machines
     finally:
         machines.close()
