@@ -28,6 +28,8 @@ from redis_ha.elasticache.serverless import make_serverless_plan
 from redis_ha.elasticache.topology import Topology
 from redis_ha.traffic.alb_checks import make_alb_plan
 
+pytestmark = pytest.mark.usefixtures("loop_for_outputs")
+
 KINDS = [ACM_CERTIFICATE, ALARM, KEY, RDB_FILE, ROLE, SNAPSHOT, TOPIC]
 
 
