@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import inspect
 import itertools
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -113,7 +114,9 @@ def exact(value: Any) -> Any:
         if isinstance(value, exceptions.RedisClusterException):
             return type(value).__name__  # a pipeline's refusal: ours does not show the command's arguments
         # A pipeline of a cluster lacks some methods: the error names its class.
-        return type(value).__name__, str(value).replace("BudgetPipeline", "ClusterPipeline")
+        # redis-py shows a pipeline's command with its arguments, and this package its name alone.
+        named = re.match(r"Command # \d+ \(\S+?(?=[ )])", str(value))
+        return type(value).__name__, named[0] if named else str(value).replace("BudgetPipeline", "ClusterPipeline")
     if isinstance(value, dict):
         return type(value).__name__, sorted((str(exact(key)), exact(one)) for key, one in value.items())
     if isinstance(value, set):
