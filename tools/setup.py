@@ -20,9 +20,8 @@ ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 PACKAGES = ("components", "client", "ops", "emulator")
 PYTHON_MINIMUM = (3, 11)  # requires-python of the four packages
-STAMP = (
-    VENV / "redis-ha-requirements"
-)  # what the environment was made from; written when it is whole (the Makefile looks for it)
+# What the environment was made from; written when it is whole. The Makefile looks for it.
+STAMP = VENV / "redis-ha-requirements"
 ONLY_ENVIRONMENT = "environment"  # for what needs neither machines nor the engine
 # The SDKs have modules for hundreds of services. Python compiles those that are used when they are imported first.
 PIP: tuple[str | Path, ...] = (

@@ -19,6 +19,7 @@ from .errors import (
     outcomes_of,
     says_too_little,
 )
+from .words import command_name
 
 # Answers by which a node says that it did not execute a pipeline's command; of a cluster's, MOVED and ASK (AskError) too.
 REFUSED: tuple[type[Exception], ...] = (RefusedError, exceptions.BusyLoadingError)
@@ -171,9 +172,8 @@ class Batch:
         return "unknown" if lost else outcome_of(reply)
 
 
-def _name(args: tuple[Any, ...]) -> str:
-    word = args[0].decode("utf-8", "replace") if isinstance(args[0], bytes) else str(args[0])
-    return word.split(" ", 1)[0].upper()
+def _name(args: Sequence[object]) -> str:
+    return command_name(args).upper()
 
 
 def not_sent_again(name: str) -> OutcomeUnknownError:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from .errors import DocumentError
+from .words import text_of
 
 # Command -> position of its waiting time, counted in the whole command, and what one unit is in seconds.
 # Source: https://redis.io/docs/latest/commands/ (BLPOP "timeout" in seconds as the last argument, and so on).
@@ -18,7 +19,7 @@ def block_seconds(args: Sequence[object]) -> float:
     A waiting time of 0 ("for ever" to Redis) is refused with DocumentError: no budget can hold it, and a client that waits for
     ever on a master that lost its power learns of it from TCP's keepalive at best. Ask for some seconds, in a loop.
     """
-    name = _text(args[0]).upper()
+    name = text_of(args[0]).upper()
     if name in _LAST_SECONDS:
         waits = _number(args[-1])
     elif name in _FIRST_SECONDS and len(args) > 1:
@@ -27,7 +28,7 @@ def block_seconds(args: Sequence[object]) -> float:
         waits = _number(args[-1], 1000)
     elif name in _BLOCK_OPTION:
         # XREADGROUP GROUP group consumer ...: these names may be anything, also words of the command.
-        options = [_text(word).upper() for word in (args[4:] if name == "XREADGROUP" else args[1:])]
+        options = [text_of(word).upper() for word in (args[4:] if name == "XREADGROUP" else args[1:])]
         options = options[: options.index("STREAMS")] if "STREAMS" in options else options
         if "BLOCK" not in options[:-1]:
             return 0.0
@@ -43,12 +44,8 @@ def block_seconds(args: Sequence[object]) -> float:
     return waits
 
 
-def _text(word: object) -> str:
-    return word.decode("utf-8", "replace") if isinstance(word, bytes) else str(word)
-
-
 def _number(word: object, divisor: int = 1) -> float | None:
     try:
-        return float(_text(word)) / divisor
+        return float(text_of(word)) / divisor
     except ValueError:
         return None

@@ -12,13 +12,13 @@ from redis.sentinel import MasterNotFoundError, SlaveNotFoundError
 Outcome = Literal["failed", "unknown"]
 CommandOutcome = Literal["executed", "failed", "unknown"]
 
-# First words of replies by which a node says "I did not execute this; another node, or I in a moment, will".
+# Replies by which a node says "I did not execute this; another node, or I in a moment, will".
 # redis/redis src/server.c processCommand (READONLY, MASTERDOWN, NOREPLICAS) and src/blocked.c (UNBLOCKED: a waiting BLPOP is
 # sent away when the master is demoted). LOADING arrives as redis.exceptions.BusyLoadingError and needs no row.
 # CLUSTERDOWN: src/cluster.c getNodeByQuery, the shard has no primary at the moment. MISCONF: its disk cannot be written; BUSY:
 # a script runs for too long. Both may end in a failover (redis/redis issue 12012), and both come before anything is executed.
 # A script's own error may begin with the same word, and the script ran: the server's sentence has to follow (the same sources,
-# and valkey-io/valkey's, which names itself). UNBLOCKED by an operator's CLIENT UNBLOCK is the answer that he wanted.
+# and valkey-io/valkey's, which names itself). UNBLOCKED by an operator's CLIENT UNBLOCK is the answer that was asked for.
 _REFUSED = re.compile(
     r"READONLY You can't write|MASTERDOWN Link with MASTER|NOREPLICAS Not enough|UNBLOCKED force unblock"
     r"|CLUSTERDOWN (The cluster is down|Hash slot not served)"
@@ -99,9 +99,9 @@ _CERTAINLY_NOT_EXECUTED = (
 
 
 # Commands that execute others: their error reply may come after writes, which are not rolled back (redis/redis src/script.c).
-# Two come before any: EVALSHA of a script that the node lacks, and the first write of a script on a replica.
+# The server's own words come before any: EVALSHA of a script that it lacks, and the refusals above.
 _RUN_OTHERS = ("EVAL", "EVALSHA", "FCALL")
-_BEFORE_ANY_WRITE = (exceptions.NoScriptError, exceptions.ReadOnlyError)
+_NO_SUCH_SCRIPT = "No matching script"
 
 
 def outcome_of(exception: BaseException) -> Outcome:
@@ -150,8 +150,9 @@ def like(first: BaseException) -> Iterator[None]:
 
 def says_too_little(command: str, error: BaseException) -> bool:
     """Tell whether an error reply leaves open what the command did before."""
-    ran = command.upper() in _RUN_OTHERS and isinstance(error, exceptions.ResponseError)
-    return ran and not isinstance(error, _BEFORE_ANY_WRITE)
+    if command.upper() not in _RUN_OTHERS or not isinstance(error, exceptions.ResponseError):
+        return False
+    return refusal_of(error) is None and _NO_SUCH_SCRIPT not in str(error)
 
 
 def refusal_of(error: exceptions.ResponseError) -> RefusedError | None:

@@ -11,6 +11,7 @@ from redis import exceptions
 
 from .budget import FINAL_ERRORS, current_budget
 from .errors import RefusedError, wrong_kind
+from .words import text_of
 from .world import Writer
 
 # redis-py 8.1.0 cluster.py and asyncio/cluster.py, NodesManager.initialize: what time may heal. The causes hang on __cause__.
@@ -59,8 +60,7 @@ def note_not_permitted(error: Exception, region: str | None) -> None:
 
 def acl_name(command: object) -> str:
     """Return what an ACL calls a command that redis-py sends: "XGROUP CREATE" is xgroup|create."""
-    text = command.decode("utf-8", "replace") if isinstance(command, bytes) else str(command)
-    return text.lower().replace(" ", "|")
+    return text_of(command).lower().replace(" ", "|")
 
 
 def waits_for_writer(error: Exception, permitted_before: AbstractSet[str]) -> bool:

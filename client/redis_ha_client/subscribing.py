@@ -88,6 +88,17 @@ class Watch:
         return missed
 
 
+def forget_what_was_left(subscriber: Any) -> None:
+    """Drop the subscriptions whose end the lost node did not confirm. redis-py would make them again."""
+    for left, held in (
+        (subscriber.pending_unsubscribe_channels, subscriber.channels),
+        (subscriber.pending_unsubscribe_patterns, subscriber.patterns),
+        (subscriber.pending_unsubscribe_shard_channels, subscriber.shard_channels),
+    ):
+        for name in left:
+            held.pop(name, None)
+
+
 def kind_of(response: Any) -> str:
     """Return what a message is: "message", "subscribe" and so on; empty for an answer that is none."""
     word = response[0] if isinstance(response, list) and response else ""

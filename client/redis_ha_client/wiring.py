@@ -237,12 +237,6 @@ def _suits(connection: Connection, credentials: Credentials, *, database: int, r
         raise DocumentError("credentials.iam is given, but connection.tls is false: AWS takes IAM logins over TLS only")
 
 
-def command_name(args: tuple[Any, ...]) -> str:
-    """Return the command's first word for errors: never its arguments, which are the user's data."""
-    first = args[0].decode("utf-8", "replace") if isinstance(args[0], bytes) else str(args[0])
-    return first.split(" ", 1)[0]
-
-
 def pipeline_name(count: int, *, atomic: bool) -> str:
     """Return what errors call a pipeline: never its commands, which are the user's data."""
     return f"{'transaction' if atomic else 'pipeline'} of {count} commands"

@@ -54,11 +54,20 @@ def test_a_single_scripts_error_is_noted_by_its_budget() -> None:
         assert outcome_of(error) == outcome
 
 
-@pytest.mark.parametrize("error", [exceptions.NoScriptError("NOSCRIPT"), exceptions.ReadOnlyError("READONLY")])
-def test_what_a_script_is_told_before_its_first_write_is_certain(error: exceptions.ResponseError) -> None:
+@pytest.mark.parametrize(
+    ("error", "outcome"),
+    [
+        (exceptions.NoScriptError("No matching script. Please use EVAL.", status_code="NOSCRIPT"), "failed"),
+        (exceptions.ReadOnlyError("You can't write against a read only replica.", status_code="READONLY"), "failed"),
+        # A script's own words come when it likes.
+        (exceptions.NoScriptError("was given to me", status_code="NOSCRIPT"), "unknown"),
+        (exceptions.ReadOnlyError("for the weekend", status_code="READONLY"), "unknown"),
+    ],
+)
+def test_what_a_server_says_before_a_scripts_first_write_is_certain(error: exceptions.ResponseError, outcome: str) -> None:
     batch = Batch([(("EVALSHA", "123", 0), {})])
     batch.answered(0, error)
-    assert outcome_of(error) == "failed"
+    assert outcome_of(error) == outcome
 
 
 def test_an_exception_that_nobody_noted_is_judged_by_its_class() -> None:

@@ -4,18 +4,16 @@
 
 import asyncio
 import contextlib
-import threading
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
 from redis_ha_client import aio, connect, wiring
-from tests.client.test_subscribers import LAST, ONCE, Heard
 from tests.support.connecting import POLICY, connected, in_async
 from tests.support.managed_processes import ManagedGroup, Names
 from tests.support.redis_processes import DATA_PORT, Node
+from tests.support.subscribers import Heard, Subscribers, by_get_message, by_getting_messages, subscribed
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.servers
@@ -40,13 +38,6 @@ def names(cluster: ManagedGroup, monkeypatch: pytest.MonkeyPatch) -> Iterator[Na
 CHANNELS = ("news", "other", "third")  # their slots are on three shards
 
 
-def by_get_message(client: Any, heard: Heard) -> None:
-    with client.pubsub(on_resubscribed=heard.missed.append) as subscriber:
-        subscriber.subscribe("news")
-        while not heard.ended.is_set():
-            heard.take(subscriber.get_message(timeout=0.1))
-
-
 def by_get_sharded_message(client: Any, heard: Heard) -> None:
     with client.pubsub(on_resubscribed=heard.missed.append) as subscriber:
         subscriber.ssubscribe(*CHANNELS)
@@ -63,13 +54,6 @@ def by_a_thread(client: Any, heard: Heard) -> None:
     thread.join()
 
 
-async def by_getting_messages(client: Any, heard: Heard) -> None:
-    async with client.pubsub(on_resubscribed=heard.missed.append) as subscriber:
-        await subscriber.subscribe("news")
-        while not heard.ended.is_set():
-            heard.take(await subscriber.get_message(timeout=0.1))
-
-
 async def by_getting_sharded_messages(client: Any, heard: Heard) -> None:
     async with client.pubsub(on_resubscribed=heard.missed.append) as subscriber:
         await subscriber.ssubscribe(*CHANNELS)
@@ -77,66 +61,11 @@ async def by_getting_sharded_messages(client: Any, heard: Heard) -> None:
             heard.take(await subscriber.get_sharded_message(timeout=0.1))
 
 
-SYNC = (by_get_message, by_get_sharded_message, by_a_thread)
-ASYNC = (by_getting_messages, by_getting_sharded_messages)
+FORMS = ((by_get_message, by_get_sharded_message, by_a_thread), (by_getting_messages, by_getting_sharded_messages))
 
 
-@contextlib.contextmanager
-def subscribed(cluster: ManagedGroup) -> Iterator["Subscribers"]:
-    with contextlib.ExitStack() as stack:
-        publisher = stack.enter_context(connected(cluster, policy=POLICY))
-        subscribers = Subscribers(publisher)
-
-        async def tasks() -> None:
-            client: Any = aio.connect(cluster.connection, cluster.credentials, policy=ONCE)
-            async with client:
-                await asyncio.gather(*(form(client, subscribers.heard[form.__name__]) for form in ASYNC))
-
-        client = connect(cluster.connection, cluster.credentials, policy=ONCE)
-        threads = stack.enter_context(ThreadPoolExecutor())
-        running = [threads.submit(asyncio.run, tasks())]
-        running += [threads.submit(form, client, subscribers.heard[form.__name__]) for form in SYNC]
-        try:
-            subscribers.hear()
-            yield subscribers
-        finally:
-            subscribers.end(running)
-        for one in running:
-            one.result()
-
-
-class Subscribers:
-    """Every form of subscriber at once, and a publisher."""
-
-    def __init__(self, client: Any) -> None:
-        self._client = client
-        self._turn = threading.Lock()
-        self.heard = {form.__name__: Heard() for form in (*SYNC, *ASYNC)}
-
-    def _publish(self, message: bytes) -> None:
-        self._client.publish("news", message)
-        self._client.spublish("news", message)
-
-    def hear(self) -> None:
-        """Publish until everybody has heard something that was published after the call."""
-        before = {name: len(heard.messages) for name, heard in self.heard.items()}
-
-        def everybody() -> bool:
-            self._publish(b"x")
-            return all(len(heard.messages) > before[name] for name, heard in self.heard.items())
-
-        wait_until(everybody, lambda: f"all hear: { ({name: len(heard.messages) for name, heard in self.heard.items()}) }")
-
-    def end(self, running: list[Any]) -> None:
-        def ended() -> bool:
-            self._publish(LAST)
-            return all(one.done() for one in running)
-
-        try:
-            wait_until(ended, "all subscribers end")
-        finally:
-            for heard in self.heard.values():
-                heard.ended.set()  # whoever heard nothing ends all the same, so that the test can fail
+def everybody(cluster: ManagedGroup) -> contextlib.AbstractContextManager[Subscribers]:
+    return subscribed(cluster, cluster.credentials, FORMS, ("publish", "spublish"))
 
 
 def succeeded(cluster: ManagedGroup, old: Node) -> bool:
@@ -146,7 +75,10 @@ def succeeded(cluster: ManagedGroup, old: Node) -> bool:
 @pytest.mark.parametrize("fault", ["killed", "frozen", "demoted"])
 def test_every_subscriber_hears_the_slots_new_primary(cluster: ManagedGroup, fault: str) -> None:
     old = cluster.primary_of("news")
-    with subscribed(cluster) as subscribers, contextlib.ExitStack() as stack:
+    with (
+        everybody(cluster) as subscribers,
+        contextlib.ExitStack() as stack,
+    ):
         if fault == "killed":
             old.kill()
         elif fault == "frozen":
@@ -171,7 +103,7 @@ def test_a_sharded_channel_follows_its_slot(cluster: ManagedGroup) -> None:
     """The node that gives a slot away ends its subscriptions, which redis-py takes note of and does nothing about."""
     source = cluster.primary_of("news")
     target = next(node for node in cluster.primaries() if node is not source)
-    with subscribed(cluster) as subscribers:
+    with everybody(cluster) as subscribers:
         move_slot(cluster, source, target)
         subscribers.hear()
         sharded = [heard for name, heard in subscribers.heard.items() if name not in {"by_get_message", "by_getting_messages"}]

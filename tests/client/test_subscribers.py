@@ -5,48 +5,24 @@
 import asyncio
 import contextlib
 import errno
-import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from redis_ha_client import FailoverPolicy, aio, connect, wiring
+from redis_ha_client import aio, connect, wiring
 from tests.support.connecting import POLICY, connected, in_async
 from tests.support.managed_processes import ManagedGroup, Names
 from tests.support.redis_processes import RedisProcesses
 from tests.support.relay import Relay
+from tests.support.subscribers import Heard, by_get_message, by_getting_messages, subscribed
 from tests.support.waiting import SLOWEST_SECONDS, wait_until
 
 pytestmark = pytest.mark.servers
 
-ONCE = replace(POLICY, resend_ambiguous=False)  # of commands: a subscription is made again in any case
 SLOW = replace(POLICY, read_seconds=1.5)  # where an answer that comes late would be a silence
-LAST = b"the last one"
-
-
-@dataclass
-class Heard:
-    """What one subscriber has heard."""
-
-    messages: list[bytes] = field(default_factory=list)
-    missed: list[float] = field(default_factory=list)
-    ended: threading.Event = field(default_factory=threading.Event)
-
-    def take(self, message: Any) -> None:
-        if message is not None and message["type"] in {"message", "smessage"}:
-            self.messages.append(message["data"])
-            if message["data"] == LAST:
-                self.ended.set()
-
-
-def by_get_message(client: Any, heard: Heard) -> None:
-    with client.pubsub(on_resubscribed=heard.missed.append) as subscriber:
-        subscriber.subscribe("news")
-        while not heard.ended.is_set():
-            heard.take(subscriber.get_message(timeout=0.1))
 
 
 def by_listening(client: Any, heard: Heard) -> None:
@@ -65,13 +41,6 @@ def by_a_thread(client: Any, heard: Heard) -> None:
     heard.ended.wait()
     thread.stop()
     thread.join()
-
-
-async def by_getting_messages(client: Any, heard: Heard) -> None:
-    async with client.pubsub(on_resubscribed=heard.missed.append) as subscriber:
-        await subscriber.subscribe("news")
-        while not heard.ended.is_set():
-            heard.take(await subscriber.get_message(timeout=0.1))
 
 
 async def by_async_listening(client: Any, heard: Heard) -> None:
@@ -96,60 +65,7 @@ async def by_running(client: Any, heard: Heard) -> None:
         await asyncio.gather(running, return_exceptions=True)
 
 
-SYNC = (by_get_message, by_listening, by_a_thread)
-ASYNC = (by_getting_messages, by_async_listening, by_running)
-
-
-class Subscribers:
-    """Every form of subscriber at once, and a publisher."""
-
-    def __init__(self, client: Any) -> None:
-        self._client = client
-        self.heard = {form.__name__: Heard() for form in (*SYNC, *ASYNC)}
-        self._numbers = iter(range(10**6))
-
-    def hear(self) -> None:
-        """Publish until everybody has heard something that was published after the call."""
-        before = {name: len(heard.messages) for name, heard in self.heard.items()}
-
-        def everybody() -> bool:
-            self._client.publish("news", str(next(self._numbers)))
-            return all(len(heard.messages) > before[name] for name, heard in self.heard.items())
-
-        wait_until(everybody, lambda: f"all hear: { ({name: len(heard.messages) for name, heard in self.heard.items()}) }")
-
-    def end(self, running: list[Any]) -> None:
-        def ended() -> bool:
-            self._client.publish("news", LAST)
-            return all(one.done() for one in running)
-
-        try:
-            wait_until(ended, "all subscribers end")
-        finally:
-            for heard in self.heard.values():
-                heard.ended.set()  # whoever heard nothing ends all the same, so that the test can fail
-
-
-@contextlib.contextmanager
-def subscribed(to: Any, credentials: dict[str, Any], policy: FailoverPolicy = ONCE) -> Iterator[Subscribers]:
-    async def tasks(subscribers: Subscribers) -> None:
-        client: Any = aio.connect(to.connection, credentials, policy=policy)
-        async with client:
-            await asyncio.gather(*(form(client, subscribers.heard[form.__name__]) for form in ASYNC))
-
-    client = connect(to.connection, credentials, policy=policy)
-    publisher = connect(to.connection, credentials, policy=POLICY)
-    with contextlib.closing(client), contextlib.closing(publisher), ThreadPoolExecutor() as threads:
-        subscribers = Subscribers(publisher)
-        running = [threads.submit(asyncio.run, tasks(subscribers))]
-        running += [threads.submit(form, client, subscribers.heard[form.__name__]) for form in SYNC]
-        try:
-            subscribers.hear()
-            yield subscribers
-        finally:
-            subscribers.end(running)
-        for one in running:
-            one.result()
+FORMS = ((by_get_message, by_listening, by_a_thread), (by_getting_messages, by_async_listening, by_running))
 
 
 @pytest.fixture
@@ -179,7 +95,7 @@ def names(pair: ManagedGroup, monkeypatch: pytest.MonkeyPatch) -> Names:
 @pytest.mark.parametrize("fault", ["killed", "frozen", "demoted"])
 def test_every_subscriber_hears_the_new_master(whole: RedisProcesses, fault: str) -> None:
     old = whole.master()
-    with subscribed(whole, as_admin(whole)) as subscribers, contextlib.ExitStack() as stack:
+    with subscribed(whole, as_admin(whole), FORMS) as subscribers, contextlib.ExitStack() as stack:
         if fault == "killed":
             old.kill()
         elif fault == "frozen":

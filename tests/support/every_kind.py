@@ -45,10 +45,10 @@ class EveryKind(Started):
             return whole, {}
         return whole.groups[HOME], {"reader": True} if kind.endswith("reader") else {}
 
-    def listed(self, name: str) -> list[str]:
-        """The connections that have this name, each by its node, on all nodes and Sentinels."""
+    def listed(self, name: str, *, blocked: bool = False) -> list[str]:
+        """The connections that have this name, each by its node, on all nodes and Sentinels; `blocked`: those that wait."""
         groups = [*self.plain.groups.values(), *self.sharded.groups.values()]
         nodes: list[tuple[Any, Node]] = [(group, node) for group in groups for node in group.nodes]
         nodes += [(self.topology, node) for node in self.topology.nodes]
         rows = [(node, row) for owner, node in nodes for row in str(owner.command(node, "CLIENT", "LIST")).splitlines()]
-        return [node.name for node, row in rows if f" name={name} " in row]
+        return [node.name for node, row in rows if f" name={name} " in row and (" flags=b" in row or not blocked)]

@@ -41,7 +41,8 @@ from redis_ha_client.routing import (
     translated,
 )
 from redis_ha_client.scans import cursor_in, remember, scanned_at
-from redis_ha_client.wiring import SETTINGS, Settings, command_name, full_pool, pipeline_name
+from redis_ha_client.wiring import SETTINGS, Settings, full_pool, pipeline_name
+from redis_ha_client.words import command_name
 
 
 class ClusterNodeConnection(NodeConnection):

@@ -16,7 +16,7 @@ from redis_ha_client.batches import REFUSED, REFUSED_IN_CLUSTER, Batch, not_sent
 from redis_ha_client.blocking import block_seconds
 from redis_ha_client.budget import RETRIED_ERRORS, alone, command_budget
 from redis_ha_client.errors import name_command
-from redis_ha_client.wiring import command_name
+from redis_ha_client.words import command_name
 
 if TYPE_CHECKING:
     from redis_ha_client.aio.cluster import BudgetPipeline, ClusterClient

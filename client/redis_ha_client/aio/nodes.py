@@ -38,7 +38,8 @@ from redis_ha_client.policy import AGE_JITTER, FailoverPolicy
 from redis_ha_client.rebuilding import retries_refused, settings_again
 from redis_ha_client.scans import COMMANDS, Cursor, Origin, check, cursor_in, cursors_in, remember
 from redis_ha_client.silence import Socket, Stillness, first_wait, glance, traffic_in, traffic_of
-from redis_ha_client.wiring import Settings, busy_pool, command_name, pipeline_name
+from redis_ha_client.wiring import Settings, busy_pool, pipeline_name
+from redis_ha_client.words import command_name
 
 
 class BudgetRetry(Retry):
@@ -438,10 +439,6 @@ class NodeConnection(Budgeted):
             budget.replies += 1
             if budget.scans:
                 budget.note_origin(f"{self.host}:{self.port}", self.origin)
-
-
-class NodeTLSConnection(NodeConnection, SSLConnection):
-    """The TLS twin."""
 
 
 class NodePool(BlockingConnectionPool):

@@ -16,7 +16,7 @@ from redis_ha_client.budget import RETRIED_ERRORS, command_budget
 from redis_ha_client.errors import RefusedError
 from redis_ha_client.policy import FailoverPolicy
 from redis_ha_client.silence import traffic_of
-from redis_ha_client.subscribing import LONGEST_WAIT_SECONDS, Watch, for_subscriptions
+from redis_ha_client.subscribing import LONGEST_WAIT_SECONDS, Watch, for_subscriptions, forget_what_was_left
 
 
 class NodeSubscriber(PubSub):
@@ -153,13 +153,7 @@ class NodeSubscriber(PubSub):
 
     async def on_connect(self, connection: Any) -> None:
         """Subscribe again, but not to what was being left when the connection was lost."""
-        for left, held in (
-            (self.pending_unsubscribe_channels, self.channels),
-            (self.pending_unsubscribe_patterns, self.patterns),
-            (self.pending_unsubscribe_shard_channels, self.shard_channels),
-        ):
-            for name in left:
-                held.pop(name, None)
+        forget_what_was_left(self)
         self.watch.begins_again(self.subscriptions)
         await super().on_connect(connection)
 

@@ -53,7 +53,8 @@ from redis_ha_client.sync.cluster_subscribing import ClusterSubscriber
 from redis_ha_client.sync.nodes import BudgetRetry, NodeConnection, NodePool
 from redis_ha_client.sync.scripts import RegisteredScript
 from redis_ha_client.sync.world import look_up
-from redis_ha_client.wiring import SETTINGS, PoolBusyError, Settings, command_name, pipeline_name
+from redis_ha_client.wiring import SETTINGS, PoolBusyError, Settings, pipeline_name
+from redis_ha_client.words import command_name
 
 
 class ClusterNodeConnection(NodeConnection):

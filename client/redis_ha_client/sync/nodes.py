@@ -38,7 +38,8 @@ from redis_ha_client.sync.batches import exchange
 from redis_ha_client.sync.scripts import RegisteredScript, load_scripts
 from redis_ha_client.sync.sending import send_all
 from redis_ha_client.sync.subscribing import NodeSubscriber
-from redis_ha_client.wiring import Settings, busy_pool, command_name, pipeline_name
+from redis_ha_client.wiring import Settings, busy_pool, pipeline_name
+from redis_ha_client.words import command_name
 
 
 class BudgetRetry(Retry):
@@ -343,10 +344,6 @@ class NodeConnection(Budgeted):
             budget.replies += 1
             if budget.scans:
                 budget.note_origin(f"{self.host}:{self.port}", self.origin)
-
-
-class NodeTLSConnection(NodeConnection, SSLConnection):
-    """The TLS twin."""
 
 
 class Places(LifoQueue[Any]):
