@@ -260,3 +260,21 @@ def test_a_clusters_pipeline_takes_a_script_as_text(cluster: ManagedGroup) -> No
             client.register_script(COUNT)(keys=["b"], client=pipeline)
         text = [("EVAL", COUNT, 1, key) for key in ("a", "b", "c", "d")]
         assert queued(client.pipeline(), text).execute() == [1, 1, 1, 1]
+
+
+@pytest.mark.parametrize("twin", TWINS)
+def test_a_script_that_is_refused_inside_a_transaction_is_tried_again(cluster: ManagedGroup, twin: str) -> None:
+    """Nothing was changed beside it. Where something was, nobody may do it again."""
+    primary = cluster.primary_of("{a}")
+    script = ("EVAL", COUNT, 1, "{a}counted")
+    cluster.command(primary, "CONFIG", "SET", "min-replicas-to-write", "9")
+    threading.Timer(0.7, cluster.command, (primary, "CONFIG", "SET", "min-replicas-to-write", "0")).start()
+    assert executed(cluster, twin, [("GET", "{a}nothing"), script], transaction=True, policy=ONCE) == [None, 1]
+    cluster.command(primary, "CONFIG", "SET", "min-replicas-to-write", "9")
+    try:
+        error = executed(cluster, twin, [("PUBLISH", "{a}news", "x"), script], transaction=True, policy=ONCE)
+    finally:
+        cluster.command(primary, "CONFIG", "SET", "min-replicas-to-write", "0")
+    assert isinstance(error, exceptions.ResponseError)
+    assert "NOREPLICAS" in str(error)
+    assert outcomes_of(error)[0] == "executed"
