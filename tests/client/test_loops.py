@@ -6,7 +6,8 @@ import asyncio
 import gc
 import threading
 import warnings
-from collections.abc import Awaitable, Callable
+import weakref
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any
 
 import pytest
@@ -140,32 +141,183 @@ async def waits_before_it_closes(client: Any) -> None:
         await waits(client)
 
 
+async def crowd_before_it_closes(client: Any) -> None:
+    async with client:
+        await crowd(client)
+
+
+async def collects(client: Any) -> None:
+    """Dial anew, which lets go of the task that waited, and let the garbage collector end that task beside this one."""
+    await one(client)
+    gc.collect()
+    await asyncio.sleep(0)  # for whatever it began
+
+
+async def collects_inside(client: Any) -> None:
+    async with client:
+        await collects(client)
+
+
+@pytest.fixture
+def collected_on_request() -> Iterator[None]:
+    gc.collect()  # what other tests have left is not ours
+    gc.disable()
+    yield
+    gc.enable()
+
+
+@pytest.mark.usefixtures("collected_on_request")
+@pytest.mark.parametrize("next_use", [one, collects, collects_inside])
 @pytest.mark.parametrize("use", [waits, waits_in_a_pipeline, waits_for_a_connection, watches, waits_before_it_closes])
 @pytest.mark.parametrize("kind", ["sentinel", "primary", "cluster", "global", "global cluster"])
 def test_a_command_that_its_loop_left_ends_quietly(
-    every: EveryKind, kind: str, use: Use, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    every: EveryKind,
+    kind: str,
+    use: Use,
+    next_use: Use,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """The garbage collector ends it outside of any loop and context; nothing is thrown where nobody can catch it."""
+    """The garbage collector ends it outside of any context, where nobody could catch what is thrown."""
     thrown: list[str] = []
     monkeypatch.setattr("sys.unraisablehook", lambda one: thrown.append(repr(one.exc_value)))
     name = f"left-{kind.replace(' ', '-')}"
     client = client_of(every, kind, client_name=name)
+    asyncio.set_event_loop(None)  # as asyncio.run leaves it: without that word the system would make one
     loop = asyncio.new_event_loop()
     loop.set_exception_handler(lambda *_: None)  # asyncio's own words: a pending task was destroyed
 
-    async def start() -> Any:
+    async def start() -> weakref.ref[Any]:
         await client.ping()
         task = asyncio.ensure_future(use(client))
         # Nothing else is under way then: asyncio itself complains of a task that its loop never began.
         await asyncio.to_thread(wait_until, lambda: every.listed(name, blocked=True), "the command waits on a node")
-        return task
+        return weakref.ref(task)
 
     task = loop.run_until_complete(start())
     loop.close()
+    assert task() is not None  # its connection keeps it, until another loop uses the client
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ResourceWarning)  # which this is: a loop was closed over its connections
-        del task
+        run(client, next_use)
+        gc.collect()
+    assert task() is None
+    assert thrown == []
+    if next_use is collects_inside:
+        wait_until(lambda: not every.listed(name), "every connection is closed")
+    run(client, crowd_before_it_closes)  # its connections came back to the pool, and nobody is inside
+    wait_until(lambda: not every.listed(name), "every connection is closed")
+    assert "Traceback" not in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("collected_on_request")
+@pytest.mark.parametrize("kind", ["sentinel", "primary", "cluster", "global", "global cluster"])
+def test_a_close_that_a_loop_left_waits_for_nothing(every: EveryKind, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    thrown: list[str] = []
+    monkeypatch.setattr("sys.unraisablehook", lambda one: thrown.append(repr(one.exc_value)))
+    name = f"closing-{kind.replace(' ', '-')}"
+    client = client_of(every, kind, client_name=name)
+    loop = asyncio.new_event_loop()
+    loop.set_exception_handler(lambda *_: None)
+
+    async def stay() -> None:
+        try:
+            await asyncio.gather(one(client), one(client))
+            await asyncio.Event().wait()
+        finally:
+            await client.aclose()
+
+    async def start() -> None:
+        staying = asyncio.ensure_future(stay())
+        await asyncio.to_thread(wait_until, lambda: every.listed(name), "a command was sent")
+        assert not staying.done()
+
+    loop.run_until_complete(start())
+    loop.close()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
         gc.collect()
     assert thrown == []
-    run(client, crowd, type(client).aclose)  # its connections came back to the pool
-    assert "Traceback" not in capsys.readouterr().err
+    wait_until(lambda: not every.listed(name), "every connection is closed")
+
+
+@pytest.mark.usefixtures("collected_on_request")
+@pytest.mark.parametrize("in_another_loop", [True, False])
+@pytest.mark.parametrize("kind", ["sentinel", "primary", "cluster", "global", "global cluster"])
+def test_what_a_loop_left_open_is_closed_when_it_is_collected(every: EveryKind, kind: str, in_another_loop: bool) -> None:
+    name = f"open-{kind.replace(' ', '-')}"
+    client = client_of(every, kind, client_name=name)
+    loop = asyncio.new_event_loop()
+    loop.set_exception_handler(lambda *_: None)
+
+    async def stay(begun: asyncio.Event) -> None:
+        async with client:
+            await one(client)
+            begun.set()
+            await asyncio.Event().wait()
+
+    async def start() -> None:
+        begun = asyncio.Event()
+        staying = asyncio.ensure_future(stay(begun))
+        await begun.wait()
+        assert not staying.done()
+
+    async def collect(_: Any) -> None:
+        gc.collect()
+
+    loop.run_until_complete(start())
+    loop.close()
+    assert every.listed(name)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        if in_another_loop:
+            run(client, collect)
+        gc.collect()
+    wait_until(lambda: not every.listed(name), "every connection is closed")
+    run(client, crowd_before_it_closes)
+    wait_until(lambda: not every.listed(name), "every connection is closed")
+
+
+async def inside(client: Any) -> None:
+    async with client:
+        pass
+
+
+def test_closing_beside_the_loop_at_work_is_refused(every: EveryKind) -> None:
+    client = client_of(every, "primary", client_name="beside")
+    first = asyncio.new_event_loop()
+    thread = threading.Thread(target=first.run_forever)
+    thread.start()
+    try:
+        asyncio.run_coroutine_threadsafe(one(client), first).result()
+        with pytest.raises(OtherLoopError, match="one client for each event loop"):
+            run(client, type(client).aclose)
+        asyncio.run_coroutine_threadsafe(type(client).__aenter__(client), first).result()
+        with pytest.raises(OtherLoopError, match="one client for each event loop"):
+            run(client, inside)
+        asyncio.run_coroutine_threadsafe(one(client), first).result()
+        asyncio.run_coroutine_threadsafe(client.__aexit__(None, None, None), first).result()
+        assert not every.listed("beside")  # the one inside was the last one
+    finally:
+        first.call_soon_threadsafe(first.stop)
+        thread.join()
+        first.close()
+
+
+def test_a_generator_that_is_closed_closes_its_client(every: EveryKind) -> None:
+    """It ends by GeneratorExit as what is collected does, and may wait: a fixture, a dependency of a web framework."""
+    client = client_of(every, "primary", client_name="generator")
+
+    async def lent() -> AsyncIterator[Any]:
+        async with client:
+            yield client
+
+    async def borrow(_: Any) -> None:
+        generator = lent()
+        async for borrowed in generator:
+            await one(borrowed)
+            break
+        await generator.aclose()  # type: ignore[attr-defined]  # which is what an AsyncIterator made by a generator has
+        assert not every.listed("generator")
+
+    run(client, borrow)

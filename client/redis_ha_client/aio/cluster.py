@@ -19,7 +19,7 @@ from redis.maint_notifications import MaintNotificationsConfig
 
 from redis_ha_client.aio.cluster_pipelines import InOneTransaction, NodeByNode
 from redis_ha_client.aio.cluster_subscribing import ClusterSubscriber
-from redis_ha_client.aio.loops import Home, running_loop
+from redis_ha_client.aio.loops import Home, LeftByLoops
 from redis_ha_client.aio.nodes import BudgetRetry, NodeConnection
 from redis_ha_client.aio.scripts import RegisteredScript
 from redis_ha_client.aio.world import look_up
@@ -107,7 +107,7 @@ class Slots(dict[int, list[ClusterNode]]):
         raise exceptions.SlotNotCoveredError(f"slot {slot}")
 
 
-class ClusterClient(RedisCluster):
+class ClusterClient(LeftByLoops, RedisCluster):  # type: ignore[misc]  # redis-py's own bases differ in command_info
     """redis.asyncio.cluster.RedisCluster, each command under one budget. Made by `connect`; dials at the first command."""
 
     runs_scripts = True
@@ -197,22 +197,14 @@ class ClusterClient(RedisCluster):
             await startup.disconnect()
 
     async def aclose(self) -> None:
-        """Close all connections; without their loop where the garbage collector ends what that has left behind."""
-        if running_loop() is None:
+        """Close all connections; without their loop if that has ended."""
+        if self._home.ended():
             self._move()
             return
         self._initialize = False  # redis-py closes nothing while this is set
         await super().aclose()
         for pool in list(self._subscribers_pools):
             await pool._node.disconnect()  # noqa: SLF001 - its own disconnect does nothing
-
-    async def __aexit__(self, *told: object) -> None:
-        """Close. redis-py's own needs a loop, and the garbage collector has none for what a closed loop has left behind."""
-        if running_loop() is None:
-            self._usage_counter -= 1
-            await self.aclose()
-        else:
-            await super().__aexit__(*told)
 
     async def execute_command(self, *args: Any, **kwargs: Any) -> Any:
         """Execute one command within its budget."""
@@ -243,7 +235,6 @@ class ClusterClient(RedisCluster):
         """Leave an event loop that has ended: its locks, its sockets, and the nodes, of whose connections some are not back."""
         manager = self.nodes_manager
         self._lock = None
-        self._usage_lock = asyncio.Lock()
         manager._initialize_lock = asyncio.Lock()  # noqa: SLF001 - redis-py has no way to make it anew
         if self.settings.writer is not None:
             self.settings.writer.turn = asyncio.Lock()

@@ -6,7 +6,7 @@ for each test) dials anew in the next one. Two loops that run at the same time w
 
 import asyncio
 import contextlib
-from typing import Any
+from typing import Any, Self
 
 from redis_ha_client.errors import OtherLoopError
 
@@ -43,6 +43,53 @@ class Home:
             refuse_beside(before)
         self._loop = loop
         return before is not None
+
+    def ended(self) -> bool:
+        """Tell whether nothing can be waited for here: another loop runs, or none. Refuse beside the client's own at work."""
+        if self._loop is None or self._loop is running_loop():
+            return False
+        refuse_beside(self._loop)
+        return True
+
+
+class LeftByLoops:
+    """What redis-py's clients need so that an `async with` may be left behind by its loop, and collected during another one."""
+
+    _home: Home
+    _inside: asyncio.AbstractEventLoop | None = None
+    _left = 0  # who went in during an earlier loop, and was not collected yet
+    _usage_counter: int
+
+    def _move(self) -> None:
+        """Leave an event loop that has ended."""
+        raise NotImplementedError
+
+    async def __aenter__(self) -> Self:
+        """Go in."""
+        loop = asyncio.get_running_loop()
+        if loop is not self._inside:
+            if self._inside is not None:
+                refuse_beside(self._inside)
+            self._left += self._usage_counter
+            self._usage_counter = 0
+            self._inside = loop
+        client: Self = await super().__aenter__()  # type: ignore[misc]  # redis-py's
+        return client
+
+    async def __aexit__(self, kind: type[BaseException] | None, *more: object) -> None:
+        """Go out; the last one closes. Nothing can be waited for where the garbage collector ends what a loop has left.
+
+        An async generator that is closed also ends by GeneratorExit, and waits, in its own loop.
+        """
+        if kind is not GeneratorExit or (running_loop() is self._inside and not self._left):
+            await super().__aexit__(kind, *more)  # type: ignore[misc]  # redis-py's
+        elif self._left:
+            self._left -= 1
+        else:
+            self._usage_counter -= 1
+            with contextlib.suppress(OtherLoopError):  # it is at work there
+                if not self._usage_counter and self._home.ended():
+                    self._move()
 
 
 def cut(writer: asyncio.StreamWriter) -> None:

@@ -19,7 +19,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
 from redis_ha_client.aio.batches import exchange
-from redis_ha_client.aio.loops import Home, cut, refuse_beside, running_loop
+from redis_ha_client.aio.loops import Home, LeftByLoops, cut, refuse_beside, running_loop
 from redis_ha_client.aio.scripts import RegisteredScript, load_scripts
 from redis_ha_client.aio.subscribing import NodeSubscriber
 from redis_ha_client.batches import Batch, Emptied
@@ -448,7 +448,7 @@ class NodePool(BlockingConnectionPool):
         self.settings = settings
         self.policy = settings.policy
         self.retry = BudgetRetry(settings.policy)
-        self._home = Home()
+        self.home = Home()
         super().__init__(
             max_connections=settings.pool_size,
             timeout=settings.policy.budget_seconds,
@@ -483,7 +483,7 @@ class NodePool(BlockingConnectionPool):
 
     async def get_connection(self, command_name: Any = None, *keys: Any, **options: Any) -> Any:  # noqa: ARG002
         """Hand out a connection; all of it may be tried again, not only the connect as in redis-py."""
-        if self._home.moved():
+        if self.home.moved():
             self.move()
         with command_budget(self.policy, "connect", own=interrupts()) as budget:
             connection = await self.retry.call_with_retry(self._take, lambda _: asyncio.sleep(0))
@@ -491,8 +491,8 @@ class NodePool(BlockingConnectionPool):
             return connection
 
     async def aclose(self) -> None:
-        """Close every connection; without their loop where the garbage collector ends what that has left behind."""
-        if running_loop() is None:
+        """Close every connection; without their loop if that has ended."""
+        if self.home.ended():
             self.move()
         else:
             await super().aclose()
@@ -518,7 +518,7 @@ class NodePool(BlockingConnectionPool):
             raise busy_pool(self.max_connections, error) from error
 
 
-class NodeClient(redis.Redis):
+class NodeClient(LeftByLoops, redis.Redis):  # type: ignore[misc]  # redis-py's own bases differ in command_info
     """redis.asyncio.Redis, each command under one budget."""
 
     connection_pool: NodePool
@@ -536,6 +536,7 @@ class NodeClient(redis.Redis):
         super().__init__(connection_pool=connection_pool, single_connection_client=single_connection_client)
         if not own:
             self.auto_close_connection_pool = True
+        self._home = connection_pool.home
 
     def set_retry(self, retry: Any) -> None:
         """Refuse: the policy says how often a command is tried."""
@@ -545,13 +546,9 @@ class NodeClient(redis.Redis):
         """Return redis-py's script object, which sends the whole text where it is not loaded."""
         return RegisteredScript(self, script)
 
-    async def __aexit__(self, *told: object) -> None:
-        """Close. redis-py's own needs a loop, and the garbage collector has none for what a closed loop has left behind."""
-        if running_loop() is None:
-            self._usage_counter -= 1
-            await self.aclose()
-        else:
-            await super().__aexit__(*told)
+    def _move(self) -> None:
+        """Leave an event loop that has ended."""
+        self.connection_pool.move()
 
     async def execute_command(self, *args: Any, **options: Any) -> Any:
         """Execute one command within its budget."""

@@ -12,7 +12,6 @@ from redis.asyncio.connection import ConnectionPool, SSLConnection
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
-from redis_ha_client.aio.loops import running_loop
 from redis_ha_client.aio.nodes import Budgeted, BudgetedTLS, NodeConnection, NodePool
 from redis_ha_client.budget import RETRIED_ERRORS, SHORTEST_WAIT_SECONDS, current_budget
 from redis_ha_client.discovery import Address, Answers, SentinelOrder, parse_address, role_of
@@ -184,5 +183,5 @@ class MasterPool(NodePool):
     async def aclose(self) -> None:
         """Close every connection, those to the Sentinels too."""
         await super().aclose()
-        if running_loop() is not None:
+        if not self.home.ended():
             await self.finder.aclose()
