@@ -6,7 +6,7 @@ EMULATOR := $(BIN)/python -m pulumi_emulator
 # What tools/setup.py writes when the environment is whole. What only uses a set-up does not look whether it could be made now:
 # a stack is taken down on a full disk.
 READY := .venv/redis-ha-requirements
-SOURCES := __main__.py settings.py components client ops emulator tests tools bench examples
+SOURCES := __main__.py settings.py stages.py components client ops emulator tests tools bench examples
 
 .DEFAULT_GOAL := help
 .PHONY: help setup environment clean up down status drill lint test bench schema lock audit changelog

@@ -13,6 +13,7 @@ import pulumi
 
 import settings
 from redis_ha import elasticache, network, sentinel, traffic
+from stages import Earnest, Rehearsal, Stage
 
 if TYPE_CHECKING:
     import pulumi_aws as aws
@@ -24,39 +25,41 @@ if TYPE_CHECKING:
     from redis_ha.traffic import AlbBlueGreen, AlbBlueGreenArgs, LiveColourRecordArgs, WeightedBlueGreenArgs
 
 
-def administrator_key(stack: str) -> digitalocean.SshKey:
+def administrator_key(stack: str, stage: Stage) -> digitalocean.SshKey:
     """Make a key pair for this stack's operators; the private half is a secret output."""
     import pulumi_digitalocean as digitalocean  # noqa: PLC0415 - only where it is used
     import pulumi_tls as tls  # noqa: PLC0415 - as above
 
-    pair = tls.PrivateKey("administrator", algorithm="ED25519")
-    pulumi.export("ssh_private_key", pulumi.Output.secret(pair.private_key_openssh))
-    return digitalocean.SshKey("administrator", name=f"redis-ha-{stack}", public_key=pair.public_key_openssh)
+    pair = stage.resource(lambda: tls.PrivateKey("administrator", algorithm="ED25519"))
+    stage.export("ssh_private_key", pulumi.Output.secret(pair.private_key_openssh))
+    name = f"redis-ha-{stack}"
+    return stage.resource(lambda: digitalocean.SshKey("administrator", name=name, public_key=pair.public_key_openssh))
 
 
-def sentinel_cluster(args: SentinelClusterArgs, key: digitalocean.SshKey | None) -> None:
+def sentinel_cluster(args: SentinelClusterArgs, key: digitalocean.SshKey | None, stage: Stage) -> None:
     """Make the Sentinel topology and export what clients and operators need of it."""
     if key is not None:
         given = pulumi.Output.from_input(args.get("ssh_key_ids", []))
         keys = pulumi.Output.all(given, key.fingerprint).apply(lambda both: [*both[0], both[1]])
         args = cast("SentinelClusterArgs", {**args, "ssh_key_ids": keys})
     with settings.named("sentinel"):
-        cluster = sentinel.SentinelCluster(args.get("name", pulumi.get_stack()), args)
-    pulumi.export("sentinel_connection", cluster.connection)
-    pulumi.export("sentinel_credentials", cluster.credentials)
-    pulumi.export("sentinel_desired", cluster.desired)
-    pulumi.export("sentinel_addresses", cluster.addresses)
+        cluster = stage.component(sentinel.SentinelCluster, args.get("name", pulumi.get_stack()), args)
+    stage.export("sentinel_connection", cluster.connection)
+    stage.export("sentinel_credentials", cluster.credentials)
+    stage.export("sentinel_desired", cluster.desired)
+    stage.export("sentinel_addresses", cluster.addresses)
 
 
-def private_networks(wanted: settings.Settings) -> dict[str, PrivateNetwork]:
+def private_networks(wanted: settings.Settings, stage: Stage) -> dict[str, PrivateNetwork]:
     """Make the VPCs of a stack that brings none; return them by region."""
     made: dict[str, PrivateNetwork] = {}
     if wanted.network is not None:
         with settings.named("network"):
-            made[wanted.network["region"]] = network.PrivateNetwork(pulumi.get_stack(), wanted.network)
+            made[wanted.network["region"]] = stage.component(network.PrivateNetwork, pulumi.get_stack(), wanted.network)
     for index, args in enumerate(wanted.secondary_networks):
         with settings.named(f"secondary_networks.{index}"):
-            made[args["region"]] = network.PrivateNetwork(f"{pulumi.get_stack()}-{args['region']}", args)
+            name = f"{pulumi.get_stack()}-{args['region']}"
+            made[args["region"]] = stage.component(network.PrivateNetwork, name, args)
     return made
 
 
@@ -66,73 +69,75 @@ def within(networks: Mapping[str, PrivateNetwork], region: str) -> dict[str, Any
     return {} if network is None else {"vpc_id": network.vpc_id, "subnet_ids": network.subnet_ids}
 
 
-def private_zone(name: str, networks: Mapping[str, PrivateNetwork], *, protect: bool) -> aws.route53.Zone:
+def private_zone(name: str, networks: Mapping[str, PrivateNetwork], stage: Stage, *, protect: bool) -> aws.route53.Zone:
     """Make a hosted zone that is seen in the stack's networks, whatever their region."""
     import pulumi_aws as aws  # noqa: PLC0415 - only where it is used
 
     vpcs = [aws.route53.ZoneVpcArgs(vpc_id=network.vpc_id, vpc_region=region) for region, network in networks.items()]
-    return aws.route53.Zone("private-zone", name=name, vpcs=vpcs, opts=pulumi.ResourceOptions(protect=protect))
+    opts = pulumi.ResourceOptions(protect=protect)
+    return stage.resource(lambda: aws.route53.Zone("private-zone", name=name, vpcs=vpcs, opts=opts))
 
 
-def elasticache_group(args: ElastiCacheHaGroupArgs, networks: Mapping[str, PrivateNetwork]) -> ElastiCacheHaGroup:
+def elasticache_group(args: ElastiCacheHaGroupArgs, networks: Mapping[str, PrivateNetwork], stage: Stage) -> ElastiCacheHaGroup:
     """Make the ElastiCache group, in the stack's own network unless it names another, and export how it is reached."""
     args = cast("ElastiCacheHaGroupArgs", {**within(networks, args["region"]), **args})
     with settings.named("elasticache"):
-        group = elasticache.ElastiCacheHaGroup(args.get("group_id", pulumi.get_stack()), args)
-    pulumi.export("elasticache_connection", group.connection)
-    pulumi.export("elasticache_credentials", group.credentials)
-    pulumi.export("elasticache_arn", group.arn)
-    pulumi.export("elasticache_alarm_names", group.alarm_names)
+        group = stage.component(elasticache.ElastiCacheHaGroup, args.get("group_id", pulumi.get_stack()), args)
+    stage.export("elasticache_connection", group.connection)
+    stage.export("elasticache_credentials", group.credentials)
+    stage.export("elasticache_arn", group.arn)
+    stage.export("elasticache_alarm_names", group.alarm_names)
     return group
 
 
 def global_datastore(
-    args: Mapping[str, Any], networks: Mapping[str, PrivateNetwork], group: ElastiCacheHaGroup | None
+    args: Mapping[str, Any], networks: Mapping[str, PrivateNetwork], group: ElastiCacheHaGroup | None, stage: Stage
 ) -> GlobalDatastore:
     """Make the secondaries in other regions, of the stack's own group where it has one, and export how all are reached."""
-    of_group = {} if group is None else {name: value for name, value in group.as_primary().items() if name not in args}
+    with settings.named("elasticache"):
+        as_primary = {} if group is None else group.as_primary()
+    of_group = {name: value for name, value in as_primary.items() if name not in args}
     if "auth" in args:  # the block decides, with users or a token of its own
         of_group = {name: value for name, value in of_group.items() if name not in {"users", "user_engine", "auth_token"}}
     secondaries = {region: {**within(networks, region), **one} for region, one in args["secondaries"].items()}
     args = {**of_group, **args}
     with settings.named("global_datastore", dict.fromkeys(of_group, "elasticache")):
-        made = elasticache.GlobalDatastore(
-            args.get("name_suffix", pulumi.get_stack()), cast("GlobalDatastoreArgs", {**args, "secondaries": secondaries})
-        )
-    pulumi.export("global_id", made.global_id)
-    pulumi.export("global_connection", made.connection)
-    pulumi.export("global_credentials", made.credentials)
+        whole = cast("GlobalDatastoreArgs", {**args, "secondaries": secondaries})
+        made = stage.component(elasticache.GlobalDatastore, args.get("name_suffix", pulumi.get_stack()), whole)
+    stage.export("global_id", made.global_id)
+    stage.export("global_connection", made.connection)
+    stage.export("global_credentials", made.credentials)
     return made
 
 
-def alb_blue_green(args: AlbBlueGreenArgs, networks: Mapping[str, PrivateNetwork]) -> AlbBlueGreen:
+def alb_blue_green(args: AlbBlueGreenArgs, networks: Mapping[str, PrivateNetwork], stage: Stage) -> AlbBlueGreen:
     """Make the load balancers of blue and green."""
+    args = cast("AlbBlueGreenArgs", {**within(networks, args["region"]), **args})
     with settings.named("alb_blue_green"):
-        made = traffic.AlbBlueGreen(pulumi.get_stack(), cast("AlbBlueGreenArgs", {**within(networks, args["region"]), **args}))
+        made = stage.component(traffic.AlbBlueGreen, pulumi.get_stack(), args)
     names = {"dns_names": made.dns_names, "target_group_arns": made.target_group_arns}
-    pulumi.export("alb_blue_green", pulumi.Output.all(names, made.traffic).apply(lambda known: {**known[0], **known[1]}))
+    stage.export("alb_blue_green", pulumi.Output.all(names, made.traffic).apply(lambda known: {**known[0], **known[1]}))
     return made
 
 
-def weighted_blue_green(args: WeightedBlueGreenArgs, in_zone: Mapping[str, Any], balancers: AlbBlueGreen | None) -> None:
+def weighted_blue_green(
+    args: WeightedBlueGreenArgs, in_zone: Mapping[str, Any], balancers: AlbBlueGreen | None, stage: Stage
+) -> None:
     """Make the weighted records, of the stack's own balancers where they name no others."""
-    filled: dict[str, Any] = {}
-    if balancers is not None and {"blue", "green"} <= balancers.load_balancers.keys():  # in form listener there is one for both
-        filled = {
-            colour: {"alias": {"name": balancers.dns_names[colour], "zone_id": balancers.zone_ids[colour]}}
-            for colour in ("blue", "green")
-        }
+    filled = {} if balancers is None else balancers.as_targets()
     names = {name: {**filled, **one} for name, one in args["names"].items()}
+    args = cast("WeightedBlueGreenArgs", {**in_zone, **args, "names": names})
     with settings.named("weighted_blue_green"):
-        made = traffic.WeightedBlueGreen(pulumi.get_stack(), cast("WeightedBlueGreenArgs", {**in_zone, **args, "names": names}))
-    pulumi.export("weighted_blue_green", made.traffic)
+        made = stage.component(traffic.WeightedBlueGreen, pulumi.get_stack(), args)
+    stage.export("weighted_blue_green", made.traffic)
 
 
-def live_colour_record(args: LiveColourRecordArgs, filled: Mapping[str, Any]) -> None:
+def live_colour_record(args: LiveColourRecordArgs, filled: Mapping[str, Any], stage: Stage) -> None:
     """Make the writer's name."""
+    args = cast("LiveColourRecordArgs", {**filled, **args})
     with settings.named("live_colour_record"):
-        made = traffic.LiveColourRecord(pulumi.get_stack(), cast("LiveColourRecordArgs", {**filled, **args}))
-    pulumi.export("live_colour_record", made.traffic)
+        made = stage.component(traffic.LiveColourRecord, pulumi.get_stack(), args)
+    stage.export("live_colour_record", made.traffic)
 
 
 def regions_as_colours(made: GlobalDatastore, secondaries: Mapping[str, Any]) -> dict[str, Any]:
@@ -141,37 +146,43 @@ def regions_as_colours(made: GlobalDatastore, secondaries: Mapping[str, Any]) ->
     return {"targets": {"blue": blue, "green": made.endpoints[next(iter(secondaries))]}}
 
 
-def aws_half(wanted: settings.Settings) -> None:
+def aws_half(wanted: settings.Settings, stage: Stage) -> None:
     """Build what the stack file asks for on AWS."""
-    networks = private_networks(wanted)
+    networks = private_networks(wanted, stage)
     in_zone: dict[str, Any] = {}
     if wanted.private_zone is not None:
-        zone = private_zone(wanted.private_zone, networks, protect=wanted.protect)
+        zone = private_zone(wanted.private_zone, networks, stage, protect=wanted.protect)
         in_zone = {"zone_id": zone.zone_id, "zone_name": wanted.private_zone}
-    group = elasticache_group(wanted.elasticache, networks) if wanted.elasticache is not None else None
+    group = elasticache_group(wanted.elasticache, networks, stage) if wanted.elasticache is not None else None
     targets: dict[str, Any] = {}
     if wanted.global_datastore is not None:
         args: dict[str, Any] = {**wanted.global_datastore}
         if wanted.live_colour_record is not None:
             args.setdefault("writer", {"record": wanted.live_colour_record["name"]})
-        made = global_datastore(args, networks, group)
+        made = global_datastore(args, networks, group, stage)
         targets = regions_as_colours(made, args["secondaries"])
-    balancers = alb_blue_green(wanted.alb_blue_green, networks) if wanted.alb_blue_green is not None else None
+    balancers = alb_blue_green(wanted.alb_blue_green, networks, stage) if wanted.alb_blue_green is not None else None
     if wanted.weighted_blue_green is not None:
         records_in: dict[str, Any] = {} if "zone_id" in wanted.weighted_blue_green else {**in_zone, "private": True}
-        weighted_blue_green(wanted.weighted_blue_green, records_in, balancers)
+        weighted_blue_green(wanted.weighted_blue_green, records_in, balancers, stage)
     if wanted.live_colour_record is not None:
         records_in = {} if "zone_id" in wanted.live_colour_record else in_zone
-        live_colour_record(wanted.live_colour_record, {**records_in, **targets})
+        live_colour_record(wanted.live_colour_record, {**records_in, **targets}, stage)
+
+
+def build(wanted: settings.Settings, stage: Stage) -> None:
+    """Build what the stack file asks for."""
+    key = administrator_key(pulumi.get_stack(), stage) if wanted.generate_ssh_key else None
+    if wanted.sentinel is not None:
+        sentinel_cluster(wanted.sentinel, key, stage)
+    aws_half(wanted, stage)
 
 
 def main() -> None:
-    """Build what the stack file asks for."""
+    """Read the stack file, check everything, then build it."""
     wanted = settings.load(os.environ)
-    key = administrator_key(pulumi.get_stack()) if wanted.generate_ssh_key else None
-    if wanted.sentinel is not None:
-        sentinel_cluster(wanted.sentinel, key)
-    aws_half(wanted)
+    for stage in (Rehearsal(), Earnest()):
+        build(wanted, stage)
 
 
 main()

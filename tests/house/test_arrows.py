@@ -7,7 +7,7 @@ import pytest
 from tests.support.imports import imported
 
 ROOT = Path(__file__).resolve().parents[2]
-OWN = {"redis_ha", "redis_ha_client", "redis_ha_ops", "pulumi_emulator", "settings"}
+OWN = {"redis_ha", "redis_ha_client", "redis_ha_ops", "pulumi_emulator", "settings", "stages"}
 PULUMI = {"pulumi", "pulumi_aws", "pulumi_digitalocean", "pulumi_random", "pulumi_tls"}
 
 # Room -> own packages it may import, and whether it may know Pulumi.
@@ -17,8 +17,9 @@ ROOMS: dict[str, tuple[set[str], set[str]]] = {
     "ops": ({"redis_ha_ops", "redis_ha_client"}, set()),
     # The emulator speaks the engine's protocol; of the providers' SDKs it reads names only when its tables are made (tools/).
     "emulator": ({"pulumi_emulator"}, {"pulumi"}),
-    "__main__.py": ({"redis_ha", "settings"}, PULUMI),
+    "__main__.py": ({"redis_ha", "settings", "stages"}, PULUMI),
     "settings.py": ({"redis_ha"}, {"pulumi", "pulumi_aws"}),
+    "stages.py": (set(), {"pulumi"}),
 }
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.emulated import Emulated, shared_home
+from tests.support.program import PROGRAM
 
 ROOT = Path(__file__).resolve().parents[2]
 CLOUDS = {"moto", "boto3", "botocore", "flask", "pulumi_aws", "pulumi_digitalocean"}
@@ -76,7 +77,7 @@ Path(__file__).with_name("loaded.json").write_text(json.dumps(sorted({name.parti
     ],
 )
 def test_a_preview_loads_the_sdks_of_its_blocks(tmp_path: Path, block: str, used: str, unused: set[str]) -> None:
-    files = {name: (ROOT / name).read_text() for name in ("settings.py", "settings.schema.json")}
+    files = {name: (ROOT / name).read_text() for name in PROGRAM if name not in {"Pulumi.yaml", "__main__.py"}}
     config = json.dumps({"config": {f"redis-ha:{block}": BLOCKS[block]}})  # JSON is YAML
     program = (ROOT / "__main__.py").read_text() + TOLD
     home = shared_home(tmp_path / "home")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +13,7 @@ import yaml
 
 from pulumi_emulator.progress import DONE, PLANNED
 from tests.stack.conftest import ROOT, OwnStack
+from tests.support.program import lay_out
 
 AWS_BLOCKS = ("aws:region", "redis-ha:network", "redis-ha:elasticache")
 # Nothing is refused for want of a fresh connection: a client of a test outlives failovers.
@@ -40,9 +40,7 @@ class AwsStack(OwnStack):
     @classmethod
     def of_stack_file(cls, folder: Path, home: Path, stack: str, *, whole: bool = False) -> Self:
         """Lay out the program with Pulumi.<stack>.yaml: the whole of it, or an ElastiCache group that is on its own."""
-        folder.mkdir()
-        for name in ("Pulumi.yaml", "__main__.py", "settings.py", "settings.schema.json"):
-            shutil.copy(ROOT / name, folder / name)
+        lay_out(folder)
         config = yaml.safe_load((ROOT / f"Pulumi.{stack}.yaml").read_text())["config"]
         made = cls(folder, home, stack, "redis-ha")
         if whole:

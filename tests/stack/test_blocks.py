@@ -38,15 +38,18 @@ def program(monkeypatch: pytest.MonkeyPatch, wanted: dict[str, Any]) -> tuple[Mo
     """Run the program as `up` does; return what it registered, and what it says when it refuses."""
 
     def main() -> str:
-        config.set_all_config({f"redis-ha:{key}": json.dumps(value) for key, value in wanted.items()}, [])
+        raw = {f"redis-ha:{key}": value if isinstance(value, str) else json.dumps(value) for key, value in wanted.items()}
+        config.set_all_config(raw, [])
         try:
             runpy.run_path(str(ROOT / "__main__.py"), run_name="__main__")
         except pulumi.RunError as error:
             return str(error)
         return ""
 
+    monkeypatch.setenv("DIGITALOCEAN_TOKEN", "of-no-account")
     monkeypatch.syspath_prepend(str(ROOT))
     monkeypatch.delitem(sys.modules, "settings", raising=False)
+    monkeypatch.setattr("settings._parameters", lambda *_: {})  # nobody has shifted yet
     monitor, message = copy_context().run(run, main)
     return monitor, str(message)
 
@@ -75,6 +78,69 @@ def test_a_mistake_is_named_where_it_was_made(monkeypatch: pytest.MonkeyPatch) -
     assert "redis-ha:elasticache.users.application.authentication: 'iam' is for one region's group" in message
     _, message = program(monkeypatch, blocks({}, {"node_type": "cache.t4g.small"}))
     assert "redis-ha:global_datastore.node_type" in message
+
+
+WHOLE = {
+    **blocks({}),
+    "private_zone": "shop.internal",
+    "sentinel": {
+        "region": "ams3",
+        "vpc_ip_range": "10.20.0.0/24",
+        "client_sources": ["10.20.0.0/24"],
+        "admin_sources": ["203.0.113.7/32"],
+        "ssh_key_ids": ["1"],
+    },
+    "live_colour_record": {"region": HOME, "name": "writer.shop.internal", "live": "blue"},
+    "alb_blue_green": {
+        "region": HOME,
+        "client_cidrs": ["10.50.0.0/20"],
+        "protocol": "HTTP",
+        "targets": {"blue": {"ecs": True}, "green": {"ecs": True}},
+    },
+    "weighted_blue_green": {
+        "region": HOME,
+        "names": {"app.shop.internal": {}},
+        "weights": {"blue": 1, "green": 0},
+        "standby_receives_on_failure": True,
+    },
+}
+
+
+def test_a_stack_of_every_block_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    monitor, message = program(monkeypatch, WHOLE)
+    assert message == ""
+    counts = {kind: len(monitor.names(kind)) for kind in ("Vpc", "Droplet", "ReplicationGroup", "LoadBalancer", "Record")}
+    assert counts == {"Vpc": 3, "Droplet": 6, "ReplicationGroup": 2, "LoadBalancer": 2, "Record": 3}
+
+
+@pytest.mark.parametrize(
+    ("block", "argument", "value"),
+    [
+        ("network", "ip_range", "8.8.0.0/16"),
+        ("sentinel", "region", "Amsterdam 3"),
+        ("elasticache", "node_type", "huge"),
+        ("elasticache", "network_type", "dual_stack"),
+        ("global_datastore", "node_type", "cache.t4g.small"),
+        ("alb_blue_green", "protocol", "http"),
+        ("weighted_blue_green", "weights", {"blue": 256, "green": 0}),
+        ("live_colour_record", "name", "writer.elsewhere.internal"),
+    ],
+)
+def test_nothing_is_registered_when_one_block_is_refused(
+    block: str, argument: str, value: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever the block's place: the network is made first, the writer's name last."""
+    monitor, message = program(monkeypatch, {**WHOLE, block: {**WHOLE[block], argument: value}})
+    assert f"stack 'test': redis-ha:{block}.{argument}" in message
+    assert monitor.order == []
+
+
+def test_a_group_that_cannot_be_a_primary_is_refused_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monitor, message = program(monkeypatch, blocks({"global_member": False, "network_type": "dual_stack"}))
+    assert message.startswith(
+        "stack 'test': redis-ha:elasticache.network_type: 'dual_stack' is impossible in a global datastore"
+    )
+    assert monitor.order == []
 
 
 def test_a_block_with_a_way_to_log_in_of_its_own_takes_no_users_over(monkeypatch: pytest.MonkeyPatch) -> None:

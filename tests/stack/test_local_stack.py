@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.stack.conftest import ROOT, OwnStack
+from tests.support.program import lay_out
 from tests.support.waiting import wait_until
 
 pytestmark = [pytest.mark.engine, pytest.mark.machines, pytest.mark.timeout(600)]
@@ -200,9 +201,7 @@ def test_the_drill_loses_nothing_and_leaves_a_healthy_stack(kind: str, local: Ow
 
 def edited(folder: Path, home: Path, **changes: str) -> OwnStack:
     """The local stack with another stack file: lines of the block `sentinel`."""
-    folder.mkdir()
-    for name in ("Pulumi.yaml", "__main__.py", "settings.py", "settings.schema.json"):
-        (folder / name).write_text((ROOT / name).read_text())
+    lay_out(folder)
     lines = (ROOT / "Pulumi.local.yaml").read_text().splitlines()
     kept = [line for line in lines if not line.strip().startswith(tuple(f"{name}:" for name in changes))]
     (folder / "Pulumi.local.yaml").write_text(

@@ -13,6 +13,7 @@ import pytest
 from pulumi_emulator.files import write_private
 from tests.stack.conftest import ROOT, OwnStack
 from tests.support.emulated import shared_home
+from tests.support.program import lay_out
 from tools.record_states import PASSPHRASE, PROJECT, RECORDED
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(120)]
@@ -28,9 +29,7 @@ def stack_of(state: Path) -> str:
 def prepared(tmp_path: Path, state: Path, stack_files: Path | None = None) -> OwnStack:
     """Lay out today's program with the recorded stack file or another one, and the recorded state."""
     program = tmp_path / "program"
-    program.mkdir()
-    for name in ("Pulumi.yaml", "__main__.py", "settings.py", "settings.schema.json"):
-        shutil.copy(ROOT / name, program / name)
+    lay_out(program)
     name = stack_of(state)
     shutil.copy((stack_files or state.parent) / f"Pulumi.{name}.yaml", program)
     stack = OwnStack(program, shared_home(tmp_path / "home"), name, PROJECT)

@@ -16,6 +16,7 @@ from pulumi.runtime import config
 
 from tests.stack.conftest import ROOT, OwnStack
 from tests.support.emulated import shared_home
+from tests.support.program import lay_out
 from tests.support.pulumi_world import run
 
 # What is changed in the local stack's block -> the argument that is named, and what else the one line has to say.
@@ -95,9 +96,7 @@ def test_the_program_names_a_mistake(mistake: str, monkeypatch: pytest.MonkeyPat
 @pytest.mark.parametrize("mistake", BY_THE_ENGINE)
 def test_up_touches_nothing_after_a_mistake(mistake: str, tmp_path: Path) -> None:
     folder = tmp_path / "program"
-    folder.mkdir()
-    for name in ("Pulumi.yaml", "__main__.py", "settings.py", "settings.schema.json"):
-        (folder / name).write_text((ROOT / name).read_text())
+    lay_out(folder)
     (folder / "Pulumi.local.yaml").write_text(yaml.safe_dump({"config": stack_file(mistake)}))
     stack = OwnStack(folder, shared_home(tmp_path / "home"), "local", "redis-ha")
     check(stack.fails("up"), "local", mistake)

@@ -134,6 +134,11 @@ class GlobalDatastore(pulumi.ComponentResource):
         self.lag_alarms = self._make_primary_alarms(plan)
         self._make_outputs(plan)
 
+    @staticmethod
+    def check(name: str, args: GlobalDatastoreArgs) -> GlobalPlan:
+        """Check arguments, and make nothing; return what follows from them. Raises what making it would raise."""
+        return checked_global_plan(name, args)
+
     def _child(self, **options: Any) -> pulumi.ResourceOptions:
         return pulumi.ResourceOptions(parent=self, **options)
 

@@ -258,6 +258,11 @@ class ElastiCacheHaGroup(pulumi.ComponentResource):
         self._make_monitoring(plan)
         self._make_outputs(plan)
 
+    @staticmethod
+    def check(name: str, args: ElastiCacheHaGroupArgs) -> Plan:
+        """Check arguments, and make nothing; return what follows from them. Raises what making it would raise."""
+        return checked_plan(name, args)
+
     def as_primary(self) -> dict[str, Any]:
         """Return the arguments by which the group becomes the primary of a GlobalDatastore of the same program.
 
@@ -267,7 +272,8 @@ class ElastiCacheHaGroup(pulumi.ComponentResource):
         plan = self._plan
         problems = not_global(plan)
         if problems:
-            raise InvalidArgumentsError(f"ElastiCacheHaGroup {plan.name!r}", problems)
+            with as_input_errors():
+                raise InvalidArgumentsError(f"ElastiCacheHaGroup {plan.name!r}", problems)
         found: dict[str, Any] = {
             "primary_replication_group_id": self.group_id,
             "primary_region": plan.region,

@@ -313,6 +313,11 @@ class ServerlessCache(pulumi.ComponentResource):
         self.cache = self._make_cache(place, plan, args)
         self._make_outputs(plan)
 
+    @staticmethod
+    def check(name: str, args: ServerlessCacheArgs) -> ServerlessPlan:
+        """Check arguments, and make nothing; return what follows from them. Raises what making it would raise."""
+        return checked_serverless_plan(name, args)
+
     def _child(self, **options: Any) -> pulumi.ResourceOptions:
         return pulumi.ResourceOptions(parent=self, **options)
 

@@ -8,7 +8,7 @@ import pulumi_aws as aws
 
 from redis_ha.inputs import as_input_errors, known_now, outputs_of
 
-from .layout import make_layout
+from .layout import Layout, make_layout
 
 
 class PrivateNetworkArgs(TypedDict):
@@ -40,9 +40,7 @@ class PrivateNetwork(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: PrivateNetworkArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         """Make the network. Raises pulumi.InputPropertiesError, before anything is registered, when arguments are wrong."""
-        with as_input_errors():
-            known_now(name, args, PrivateNetworkArgs)
-            layout = make_layout(name, args, tuple(PrivateNetworkArgs.__annotations__))
+        layout = self.check(name, args)
         super().__init__("redis-ha:index:PrivateNetwork", name, {}, opts)
         protect, tags = args.get("protect", True), args.get("tags", {})
         self.vpc = aws.ec2.Vpc(
@@ -70,3 +68,10 @@ class PrivateNetwork(pulumi.ComponentResource):
         self.vpc_id = self.vpc.id
         self.subnet_ids = pulumi.Output.all(*[subnet.id for subnet in self.subnets.values()])
         self.register_outputs(outputs_of(self))
+
+    @staticmethod
+    def check(name: str, args: PrivateNetworkArgs) -> Layout:
+        """Check arguments, and make nothing; return what follows from them. Raises what making it would raise."""
+        with as_input_errors():
+            known_now(name, args, PrivateNetworkArgs)
+            return make_layout(name, args, tuple(PrivateNetworkArgs.__annotations__))

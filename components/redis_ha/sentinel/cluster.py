@@ -177,6 +177,11 @@ class SentinelCluster(pulumi.ComponentResource):
         self.project_resources = self._list_in_project(plan, args.get("project_id"))
         self._make_outputs(plan, passwords)
 
+    @staticmethod
+    def check(name: str, args: SentinelClusterArgs) -> Plan:
+        """Check arguments, and make nothing; return what follows from them. Raises what making it would raise."""
+        return checked_plan(name, args)
+
     def _child(self, **options: Any) -> pulumi.ResourceOptions:
         return pulumi.ResourceOptions(parent=self, **options)
 

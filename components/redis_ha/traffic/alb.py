@@ -146,6 +146,7 @@ class AlbBlueGreen(pulumi.ComponentResource):
         super().__init__("redis-ha:index:AlbBlueGreen", name, recorded, pulumi.ResourceOptions.merge(opts, own))
         adopting.settle(self)
         self._args: Mapping[str, Any] = args
+        self._plan = plan
         self._place = Place(name, plan.region, dict(plan.tags), self._child, apart(opts), adopting)
         for warning in (plan.warning, None if plan.weights is None else plan.weights.warning):
             if warning is not None:
@@ -161,6 +162,22 @@ class AlbBlueGreen(pulumi.ComponentResource):
         self.attachments = self._attach(plan)
         self.alarms = make_alb_alarms(self._place, plan, args.get("alarms"), self.load_balancers, self.target_groups)
         self._make_outputs(plan)
+
+    @staticmethod
+    def check(name: str, args: AlbBlueGreenArgs) -> AlbPlan:
+        """Check arguments, and make nothing; return what follows from them. Raises what making it would raise."""
+        return checked_alb_plan(name, args)
+
+    def as_targets(self) -> dict[str, Any]:
+        """Return the `blue` and `green` by which a name of a WeightedBlueGreen leads to these balancers.
+
+        Nothing in form listener, which has one balancer for both.
+        """
+        return {
+            colour: {"alias": {"name": self.dns_names[colour], "zone_id": self.zone_ids[colour]}}
+            for colour in COLOURS
+            if colour in self._plan.balancers
+        }
 
     def _child(self, **options: Any) -> pulumi.ResourceOptions:
         return pulumi.ResourceOptions(parent=self, **options)

@@ -142,6 +142,11 @@ class LiveColourRecord(pulumi.ComponentResource):
         )
         self._make_outputs(plan, zone_id, targets)
 
+    @staticmethod
+    def check(name: str, args: LiveColourRecordArgs) -> Plan:
+        """Check arguments, and make nothing; return what follows from them. Raises what making it would raise."""
+        return checked_plan(name, args)
+
     def _make_outputs(self, plan: Plan, zone_id: pulumi.Input[str], targets: LiveTargets) -> None:
         record, decided = plan.wanted.name, plan.decision.value
         self.record_name = pulumi.Output.from_input(record)

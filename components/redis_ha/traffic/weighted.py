@@ -109,6 +109,11 @@ class WeightedBlueGreen(pulumi.ComponentResource):
                 self._make_record(plan, one, kind, second, health, hooks, made)
         self._make_outputs(plan, health)
 
+    @staticmethod
+    def check(name: str, args: WeightedBlueGreenArgs) -> Plan:
+        """Check arguments, and make nothing; return what follows from them. Raises what making it would raise."""
+        return checked_plan(name, args)
+
     def _child(self, **options: Any) -> pulumi.ResourceOptions:
         return pulumi.ResourceOptions(parent=self, **options)
 
