@@ -38,6 +38,9 @@ class InlineProgram:
     def __call__(self) -> None:
         """Run the program once; a failure is kept in `error` and raised as Pulumi's RunError."""
         self.error = None
+        # The SDK calls the engine, and waits for it, for each of them: four or five times a resource. `pulumi --debug` shows
+        # them; no command here does.
+        pulumi.log.debug = unheard
         self._add_secret_config()
         with _as_main_program(self.program.main):
             try:
@@ -58,6 +61,10 @@ class InlineProgram:
         values = {key: value if isinstance(value, str) else json.dumps(value) for key, value in given.items()}
         known = dict(CONFIG.get())
         set_all_config({**known, **values}, [key for key in known if is_config_secret(key)] + list(values))
+
+
+def unheard(*_: object, **__: object) -> None:
+    """Take a message for those who debug the SDK, and say nothing."""
 
 
 def describe(error: Exception, folder: Path) -> str:

@@ -11,11 +11,13 @@ import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
+import botocore
 import pytest
 from botocore.exceptions import ClientError
 
 from pulumi_emulator import aws
 from pulumi_emulator.aws.access import HEADER
+from pulumi_emulator.aws.endpoint import ParsedOnce
 from pulumi_emulator.errors import EmulatorError
 from pulumi_emulator.machines import processes
 
@@ -54,6 +56,14 @@ def test_one_process_a_stack_that_is_found_again(stack: Path) -> None:
     assert endpoint.url.startswith("http://127.0.0.1:")
     assert ensure(stack) == endpoint == aws.running_endpoint(stack)
     assert len(own_processes(stack)) == 1
+
+
+def test_an_api_is_parsed_once_for_all_sessions() -> None:
+    files = Path(botocore.__file__).parent / "data" / "sts" / "2011-06-15"
+    parsed = [ParsedOnce().load_file(str(files / "service-2")) for _ in range(2)]
+    assert parsed[0]["metadata"]["serviceId"] == "STS"
+    assert parsed[0] is parsed[1]
+    assert ParsedOnce().load_file(str(files / "nothing")) is None
 
 
 def test_every_service_of_one_account_answers(stack: Path) -> None:

@@ -14,7 +14,9 @@ import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, ClassVar, Final
+
+from botocore.loaders import JSONFileLoader, Loader
 
 from pulumi_emulator.aws.access import new_key
 from pulumi_emulator.files import write_private
@@ -37,6 +39,18 @@ SETTINGS: Final = {
 }
 
 
+class ParsedOnce(JSONFileLoader):
+    """Shares what was parsed among sessions: moto looks for EC2's regions in three, each of which would parse its whole API."""
+
+    _parsed: ClassVar[dict[str, Any]] = {}
+
+    def load_file(self, file_path: str) -> Any:
+        """Return the parsed file; None when it is not there."""
+        if file_path not in self._parsed:
+            self._parsed[file_path] = super().load_file(file_path)
+        return self._parsed[file_path]
+
+
 def main(arguments: list[str]) -> int:
     """Serve until ended from outside."""
     folder, home = Path(arguments[0]), Path(arguments[1])
@@ -50,6 +64,7 @@ def main(arguments: list[str]) -> int:
             return 1
         os.environ.update(SETTINGS)
         collect_rarely()
+        Loader.FILE_LOADER_CLASS = ParsedOnce
         from pulumi_emulator.aws.serving import make_account, make_endpoint, serve_inside  # noqa: PLC0415 - moto reads SETTINGS on import
 
         gc.freeze()

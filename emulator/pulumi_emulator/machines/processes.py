@@ -142,5 +142,5 @@ def _collect(pid: int) -> None:
 
 def _environment() -> dict[str, str]:
     """Return what a service needs of the environment; none of the caller's secrets."""
-    kept = ("PATH", "PYTHONPATH", "VIRTUAL_ENV")
-    return {name: os.environ[name] for name in kept if name in os.environ} | {"LANG": "C.UTF-8", "PYTHONDONTWRITEBYTECODE": "1"}
+    kept = ("PATH", "PYTHONPATH", "VIRTUAL_ENV", "PYTHONDONTWRITEBYTECODE")
+    return {name: os.environ[name] for name in kept if name in os.environ} | {"LANG": "C.UTF-8"}
