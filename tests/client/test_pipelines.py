@@ -27,7 +27,6 @@ BOOKING: Commands = [("INCRBY", "paid", 10), ("INCR", "text"), ("INCR", "late")]
 HELD: Commands = [("INCR", "paid"), ("BLPOP", "gate", 30), ("INCR", "late")]
 PAID = [f"{twin}-paid" for twin in TWINS]
 PATIENT = replace(ONCE, read_seconds=60)  # a busy machine's pauses end no wait
-ENOUGH = ("CONFIG", "SET", "min-replicas-to-write", "1")
 SHORT = replace(POLICY, total_seconds=0.5)
 WRITES_THEN_FAILS = "redis.call('INCR', KEYS[1]); return redis.call('INCR', KEYS[2])"
 
@@ -75,7 +74,20 @@ def without_replicas(topology: RedisProcesses) -> Iterator[None]:
     try:
         yield
     finally:
-        topology.command(master, *ENOUGH)
+        topology.command(master, *topology.enough)
+
+
+def test_a_topology_that_is_whole_takes_writes(whole: RedisProcesses) -> None:
+    """Also after a Sentinel had its master write down how few replicas the test before asked for."""
+    master = whole.master()
+    with without_replicas(whole):
+        whole.command(master, "CONFIG", "REWRITE")
+    master.kill()
+    master.start()
+    asked = ("CONFIG", "GET", "min-replicas-to-write")
+    wait_until(lambda: "9" in str(whole.command(master, *asked)), "the master has read its file")
+    whole.heal()
+    whole.command(whole.master(), "FLUSHALL")
 
 
 # --- an error among the replies ---
@@ -206,7 +218,7 @@ def test_a_read_after_a_refused_write_comes_after_it(clean: RedisProcesses, twin
 
     def refuse() -> None:
         wait_until(lambda: refusals(clean) > before, "a write is refused")
-        clean.command(clean.master(), *ENOUGH)
+        clean.command(clean.master(), *clean.enough)
 
     commands = [("INCR", "paid"), ("GET", "paid"), ("LLEN", "text"), ("INCR", "paid")]
     with without_replicas(clean):

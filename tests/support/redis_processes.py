@@ -15,6 +15,7 @@ import subprocess
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
@@ -270,7 +271,15 @@ class RedisProcesses(Started):
             if node is not master and (node.frozen or not node.running or not self._follows(node, master)):
                 node.kill()
                 node.start("--replicaof", f"{master.host} {DATA_PORT}")
+        for node in self.data:
+            # A test sets it for a while. A Sentinel that fails over in that while has the node write it into its file.
+            wait_until(partial(self.command, node, *self.enough), f"{node.name} takes a setting")
         self.wait_healthy()
+
+    @property
+    def enough(self) -> tuple[str, ...]:
+        """The command that lets a master write as it is configured."""
+        return "CONFIG", "SET", "min-replicas-to-write", str(self.min_replicas_to_write)
 
     def _in_tilt(self, node: Node) -> bool:
         return bool(self.command(node, "INFO", "sentinel")["sentinel_tilt"])
