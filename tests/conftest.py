@@ -46,6 +46,14 @@ if sys.version_info < (3, 11, 8):
     ast.parse = _parse_uncollected
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Let all workers share the process that the emulator's commands are forked from."""
+    if not hasattr(config, "workerinput") and getattr(config.option, "numprocesses", None):
+        from tests.support.warm import WARM
+
+        WARM.share()
+
+
 def pytest_collection_finish() -> None:
     """Keep garbage collection from what was imported, which stays, and let it run less often.
 

@@ -4,6 +4,7 @@
 
 import asyncio
 import gc
+import itertools
 import threading
 import warnings
 import weakref
@@ -167,8 +168,13 @@ def collected_on_request() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("collected_on_request")
-@pytest.mark.parametrize("next_use", [one, collects, collects_inside])
-@pytest.mark.parametrize("use", [waits, waits_in_a_pipeline, waits_for_a_connection, watches, waits_before_it_closes])
+@pytest.mark.parametrize(
+    ("use", "next_use"),
+    [
+        *itertools.product((waits, waits_in_a_pipeline, waits_for_a_connection, watches), (collects,)),
+        *itertools.product((waits_before_it_closes,), (one, collects, collects_inside)),
+    ],
+)
 @pytest.mark.parametrize("kind", ["sentinel", "primary", "cluster", "global", "global cluster"])
 def test_a_command_that_its_loop_left_ends_quietly(
     every: EveryKind,

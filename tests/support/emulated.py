@@ -15,12 +15,11 @@ from typing import Any
 from pulumi_emulator import inspection
 from pulumi_emulator.outputs import read_outputs
 from pulumi_emulator.stacks import StackFolder, emulator_home
-from tests.support.warm import WarmParent
+from tests.support.warm import WARM
 
 COMMAND_TIMEOUT_SECONDS = 240
 REAL_HOME = emulator_home()
 COLD = (sys.executable, "-m", "pulumi_emulator")
-WARM = WarmParent()
 
 
 def shared_home(path: Path) -> Path:

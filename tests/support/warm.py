@@ -30,6 +30,8 @@ from typing import Any, NoReturn
 
 ROOT = Path(__file__).resolve().parents[2]
 START_SECONDS = 60
+# Id and socket of the parent that the workers of a run share: loading everything takes as long as ten commands.
+SHARED = "REDIS_HA_WARM_PARENT"
 
 
 class WarmParent:
@@ -40,8 +42,25 @@ class WarmParent:
         self._process: subprocess.Popen[bytes] | None = None
         self._path = ""
 
+    def share(self) -> None:
+        """Start, for the processes that this one starts."""
+        self._start()
+        os.environ[SHARED] = f"{self.pid} {self._path}"
+
+    @property
+    def pid(self) -> int:
+        """The parent's process id. Raises RuntimeError before the first command."""
+        if SHARED in os.environ:
+            return int(os.environ[SHARED].split(maxsplit=1)[0])
+        if self._process is None:
+            raise RuntimeError("no command was run yet")
+        return self._process.pid
+
     def _start(self) -> None:
         with self._lock:
+            if SHARED in os.environ:
+                self._path = os.environ[SHARED].split(maxsplit=1)[1]
+                return
             if self._process is not None and self._process.poll() is None:
                 return
             # Private: a socket without a file could be used by every user of this computer.
@@ -95,9 +114,13 @@ class WarmParent:
             return subprocess.CompletedProcess(list(argv), code, out.read(), err.read())
 
 
+WARM = WarmParent()
+
+
 def serve(listener: socket.socket) -> NoReturn:
     """Fork a child for each connection until standard input ends."""
     children: dict[int, socket.socket] = {}
+    loaded = False
     wake, woken = socket.socketpair()
     wake.setblocking(False)
     signal.set_wakeup_fd(wake.fileno())
@@ -115,6 +138,9 @@ def serve(listener: socket.socket) -> NoReturn:
             line, _ = listener.accept()
             _, streams, _, _ = socket.recv_fds(line, 1, 2)
             request = json.loads(_line_of(line))
+            if not loaded:
+                load()
+                loaded = True
             pid = os.fork()
             if pid == 0:
                 listener.close()
@@ -200,6 +226,4 @@ def load() -> None:
 
 
 if __name__ == "__main__":
-    waiting = socket.socket(fileno=int(sys.argv[1]))
-    load()
-    serve(waiting)
+    serve(socket.socket(fileno=int(sys.argv[1])))
