@@ -226,20 +226,23 @@ def test_a_close_that_a_loop_left_waits_for_nothing(every: EveryKind, kind: str,
     loop = asyncio.new_event_loop()
     loop.set_exception_handler(lambda *_: None)
 
-    async def stay() -> None:
+    async def stay(begun: asyncio.Event) -> None:
         try:
             await asyncio.gather(one(client), one(client))
+            begun.set()
             await asyncio.Event().wait()
         finally:
             await client.aclose()
 
     async def start() -> None:
-        staying = asyncio.ensure_future(stay())
-        await asyncio.to_thread(wait_until, lambda: every.listed(name), "a command was sent")
+        begun = asyncio.Event()
+        staying = asyncio.ensure_future(stay(begun))
+        await begun.wait()
         assert not staying.done()
 
     loop.run_until_complete(start())
     loop.close()
+    assert every.listed(name)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ResourceWarning)
         gc.collect()

@@ -18,7 +18,7 @@ from tests.client.test_documents import changed
 from tests.support.connecting import ONCE, POLICY, connected, hasten, in_async
 from tests.support.redis_processes import Node, RedisProcesses
 from tests.support.twins import TWINS, Commands, executed, queued
-from tests.support.waiting import wait_until
+from tests.support.waiting import answer, wait_until
 
 pytestmark = pytest.mark.servers
 
@@ -41,14 +41,14 @@ class OtherUser:
 
 @pytest.fixture
 def clean(topology: RedisProcesses) -> RedisProcesses:
-    topology.command(topology.master(), "FLUSHALL")
-    topology.command(topology.master(), "SET", "text", "words")
+    answer(lambda: topology.command(topology.master(), "FLUSHALL"), "the master is emptied")
+    answer(lambda: topology.command(topology.master(), "SET", "text", "words"), "the master takes a key")
     return topology
 
 
 @pytest.fixture
 def breakable(whole: RedisProcesses) -> RedisProcesses:
-    whole.command(whole.master(), "FLUSHALL")
+    answer(lambda: whole.command(whole.master(), "FLUSHALL"), "the master is emptied")
     return whole
 
 
@@ -63,7 +63,7 @@ def wait_held(topology: RedisProcesses, count: int = 1) -> None:
 
 
 def value(topology: RedisProcesses, key: str) -> Any:
-    return topology.command(topology.master(), "GET", key)
+    return answer(lambda: topology.command(topology.master(), "GET", key), "the master answers")
 
 
 @contextlib.contextmanager

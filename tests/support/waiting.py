@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from typing import Any
 
 import redis
 
@@ -29,3 +30,15 @@ def wait_until(
         time.sleep(every)
     waited_for = what if isinstance(what, str) else what()
     raise AssertionError(f"not within {seconds:g} s: {waited_for} (last error: {last!r})")
+
+
+def answer(ask: Callable[[], Any], what: str) -> Any:
+    """Return what was asked for, once that gives no error of redis-py: on a busy machine the master may be changing."""
+    answers: list[Any] = []
+
+    def asked() -> bool:
+        answers.append(ask())
+        return True
+
+    wait_until(asked, what)
+    return answers[0]
