@@ -22,6 +22,7 @@ from pulumi_emulator.stacks import emulator_home
 
 ROOT = Path(__file__).resolve().parent.parent
 STACK = "local"
+LARGEST = "prod"
 READY_SECONDS = "240"
 
 
@@ -73,7 +74,7 @@ def spread(values: list[float]) -> dict[str, Any]:
 
 
 def in_pairs(before: Tree, after: Tree, repeats: int) -> dict[str, dict[str, dict[str, Any]]]:
-    """Measure the commands: the local stack's preview and status while it is up. CPU seconds, by command and tree."""
+    """Measure the commands: previews, and the local stack's status while it is up. CPU seconds, by command and tree."""
     trees = (before, after)
     found: dict[str, dict[str, list[float]]] = {}
     try:
@@ -85,6 +86,7 @@ def in_pairs(before: Tree, after: Tree, repeats: int) -> dict[str, dict[str, dic
             for tree in trees:
                 for what, (cpu, _) in {
                     "preview --stack local": tree.emulator("preview", "--stack", STACK),
+                    f"preview --stack {LARGEST}": tree.emulator("preview", "--stack", LARGEST),
                     "redis-ha status --stack local": tree.status(),
                 }.items():
                     found.setdefault(what, {}).setdefault(tree.name, []).append(cpu)

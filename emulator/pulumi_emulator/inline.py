@@ -9,6 +9,7 @@ import runpy
 import sys
 import traceback
 from collections.abc import Iterator
+from importlib.machinery import EXTENSION_SUFFIXES, SOURCE_SUFFIXES, ExtensionFileLoader, FileFinder, SourceFileLoader
 from pathlib import Path
 
 import pulumi
@@ -92,21 +93,58 @@ def describe(error: Exception, folder: Path) -> str:
 def _as_main_program(script: Path) -> Iterator[None]:
     """Make this process look as `python __main__.py` would have it, and forget the program's own modules afterwards."""
     folder = script.parent
-    old_argv, old_path, old_bytecode, old_modules = sys.argv, list(sys.path), sys.dont_write_bytecode, set(sys.modules)
+    old_argv, old_path, old_modules = sys.argv, list(sys.path), set(sys.modules)
     old_folder = Path.cwd()
     sys.argv = [str(script)]
     sys.path.insert(0, str(folder))
-    # The program's folder is never written to, not even by the interpreter.
-    sys.dont_write_bytecode = True
     os.chdir(folder)
     try:
-        yield
+        with _unwritten(folder):
+            yield
     finally:
         os.chdir(old_folder)
-        sys.argv, sys.path, sys.dont_write_bytecode = old_argv, old_path, old_bytecode
+        sys.argv, sys.path = old_argv, old_path
         for name in set(sys.modules) - old_modules:
             if _lies_in(name.partition(".")[0], folder):
                 del sys.modules[name]
+
+
+class _Unwritten(SourceFileLoader):
+    """Imports a module and keeps nothing of what it compiled."""
+
+    def set_data(self, *_: object, **__: object) -> None:
+        """Write nothing."""
+
+
+@contextlib.contextmanager
+def _unwritten(folder: Path) -> Iterator[None]:
+    """Write nothing into the program's folder, not even what Python compiled of its modules.
+
+    What is installed is compiled once and kept, though its environment or its own folder may lie below the program's.
+    """
+    own = {folder}
+
+    def finder(path: str) -> FileFinder:
+        place = Path(path)
+        if place != folder and (place.parent not in own or path in sys.path):
+            raise ImportError(f"{path} is no package of the program's")
+        own.add(place)
+        return FileFinder(path, (ExtensionFileLoader, EXTENSION_SUFFIXES), (_Unwritten, SOURCE_SUFFIXES))
+
+    sys.path_hooks.insert(0, finder)
+    _forget_finders(folder)
+    try:
+        yield
+    finally:
+        sys.path_hooks.remove(finder)
+        _forget_finders(folder)
+
+
+def _forget_finders(folder: Path) -> None:
+    """Let Python look anew who finds modules below a folder."""
+    for path in list(sys.path_importer_cache):
+        if Path(path).is_relative_to(folder):
+            del sys.path_importer_cache[path]
 
 
 def _lies_in(top_level: str, folder: Path) -> bool:
