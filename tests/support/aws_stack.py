@@ -15,21 +15,9 @@ import pytest
 
 from pulumi_emulator import aws
 from pulumi_emulator.stacks import emulator_home
-from tests.support.aws_world import TOKEN, Remote
+from tests.support.aws_world import POLICY, TOKEN, Remote
 
 KEYS = 200
-POLICY = {
-    "Version": "2012-10-17",
-    "Statement": [
-        {
-            "Effect": "Allow",
-            "Principal": {"AWS": "*"},
-            "Action": "SNS:Publish",
-            "Resource": "*",
-            "Condition": {"StringEquals": {"aws:SourceOwner": aws.ACCOUNT_ID}},
-        }
-    ],
-}
 PROBE = Path(__file__).with_name("cache_probe.py")
 
 

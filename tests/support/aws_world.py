@@ -23,6 +23,19 @@ ZONES = ("eu-central-1a", "eu-central-1b")
 TOKEN = "an-auth-token-of-twenty"
 PASSWORD = "a-password-of-24-letters"
 WAIT_SECONDS = 60.0
+# What a topic needs so that ElastiCache publishes to it.
+POLICY = {
+    "Version": "2012-10-17",
+    "Statement": [
+        {
+            "Effect": "Allow",
+            "Principal": {"AWS": "*"},
+            "Action": "SNS:Publish",
+            "Resource": "*",
+            "Condition": {"StringEquals": {"aws:SourceOwner": aws.ACCOUNT_ID}},
+        }
+    ],
+}
 
 
 class PaperPlane:
