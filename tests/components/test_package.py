@@ -11,7 +11,10 @@ COMPONENTS = Path(__file__).resolve().parents[2] / "components"
 
 
 def test_the_wheel_holds_everything_and_works_alone(tmp_path: Path) -> None:
-    """Built, installed into a fresh environment, and asked for a node's user-data: templates and agents have to be in it."""
+    """Built, installed into a fresh environment, and asked for a node's user-data.
+
+    Templates, agents and the Lambda function have to be in it.
+    """
     source = tmp_path / "source"
     shutil.copytree(COMPONENTS, source, ignore=shutil.ignore_patterns("build", "*.egg-info", "__pycache__"))
     build = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(tmp_path / "dist"), str(source)]
@@ -24,6 +27,7 @@ def test_the_wheel_holds_everything_and_works_alone(tmp_path: Path) -> None:
     subprocess.run(install, check=True, timeout=120)
     # The libraries it depends on come from here; of our own packages only the wheel's is to be seen.
     program = f"""
+import pathlib
 import sys
 sys.path.append({sysconfig.get_path("purelib")!r})
 import redis_ha
@@ -32,7 +36,11 @@ assert redis_ha.__file__.startswith({str(tmp_path)!r}), redis_ha.__file__
 plan = topology.make_plan("wheel", SentinelClusterArgs(region="ams3", vpc_ip_range="10.20.0.0/24"))
 render.check_size(plan)
 print(len(render.node_modules()))
+function = pathlib.Path(redis_ha.__file__).parent / "failover/function"
+print(*sorted(path.name for path in function.glob("*.py")))
 """
     asked = subprocess.run([str(python), "-I", "-c", program], capture_output=True, text=True, check=False, timeout=120)
     assert asked.returncode == 0, asked.stderr
-    assert int(asked.stdout) >= 10
+    count, shipped = asked.stdout.splitlines()
+    assert int(count) >= 10
+    assert shipped.split() == sorted(path.name for path in (COMPONENTS / "redis_ha/failover/function").glob("*.py"))

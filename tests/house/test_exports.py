@@ -11,6 +11,7 @@ import pytest
     [
         "redis_ha",
         "redis_ha.elasticache",
+        "redis_ha.failover",
         "redis_ha.network",
         "redis_ha.sentinel",
         "redis_ha.traffic",
