@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib.util
 import json
 import subprocess
 import sys
@@ -12,11 +13,12 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from botocore.stub import ANY, Stubber
 from moto.ssm.models import ssm_backends
 
 from pulumi_emulator.aws import ACCOUNT_ID
 from redis_ha.failover import function
-from redis_ha.failover.function import handler
+from redis_ha.failover.function import calls, handler
 from redis_ha.failover.function.calls import Cloud
 from redis_ha.failover.function.settings import ConfigurationError
 from redis_ha.failover.function.table import FAILOVER
@@ -175,7 +177,9 @@ def test_a_group_in_a_global_datastore(world: World, monkeypatch: pytest.MonkeyP
     assert (found["generation"], found["reason"], found["global_role"]) == (2, "global-role-changed", "secondary")
 
 
-def test_a_group_that_is_deleted_keeps_its_document(world: World, deployed: Deployed, group: str) -> None:
+def test_a_group_that_is_deleted_keeps_its_document(world: World, group: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    slept: list[float] = []
+    deployed = deploy(monkeypatch, world, group, sleep=slept.append)
     deployed.run(schedule())
     world.cache.delete_replication_group(ReplicationGroupId=group, RetainPrimaryCluster=False)
 
@@ -188,6 +192,8 @@ def test_a_group_that_is_deleted_keeps_its_document(world: World, deployed: Depl
     found = deployed.document(group)
     assert (found["state"], found["generation"], found["event_name"]) == ("not-found", 1, "CloudTrail:DeleteReplicationGroup")
     assert deployed.said[-1]["Available"] == 0
+    # Nobody waits for it to come back.
+    assert slept == []
 
 
 def test_a_group_that_never_was_is_told_of_and_no_error(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -261,12 +267,64 @@ def test_the_looks_have_an_end(
         world.available(group)
 
 
+def test_a_primary_that_aws_names_late_is_a_generation_of_its_own(
+    world: World, group: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def sleep(_: float) -> None:
+        world.plane.primaries[group]["0001"] = f"{group}-002"
+        world.plane.hold.set()
+        world.available(group)
+
+    deployed = deploy(monkeypatch, world, group, sleep=sleep)
+    deployed.run(schedule())
+    try:
+        begin_change(world, group)
+        deployed.run(delivery(now_record(FAILOVER, group)))
+    finally:
+        world.plane.hold.set()
+    written = [line["document"] for line in deployed.notes("DocumentsWritten") if line["DocumentsWritten"]]
+    assert [(entry["generation"], entry["reason"], entry["primary_member"]) for entry in written] == [
+        (1, "created", f"{group}-001"),
+        (2, "failover-complete", f"{group}-001"),
+        (3, "primary-changed", f"{group}-002"),
+    ]
+    assert [event["detail-type"] for event in deployed.relayed()] == ["EndpointsChanged", FAILOVER, "EndpointsChanged"]
+
+
+# --- what ElastiCache recorded ---
+
+
+@pytest.mark.parametrize(("days", "asked"), [(1, timedelta(days=1)), (20, timedelta(days=14) - timedelta(minutes=1))])
+def test_no_more_is_asked_than_elasticache_keeps(deployed: Deployed, group: str, days: int, asked: timedelta) -> None:
+    found: list[dict[str, Any]] = []
+    client = deployed.world.cloud.elasticache
+    client.meta.events.register("provide-client-params.elasticache.DescribeEvents", lambda params, **_: found.append(params))
+    now = datetime.now(UTC)
+    deployed.world.cloud.told(group, now - timedelta(days=days))
+    assert timedelta(0) <= found[0]["StartTime"] - (now - asked) < timedelta(minutes=1)
+    assert (found[0]["SourceIdentifier"], found[0]["SourceType"]) == (group, "replication-group")
+
+
+def test_all_pages_are_read(deployed: Deployed, group: str) -> None:
+    client = deployed.world.cloud.elasticache
+    pages: list[dict[str, Any]] = [{"Events": [{"Message": "a"}], "Marker": "next"}, {"Events": [{"Message": "b"}]}]
+    with Stubber(client) as stubber:
+        for page, marker in zip(pages, ({}, {"Marker": "next"}), strict=True):
+            asked = {"SourceIdentifier": group, "SourceType": "replication-group", "StartTime": ANY, **marker}
+            stubber.add_response("describe_events", page, asked)
+        assert [event["Message"] for event in deployed.world.cloud.told(group, datetime.now(UTC))] == ["a", "b"]
+
+
 # --- the bus ---
 
 
 def test_what_is_relayed(deployed: Deployed, group: str) -> None:
-    deployed.run(delivery(now_record("Elasticache:FailoverComplete", f"{group}-002", "m-9")))
+    told_of = now_record("Elasticache:FailoverComplete", f"{group}-002", "m-9", late=120)
+    deployed.run(delivery(told_of))
     (event,) = deployed.relayed()
+    # When it happened, not when it was relayed; EventBridge keeps whole seconds.
+    assert event["time"] == told_of["Sns"]["Timestamp"][:19] + "Z"
+    assert [line["SecondsToDocument"] >= 120 for line in deployed.notes("SecondsToDocument")] == [True]
     assert (event["source"], event["detail-type"]) == (SOURCE, FAILOVER)
     detail = event["detail"]
     assert (detail["SourceIdentifier"], detail["ReplicationGroupId"], detail["event_id"]) == (f"{group}-002", group, "m-9")
@@ -288,6 +346,7 @@ def test_the_table_decides_who_is_told(
 ) -> None:
     deployed.run(delivery(now_record(name, group)))
     assert [event["detail-type"] for event in deployed.relayed()] == ([name] if relayed else [])
+    assert len(deployed.notes("NotActedOn")) == (0 if relayed else 1)
     path = deployed.world.settings.parameter_path
     found = world.client("ssm").get_parameters(Names=[f"{path}/{group}/endpoints"])["Parameters"]
     assert bool(found) == written
@@ -376,15 +435,17 @@ def test_two_writers_never_leave_two_documents_of_one_generation(
 def test_somebody_who_writes_all_the_time_is_an_error(
     world: World, deployed: Deployed, group: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = deployed.world.cloud.store
+    real, tries = deployed.world.cloud.store, list[str]()
 
     def store(parameter: str, value: str) -> int:
+        tries.append(parameter)
         world.client("ssm").put_parameter(Name=parameter, Value="theirs", Type="String", Overwrite=True)
         return real(parameter, value)
 
     monkeypatch.setattr(deployed.world.cloud, "store", store)
     with pytest.raises(handler.RunError, match=f"OverwrittenError: .*{group}/endpoints.*reserved concurrency of 1"):
         deployed.run(delivery(now_record(FAILOVER, group)))
+    assert len([name for name in tries if name.endswith("/endpoints")]) == handler.MOST_WRITES
 
 
 # --- as Lambda runs it ---
@@ -416,8 +477,20 @@ def test_a_wrong_environment_is_told_before_anything_is_asked(world: World, monk
         handler.handle({}, None)
 
 
-def test_the_retries_are_said_and_no_default(deployed: Deployed) -> None:
-    cloud = deployed.world.cloud
+def test_the_retries_are_said_and_no_default(world: World, group: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    # As a runtime with an older boto3 has them (docs.aws.amazon.com/boto3/latest/guide/retries.html).
+    monkeypatch.setenv("AWS_RETRY_MODE", "legacy")
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "5")
+    settings = deploy(monkeypatch, world, group).world.settings
+    # Loaded anew: botocore fills what is not said into the dictionary of the Config that it is given, for all later clients.
+    name = f"{function.__name__}.loaded_anew"
+    spec = importlib.util.spec_from_file_location(name, calls.__file__)
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    monkeypatch.setitem(sys.modules, name, module)
+    spec.loader.exec_module(module)
+    cloud = module.Cloud(settings)
     for client in (cloud.elasticache, cloud.ssm, cloud.events):
         config = client.meta.config
         assert config.retries == {"mode": "standard", "total_max_attempts": 3}

@@ -579,9 +579,11 @@ def test_after_an_unreadable_document_the_generation_does_not_begin_anew() -> No
 
 
 def test_a_document_that_no_standard_parameter_takes_is_refused_by_name() -> None:
-    made = {**first(), "event_id": "é" * 2000}
-    with pytest.raises(documents.DocumentTooLargeError, match=r"orders has \d+ bytes.*takes 4096"):
-        documents.text_of(made)
+    bare = len(documents.text_of({**first(), "event_id": ""}))
+    assert len(documents.text_of({**first(), "event_id": "m" * (4096 - bare)}).encode()) == 4096
+    for event_id in ("m" * (4097 - bare), "é" * ((4096 - bare) // 2)):
+        with pytest.raises(documents.DocumentTooLargeError, match=r"orders has \d+ bytes.*takes 4096"):
+            documents.text_of({**first(), "event_id": event_id})
 
 
 def test_times_are_in_utc() -> None:

@@ -138,10 +138,10 @@ def read_document(text: str | None) -> dict[str, Any] | None:
 
 def text_of(document: Mapping[str, Any]) -> str:
     """Return the parameter's text. Raises DocumentTooLargeError before AWS would refuse it."""
-    text = json.dumps(document, separators=(",", ":"))
-    if len(text.encode()) > MOST_BYTES:
+    text = json.dumps(document, separators=(",", ":"))  # ASCII: a character is a byte
+    if len(text) > MOST_BYTES:
         raise DocumentTooLargeError(
-            f"the endpoint document of {document['group_id']} has {len(text.encode())} bytes, and a standard parameter takes "
+            f"the endpoint document of {document['group_id']} has {len(text)} bytes, and a standard parameter takes "
             f"{MOST_BYTES}: report this with the group's description"
         )
     return text
