@@ -79,6 +79,12 @@ class WarmParent:
                     stdout=subprocess.DEVNULL,
                     start_new_session=True,
                 )
+            atexit.register(self._end)
+
+    def _end(self) -> None:
+        """Let the parent end in order, when this process does: it ends with its standard input."""
+        if self._process is not None:
+            self._process.communicate()
 
     def run(
         self, argv: Sequence[str], environment: Mapping[str, str], *, folder: Path | None = None, timeout: float
