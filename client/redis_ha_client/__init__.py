@@ -8,7 +8,7 @@ from . import aio as aio
 from .effective import describe
 from .errors import DocumentError, NotExecutedError, OutcomeUnknownError, ScanInterruptedError, outcome_of, outcomes_of
 from .policy import FailoverPolicy
-from .sync import connect
+from .sync import connect, connect_from_env
 
 __all__ = [
     "DocumentError",
@@ -17,6 +17,7 @@ __all__ = [
     "OutcomeUnknownError",
     "ScanInterruptedError",
     "connect",
+    "connect_from_env",
     "describe",
     "outcome_of",
     "outcomes_of",

@@ -1,14 +1,14 @@
 """The asyncio clients: the same as `sync`, on redis.asyncio. Use them as `redis_ha_client.aio.connect(...)`."""
 
 from pathlib import Path
+from typing import Any
 
 import redis.asyncio as redis
 from redis.asyncio.cluster import RedisCluster
 
-from redis_ha_client.aio.cluster import ClusterClient
-from redis_ha_client.aio.nodes import NodeClient
-from redis_ha_client.aio.pools import pool_of
-from redis_ha_client.documents import ClusterConnection, Document
+from redis_ha_client.aio.making import client_of
+from redis_ha_client.documents import Document
+from redis_ha_client.environment import PREFIX, documents_from_env
 from redis_ha_client.policy import FailoverPolicy
 from redis_ha_client.wiring import DEFAULT_POOL_SIZE, read_settings
 
@@ -44,6 +44,9 @@ def connect(  # noqa: PLR0913 - each is a setting of its own
         reader=reader,
         region=region,
     )
-    if isinstance(settings.connection, ClusterConnection):
-        return ClusterClient(settings)
-    return NodeClient.from_pool(pool_of(settings))
+    return client_of(settings)
+
+
+def connect_from_env(prefix: str = PREFIX, **arguments: Any) -> redis.Redis | RedisCluster:
+    """Return what `aio.connect` does, with the documents from environment variables, as `redis_ha_client.connect_from_env`."""
+    return connect(*documents_from_env(prefix), **arguments)

@@ -1,15 +1,15 @@
 """The synchronous clients. Use them as `redis_ha_client.connect(...)`."""
 
 from pathlib import Path
+from typing import Any
 
 import redis
 from redis.cluster import RedisCluster
 
-from redis_ha_client.documents import ClusterConnection, Document
+from redis_ha_client.documents import Document
+from redis_ha_client.environment import PREFIX, documents_from_env
 from redis_ha_client.policy import FailoverPolicy
-from redis_ha_client.sync.cluster import ClusterClient
-from redis_ha_client.sync.nodes import NodeClient
-from redis_ha_client.sync.pools import pool_of
+from redis_ha_client.sync.making import client_of
 from redis_ha_client.wiring import DEFAULT_POOL_SIZE, read_settings
 
 
@@ -58,7 +58,17 @@ def connect(  # noqa: PLR0913 - each is a setting of its own
         reader=reader,
         region=region,
     )
-    if isinstance(settings.connection, ClusterConnection):
-        return ClusterClient(settings)
-    client: redis.Redis = NodeClient.from_pool(pool_of(settings))
-    return client
+    return client_of(settings)
+
+
+def connect_from_env(prefix: str = PREFIX, **arguments: Any) -> redis.Redis | RedisCluster:
+    """Return what `connect` does, with the documents from the environment.
+
+    The variables REDIS_HA_CONNECTION and REDIS_HA_CREDENTIALS hold the stack's outputs as JSON text, or the path of a file
+    each that holds it.
+
+    prefix: what the variables' names begin with, default `REDIS_HA`; another one for each further stack of an application.
+    arguments: those of `connect` beside the documents.
+    Raises DocumentError as `connect` does, and for a variable that is not set, or whose value is neither; no value is shown.
+    """
+    return connect(*documents_from_env(prefix), **arguments)
