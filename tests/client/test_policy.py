@@ -1,6 +1,10 @@
 """The plain decisions: budgets, pauses, outcomes, the order of Sentinels, blocking commands."""
 
+import asyncio
+import itertools
 import random
+import sys
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
@@ -18,12 +22,14 @@ from redis_ha_client import (
     describe,
     outcome_of,
 )
+from redis_ha_client.aio import nodes as aio_nodes
 from redis_ha_client.batches import Batch
 from redis_ha_client.blocking import block_seconds
 from redis_ha_client.budget import bounded, command_budget, current_budget
 from redis_ha_client.discovery import Answers, SentinelOrder, parse_address, role_of
 from redis_ha_client.errors import NotTheMasterError, RefusedError, refusal_of
 from redis_ha_client.policy import FailoverClocks
+from redis_ha_client.sync import nodes as sync_nodes
 from tests.client.test_documents import CONNECTION, CREDENTIALS
 
 POLICY = FailoverPolicy(total_seconds=10)
@@ -326,3 +332,35 @@ def test_blocking_commands_say_how_long_they_wait(command: tuple[object, ...], s
 def test_waiting_for_ever_is_refused(command: tuple[object, ...]) -> None:
     with pytest.raises(DocumentError, match="waits for ever, which no time budget can hold: give seconds, in a loop"):
         block_seconds(command)
+
+
+# --- attempts ---
+
+
+def failing(calls: int) -> Callable[[], str]:
+    """Give a function that fails so often, and then answers."""
+    left = itertools.count(calls, -1)
+
+    def act() -> str:
+        if next(left) > 0:
+            raise exceptions.ConnectionError("refused")
+        return "answered"
+
+    return act
+
+
+@pytest.mark.parametrize("twin", ["sync", "asyncio"])
+def test_many_attempts_are_a_loop(twin: str) -> None:
+    """A class that calls itself after a lost connection ends with RecursionError."""
+    patient = FailoverPolicy(total_seconds=600, backoff_base_seconds=1e-9, backoff_cap_seconds=1e-9)
+    act = failing(2 * sys.getrecursionlimit())
+    if twin == "sync":
+        assert sync_nodes.BudgetRetry(patient).call_with_retry(act, lambda _: None) == "answered"
+        return
+
+    async def later(*_: object) -> str:
+        return act()
+
+    async def nothing(_: Exception) -> None: ...
+
+    assert asyncio.run(aio_nodes.BudgetRetry(patient).call_with_retry(later, nothing)) == "answered"
