@@ -40,15 +40,19 @@ def describe(subject: Client | FailoverPolicy) -> dict[str, Any]:
     """
     if isinstance(subject, FailoverPolicy):
         return {"policy": asdict(subject), **_fixed()}
-    if isinstance(subject, ClusterClient | AsyncClusterClient):
-        return _managed(subject.settings)
-    pool = getattr(subject, "connection_pool", None)
+    settings = settings_of(subject, "describe() knows FailoverPolicy and")
+    is_sentinel = isinstance(settings.connection, SentinelConnection)
+    return _sentinel(settings) if is_sentinel else _managed(settings)
+
+
+def settings_of(client: object, who: str) -> Settings:
+    """Return the settings of a client; one that `connect` did not make is a DocumentError that begins with `who`."""
+    if isinstance(client, ClusterClient | AsyncClusterClient):
+        return client.settings
+    pool = getattr(client, "connection_pool", None)
     if not isinstance(pool, NodePool | AsyncNodePool):
-        raise DocumentError(
-            "describe() knows FailoverPolicy and clients made by redis_ha_client.connect or redis_ha_client.aio.connect"
-        )
-    is_sentinel = isinstance(pool.settings.connection, SentinelConnection)
-    return _sentinel(pool.settings) if is_sentinel else _managed(pool.settings)
+        raise DocumentError(f"{who} clients made by redis_ha_client.connect or redis_ha_client.aio.connect")
+    return pool.settings
 
 
 def _fixed() -> dict[str, Any]:

@@ -4,16 +4,19 @@
 
 import asyncio
 import gc
+import threading
 import warnings
 from typing import Any
 
 import pytest
 
-from redis_ha_client import connect
+from redis_ha_client import DocumentError, HealthMonitor, connect
 from redis_ha_client.sync.cluster import ClusterClient
 from tests.support.connecting import POLICY, connected, in_async
 from tests.support.every_kind import KINDS, EveryKind
 from tests.support.global_processes import AWAY, HOME, WorldNames
+from tests.support.health import monitored, wait_for
+from tests.support.twins import TWINS
 from tests.support.waiting import wait_until
 
 pytestmark = [pytest.mark.servers, pytest.mark.usefixtures("every_name")]
@@ -95,3 +98,22 @@ def test_close_knows_the_nodes_of_a_region_that_was_left(every: EveryKind, every
 def test_a_client_that_could_not_be_made_closes_quietly() -> None:
     """redis-py calls close() from __del__, also of an object whose __init__ came to nothing."""
     ClusterClient.__new__(ClusterClient).close()
+
+
+@pytest.mark.parametrize("twin", TWINS)
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_of_deployment_is_up_and_stop_leaves_nothing(every: EveryKind, kind: str, twin: str) -> None:
+    """Users of the managed kinds may not say ROLE here: the write tells alone."""
+    name = f"health-{kind.replace(' ', '-')}-{twin}"
+    to, arguments = every.documents(kind)
+    with connected(to, client_name=name, **arguments) as client:
+        if arguments.get("reader"):
+            with pytest.raises(DocumentError, match="reader=True, and a health probe writes"):
+                HealthMonitor(client)
+            return
+        with monitored(client, twin) as monitor:
+            wait_for(monitor, "up")
+            assert monitor.start() is monitor
+            assert every.listed(name)
+    wait_until(lambda: not every.listed(name), "all connections are closed")
+    assert not [thread for thread in threading.enumerate() if thread.name == "redis-ha-health"]

@@ -15,9 +15,11 @@ from redis import exceptions
 
 from redis_ha_client import NotExecutedError, OutcomeUnknownError, aio, describe, outcome_of
 from tests.support.connecting import ONCE, POLICY, connected, in_async
+from tests.support.health import QUICK, monitored, wait_for
 from tests.support.managed_processes import ManagedGroup, Names
 from tests.support.redis_processes import DATA_PORT, Node
 from tests.support.streams import counts, streams_of
+from tests.support.twins import TWINS
 from tests.support.waiting import SLOWEST_SECONDS, wait_until
 
 pytestmark = pytest.mark.servers
@@ -471,3 +473,19 @@ def settle_back(cluster: ManagedGroup, client: Any, nodes: tuple[Node, Node], sl
     for node in cluster.primaries():
         cluster.command(node, "CLUSTER", "SETSLOT", slot, "NODE", ids[source])
     assert client.get("{a}2") == b"2"
+
+
+ONE_FAILURE = replace(QUICK, threshold=1)
+
+
+@pytest.mark.usefixtures("names")
+@pytest.mark.parametrize("twin", TWINS)
+def test_a_shard_that_takes_no_writes_is_down(cluster: ManagedGroup, twin: str) -> None:
+    """Every shard is probed, whichever it is."""
+    with connected(cluster) as client, monitored(client, twin, preset=ONE_FAILURE) as monitor:
+        for node in cluster.primaries():
+            wait_for(monitor, "up")
+            cluster.command(node, "CLIENT", "PAUSE", "600000", "WRITE")
+            wait_for(monitor, "down")
+            cluster.command(node, "CLIENT", "UNPAUSE")
+        wait_for(monitor, "up")

@@ -6,6 +6,7 @@ from typing import Any
 import redis.asyncio as redis
 from redis.asyncio.cluster import RedisCluster
 
+from redis_ha_client.aio.health import HealthMonitor as HealthMonitor
 from redis_ha_client.aio.making import client_of
 from redis_ha_client.documents import Document
 from redis_ha_client.environment import PREFIX, documents_from_env
