@@ -12,6 +12,7 @@ from .health_http import health_asgi, health_wsgi
 from .policy import FailoverPolicy
 from .sync import connect, connect_from_env
 from .sync.health import HealthMonitor
+from .webhook import Webhook
 
 __all__ = [
     "DocumentError",
@@ -21,6 +22,7 @@ __all__ = [
     "NotExecutedError",
     "OutcomeUnknownError",
     "ScanInterruptedError",
+    "Webhook",
     "connect",
     "connect_from_env",
     "describe",
