@@ -16,7 +16,7 @@ from redis.crc import REDIS_CLUSTER_HASH_SLOTS, key_slot
 
 from .discovery import role_of
 from .documents import ClusterConnection
-from .errors import DocumentError, NotTheMasterError, outcome_of
+from .errors import DocumentError, NotTheMasterError, mark_unknown, outcome_of
 from .health import Failure, HealthPreset
 from .lookup import ask_of
 from .wiring import Settings
@@ -85,7 +85,9 @@ def check_master(replies: Sequence[Any]) -> None:
     """Refuse a node that took the write and is a replica. replies: of ROLE, and of the write."""
     role = role_of(replies[0])
     if role != "master":
-        raise NotTheMasterError(f"the node that took the probe's write says that it is a {role}")
+        error = NotTheMasterError(f"the node that took the probe's write says that it is a {role}")
+        mark_unknown(error)
+        raise error
 
 
 def role_not_allowed(error: Exception) -> bool:

@@ -28,7 +28,7 @@ from redis_ha_client.health import (
     status_of,
     wait_seconds,
 )
-from redis_ha_client.probing import check_master, primaries_of, shard_keys
+from redis_ha_client.probing import check_master, failure_of, primaries_of, shard_keys
 from redis_ha_client.watching import EXIT_CODE
 from tests.client.test_documents import CONNECTION, CREDENTIALS
 from tests.client.test_managed_documents import CLUSTER, PRIMARY, USER
@@ -138,8 +138,9 @@ def test_an_exit_is_due_between_once_and_twice_the_time_and_an_up_takes_it_back(
 
 def test_a_node_that_took_the_write_and_is_a_replica_is_not_taken_for_the_master() -> None:
     check_master([[b"master", 0, []], b"OK"])
-    with pytest.raises(NotTheMasterError, match="says that it is a slave"):
+    with pytest.raises(NotTheMasterError, match="says that it is a slave") as caught:
         check_master([[b"slave", b"127.0.0.1", 6379, b"connect", -1], b"OK"])
+    assert failure_of(caught.value) == Failure("NotTheMasterError", "unknown")  # it took the write
 
 
 def test_each_shard_gets_a_key() -> None:

@@ -13,9 +13,11 @@ from redis import exceptions
 from redis_ha_client import NotExecutedError, OutcomeUnknownError, aio, connect, outcome_of
 from redis_ha_client.errors import CertificateError
 from tests.support.connecting import ONCE, POLICY, connected, in_async
+from tests.support.health import monitored, wait_for
 from tests.support.managed_processes import ManagedGroup, Names
 from tests.support.redis_processes import Node
 from tests.support.streams import counts, streams_of
+from tests.support.twins import TWINS
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.servers
@@ -288,3 +290,21 @@ def test_tls_takes_the_systems_authorities_when_none_is_given(tls_group: Managed
     monkeypatch.setenv("SSL_CERT_FILE", str(tls_group.tls_directory / "ca.crt"))
     with connected(tls_group) as client:
         assert client.ping() is True
+
+
+@pytest.mark.parametrize("twin", TWINS)
+def test_a_former_primary_that_takes_writes_is_left_by_the_probe(group: ManagedGroup, names: Names, twin: str) -> None:
+    """Its ROLE tells, so the connection is closed, and the next dial goes where the name has moved."""
+    old = group.primaries()[0]
+    for node in group.nodes:
+        group.command(node, "ACL", "SETUSER", "application", "+role")
+    with connected(group) as client, monitored(client, twin) as monitor:
+        wait_for(monitor, "up")
+        group.command(old, "CONFIG", "SET", "replica-read-only", "no")
+        group.promote(other_than(group, old))
+        wait_for(monitor, "down")
+        group.publish(names)
+        wait_for(monitor, "up")
+    for node in group.nodes:
+        group.command(node, "ACL", "SETUSER", "application", "-role")
+        group.command(node, "CONFIG", "SET", "replica-read-only", "yes")

@@ -106,7 +106,7 @@ class HealthMonitor(Watch):
 
     def start(self) -> Self:
         """Start the thread, which probes at once; does nothing when it runs already."""
-        if self._process == os.getpid() and self._thread is not None and self._thread.is_alive():
+        if self._thread is not None and self._thread.is_alive():  # in a fork it is not
             return self
         self._begin()
         self._stopping = stopping = threading.Event()
