@@ -1,5 +1,6 @@
 """Posting a HealthMonitor's changes of state to a URL, without keeping the monitor from its work."""
 
+import contextlib
 import http.client
 import json
 import logging
@@ -132,15 +133,16 @@ class _Cut:
         self._timer.start()
 
     def watch(self, connection: http.client.HTTPConnection) -> None:
+        """Cut this connection too, at once if the time is over: until here urllib's own time-out has bounded each step."""
         self._sockets.append(connection.sock)
+        if self.over:
+            self._cut()
 
     def _cut(self) -> None:
         self.over = True
-        for one in self._sockets:
-            try:
+        for one in tuple(self._sockets):
+            with contextlib.suppress(OSError):  # it has ended
                 one.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                continue  # it has ended
 
     def cancel(self) -> None:
         self._timer.cancel()

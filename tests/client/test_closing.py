@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 
 from redis_ha_client import DocumentError, HealthMonitor, connect
+from redis_ha_client.aio import health as aio_health
+from redis_ha_client.sync import health as sync_health
 from redis_ha_client.sync.cluster import ClusterClient
 from tests.support.connecting import POLICY, connected, in_async
 from tests.support.every_kind import KINDS, EveryKind
@@ -102,7 +104,9 @@ def test_a_client_that_could_not_be_made_closes_quietly() -> None:
 
 @pytest.mark.parametrize("twin", TWINS)
 @pytest.mark.parametrize("kind", KINDS)
-def test_every_kind_of_deployment_is_up_and_stop_leaves_nothing(every: EveryKind, kind: str, twin: str) -> None:
+def test_every_kind_of_deployment_is_up_and_stop_leaves_nothing(
+    every: EveryKind, kind: str, twin: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Users of the managed kinds may not say ROLE here: the write tells alone."""
     name = f"health-{kind.replace(' ', '-')}-{twin}"
     to, arguments = every.documents(kind)
@@ -111,6 +115,15 @@ def test_every_kind_of_deployment_is_up_and_stop_leaves_nothing(every: EveryKind
             with pytest.raises(DocumentError, match="reader=True, and a health probe writes"):
                 HealthMonitor(client)
             return
+        kept: list[Any] = []  # stop() closes, not the garbage collector
+        module: Any = aio_health if twin == "asyncio" else sync_health
+        make = module.client_of
+
+        def keep(settings: Any) -> Any:
+            kept.append(make(settings))
+            return kept[-1]
+
+        monkeypatch.setattr(module, "client_of", keep)
         with monitored(client, twin) as monitor:
             wait_for(monitor, "up")
             assert monitor.start() is monitor

@@ -248,13 +248,14 @@ def test_asyncio_awaits_a_callback_that_is_a_coroutine_function() -> None:
         wait_until(lambda: changes, "the callback was awaited")
 
 
-def test_a_callback_may_stop_the_monitor() -> None:
+def test_a_callback_may_stop_the_monitor(caplog: pytest.LogCaptureFixture) -> None:
     monitor = HealthMonitor(nobody(), HASTY, on_change=[lambda _: monitor.stop()])
     monitor.start()
     thread = monitor._thread
     assert thread is not None
     thread.join()
     assert monitor.status()["state"] == "unknown"
+    assert [record for record in caplog.records if record.levelname == "ERROR"] == []
 
 
 def test_asyncio_a_callback_may_stop_the_monitor() -> None:

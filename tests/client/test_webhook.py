@@ -1,7 +1,10 @@
 """The webhook of a HealthMonitor against a server that is silent, drips, redirects and fails."""
 
+import contextlib
+import http.client
 import json
 import logging
+import socket
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -138,6 +141,32 @@ def test_a_receiver_that_hangs_holds_nobody_and_the_newest_change_is_kept(receiv
     receiver.over.set()
     wait_until(lambda: [body["probes"] for body, _ in receiver.posts][-1:] == [100], "the newest change")
     assert [body["probes"] for body, _ in receiver.posts][-webhook.QUEUE_SIZE :] == list(range(85, 101))
+
+
+@pytest.mark.usefixtures("receiver")  # short pauses
+def test_a_receiver_that_takes_no_connection_is_given_up(caplog: pytest.LogCaptureFixture) -> None:
+    """Its queue of connections is full, so that the next one waits for ever."""
+    with contextlib.ExitStack() as opened:
+        full = opened.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
+        for _ in range(3):
+            client = opened.enter_context(socket.socket())
+            client.setblocking(False)
+            client.connect_ex(full.getsockname())
+        Webhook(f"http://127.0.0.1:{full.getsockname()[1]}/", timeout_seconds=0.1)(change())
+        wait_until(lambda: caplog.text.count("could not be posted") == webhook.TRIES, "all tries have failed")
+
+
+def test_a_connection_that_comes_when_the_time_is_over_is_cut_as_well() -> None:
+    one, other = socket.socketpair()
+    with one, other:
+        connection = http.client.HTTPConnection("127.0.0.1")
+        connection.sock = one
+        cut = webhook._Cut(600)
+        cut._cut()
+        cut.watch(connection)
+        cut.cancel()
+        other.settimeout(10)
+        assert other.recv(1) == b""
 
 
 @pytest.mark.parametrize("url", ["", "hunter2", "ftp://host/hunter2", "http:///hunter2", "http://[hunter2", None])
