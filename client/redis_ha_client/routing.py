@@ -8,6 +8,7 @@ import time
 from collections.abc import Set as AbstractSet
 
 from redis import exceptions
+from redis.cluster import LoadBalancingStrategy
 
 from .budget import FINAL_ERRORS, current_budget
 from .errors import RefusedError, wrong_kind
@@ -90,6 +91,28 @@ def callers_mistake(
         return None
     named_again = writer.region == region and writer.named_at >= budget.not_permitted.get(region, float("inf"))
     return error.__cause__ if named_again else None
+
+
+class ReadsOnElsewhere:
+    """What redis-py's cluster client and pipeline need so that a read whose replica did not answer may go to the primary.
+
+    A cluster of one shard calls no replica failed, so CLUSTER SLOTS goes on naming a dead one: a primary decides that when it
+    hears of the node from another one (Redis 7.0 src/cluster.c, clusterProcessGossipSection).
+    """
+
+    _reads: LoadBalancingStrategy | None
+
+    @property
+    def load_balancing_strategy(self) -> LoadBalancingStrategy | None:
+        """How the node of a read is chosen: replicas in turn, after a failed attempt the primary as well."""
+        budget = current_budget()
+        if self._reads is LoadBalancingStrategy.ROUND_ROBIN_REPLICAS and budget is not None and budget.causes:
+            return LoadBalancingStrategy.ROUND_ROBIN
+        return self._reads
+
+    @load_balancing_strategy.setter
+    def load_balancing_strategy(self, given: LoadBalancingStrategy | None) -> None:
+        self._reads = given
 
 
 class UnreachableError(exceptions.ConnectionError):

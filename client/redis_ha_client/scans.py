@@ -11,6 +11,7 @@ from typing import Any
 from .errors import ScanInterruptedError
 
 COMMANDS = frozenset({"SCAN", "SSCAN", "HSCAN", "ZSCAN"})
+PINNED_ATTEMPTS = 2  # a lost connection and a dial: who gave a cursor is then taken for gone
 
 
 @dataclass(frozen=True)
@@ -91,14 +92,16 @@ def interrupted(cursor: Cursor, why: str) -> ScanInterruptedError:
     )
 
 
-def scanned_at(args: Sequence[Any], nodes: Mapping[str, Any]) -> dict[str, Any]:
+def scanned_at(args: Sequence[Any], nodes: Mapping[str, Any], attempts: int = 1) -> dict[str, Any]:
     """Return the argument that sends a scan which goes on to its own node of a cluster; refuse if that node is gone.
 
     SCAN names its node already. A scan of one key would go to the key's replicas in turn where they are read from.
+
+    attempts: of this command, with this one. A layout may name a dead replica for long: another node then refuses the cursor.
     """
     cursor = cursor_in(args)
     if cursor is None:
         return {}
     if cursor.origin.node not in nodes:
         raise interrupted(cursor, "it is no node of the cluster any more")
-    return {} if args[0] == "SCAN" else {"target_nodes": nodes[cursor.origin.node]}
+    return {} if args[0] == "SCAN" or attempts > PINNED_ATTEMPTS else {"target_nodes": nodes[cursor.origin.node]}

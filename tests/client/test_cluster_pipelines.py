@@ -13,6 +13,7 @@ import pytest
 from redis import exceptions
 
 from redis_ha_client import FailoverPolicy, NotExecutedError, OutcomeUnknownError, outcome_of, outcomes_of
+from redis_ha_client.budget import attempt, command_budget
 from tests.support.connecting import ONCE, POLICY, connected, in_async
 from tests.support.managed_processes import ManagedGroup, Names
 from tests.support.twins import TWINS, Commands, executed, queued
@@ -167,6 +168,21 @@ def test_what_one_node_leaves_in_doubt_says_nothing_about_anothers(cluster: Mana
     assert isinstance(error, OutcomeUnknownError)
     assert outcomes_of(error) == ["executed", "executed", "unknown", "unknown"]
     assert cluster.command(refusing, "GET", other) == "1"
+
+
+def test_between_two_attempts_a_layout_is_read_from_nodes_that_are_dialled_once(
+    cluster: ManagedGroup, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A dial to a silent node would be repeated until the budget is over, and with it what the pipeline still had to do."""
+    seen: list[bool] = []
+    with connected(cluster) as client, command_budget(client.policy, "pipeline") as budget:
+        monkeypatch.setattr(client.nodes_manager, "initialize", lambda: seen.append(budget.busy))
+        client.refresh()
+        assert not budget.busy
+        with attempt(budget):
+            client.refresh()
+            assert budget.busy
+    assert seen == [True, True]
 
 
 @pytest.mark.parametrize("twin", TWINS)

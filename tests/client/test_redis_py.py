@@ -220,6 +220,11 @@ def test_what_scans_loops_and_closing_override_has_redis_pys_parameters() -> Non
         (cluster.NodesManager.create_redis_node, ["if self.from_url", "self.connection_pool_class(**kwargs)"]),
         (cluster.NodesManager.initialize, ['r.execute_command("CLUSTER SLOTS")', "self._epoch += 1", *UNREACHABLE]),
         (cluster.RedisCluster._internal_execute_command, ["else self.retry.get_retries()"]),
+        (cluster.RedisCluster.get_nodes_from_slot, ["self.load_balancing_strategy if command in READ_COMMANDS else None"]),
+        (
+            async_cluster.RedisCluster.get_nodes_from_slot,
+            ["self.load_balancing_strategy if command in READ_COMMANDS else None"],
+        ),
         (cluster.RedisCluster._execute_command, ["except MaxConnectionsError", 'ClusterError("TTL exhausted.")']),
         # A pipeline: who executes it, who is told the errors among the replies, what says that a transaction was discarded.
         (Pipeline.execute, ["self.load_scripts()", "execute = self._execute_pipeline", "execute(conn, stack, raise_on_error)"]),

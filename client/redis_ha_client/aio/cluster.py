@@ -33,6 +33,7 @@ from redis_ha_client.following import Following
 from redis_ha_client.policy import IAM_AGE_SECONDS
 from redis_ha_client.rebuilding import retries_refused, settings_again
 from redis_ha_client.routing import (
+    ReadsOnElsewhere,
     acl_name,
     callers_mistake,
     look_again_at_once,
@@ -107,7 +108,7 @@ class Slots(dict[int, list[ClusterNode]]):
         raise exceptions.SlotNotCoveredError(f"slot {slot}")
 
 
-class ClusterClient(LeftByLoops, RedisCluster):  # type: ignore[misc]  # redis-py's own bases differ in command_info
+class ClusterClient(LeftByLoops, ReadsOnElsewhere, RedisCluster):  # type: ignore[misc]  # redis-py's own bases differ in command_info
     """redis.asyncio.cluster.RedisCluster, each command under one budget. Made by `connect`; dials at the first command."""
 
     runs_scripts = True
@@ -217,7 +218,8 @@ class ClusterClient(LeftByLoops, RedisCluster):  # type: ignore[misc]  # redis-p
     async def once(self, *args: Any, **kwargs: Any) -> Any:
         """Execute one command, in one attempt of whatever budget runs."""
         await self.initialize()  # before redis-py chooses a node
-        kwargs.update(scanned_at(args, self.nodes_manager.nodes_cache))
+        budget = current_budget()
+        kwargs.update(scanned_at(args, self.nodes_manager.nodes_cache, budget.attempts if budget else 1))
         return await super().execute_command(*args, **kwargs)
 
     async def ride(self, act: Callable[[], Awaitable[Any]]) -> Any:
@@ -257,18 +259,18 @@ class ClusterClient(LeftByLoops, RedisCluster):  # type: ignore[misc]  # redis-p
 
     async def _look_again(self, error: Exception) -> None:
         """Let the next attempt read the layout first."""
-        await self._look_elsewhere(error)
+        await self.look_elsewhere(error)
         self._initialize = True
 
     async def look_again(self, error: Exception | None = None) -> None:
         """Read the layout if that is possible now; if not, the next attempt fails and says why."""
         if error is not None:
-            await self._look_elsewhere(error)
+            await self.look_elsewhere(error)
         self._initialize = True
         with contextlib.suppress(exceptions.RedisError, exceptions.RedisClusterException):
             await self._read_layout()
 
-    async def _look_elsewhere(self, error: Exception) -> None:
+    async def look_elsewhere(self, error: Exception) -> None:
         """Move on if another region of a global datastore takes writes by now; NOPERM as in sync/cluster.py."""
         writer, here = self.settings.writer, self.settings.region
         if writer is None or isinstance(error, FINAL_ERRORS):

@@ -175,6 +175,7 @@ class InOneTransaction(TransactionStrategy):
             if self._transaction_node is not None:
                 self._transaction_node.release(connection)
         if lost_watch:
+            await self._pipe.client.look_elsewhere(error)  # for whoever does the transaction again
             raise exceptions.WatchError("the connection that watched the keys was lost: do the transaction again") from error
         await self._pipe.client.look_again(error)
 

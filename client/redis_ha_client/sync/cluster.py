@@ -30,7 +30,7 @@ from redis.connection import Connection, SSLConnection
 
 from redis_ha_client.batches import REFUSED, REFUSED_IN_CLUSTER, Batch, Emptied, not_sent_again
 from redis_ha_client.blocking import block_seconds
-from redis_ha_client.budget import FINAL_ERRORS, RETRIED_ERRORS, Budget, alone, command_budget
+from redis_ha_client.budget import FINAL_ERRORS, RETRIED_ERRORS, Budget, alone, attempt, command_budget, current_budget
 from redis_ha_client.documents import ClusterConnection
 from redis_ha_client.endpoint import in_cluster_mode
 from redis_ha_client.errors import OutcomeUnknownError, RefusedError, is_read_only, name_command, wrong_kind
@@ -39,6 +39,7 @@ from redis_ha_client.policy import IAM_AGE_SECONDS
 from redis_ha_client.rebuilding import retries_refused, settings_again
 from redis_ha_client.routing import (
     OWN_COMMANDS,
+    ReadsOnElsewhere,
     UnreachableError,
     acl_name,
     callers_mistake,
@@ -163,7 +164,7 @@ class ClusterNodePool(NodePool):
             raise exceptions.MaxConnectionsError(str(error)) from error
 
 
-class ClusterClient(RedisCluster):
+class ClusterClient(ReadsOnElsewhere, RedisCluster):
     """redis.cluster.RedisCluster, each command under one budget. Made by `connect`; dials at once."""
 
     runs_scripts = True
@@ -241,13 +242,15 @@ class ClusterClient(RedisCluster):
         """Execute one command within its budget."""
         with command_budget(self.policy, command_name(args), block_seconds=block_seconds(args), own=self._made) as budget:
             budget.cursor = cursor_in(args)
-            reply = self.ride(lambda: super(ClusterClient, self).execute_command(*args, **{**kwargs, **self._scanned(args)}))
+            reply = self.ride(
+                lambda: super(ClusterClient, self).execute_command(*args, **{**kwargs, **self._scanned(args, budget)})
+            )
         self._permitted.add(acl_name(args[0]))
         return remember(args[0], reply, budget.origins, time.monotonic())
 
-    def _scanned(self, args: tuple[Any, ...]) -> dict[str, Any]:
+    def _scanned(self, args: tuple[Any, ...], budget: Budget) -> dict[str, Any]:
         """Send a scan of one key that goes on to the node where it began."""
-        return scanned_at(args, self.nodes_manager.nodes_cache)
+        return scanned_at(args, self.nodes_manager.nodes_cache, budget.attempts)
 
     def ride(self, act: Callable[[], Any]) -> Any:
         """Do `act` until it succeeds or the running budget is over, each time with the layout as it is then."""
@@ -267,8 +270,13 @@ class ClusterClient(RedisCluster):
         return self.retry.call_with_retry(once, refresh)
 
     def refresh(self) -> None:
-        """Read the cluster's layout if that is possible now; if not, the next attempt fails and says why."""
-        with contextlib.suppress(exceptions.RedisError, exceptions.RedisClusterException):
+        """Read the cluster's layout if that is possible now; if not, the next attempt fails and says why.
+
+        Each node is dialled once: between two attempts a dial would be repeated until the budget is over.
+        """
+        budget = current_budget()
+        once = contextlib.nullcontext() if budget is None or budget.busy else attempt(budget)
+        with contextlib.suppress(exceptions.RedisError, exceptions.RedisClusterException), once:
             self.nodes_manager.initialize()
 
     def look_elsewhere(self, error: Exception) -> None:
@@ -343,7 +351,7 @@ def translating(settings: Settings, act: Callable[[], Any]) -> Any:
         raise told from (told.__cause__ if told.__traceback__ else error)  # no circles
 
 
-class BudgetPipeline(ClusterPipeline):
+class BudgetPipeline(ReadsOnElsewhere, ClusterPipeline):
     """A pipeline over the nodes of a cluster that executes within one budget."""
 
     batch: Batch
@@ -537,9 +545,9 @@ class InOneTransaction(TransactionStrategy):
             node = self._nodes_manager.find_connection_owner(connection)
             if node is not None and node.redis_connection is not None:
                 node.redis_connection.connection_pool.release(connection)
+        self._pipe.client.look_elsewhere(error)  # also for whoever does the transaction again
         if lost_watch:
             raise exceptions.WatchError("the connection that watched the keys was lost: do the transaction again") from error
-        self._pipe.client.look_elsewhere(error)
         self._pipe.client.refresh()
 
     def _raise_first_error(self, responses: Any, stack: Any, start_time: float) -> None:
