@@ -17,6 +17,7 @@ import pytest
 
 from redis_ha.arguments import snake_case
 from redis_ha.elasticache.serverless import checked_serverless_plan
+from redis_ha.network import PrivateNetwork
 from redis_ha.sentinel.cluster import checked_plan as checked_cluster
 from tests.components.test_argument_sets import ALL
 
@@ -27,7 +28,10 @@ SHAPES: tuple[Any, ...] = (
 SETS = 100  # with several wrong values each
 SCHEMA = json.loads(Path(__file__).resolve().parents[2].joinpath("components/schema.json").read_text())
 Check = Callable[[str, Mapping[str, Any]], object]
+checked_network: Any = PrivateNetwork.check
+ZONES = ["eu-central-1a", "eu-central-1b"]
 BASE: dict[str, tuple[Check, Mapping[str, Any]]] = {
+    "PrivateNetwork": (checked_network, {"region": "eu-central-1", "zones": ZONES, "ip_range": "10.60.0.0/20"}),
     "SentinelCluster": (checked_cluster, {"region": "ams3", "vpc_ip_range": "10.20.0.0/24", "client_tags": ["web"]}),
     "ServerlessCache": (checked_serverless_plan, {"region": "eu-central-1", "subnet_ids": ["subnet-1", "subnet-2"]}),
     **{one.component: (one.check, next(s.args for s in one.generated(40) if not one.refused(s))) for one in ALL},
