@@ -7,7 +7,7 @@ so that they multiply. Here all share the budget of the command that runs: only 
 import random
 import time
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 
@@ -223,6 +223,11 @@ class attempt:  # noqa: N801 - used as the functions beside it
 
     def __exit__(self, *_: object) -> None:
         self._budget.busy = False
+
+
+def dialling_once(budget: Budget | None) -> AbstractContextManager[None]:
+    """Let a dial between two attempts be made once. Without an attempt around it, the budget's whole time would be its own."""
+    return nullcontext() if budget is None or budget.busy else attempt(budget)
 
 
 def command_budget(

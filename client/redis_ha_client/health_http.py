@@ -4,7 +4,7 @@ import json
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import Any, NamedTuple
 
-from .watching import Watch
+from .watching import Monitor
 
 _PLAIN = [("Content-Type", "application/json"), ("Cache-Control", "no-store")]
 WsgiApp = Callable[[MutableMapping[str, Any], Callable[..., Any]], Iterable[bytes]]
@@ -23,7 +23,7 @@ class Answer(NamedTuple):
     body: bytes
 
 
-def answer_to(method: str, monitor: Watch) -> Answer:
+def answer_to(method: str, monitor: Monitor) -> Answer:
     """Return 200 while the state is `up`, 503 while it is `down` or `unknown`; the body is the status as JSON."""
     if method not in ("GET", "HEAD"):
         return Answer(405, "Method Not Allowed", [*_PLAIN, ("Allow", "GET, HEAD"), ("Content-Length", "0")], b"")
@@ -34,7 +34,7 @@ def answer_to(method: str, monitor: Watch) -> Answer:
     return Answer(code, reason, headers, b"" if method == "HEAD" else body)
 
 
-def health_wsgi(monitor: Watch) -> WsgiApp:
+def health_wsgi(monitor: Monitor) -> WsgiApp:
     """Return a WSGI application that answers every path: 200 while the monitor says `up`, else 503, with its status as JSON."""
 
     def app(environ: MutableMapping[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
@@ -45,7 +45,7 @@ def health_wsgi(monitor: Watch) -> WsgiApp:
     return app
 
 
-def health_asgi(monitor: Watch) -> AsgiApp:
+def health_asgi(monitor: Monitor) -> AsgiApp:
     """Return an ASGI application that answers as `health_wsgi` does; for HTTP alone."""
 
     async def app(

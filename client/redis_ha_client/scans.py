@@ -92,7 +92,7 @@ def interrupted(cursor: Cursor, why: str) -> ScanInterruptedError:
     )
 
 
-def scanned_at(args: Sequence[Any], nodes: Mapping[str, Any], attempts: int = 1) -> dict[str, Any]:
+def scanned_at(args: Sequence[Any], nodes: Mapping[str, Any], attempts: int) -> dict[str, Any]:
     """Return the argument that sends a scan which goes on to its own node of a cluster; refuse if that node is gone.
 
     SCAN names its node already. A scan of one key would go to the key's replicas in turn where they are read from.

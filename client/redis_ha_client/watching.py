@@ -36,8 +36,8 @@ FLUSH_SECONDS = 1.0
 OnChange = Callable[[Change], object]
 
 
-class Watch:
-    """The state of one monitor. Read by any thread, changed by the monitor's own alone."""
+class Monitor:
+    """What a HealthMonitor is in either half. Read by any thread, changed by the monitor's own alone."""
 
     def __init__(
         self,

@@ -112,7 +112,7 @@ def post_of(change: Change) -> dict[str, Any]:
 def post(url: str, body: bytes, headers: Mapping[str, str], seconds: float) -> None:
     """Post, and raise unless the answer is 2xx. `seconds` bounds all of it; urllib's own time-out is of each wait."""
     cut = _Cut(seconds)
-    opener = urllib.request.build_opener(_NoRedirects, _Http(cut), _Https(cut))
+    opener = urllib.request.build_opener(_NoRedirects, _Handler(cut))
     request = urllib.request.Request(url, body, dict(headers), method="POST")  # noqa: S310 - http or https, as _shown has checked
     try:
         opener.open(request, timeout=seconds).close()
@@ -158,32 +158,24 @@ class _Connection(http.client.HTTPConnection):
         self._cut.watch(self)
 
 
-class _SecureConnection(http.client.HTTPSConnection):
-    def __init__(self, *places: Any, cut: _Cut, **arguments: Any) -> None:
-        self._cut = cut
-        super().__init__(*places, **arguments)
-
-    def connect(self) -> None:
-        super().connect()
-        self._cut.watch(self)
+class _SecureConnection(_Connection, http.client.HTTPSConnection):
+    """The TLS twin."""
 
 
-class _Http(urllib.request.HTTPHandler):
+class _Handler(urllib.request.HTTPHandler, urllib.request.HTTPSHandler):
     def __init__(self, cut: _Cut) -> None:
         super().__init__()
-        self._make: Any = partial(_Connection, cut=cut)
+        self._cut = cut
 
     def http_open(self, req: urllib.request.Request) -> http.client.HTTPResponse:
-        return self.do_open(self._make, req)
-
-
-class _Https(urllib.request.HTTPSHandler):
-    def __init__(self, cut: _Cut) -> None:
-        super().__init__()
-        self._make: Any = partial(_SecureConnection, cut=cut)
+        return self._open(_Connection, req)
 
     def https_open(self, req: urllib.request.Request) -> http.client.HTTPResponse:
-        return self.do_open(self._make, req)
+        return self._open(_SecureConnection, req)
+
+    def _open(self, kind: type[_Connection], req: urllib.request.Request) -> http.client.HTTPResponse:
+        make: Any = partial(kind, cut=self._cut)
+        return self.do_open(make, req)
 
 
 class _NoRedirects(urllib.request.HTTPRedirectHandler):

@@ -9,7 +9,15 @@ import runpy
 import sys
 import traceback
 from collections.abc import Iterator
-from importlib.machinery import EXTENSION_SUFFIXES, SOURCE_SUFFIXES, ExtensionFileLoader, FileFinder, SourceFileLoader
+from importlib.machinery import (
+    BYTECODE_SUFFIXES,
+    EXTENSION_SUFFIXES,
+    SOURCE_SUFFIXES,
+    ExtensionFileLoader,
+    FileFinder,
+    SourceFileLoader,
+    SourcelessFileLoader,
+)
 from pathlib import Path
 
 import pulumi
@@ -129,7 +137,12 @@ def _unwritten(folder: Path) -> Iterator[None]:
         if place != folder and (place.parent not in own or path in sys.path):
             raise ImportError(f"{path} is no package of the program's")
         own.add(place)
-        return FileFinder(path, (ExtensionFileLoader, EXTENSION_SUFFIXES), (_Unwritten, SOURCE_SUFFIXES))
+        loaders = (
+            (ExtensionFileLoader, EXTENSION_SUFFIXES),
+            (_Unwritten, SOURCE_SUFFIXES),
+            (SourcelessFileLoader, BYTECODE_SUFFIXES),
+        )
+        return FileFinder(path, *loaders)
 
     sys.path_hooks.insert(0, finder)
     _forget_finders(folder)

@@ -128,7 +128,7 @@ def test_the_layout_comes_from_the_configuration_endpoint_alone(cluster: Managed
 
     async def use(client: Any) -> None:
         before = names.looked_up.count(cluster.configuration_name)
-        await client.look_again()
+        await client.refresh()
         assert names.looked_up.count(cluster.configuration_name) == before + 1
 
     in_async(cluster, use)

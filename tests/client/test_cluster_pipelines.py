@@ -2,6 +2,8 @@
 
 # mypy: disable-error-code="no-untyped-call"
 
+import asyncio
+import contextlib
 import itertools
 import threading
 from collections.abc import Callable, Iterator
@@ -14,6 +16,7 @@ from redis import exceptions
 
 from redis_ha_client import FailoverPolicy, NotExecutedError, OutcomeUnknownError, outcome_of, outcomes_of
 from redis_ha_client.budget import attempt, command_budget
+from tests.client.test_libraries import settled
 from tests.support.connecting import ONCE, POLICY, connected, in_async
 from tests.support.managed_processes import ManagedGroup, Names
 from tests.support.twins import TWINS, Commands, executed, queued
@@ -170,18 +173,30 @@ def test_what_one_node_leaves_in_doubt_says_nothing_about_anothers(cluster: Mana
     assert cluster.command(refusing, "GET", other) == "1"
 
 
-def test_between_two_attempts_a_layout_is_read_from_nodes_that_are_dialled_once(
-    cluster: ManagedGroup, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.parametrize("twin", TWINS)
+def test_between_two_attempts_a_layout_is_read_from_nodes_that_are_dialled_once(cluster: ManagedGroup, twin: str) -> None:
     """A dial to a silent node would be repeated until the budget is over, and with it what the pipeline still had to do."""
     seen: list[bool] = []
-    with connected(cluster) as client, command_budget(client.policy, "pipeline") as budget:
-        monkeypatch.setattr(client.nodes_manager, "initialize", lambda: seen.append(budget.busy))
-        client.refresh()
-        assert not budget.busy
-        with attempt(budget):
-            client.refresh()
-            assert budget.busy
+
+    async def refreshed(client: Any) -> None:
+        async def read() -> None:
+            seen.append(budget.busy)
+
+        with command_budget(client.policy, "pipeline") as budget:
+            if twin == "asyncio":
+                client._read_layout = read
+            else:
+                client.nodes_manager.initialize = lambda: seen.append(budget.busy)
+            for around in (contextlib.nullcontext(), attempt(budget)):
+                with around:
+                    await settled(client.refresh())
+                    assert budget.busy is isinstance(around, attempt)
+
+    if twin == "asyncio":
+        in_async(cluster, refreshed)
+    else:
+        with connected(cluster) as client:
+            asyncio.run(refreshed(client))
     assert seen == [True, True]
 
 

@@ -156,12 +156,12 @@ def test_cursors_are_found_where_scans_have_them() -> None:
 
 def test_a_scan_goes_to_its_own_node_of_a_cluster() -> None:
     cursor: Any = cursor_of(5, FIRST, 200.0)
-    assert scanned_at(("SSCAN", "key", cursor), {FIRST.node: "node"}) == {"target_nodes": "node"}
-    assert scanned_at(("SSCAN", "key", cursor), {FIRST.node: "node"}, attempts=3) == {}  # two have failed: it may be gone
-    assert scanned_at(("SCAN", cursor), {FIRST.node: "node"}) == {}
-    assert scanned_at(("SCAN", 5), {}) == {}
+    assert scanned_at(("SSCAN", "key", cursor), {FIRST.node: "node"}, 2) == {"target_nodes": "node"}
+    assert scanned_at(("SSCAN", "key", cursor), {FIRST.node: "node"}, 3) == {}  # two have failed: it may be gone
+    assert scanned_at(("SCAN", cursor), {FIRST.node: "node"}, 1) == {}
+    assert scanned_at(("SCAN", 5), {}, 1) == {}
     with pytest.raises(ScanInterruptedError, match="no node of the cluster"):
-        scanned_at(("SCAN", cursor), {"other": "node"})
+        scanned_at(("SCAN", cursor), {"other": "node"}, 1)
 
 
 # --- what NOPERM means ---

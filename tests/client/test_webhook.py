@@ -5,15 +5,21 @@ import http.client
 import json
 import logging
 import socket
+import ssl
+import subprocess
+import sys
+import textwrap
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from redis_ha_client import DocumentError, Webhook, webhook
 from redis_ha_client.health import Change, Failure, Health, Moment, judge, status_of
+from tests.support.certificates import issue
 from tests.support.health import QUICK
 from tests.support.waiting import wait_until
 
@@ -176,3 +182,49 @@ def test_a_url_that_is_none_is_refused_and_not_shown(url: Any) -> None:
     assert "hunter2" not in str(caught.value)
     with pytest.raises(DocumentError, match="timeout_seconds is 0"):
         Webhook("https://host", timeout_seconds=0)
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_https_is_bounded_as_well_and_its_certificate_is_checked(
+    receiver: Receiver, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, known: bool
+) -> None:
+    folder = issue(tmp_path / "tls", ["127.0.0.1"])
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(folder / "node.crt", folder / "node.key")
+    receiver.server.socket = context.wrap_socket(receiver.server.socket, server_side=True)
+    receiver.plan = ["drips"]
+    if known:
+        monkeypatch.setenv("SSL_CERT_FILE", str(folder / "ca.crt"))
+    Webhook(receiver.url.replace("http:", "https:"), timeout_seconds=2)(change())
+    if known:
+        wait_until(lambda: receiver.posts, "the second try")
+    else:
+        wait_until(lambda: caplog.text.count("URLError (SSLCertVerificationError)") == webhook.TRIES, "all tries have failed")
+    assert receiver.seen == (["POST drips", "POST ok"] if known else [])
+
+
+FORKED = """
+    import os, sys
+    from redis_ha_client import Webhook
+    hook = Webhook(sys.argv[1])
+    hook({"state": "up", "last_error": None, "probes": 1})
+    sys.stdin.readline()
+    child = os.fork()
+    if not child:
+        hook({"state": "up", "last_error": None, "probes": 2})
+    sys.stdin.read()
+    if child:
+        os.waitpid(child, 0)
+"""
+
+
+def test_a_fork_posts_by_a_thread_of_its_own(receiver: Receiver) -> None:
+    command = [sys.executable, "-W", "ignore", "-c", textwrap.dedent(FORKED), receiver.url]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, text=True) as forked:
+        assert forked.stdin is not None
+        wait_until(lambda: receiver.posts, "the post before the fork")
+        forked.stdin.write("fork\n")
+        forked.stdin.flush()
+        wait_until(lambda: len(receiver.posts) > 1, "the fork's post")
+    assert [body["probes"] for body, _ in receiver.posts] == [1, 2]
+    assert len({body["pid"] for body, _ in receiver.posts}) == 2

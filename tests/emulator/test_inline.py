@@ -1,5 +1,6 @@
 """Programs in the emulator's own process: what they say reaches the engine, except what is for those who debug the SDK."""
 
+import py_compile
 import sys
 from importlib.machinery import ModuleSpec, PathFinder
 from importlib.util import spec_from_file_location
@@ -48,11 +49,15 @@ def test_what_is_compiled_of_the_program_is_not_kept_and_of_what_is_installed_is
         beside / "shared.py": "",
         mapped / "__init__.py": "from . import inner",
         mapped / "inner.py": "",
-        program / "__main__.py": "import blocks, by_finder, sdk, settings, shared",
+        program / "__main__.py": "import blocks, by_finder, compiled, sdk, settings, shared",
     }
     for path, text in files.items():
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text + "\n")
+
+    source = tmp_path / "source.py"
+    source.touch()
+    py_compile.compile(str(source), cfile=str(program / "compiled.pyc"))  # a module without its source
 
     class Mapping:
         """Finds one package, as setuptools' editable installs do."""
@@ -70,7 +75,7 @@ def test_what_is_compiled_of_the_program_is_not_kept_and_of_what_is_installed_is
     hooks = list(sys.path_hooks)
     assert PathFinder.find_spec("nothing", [str(program)]) is None  # now Python has a finder for this folder
     InlineProgram(Program(program, program / "__main__.py", "shop", {}, "dev", {}))()
-    kept = {str(path.parent.parent.relative_to(program) / path.name.split(".")[0]) for path in program.rglob("*.pyc")}
+    kept = {str(path.parent.parent.relative_to(program) / path.name.split(".")[0]) for path in program.rglob("__pycache__/*")}
     sdk = {f"venv/site-packages/sdk/{module}" for module in ("__init__", "parts")}
     assert kept == {*sdk, "lib/shared", "src/by_finder/__init__", "src/by_finder/inner"}
     assert sys.path_hooks == hooks

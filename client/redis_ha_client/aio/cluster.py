@@ -25,7 +25,7 @@ from redis_ha_client.aio.scripts import RegisteredScript
 from redis_ha_client.aio.world import look_up
 from redis_ha_client.batches import Batch, Emptied
 from redis_ha_client.blocking import block_seconds
-from redis_ha_client.budget import FINAL_ERRORS, command_budget, current_budget
+from redis_ha_client.budget import FINAL_ERRORS, command_budget, current_budget, dialling_once
 from redis_ha_client.documents import ClusterConnection
 from redis_ha_client.endpoint import in_cluster_mode
 from redis_ha_client.errors import OutcomeUnknownError, RefusedError, is_read_only, wrong_kind
@@ -262,12 +262,10 @@ class ClusterClient(LeftByLoops, ReadsOnElsewhere, RedisCluster):  # type: ignor
         await self.look_elsewhere(error)
         self._initialize = True
 
-    async def look_again(self, error: Exception | None = None) -> None:
-        """Read the layout if that is possible now; if not, the next attempt fails and says why."""
-        if error is not None:
-            await self.look_elsewhere(error)
+    async def refresh(self) -> None:
+        """Read the layout if that is possible now, as in sync/cluster.py; if not, the next attempt fails and says why."""
         self._initialize = True
-        with contextlib.suppress(exceptions.RedisError, exceptions.RedisClusterException):
+        with contextlib.suppress(exceptions.RedisError, exceptions.RedisClusterException), dialling_once(current_budget()):
             await self._read_layout()
 
     async def look_elsewhere(self, error: Exception) -> None:

@@ -174,10 +174,10 @@ class InOneTransaction(TransactionStrategy):
             await connection.disconnect(nowait=True)
             if self._transaction_node is not None:
                 self._transaction_node.release(connection)
+        await self._pipe.client.look_elsewhere(error)  # also for whoever does the transaction again
         if lost_watch:
-            await self._pipe.client.look_elsewhere(error)  # for whoever does the transaction again
             raise exceptions.WatchError("the connection that watched the keys was lost: do the transaction again") from error
-        await self._pipe.client.look_again(error)
+        await self._pipe.client.refresh()
 
     def _annotate_exception(self, exception: Exception, number: int, command: Any) -> None:
         """Name the command in error replies by its first word; redis-py would show its arguments."""

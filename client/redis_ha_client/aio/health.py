@@ -23,7 +23,7 @@ from redis_ha_client.probing import (
     set_command,
     shard_keys,
 )
-from redis_ha_client.watching import Watch, log_failed_callback
+from redis_ha_client.watching import Monitor, log_failed_callback
 from redis_ha_client.wiring import Settings
 
 
@@ -80,7 +80,7 @@ class Prober:
         await self._client.aclose()
 
 
-class HealthMonitor(Watch):
+class HealthMonitor(Monitor):
     """The asyncio twin of `redis_ha_client.HealthMonitor`: a task that probes with an asyncio client of its own.
 
     Arguments and errors are the same. `start()` needs a running event loop, and `await stop()` ends the task there;

@@ -30,7 +30,7 @@ from redis.connection import Connection, SSLConnection
 
 from redis_ha_client.batches import REFUSED, REFUSED_IN_CLUSTER, Batch, Emptied, not_sent_again
 from redis_ha_client.blocking import block_seconds
-from redis_ha_client.budget import FINAL_ERRORS, RETRIED_ERRORS, Budget, alone, attempt, command_budget, current_budget
+from redis_ha_client.budget import FINAL_ERRORS, RETRIED_ERRORS, Budget, alone, command_budget, current_budget, dialling_once
 from redis_ha_client.documents import ClusterConnection
 from redis_ha_client.endpoint import in_cluster_mode
 from redis_ha_client.errors import OutcomeUnknownError, RefusedError, is_read_only, name_command, wrong_kind
@@ -270,13 +270,8 @@ class ClusterClient(ReadsOnElsewhere, RedisCluster):
         return self.retry.call_with_retry(once, refresh)
 
     def refresh(self) -> None:
-        """Read the cluster's layout if that is possible now; if not, the next attempt fails and says why.
-
-        Each node is dialled once: between two attempts a dial would be repeated until the budget is over.
-        """
-        budget = current_budget()
-        once = contextlib.nullcontext() if budget is None or budget.busy else attempt(budget)
-        with contextlib.suppress(exceptions.RedisError, exceptions.RedisClusterException), once:
+        """Read the cluster's layout if that is possible now; if not, the next attempt fails and says why."""
+        with contextlib.suppress(exceptions.RedisError, exceptions.RedisClusterException), dialling_once(current_budget()):
             self.nodes_manager.initialize()
 
     def look_elsewhere(self, error: Exception) -> None:

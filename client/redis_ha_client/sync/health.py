@@ -22,7 +22,7 @@ from redis_ha_client.probing import (
     shard_keys,
 )
 from redis_ha_client.sync.making import client_of
-from redis_ha_client.watching import LOGGER, Watch, log_failed_callback
+from redis_ha_client.watching import LOGGER, Monitor, log_failed_callback
 from redis_ha_client.wiring import Settings
 
 STOP_SLACK_SECONDS = 5.0  # beside a probe's budget: for callbacks, and a look-up that Python cannot interrupt
@@ -82,7 +82,7 @@ class Prober:
             self._client.close()
 
 
-class HealthMonitor(Watch):
+class HealthMonitor(Monitor):
     """Probes in a thread of its own, with connections of its own, whether a client's deployment takes writes.
 
     client: one that `connect` or `aio.connect` made, not for reading (`reader=True`). The monitor takes its settings, and no
