@@ -5,6 +5,7 @@ from __future__ import annotations
 from pulumi_emulator.aws.access import Endpoint, environment_of
 from pulumi_emulator.aws.clients import ACCOUNT_ID, client
 from pulumi_emulator.aws.lifecycle import (
+    advance,
     command,
     ensure_endpoint,
     global_groups,
@@ -19,6 +20,7 @@ from pulumi_emulator.aws.nodes import ensure_software
 __all__ = [
     "ACCOUNT_ID",
     "Endpoint",
+    "advance",
     "client",
     "command",
     "ensure_endpoint",

@@ -1,4 +1,4 @@
-"""What the emulator's own commands ask of a running endpoint: how its caches are, and power for a zone or none."""
+"""What the emulator's own commands ask of a running endpoint: how its caches are, power for a zone, and the time."""
 
 from __future__ import annotations
 
@@ -66,3 +66,8 @@ def zone_power(account: Account, zone: str, *, on: bool) -> None:
         account.plane.zone_up(zone)
     else:
         account.plane.zone_down(zone)
+
+
+def advance(account: Account, seconds: float) -> dict[str, Any]:
+    """Move the account's time on; ValueError for a negative time. The answer comes when what was due is done."""
+    return {"time": account.clock.advance(seconds).isoformat()}

@@ -10,12 +10,13 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
 from pulumi_emulator.aws.access import HEADER, Endpoint, Key
 from pulumi_emulator.aws.nodes import node_command, node_leftovers, remove_nodes
-from pulumi_emulator.aws.paths import GLOBALS, GROUPS, HEALTH, ZONES
+from pulumi_emulator.aws.paths import CLOCK, GLOBALS, GROUPS, HEALTH, ZONES
 from pulumi_emulator.errors import EmulatorError
 from pulumi_emulator.machines import processes
 
@@ -110,6 +111,14 @@ def zone_power(folder: Path, zone: str, *, on: bool) -> None:
     if endpoint is None:
         raise EmulatorError("no emulated AWS runs: bring the stack up first")
     _call(endpoint, ZONES, {"zone": zone, "on": on})
+
+
+def advance(folder: Path, seconds: float) -> datetime:
+    """Move the time of a stack's emulated AWS on, by `seconds`, 0 or more; return it when what was due by then is done."""
+    endpoint = running_endpoint(folder)
+    if endpoint is None:
+        raise EmulatorError("no emulated AWS runs: bring the stack up first")
+    return datetime.fromisoformat(_call(endpoint, CLOCK, {"seconds": seconds})["time"])
 
 
 def command(folder: Path, argv: Sequence[str]) -> list[str]:

@@ -21,7 +21,7 @@ from werkzeug.wrappers import Request
 from pulumi_emulator.aws import access, autoscaling, control, fis, load_balancing, route53, security_groups, sns
 from pulumi_emulator.aws.elasticache import failover, service
 from pulumi_emulator.aws.elasticache.account import Account
-from pulumi_emulator.aws.paths import GLOBALS, GROUPS, HEALTH, ZONES
+from pulumi_emulator.aws.paths import CLOCK, GLOBALS, GROUPS, HEALTH, ZONES
 from pulumi_emulator.aws.plane import Plane, make_plane
 from pulumi_emulator.errors import EmulatorError
 
@@ -136,7 +136,9 @@ class Application:
                 given = request.get_json()
                 control.zone_power(self.account, str(given["zone"]), on=bool(given["on"]))
                 return _answer(start_response, 200, {})
-        except (EmulatorError, KeyError, BadRequest) as error:
+            if (request.method, request.path, request.mimetype) == ("POST", CLOCK, "application/json"):
+                return _answer(start_response, 200, control.advance(self.account, float(request.get_json()["seconds"])))
+        except (EmulatorError, KeyError, ValueError, BadRequest) as error:
             return _answer(start_response, 400, {"error": str(error)})
         return _answer(start_response, 404, {"error": "not served"})
 

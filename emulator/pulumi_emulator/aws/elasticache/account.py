@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import queue
 import secrets
 import string
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from pulumi_emulator.aws.clients import ACCOUNT_ID
+from pulumi_emulator.aws.clock import Clock
 from pulumi_emulator.aws.elasticache.faults import refuse
 from pulumi_emulator.aws.plane import Plane
 
@@ -30,6 +32,7 @@ class Account:
         """`plane` returns the data plane when the first group needs it (only then root and images are needed)."""
         self.lock = threading.RLock()
         self.log = log
+        self.clock = Clock()
         # A fixed letter first: a label of a host name.
         self.hash = "".join(secrets.choice(string.ascii_lowercase + string.digits) for _ in range(HASH_LENGTH))
         self.regions: dict[str, Region] = {}
@@ -40,7 +43,7 @@ class Account:
         self._plane_of = plane
         self._plane: Plane | None = None
         self._plane_lock = threading.Lock()
-        self._notices: queue.SimpleQueue[Callable[[], object]] = queue.SimpleQueue()
+        self._notices: queue.SimpleQueue[tuple[Callable[[], object], contextlib.ExitStack]] = queue.SimpleQueue()
         threading.Thread(target=self._notify, name="notices", daemon=True).start()
 
     @property
@@ -59,15 +62,18 @@ class Account:
 
     def later(self, notice: Callable[[], object]) -> None:
         """Deliver a notice in its turn and without the lock: a subscriber may call the API."""
-        self._notices.put(notice)
+        under_way = contextlib.ExitStack()
+        under_way.enter_context(self.clock.at_work())
+        self._notices.put((notice, under_way))
 
     def _notify(self) -> None:
         while True:
-            notice = self._notices.get()
-            try:
-                notice()
-            except Exception as error:  # noqa: BLE001 - a subscriber's failure is not the service's
-                self.log(f"a notice could not be delivered: {type(error).__name__}")
+            notice, under_way = self._notices.get()
+            with under_way:
+                try:
+                    notice()
+                except Exception as error:  # noqa: BLE001 - a subscriber's failure is not the service's
+                    self.log(f"a notice could not be delivered: {type(error).__name__}")
 
     def background(self, work: Callable[[], None]) -> None:
         """Do what takes time behind the answer."""
@@ -123,6 +129,10 @@ class Region:
         """Return the ARN of an object: `kind` is AWS's word in it ("replicationgroup", "usergroup" ...)."""
         return f"arn:aws:elasticache:{self.name}:{ACCOUNT_ID}:{kind}:{name}"
 
+    def now(self) -> datetime:
+        """Return the account's time, in UTC."""
+        return self.account.clock.now()
+
     def put_tags(self, arn: str, tags: list[dict[str, str]] | None) -> None:
         """Give a new object its tags; it has none of an earlier one with its name."""
         self.tags[arn] = {tag["Key"]: tag.get("Value", "") for tag in tags or []}
@@ -133,8 +143,3 @@ class Region:
         if found is None:
             raise refuse("group-unknown", id=group_id)
         return found
-
-
-def now() -> datetime:
-    """Return the time, in UTC."""
-    return datetime.now(UTC)

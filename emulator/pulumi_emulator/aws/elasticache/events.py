@@ -10,7 +10,7 @@ from typing import Any, Final
 from moto.sns.models import Topic, sns_backends
 
 from pulumi_emulator.aws.clients import ACCOUNT_ID
-from pulumi_emulator.aws.elasticache.account import Region, now
+from pulumi_emulator.aws.elasticache.account import Region
 from pulumi_emulator.aws.elasticache.model import Group
 from pulumi_emulator.aws.elasticache.operations import operation
 
@@ -31,7 +31,7 @@ class Event:
 
 def record(region: Region, source_type: str, source: str, message: str) -> None:
     """Keep an event."""
-    region.events.append(Event(now(), source_type, source, message))
+    region.events.append(Event(region.now(), source_type, source, message))
 
 
 def publish(region: Region, group: Group, name: str, resource: str) -> None:
@@ -89,9 +89,9 @@ def _list(value: Any) -> list[Any]:
 @operation("DescribeEvents", "SourceIdentifier SourceType StartTime EndTime Duration")
 def describe_events(region: Region, given: dict[str, Any]) -> dict[str, Any]:
     """Return events, oldest first: of the last hour unless a time is given."""
-    end = _time(given.get("EndTime")) or now()
+    end = _time(given.get("EndTime")) or region.now()
     duration = timedelta(minutes=given["Duration"]) if "Duration" in given else DEFAULT_DURATION
-    start = max(_time(given.get("StartTime")) or end - duration, now() - KEPT)
+    start = max(_time(given.get("StartTime")) or end - duration, region.now() - KEPT)
     events = [
         {"SourceIdentifier": event.source, "SourceType": event.source_type, "Message": event.message, "Date": event.date}
         for event in region.events

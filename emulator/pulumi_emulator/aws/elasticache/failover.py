@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any, Final
 
 from pulumi_emulator.aws.elasticache import describe, events
-from pulumi_emulator.aws.elasticache.account import Account, Region, now
+from pulumi_emulator.aws.elasticache.account import Account, Region
 from pulumi_emulator.aws.elasticache.faults import refuse
 from pulumi_emulator.aws.elasticache.jobs import MODIFYING, check_available, run
 from pulumi_emulator.aws.elasticache.operations import operation
@@ -28,7 +28,7 @@ def test_failover(region: Region, given: dict[str, Any]) -> dict[str, Any]:
         raise refuse("test-failover-off", id=group.group_id)
     if len(group.of_shard(shard)) < 2:
         raise refuse("test-failover-alone", shard=shard)
-    time = now()
+    time = region.now()
     recent = [entry for entry in region.test_failovers if entry[0] > time - TEST_PERIOD]
     key = f"{group.group_id}/{shard}"
     if len({entry[1] for entry in recent} | {key}) > MOST_TESTS:

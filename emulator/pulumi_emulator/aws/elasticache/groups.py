@@ -16,7 +16,7 @@ from pulumi_emulator.aws.elasticache import (
     subnets,
     user_groups,
 )
-from pulumi_emulator.aws.elasticache.account import Region, now
+from pulumi_emulator.aws.elasticache.account import Region
 from pulumi_emulator.aws.elasticache.checks import (
     GROUP_ID,
     check_group,
@@ -100,7 +100,7 @@ def _described(region: Region, group_id: str, given: dict[str, Any], like: Group
     shards = placement.plan(given, zones, clustered=mode != "disabled")
     if like is not None:
         shards = [replace(shard, shard=name, slots=like.slots[name]) for shard, name in zip(shards, like.shards, strict=True)]
-    created = now()
+    created = region.now()
     group = Group(
         group_id=group_id,
         description=given["ReplicationGroupDescription"],

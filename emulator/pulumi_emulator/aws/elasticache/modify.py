@@ -6,7 +6,7 @@ import copy
 from typing import Any, Final
 
 from pulumi_emulator.aws.elasticache import describe, engines, events, parameters, subnets, user_groups
-from pulumi_emulator.aws.elasticache.account import Region, now
+from pulumi_emulator.aws.elasticache.account import Region
 from pulumi_emulator.aws.elasticache.checks import check_group, check_logs, check_token, check_topic
 from pulumi_emulator.aws.elasticache.faults import refuse
 from pulumi_emulator.aws.elasticache.jobs import become, check_available
@@ -120,7 +120,7 @@ def apply(region: Region, group: Group, given: dict[str, Any]) -> None:
     _apply_parameter_group(region, group, given)
     _apply_tls(group, given)
     _apply_user_groups(region, group, given)
-    _apply_token(group, given)
+    _apply_token(region, group, given)
 
 
 def apply_engine(group: Group, given: dict[str, Any]) -> None:
@@ -210,7 +210,7 @@ def _apply_user_groups(region: Region, group: Group, given: dict[str, Any]) -> N
             group.user_groups.append(group_id)
 
 
-def _apply_token(group: Group, given: dict[str, Any]) -> None:
+def _apply_token(region: Region, group: Group, given: dict[str, Any]) -> None:
     strategy, token = given.get("AuthTokenUpdateStrategy"), given.get("AuthToken")
     if strategy is None and token is None:
         return
@@ -228,4 +228,4 @@ def _apply_token(group: Group, given: dict[str, Any]) -> None:
         new = password_hash(check_token(str(token)))
         # ROTATE keeps the newest earlier token valid beside the new one, SET leaves the new one alone (auth.html).
         group.token_hashes = (new,) if strategy == "SET" else (*[old for old in group.token_hashes if old != new][:1], new)
-    group.token_changed = now()
+    group.token_changed = region.now()

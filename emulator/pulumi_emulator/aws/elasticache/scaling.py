@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from typing import Any, Final
 
 from pulumi_emulator.aws.elasticache import describe, events, subnets
-from pulumi_emulator.aws.elasticache.account import Region, now
+from pulumi_emulator.aws.elasticache.account import Region
 from pulumi_emulator.aws.elasticache.faults import refuse
 from pulumi_emulator.aws.elasticache.groups import tag_nodes
 from pulumi_emulator.aws.elasticache.jobs import become, check_available
@@ -34,7 +34,7 @@ def increase(region: Region, given: dict[str, Any]) -> dict[str, Any]:
         for zone in spread:
             if zone not in zones:
                 raise refuse("zone-unknown", zone=zone, zones=", ".join(zones))
-            new.nodes.append(Node(new.new_node_id(shard), shard, zone, now()))
+            new.nodes.append(Node(new.new_node_id(shard), shard, zone, region.now()))
     new.nodes.sort(key=lambda node: node.node_id)
     return _take_over(region, group, new, UP)
 
@@ -107,7 +107,7 @@ def add_shards(region: Region, new: Group, ids: list[str], replicas: int, config
     for index, shard in enumerate(ids, start=len(new.slots)):
         named = asked.get(shard) or around(zones, index, replicas + 1)
         new.slots[shard] = ""
-        new.nodes += [Node(new.new_node_id(shard), shard, zone, now()) for zone in named[: replicas + 1]]
+        new.nodes += [Node(new.new_node_id(shard), shard, zone, region.now()) for zone in named[: replicas + 1]]
 
 
 def keep_shards(new: Group, kept: Collection[str]) -> None:

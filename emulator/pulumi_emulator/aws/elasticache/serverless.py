@@ -7,7 +7,7 @@ import re
 from typing import Any, Final
 
 from pulumi_emulator.aws.elasticache import events, subnets, user_groups
-from pulumi_emulator.aws.elasticache.account import Region, now
+from pulumi_emulator.aws.elasticache.account import Region
 from pulumi_emulator.aws.elasticache.checks import MOST_RETENTION, check_key
 from pulumi_emulator.aws.elasticache.engines import VERSIONS, numbers
 from pulumi_emulator.aws.elasticache.faults import refuse
@@ -55,7 +55,7 @@ def create(region: Region, given: dict[str, Any]) -> dict[str, Any]:
         "retention": given.get("SnapshotRetentionLimit", 0),
         "daily": given.get("DailySnapshotTime"),
         "network_type": given.get("NetworkType", "ipv4"),
-        "created": now(),
+        "created": region.now(),
         "status": "available",
     }
     for arn in given.get("SnapshotArnsToRestore", []):
@@ -259,7 +259,7 @@ def _take(region: Region, record: dict[str, Any], name: str, tags: list[dict[str
         "ARN": arn,
         "SnapshotType": "manual",
         "Status": "available",
-        "CreateTime": now(),
+        "CreateTime": region.now(),
         "BytesUsedForCache": "0",
         "ServerlessCacheConfiguration": {
             "ServerlessCacheName": record["name"],

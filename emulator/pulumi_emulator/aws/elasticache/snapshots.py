@@ -8,7 +8,7 @@ from moto.s3.models import s3_backends
 
 from pulumi_emulator.aws.clients import ACCOUNT_ID
 from pulumi_emulator.aws.elasticache import events
-from pulumi_emulator.aws.elasticache.account import Region, now
+from pulumi_emulator.aws.elasticache.account import Region
 from pulumi_emulator.aws.elasticache.faults import refuse
 from pulumi_emulator.aws.elasticache.jobs import check_available
 from pulumi_emulator.aws.elasticache.model import CACHE_NODE_ID, Group
@@ -61,7 +61,7 @@ def take(region: Region, group: Group, name: str, tags: list[dict[str, str]]) ->
     key = name.lower()
     if key in region.snapshots:
         raise refuse("snapshot-exists", name=name)
-    time = now()
+    time = region.now()
     arn = region.arn("snapshot", key)
     region.snapshots[key] = {
         "SnapshotName": key,
