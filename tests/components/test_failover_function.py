@@ -13,7 +13,7 @@ import pytest
 from redis_ha.failover.function import document as documents
 from redis_ha.failover.function import log, table
 from redis_ha.failover.function.events import Event, missed_failover, read_events
-from redis_ha.failover.function.settings import ConfigurationError, read_settings
+from redis_ha.failover.function.settings import ConfigurationError, CopyTo, read_settings
 from tests.support.failover_events import alarm, at, call, computed, delivery, record, schedule, told, valid
 
 GROUPS = ("orders", "orders-eu", "sessions")
@@ -296,9 +296,11 @@ def test_the_readme_shows_a_document_as_it_is_written() -> None:
 
 
 def test_the_readme_names_every_metric_and_every_variable() -> None:
-    assert [name for name in (*log.UNITS, *ENVIRONMENT, "EVENT_SOURCE", "WAIT_SECONDS") if f"`{name}`" not in README] == [
-        "AWS_REGION"
-    ]
+    assert [
+        name
+        for name in (*log.UNITS, *ENVIRONMENT, *COPIES, "EVENT_SOURCE", "WAIT_SECONDS", "VAULT_MOUNT")
+        if f"`{name}`" not in README
+    ] == ["AWS_REGION"]
 
 
 # --- documents ---
@@ -600,6 +602,13 @@ ENVIRONMENT = {
     "EVENT_BUS": "redis-ha",
     "AWS_REGION": "eu-central-1",
 }
+SECRET = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:tokens/failover-a1B2c3"
+COPIES = {
+    "CONSUL_URL": "https://consul.internal:8501",
+    "CONSUL_SECRET": SECRET,
+    "VAULT_URL": "https://vault.internal:8200",
+    "VAULT_SECRET": SECRET,
+}
 
 
 def test_settings() -> None:
@@ -637,11 +646,43 @@ def test_settings() -> None:
         ("WAIT_SECONDS", "601"),
         ("WAIT_SECONDS", "nan"),
         ("AWS_REGION", ""),
+        ("CONSUL_URL", "http://consul.internal:8500"),
+        ("CONSUL_URL", "https://consul.internal/v1"),
+        ("CONSUL_URL", "https://user:word@consul.internal"),
+        ("VAULT_URL", "vault.internal:8200"),
+        ("VAULT_SECRET", ""),
+        ("VAULT_SECRET", "vault-token"),
+        ("VAULT_SECRET", "arn:aws:ssm:eu-central-1:123456789012:parameter/vault"),
+        ("VAULT_MOUNT", "/secret/"),
+        ("VAULT_MOUNT", "sec ret"),
     ],
 )
 def test_a_wrong_setting_is_refused_by_name(name: str, value: str) -> None:
     with pytest.raises(ConfigurationError, match=rf"\A{name}[: ]"):
-        read_settings({**ENVIRONMENT, name: value})
+        read_settings({**ENVIRONMENT, **COPIES, name: value})
+
+
+def test_copies_go_where_the_settings_say() -> None:
+    assert read_settings(ENVIRONMENT).copies == ()
+    consul = CopyTo("consul", "https://consul.internal:8501", SECRET)
+    assert read_settings({**ENVIRONMENT, **COPIES}).copies == (
+        consul,
+        CopyTo("vault", "https://vault.internal:8200", SECRET, "secret"),
+    )
+    given = {**ENVIRONMENT, "VAULT_URL": "https://[fd00::1]/", "VAULT_SECRET": SECRET, "VAULT_MOUNT": "team/kv"}
+    assert read_settings(given).copies == (CopyTo("vault", "https://[fd00::1]/", SECRET, "team/kv"),)
+
+
+@pytest.mark.parametrize("name", ["CONSUL_SECRET", "VAULT_SECRET", "VAULT_MOUNT"])
+def test_what_belongs_to_no_server_is_refused(name: str) -> None:
+    with pytest.raises(ConfigurationError, match=rf"\A{name}: {name.partition('_')[0]}_URL is missing"):
+        read_settings({**ENVIRONMENT, name: "secret"})
+
+
+def test_an_address_is_refused_without_its_password() -> None:
+    with pytest.raises(ConfigurationError) as refused:
+        read_settings({**ENVIRONMENT, **COPIES, "CONSUL_URL": "https://user:pass-word@consul.internal"})
+    assert "pass-word" not in str(refused.value)
 
 
 def test_all_wrong_settings_are_refused_together() -> None:

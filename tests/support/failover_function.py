@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,6 +11,7 @@ import pytest
 
 from redis_ha.failover.function import handler
 from redis_ha.failover.function.calls import Cloud
+from redis_ha.failover.function.copies import targets_of
 from redis_ha.failover.function.settings import read_settings
 from tests.support.aws_world import POLICY, REGION, Remote, until
 from tests.support.failover_events import delivery, valid
@@ -81,8 +82,9 @@ def deploy(
     *groups: str,
     sleep: Callable[[float], None] | None = None,
     wait: float = 30,
+    variables: Mapping[str, str] | None = None,
 ) -> Deployed:
-    """Make a bus whose events come into a queue, and the function that relays to it."""
+    """Make a bus whose events come into a queue, and the function that relays to it, with more variables in its environment."""
     bus = remote.name("bus")
     path = f"/redis-ha/{bus}/failover"
     values = environment(
@@ -93,6 +95,7 @@ def deploy(
         EVENT_BUS=bus,
         EVENT_SOURCE=SOURCE,
         WAIT_SECONDS=str(wait),
+        **(variables or {}),
     )
     events, sqs = remote.client("events"), remote.client("sqs")
     events.create_event_bus(Name=bus)
@@ -102,9 +105,11 @@ def deploy(
     events.put_targets(Rule="all", EventBusName=bus, Targets=[{"Id": "queue", "Arn": arn}])
     settings = read_settings(values)
     said: list[dict[str, Any]] = []
+    cloud = Cloud(settings)
     world = handler.World(
         settings,
-        Cloud(settings),
+        cloud,
+        targets_of(settings.copies, cloud.secret),
         sleep=sleep or (lambda _: None),
         write=lambda line: said.append(json.loads(line)),
     )

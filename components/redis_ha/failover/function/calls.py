@@ -48,6 +48,7 @@ class Cloud:
         self.elasticache = session.client("elasticache", config=CONFIG)
         self.ssm = session.client("ssm", config=CONFIG)
         self.events = session.client("events", config=CONFIG)
+        self._session = session
 
     def group(self, group_id: str) -> Mapping[str, Any] | None:
         """Return how a replication group is now, None when there is none of that id."""
@@ -89,6 +90,12 @@ class Cloud:
     def host_and_port_name(self, group_id: str) -> str:
         """Return the name of the parameter that holds host:port alone."""
         return f"{self.settings.parameter_path}/{group_id}/host-port"
+
+    def secret(self, arn: str) -> str:
+        """Return a secret's text as it is now."""
+        client = self._session.client("secretsmanager", config=CONFIG)  # made when a target is used, which most have none of
+        text: str = client.get_secret_value(SecretId=arn)["SecretString"]
+        return text
 
     def relay(self, event: Event, detail_type: str, detail: Mapping[str, Any]) -> None:
         """Put an event on the bus. Raises RelayError when EventBridge did not take it: PutEvents answers 200 for that too."""

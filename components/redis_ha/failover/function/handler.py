@@ -16,8 +16,8 @@ from datetime import UTC, datetime
 from functools import cache
 from typing import Any, Final
 
+from . import copies, log
 from . import document as documents
-from . import log
 from .calls import Cloud
 from .events import Event, missed_failover, read_events
 from .settings import Settings, read_settings
@@ -43,6 +43,7 @@ class World:
 
     settings: Settings
     cloud: Cloud
+    targets: tuple[copies.Target, ...] = ()
     now: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
     sleep: Callable[[float], None] = time.sleep
     write: Callable[[str], None] = print
@@ -59,16 +60,17 @@ class Outcome:
 
 
 @cache
-def _made() -> tuple[Settings, Cloud]:
+def _made() -> tuple[Settings, Cloud, tuple[copies.Target, ...]]:
     """Return what all runs of this process share."""
     settings = read_settings(os.environ)
-    return settings, Cloud(settings)
+    cloud = Cloud(settings)
+    return settings, cloud, copies.targets_of(settings.copies, cloud.secret)
 
 
 def handle(payload: Any, context: Any) -> None:
     """Answer Lambda. Raises ConfigurationError before anything is asked, RunError for what shall be tried again."""
-    settings, cloud = _made()
-    run(payload, World(settings, cloud, remaining=lambda: context.get_remaining_time_in_millis() / 1000))
+    settings, cloud, targets = _made()
+    run(payload, World(settings, cloud, targets, remaining=lambda: context.get_remaining_time_in_millis() / 1000))
 
 
 def run(payload: Any, world: World) -> None:
@@ -104,7 +106,10 @@ def _causes(world: World, event: Event, group_id: str) -> Iterator[Event]:
 
 
 def _act(world: World, event: Event, group_id: str) -> None:
-    """Do what the table says: the application first, then whoever listens, then the looks until the group is available."""
+    """Do what the table says: the application first, then whoever listens, then the looks until the group is available.
+
+    A target that takes no copy fails the run at the end, so that it holds up nothing else. It had a second chance then.
+    """
     row = row_of(event.name)
     outcome = _look(world, event, group_id) if row.action in READING else Outcome(None)
     seconds = (world.now() - event.time).total_seconds()
@@ -113,26 +118,52 @@ def _act(world: World, event: Event, group_id: str) -> None:
     elif outcome.raised:
         _relay(world, event, CHANGED, group_id, outcome.document)
     _log_outcome(world, event, group_id, outcome, seconds)
+    problems = _copy(world, event, group_id, outcome.document)
+    document = outcome.document
     if row.action in READING and event.name != SCHEDULE:
-        _settle(world, event, group_id, outcome)
+        document = _settle(world, event, group_id, outcome)
+    if problems or document != outcome.document:
+        problems = _copy(world, event, group_id, document)
+    if problems:
+        raise copies.CopyError("; ".join(problems))
 
 
-def _settle(world: World, event: Event, group_id: str, outcome: Outcome) -> None:
+def _copy(world: World, event: Event, group_id: str, document: dict[str, Any] | None) -> list[str]:
+    """Bring the document to every target; return what went wrong."""
+    problems: list[str] = []
+    if document is None:
+        return problems
+    for target in world.targets:
+        try:
+            if event.name == SCHEDULE:
+                target.keep()
+            written = copies.copy(target, world.cloud.document_name(group_id), document)
+        except Exception as error:  # noqa: BLE001 - the other targets have their turn; it is raised at the end
+            problems.append(f"{target.name}: {type(error).__name__}: {error}")
+        else:
+            dimensions = {"GroupId": group_id, "Target": target.name}
+            _log(world, event, dimensions, {"CopiesWritten": int(written)}, severity=row_of(event.name).severity)
+    return problems
+
+
+def _settle(world: World, event: Event, group_id: str, outcome: Outcome) -> dict[str, Any] | None:
     """Look again while the group is not available, for WAIT_SECONDS at most. The regular look finds what comes later.
 
     The document was written before: a group is not available until the lost node is replaced, and its application cannot wait
-    for that.
+    for that. Returns the document as it is at the end.
     """
     seconds = min(world.settings.wait_seconds, world.remaining() - SPARE_SECONDS)
     for _ in range(int(seconds / LOOK_SECONDS)):
         if outcome.document is None or outcome.document["state"] in {documents.AVAILABLE, documents.GONE}:
-            return
+            break
         world.sleep(LOOK_SECONDS)
         outcome = _look(world, event, group_id)
         if outcome.raised:
             _relay(world, event, CHANGED, group_id, outcome.document)
         if outcome.written:
             _log_outcome(world, event, group_id, outcome, (world.now() - event.time).total_seconds())
+            _copy(world, event, group_id, outcome.document)  # what fails here is tried again at the end
+    return outcome.document
 
 
 def _look(world: World, event: Event, group_id: str) -> Outcome:

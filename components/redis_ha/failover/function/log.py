@@ -17,6 +17,7 @@ UNITS: Final = {
     "DocumentsWritten": "Count",
     "Available": "Count",
     "SecondsToDocument": "Seconds",
+    "CopiesWritten": "Count",
     "Failures": "Count",
     "NotActedOn": "Count",
 }

@@ -23,8 +23,29 @@ DEFAULT_WAIT_SECONDS = 30.0
 MOST_WAIT_SECONDS = 600.0  # docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html: a function runs for 900 s at most
 
 
+# A server's address alone: no path, no query, and nobody's name or password, which would stand in the function's environment.
+SERVER = re.compile(r"https://(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:]+\])(?::[0-9]{1,5})?/?")
+# docs.aws.amazon.com/secretsmanager/latest/userguide/reference_iam-permissions.html, "Secrets Manager resources".
+SECRET_ARN = re.compile(r"arn:aws[\w-]*:secretsmanager:[a-z]+-[a-z]+-[\w-]+:[0-9]{12}:secret:[\w/+=.@-]+")
+# developer.hashicorp.com/vault/docs/concepts/mount-migration: a mount is a path, without slashes at its ends here.
+MOUNT = re.compile(r"[\w-]+(?:/[\w-]+)*")
+DEFAULT_MOUNT = "secret"  # where a development server of Vault has its version 2 store (vault/docs/secrets/kv/kv-v2)
+CONSUL = "consul"
+VAULT = "vault"
+
+
 class ConfigurationError(Exception):
     """The function's environment is not what it needs. The text names every variable, its value and the remedy."""
+
+
+@dataclass(frozen=True)
+class CopyTo:
+    """A server that gets copies of the documents; `mount` is of Vault alone."""
+
+    kind: str
+    url: str
+    secret_arn: str
+    mount: str = ""
 
 
 @dataclass(frozen=True)
@@ -37,6 +58,7 @@ class Settings:
     event_bus: str
     event_source: str
     wait_seconds: float
+    copies: tuple[CopyTo, ...] = ()
 
 
 def read_settings(environment: Mapping[str, str]) -> Settings:
@@ -47,6 +69,11 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
     EVENT_BUS            name or ARN of the EventBridge bus that events are relayed to
     EVENT_SOURCE         their source; default "redis-ha"; never beginning with "aws."
     WAIT_SECONDS         how long a group is looked at again while it is not available; 0 to 600, default 30
+    CONSUL_URL           https address of a Consul server that gets copies; default none
+    CONSUL_SECRET        ARN of the secret with its token, {"token": "...", "ca_pem": "..."}, ca_pem where it is needed
+    VAULT_URL            https address of a Vault server that gets copies; default none
+    VAULT_SECRET         as CONSUL_SECRET
+    VAULT_MOUNT          where its key/value store of version 2 is mounted; default "secret"
     AWS_REGION           is set by Lambda
 
     Raises ConfigurationError for all that is wrong together.
@@ -74,12 +101,13 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
             f'WAIT_SECONDS: "{environment.get("WAIT_SECONDS")}" is no number of seconds from 0 to {MOST_WAIT_SECONDS:.0f}; '
             f"leave it out for {DEFAULT_WAIT_SECONDS:.0f}"
         )
+    copies = [made for kind in (CONSUL, VAULT) if (made := _copy_to(kind, environment, problems)) is not None]
     region = environment.get("AWS_REGION", "")
     if not region:
         problems.append("AWS_REGION is missing; Lambda sets it, elsewhere set it yourself")
     if problems or wait is None:
         raise ConfigurationError("; ".join(problems))
-    return Settings(region, groups, path, bus, source, wait)
+    return Settings(region, groups, path, bus, source, wait, tuple(copies))
 
 
 def _wrong_groups(groups: tuple[str, ...]) -> list[str]:
@@ -93,6 +121,26 @@ def _wrong_groups(groups: tuple[str, ...]) -> list[str]:
     if len(set(groups)) < len(groups):
         problems.append(f'REPLICATION_GROUPS: "{",".join(groups)}" names a group twice; name each once')
     return problems
+
+
+def _copy_to(kind: str, environment: Mapping[str, str], problems: list[str]) -> CopyTo | None:
+    """Read one server's variables, and add what is wrong with them; None when it gets no copies."""
+    names = {part: f"{kind.upper()}_{part}" for part in ("URL", "SECRET", "MOUNT")}
+    given = {part: environment.get(name, "") for part, name in names.items()}
+    if not given["URL"]:
+        problems += [
+            f"{names[part]}: {names['URL']} is missing; give both or none" for part in ("SECRET", "MOUNT") if given[part]
+        ]
+        return None
+    if not SERVER.fullmatch(given["URL"]):
+        # The value may hold a password.
+        problems.append(f"{names['URL']}: is no https address of a server; give one such as https://{kind}.internal:8200")
+    if not SECRET_ARN.fullmatch(given["SECRET"]):
+        problems.append(f'{names["SECRET"]}: "{given["SECRET"]}" is no ARN of a secret; give that of the token\'s secret')
+    mount = given["MOUNT"] or (DEFAULT_MOUNT if kind == VAULT else "")
+    if mount and not MOUNT.fullmatch(mount):
+        problems.append(f'{names["MOUNT"]}: "{mount}" is no path of a mount; give one such as {DEFAULT_MOUNT}')
+    return CopyTo(kind, given["URL"], given["SECRET"], mount)
 
 
 def _number(text: str) -> float | None:
