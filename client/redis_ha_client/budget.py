@@ -6,7 +6,7 @@ so that they multiply. Here all share the budget of the command that runs: only 
 
 import random
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
@@ -69,6 +69,7 @@ class Budget:
     origins: dict[str, Origin] = field(default_factory=dict)  # of a scan: who has answered, the last one last
     started: float = field(default_factory=time.monotonic)
     owner: object = field(default=None, repr=False)  # whose inner commands belong to it: a pipeline's, while it is executed
+    when_spent: Callable[[], None] | None = field(default=None, repr=False)  # called when the budget is used up
     lent: bool = False  # opened by a connection, for whoever uses it without a client of this package: Pub/Sub, redis.Redis
 
     def left(self) -> float:
@@ -91,7 +92,7 @@ class Budget:
     def judge(self, error: Exception) -> Exception | None:
         """Take note of a failed attempt. Return the error to raise, or None when another attempt may be made."""
         cause = str(error) or type(error).__name__
-        self.causes[cause] = self.causes.get(cause, 0) + 1
+        self.remember(cause)
         if self.deadline is None:
             self.deadline = time.monotonic() + self.policy.budget_seconds + self.block_seconds
         self.ambiguous = self._left_in_doubt(error)
@@ -133,6 +134,10 @@ class Budget:
         """Whether the command is a scan, whose cursors belong to the node that answers."""
         return self.what in SCANS
 
+    def remember(self, cause: str) -> None:
+        """Take note of a cause that no attempt raised."""
+        self.causes[cause] = self.causes.get(cause, 0) + 1
+
     def pause(self) -> float:
         """Seconds to wait before the next attempt: full jitter, bounded, never beyond the budget."""
         policy = self.policy
@@ -142,6 +147,8 @@ class Budget:
 
     def exhausted(self) -> Exception:
         """Build the error of a command whose budget is used up: what is known of its outcome, and every cause."""
+        if self.when_spent is not None:
+            self.when_spent()
         spent = time.monotonic() - self.started
         shown = [f"{count}x {cause}" for cause, count in list(self.causes.items())[-SHOWN_CAUSES:]]
         story = (

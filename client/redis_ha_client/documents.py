@@ -3,18 +3,14 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cache
-from importlib.resources import files
 from typing import Any
 
-from jsonschema import Draft202012Validator
-from jsonschema.exceptions import ValidationError
-
+from .checking import check
 from .errors import DocumentError
 from .policy import FailoverClocks, ManagedFailover
 
 VERSION = 1  # of both documents; raised, for the kind that it concerns, with every change of a schema
-KINDS = ("sentinel", "primary", "cluster", "global")
+KINDS = ("sentinel", "primary", "cluster", "global", "ssm")
 DURABLE_VERSION = 2  # of kind "cluster", where the group has a durability
 
 Document = Mapping[str, Any] | str | bytes
@@ -81,7 +77,23 @@ class GlobalConnection:
     regions: Mapping[str, PrimaryConnection | ClusterConnection]
 
 
+# GetParameter is answered 40 times a second for all callers of an account in a region, and costs nothing up to there
+# (docs.aws.amazon.com/general/latest/gr/ssm.html, aws.amazon.com/systems-manager/pricing): once a minute, a thousand clients
+# take less than half of it. A failover needs no reading: it moves no endpoint's name, and the client finds it by itself.
+INTERVAL_SECONDS = 60.0
+
+
+@dataclass(frozen=True)
+class SsmConnection:
+    """A checked `connection` document of kind "ssm": the SSM parameter that holds a group's endpoints document."""
+
+    parameter: str
+    region: str
+    interval_seconds: float = INTERVAL_SECONDS
+
+
 Connection = SentinelConnection | PrimaryConnection | ClusterConnection
+AnyConnection = Connection | GlobalConnection | SsmConnection
 
 
 @dataclass(frozen=True)
@@ -104,7 +116,7 @@ class Credentials:
     iam: IamLogin | None = None
 
 
-def read_connection(document: Document) -> Connection | GlobalConnection:
+def read_connection(document: Document) -> AnyConnection:
     """Check a stack's `connection` output (a mapping or its JSON text) and return it as plain data; else DocumentError."""
     data = _mapping("connection", document)
     kind = data.get("kind")
@@ -120,9 +132,11 @@ def read_connection(document: Document) -> Connection | GlobalConnection:
     if kind == "global":
         return _global_connection(data)
     durable = data["version"] == DURABLE_VERSION
-    _check("connection", "durable_cluster" if durable else kind, data, show_values=True)
+    check("connection", "durable_cluster" if durable else kind, data, show_values=True)
     if kind == "sentinel":
         return _sentinel_connection(data)
+    if kind == "ssm":
+        return SsmConnection(data["parameter"], data["region"], float(data.get("interval_seconds", INTERVAL_SECONDS)))
     return _managed_connection(kind, data)
 
 
@@ -147,7 +161,7 @@ def read_sentinel_connection(document: Document) -> SentinelConnection:
 def read_managed_connection(document: Document) -> PrimaryConnection | ClusterConnection:
     """Check a `connection` document of kind "primary" or "cluster"; one of another kind is a DocumentError as well."""
     checked = read_connection(document)
-    if isinstance(checked, SentinelConnection | GlobalConnection):
+    if not isinstance(checked, PrimaryConnection | ClusterConnection):
         raise DocumentError(f"connection has kind {kind_of(checked)!r}: this wants kind 'primary' or 'cluster'")
     return checked
 
@@ -165,7 +179,7 @@ def read_credentials(document: Document, kind: str = "sentinel") -> Credentials:
     data = _mapping("credentials", document)
     _known("credentials", data, VERSION)
     try:
-        _check("credentials", kind if kind == "sentinel" else _managed_form(data), data, show_values=False)
+        check("credentials", kind if kind == "sentinel" else _managed_form(data), data, show_values=False)
     except DocumentError as error:
         if kind == "sentinel":
             raise
@@ -195,13 +209,14 @@ def _suits_its_name(kind: str, data: Mapping[str, Any]) -> None:
     raise DocumentError(f"connection.{key}.host is {host!r}, {what}: pass the stack's own `connection` output (kind {other!r})")
 
 
-def kind_of(connection: Connection | GlobalConnection) -> str:
+def kind_of(connection: AnyConnection) -> str:
     """Return the kind of a checked `connection`."""
     kinds: dict[type, str] = {
         SentinelConnection: "sentinel",
         PrimaryConnection: "primary",
         ClusterConnection: "cluster",
         GlobalConnection: "global",
+        SsmConnection: "ssm",
     }
     return kinds[type(connection)]
 
@@ -223,7 +238,7 @@ def _global_connection(data: Mapping[str, Any]) -> GlobalConnection:
     if isinstance(regions, Mapping):  # first, and one by one: the whole's problem would be "is none of the two forms"
         for region, one in regions.items():
             _check_member(f"connection.regions.{region}", one)
-    _check("connection", "global", data, show_values=True)
+    check("connection", "global", data, show_values=True)
     read = {str(region): _managed_connection(one["kind"], one) for region, one in data["regions"].items()}
     primary_region = data["primary_region"]
     if primary_region not in read:
@@ -244,7 +259,7 @@ def _check_member(where: str, data: Any) -> None:
     kind = data.get("kind") if isinstance(data, Mapping) else None
     if kind not in ("primary", "cluster"):
         raise DocumentError(f"{where} is no connection of kind 'primary' or 'cluster': pass the stack's output as it is")
-    _check(where, kind, data, show_values=True)
+    check(where, kind, data, show_values=True)
 
 
 def _writer(data: Mapping[str, Any] | None) -> RecordWriter | ParameterWriter | None:
@@ -267,19 +282,6 @@ def _sentinel_connection(data: Mapping[str, Any]) -> SentinelConnection:
             min_replicas_to_write=int(clocks["min_replicas_to_write"]),
         ),
     )
-
-
-def schema(name: str) -> dict[str, Any]:
-    """Return the packaged JSON Schema of "connection" or "credentials"."""
-    text = files(__package__).joinpath(f"{name}.schema.json").read_text(encoding="utf-8")
-    loaded: dict[str, Any] = json.loads(text)
-    return loaded
-
-
-@cache
-def _validator(name: str, form: str) -> Draft202012Validator:
-    """One form alone: the problems of a `oneOf` would tell of all forms that were not meant."""
-    return Draft202012Validator({"$ref": f"#/$defs/{form}", "$defs": schema(name)["$defs"]})
 
 
 def _mapping(name: str, document: Document) -> Mapping[str, Any]:
@@ -312,50 +314,3 @@ def _known(name: str, data: Mapping[str, Any], newest: int) -> None:
         remedy = "upgrade redis-ha-client" if version > newest else "pass the stack's output as it is"
         listed = " and ".join(str(one) for one in known)
         raise DocumentError(f"{name} has version {version}, this redis_ha_client knows version {listed}: {remedy}")
-
-
-def _check(name: str, form: str, data: Mapping[str, Any], *, show_values: bool) -> None:
-    problems = sorted(
-        _validator(name.split(".", 1)[0], form).iter_errors(_plain(data)),
-        key=lambda problem: [str(step) for step in problem.absolute_path],
-    )
-    if problems:
-        # jsonschema reports each missing key by itself; _told names them all.
-        raise DocumentError("; ".join(dict.fromkeys(_told(name, problem, show_values=show_values) for problem in problems)))
-
-
-def _plain(value: object) -> object:
-    """Turn mappings and sequences of any class (Pulumi's, for one) into those that jsonschema knows."""
-    if isinstance(value, Mapping):
-        return {key: _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    return value
-
-
-def _told(name: str, problem: ValidationError, *, show_values: bool) -> str:
-    """One problem in our own words: jsonschema's message repeats the value, which may be a password."""
-    where = name + "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in problem.absolute_path)
-    rule = str(problem.validator)
-    wanted: Any = problem.validator_value
-    value: Any = problem.instance
-    known: Any = problem.schema
-    if rule == "required":
-        return f"{where} lacks {', '.join(key for key in wanted if key not in value)}"
-    if rule == "additionalProperties":
-        unknown = sorted(set(value) - set(known["properties"]))
-        return f"{where} has unknown {', '.join(unknown)}: known are {', '.join(known['properties'])}"
-    shown = f" is {value!r}" if show_values and isinstance(value, int | float | str) else ""
-    texts = {
-        "type": f"must be of type {wanted}",
-        "const": f"must be {wanted!r}",
-        "enum": f"must be one of {wanted}",
-        "oneOf": f"must be {known.get('title')}",
-        "minimum": f"must be at least {wanted}",
-        "maximum": f"must be at most {wanted}",
-        "minLength": "must not be empty",
-        "minItems": "must not be empty",
-        "minProperties": "must not be empty",
-        "pattern": f"must match {wanted}",
-    }
-    return f"{where}{shown}: {texts.get(rule, f'breaks the rule {rule}')}"

@@ -19,6 +19,7 @@ from .policy import (
     MANAGED_FAILOVER_SECONDS,
     FailoverPolicy,
 )
+from .published import Published
 from .sync.cluster import ClusterClient
 from .sync.nodes import NodePool
 from .wiring import Settings
@@ -35,7 +36,8 @@ def describe(subject: Client | FailoverPolicy) -> dict[str, Any]:
     with ElastiCache, which publishes none, `one_failover` is the longest that was seen (null: nothing is promoted).
     rides_over says whether the budget is as large as they. Of a global datastore `region` is a reader's own, or the one that
     takes writes as far as is known (null: not looked up yet). `durability` says what a failover of an ElastiCache group may
-    lose of what was acknowledged: `sync` nothing, `async` the last 10 s, null what the replicas lack.
+    lose of what was acknowledged: `sync` nothing, `async` the last 10 s, null what the replicas lack. Of kind "ssm" `document`
+    is what is known of the endpoints document, with the `problem` of the last reading, and `failover` null: it names no clocks.
     Raises DocumentError for a client that `connect` did not make.
     """
     if isinstance(subject, FailoverPolicy):
@@ -103,6 +105,7 @@ def _sentinel(settings: Settings) -> dict[str, Any]:
 
 
 def _managed(settings: Settings) -> dict[str, Any]:
+    settings = settings.now
     connection, policy = settings.connection, settings.policy
     if isinstance(connection, SentinelConnection):
         raise TypeError("a Sentinel topology is described by _sentinel")
@@ -132,6 +135,7 @@ def _managed(settings: Settings) -> dict[str, Any]:
         },
         "rides_over": {"one_failover": promotes and budget >= MANAGED_FAILOVER_SECONDS},
         **({} if settings.whole is None else _global(settings, settings.whole)),
+        **({} if settings.published is None else _published(settings.published)),
         **_fixed(),
     }
 
@@ -146,6 +150,24 @@ def _global(settings: Settings, whole: GlobalConnection) -> dict[str, Any]:
         "regions": {name: _endpoints(one) for name, one in whole.regions.items()},
         "writer": source_of(whole),
         "stale_seconds": whole.stale_seconds,
+    }
+
+
+def _published(published: Published) -> dict[str, Any]:
+    endpoints = published.known.endpoints
+    return {
+        "kind": "ssm",
+        "group_kind": kind_of(endpoints.connection),
+        "document": {
+            "source": published.source,
+            "group_id": endpoints.group_id,
+            "generation": endpoints.generation,
+            "state": endpoints.state,
+            "read_seconds_ago": round(published.read_seconds_ago, 1),
+            "interval_seconds": published.connection.interval_seconds,
+            "problem": published.problem,
+        },
+        "failover": None,
     }
 
 

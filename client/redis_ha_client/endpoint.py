@@ -5,6 +5,7 @@ from typing import Any
 
 from .documents import Address, PrimaryConnection
 from .errors import NotTheMasterError
+from .published import Published
 from .world import NO_WRITER, Writer
 
 # redis/redis src/networking.c helloCommand (Valkey: src/networking.c): "mode" is standalone, sentinel or cluster; "role" is
@@ -25,14 +26,25 @@ class Endpoint:
 
     def __init__(self, primary: Address, reader: Address | None = None, *, writer: bool) -> None:
         self.writer = writer
-        self._names = (primary,) if writer or reader is None else (reader, primary)
+        self._ends = primary, reader
         self._next = 0
         self._address: str | None = None
 
     @property
+    def ends(self) -> tuple[Address, Address | None]:
+        """The primary endpoint, and the reader endpoint where there is one."""
+        return self._ends
+
+    @property
+    def _names(self) -> tuple[Address, ...]:
+        primary, reader = self.ends
+        return (primary,) if self.writer or reader is None else (reader, primary)
+
+    @property
     def name(self) -> Address:
         """The endpoint to dial now."""
-        return self._names[self._next]
+        names = self._names
+        return names[self._next % len(names)]
 
     @property
     def not_yet(self) -> str:
@@ -55,6 +67,32 @@ class Endpoint:
     def has_moved_from(self, address: str | None) -> bool:
         """Tell whether a connection to `address` leads to a former primary; a reader does not mind."""
         return self.writer and address != self._address
+
+
+class PublishedEndpoint(Endpoint):
+    """The endpoints that an SSM parameter names now."""
+
+    def __init__(self, published: Published, *, writer: bool) -> None:
+        self.published = published
+        super().__init__(*self.ends, writer=writer)
+
+    @property
+    def ends(self) -> tuple[Address, Address | None]:
+        """The primary endpoint, and the reader endpoint where there is one."""
+        connection = self.published.current
+        if not isinstance(connection, PrimaryConnection):
+            raise TypeError(f"{self.published.source} is followed as {type(connection).__name__}, not PrimaryConnection")
+        return connection.primary, connection.reader
+
+    @property
+    def not_yet(self) -> str:
+        """Why a name may lead to a replica, for errors."""
+        if self.published.known.endpoints.secondary:
+            return (
+                f"{self.published.source} says that the group is a secondary of a Global Datastore, which takes no writes: "
+                "write to the primary region's group, or promote this one"
+            )
+        return NAME_NOT_MOVED
 
 
 class WriterEndpoint(Endpoint):

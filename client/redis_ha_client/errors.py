@@ -55,6 +55,14 @@ class WriterForbiddenError(exceptions.AuthorizationError):
     """This process may not read which region takes writes; time does not heal it, so it is told at once. Nothing was sent."""
 
 
+class EndpointsUnknownError(exceptions.ConnectionError):
+    """The SSM parameter with a group's endpoints does not answer now; raised inside the retry only."""
+
+
+class EndpointsForbiddenError(exceptions.AuthorizationError):
+    """This process may not read the SSM parameter with a group's endpoints; told at once, by `connect`. Nothing was sent."""
+
+
 class WrongKindError(exceptions.ConnectionError):
     """The node is of another kind than `connection.kind` says (cluster mode on or off); told at once, nothing was executed."""
 
@@ -80,6 +88,7 @@ _CERTAINLY_NOT_EXECUTED = (
     RefusedError,
     NotTheMasterError,
     WriterUnknownError,
+    EndpointsUnknownError,
     WrongKindError,
     CertificateError,
     OtherLoopError,

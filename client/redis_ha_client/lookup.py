@@ -1,12 +1,15 @@
-"""Asking the world which region takes writes: a DNS record's canonical name, or an SSM parameter's text."""
+"""Asking the world: a DNS record's canonical name, or an SSM parameter's text."""
 
+import os
 import socket
 import threading
 from functools import partial
 from importlib.util import find_spec
 from typing import Any
 
-from .documents import GlobalConnection, ParameterWriter, RecordWriter
+from redis import exceptions as redis_exceptions
+
+from .documents import GlobalConnection, RecordWriter
 from .errors import DocumentError, WriterForbiddenError, WriterUnknownError
 from .policy import FailoverPolicy
 from .world import Ask
@@ -30,46 +33,63 @@ def canonical_name(record: str) -> str:
 
 
 class Parameter:
-    """Reads an SSM parameter with the AWS credentials of this process. Needs botocore: `pip install 'redis-ha-client[ssm]'`."""
+    """Reads an SSM parameter with the AWS credentials of this process. Needs botocore: `pip install 'redis-ha-client[ssm]'`.
 
-    def __init__(self, writer: ParameterWriter, policy: FailoverPolicy) -> None:
-        self.writer = writer
+    wanted_by: what of the connection says that there is one, for errors. unknown, forbidden: what is raised when it cannot be
+    read now, and when it may not be.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        region: str,
+        policy: FailoverPolicy,
+        *,
+        wanted_by: str = "connection.writer",
+        unknown: type[redis_exceptions.ConnectionError] = WriterUnknownError,
+        forbidden: type[redis_exceptions.AuthorizationError] = WriterForbiddenError,
+    ) -> None:
+        self.name = name
+        self.region = region
         self.policy = policy
+        self.wanted_by, self._unknown, self._forbidden = wanted_by, unknown, forbidden
         self._lock = threading.Lock()
         self._client: Any = None
+        self._process: int | None = None
         if find_spec("botocore") is None:
             raise DocumentError(
-                "connection.writer is an SSM parameter, but botocore, which reads it, is not installed: "
+                f"{wanted_by} is an SSM parameter, but botocore, which reads it, is not installed: "
                 "pip install 'redis-ha-client[ssm]'"
             )
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Copy or pickle without the client of SSM, which is made anew."""
-        return type(self), (self.writer, self.policy)
+        make = partial(type(self), wanted_by=self.wanted_by, unknown=self._unknown, forbidden=self._forbidden)
+        return make, (self.name, self.region, self.policy)
+
+    def __str__(self) -> str:
+        return f"SSM parameter {self.name} in {self.region}"
 
     def __call__(self) -> str | None:
-        """Return the parameter's text, None when there is no such parameter; one try, the command's budget makes the others."""
-        from botocore import exceptions  # noqa: PLC0415 - clients without a writer parameter never load it
+        """Return the parameter's text, None when there is no such parameter; one try, whoever asks makes the others."""
+        from botocore import exceptions  # noqa: PLC0415 - clients without a parameter never load it
 
-        where = f"SSM parameter {self.writer.name} in {self.writer.region}"
         try:
-            answer = self._connected().get_parameter(Name=self.writer.name)
+            answer = self._connected().get_parameter(Name=self.name)
         except exceptions.ClientError as error:
             code = str(error.response.get("Error", {}).get("Code"))
             if code == "ParameterNotFound":
                 return None
             if code in _FORBIDDEN:
-                raise WriterForbiddenError(
-                    f"{where} may not be read ({code}): allow this process ssm:GetParameter on it"
-                ) from None
-            raise WriterUnknownError(f"{where} cannot be read now ({code})") from None
+                raise self._forbidden(f"{self} may not be read ({code}): allow this process ssm:GetParameter on it") from None
+            raise self._unknown(f"{self} cannot be read now ({code})") from None
         except exceptions.NoCredentialsError:
-            raise WriterForbiddenError(
-                f"{where} cannot be read without AWS credentials: give this process some that may ssm:GetParameter on it "
+            raise self._forbidden(
+                f"{self} cannot be read without AWS credentials: give this process some that may ssm:GetParameter on it "
                 "(a role, AWS_PROFILE or AWS_ACCESS_KEY_ID)"
             ) from None
         except exceptions.BotoCoreError as error:
-            raise WriterUnknownError(f"{where} cannot be read now ({type(error).__name__})") from None
+            raise self._unknown(f"{self} cannot be read now ({type(error).__name__})") from None
         return str(answer["Parameter"]["Value"])
 
     def _connected(self) -> Any:
@@ -77,15 +97,14 @@ class Parameter:
         from botocore.config import Config  # noqa: PLC0415 - as above
 
         with self._lock:
-            if self._client is None:
+            if self._client is None or self._process != os.getpid():  # two processes cannot share a TLS connection
                 limits = Config(
                     connect_timeout=self.policy.connect_seconds,
                     read_timeout=self.policy.read_seconds,
                     retries={"total_max_attempts": 1, "mode": "standard"},
                 )
-                self._client = botocore.session.get_session().create_client(
-                    "ssm", region_name=self.writer.region, config=limits
-                )
+                self._client = botocore.session.get_session().create_client("ssm", region_name=self.region, config=limits)
+                self._process = os.getpid()
             return self._client
 
 
@@ -94,4 +113,4 @@ def ask_of(connection: GlobalConnection, policy: FailoverPolicy) -> Ask | None:
     writer = connection.writer
     if isinstance(writer, RecordWriter):
         return partial(canonical_name, writer.record)
-    return None if writer is None else Parameter(writer, policy)
+    return None if writer is None else Parameter(writer.name, writer.region, policy)

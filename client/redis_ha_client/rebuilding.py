@@ -101,6 +101,8 @@ def _own_arguments(settings: Settings) -> dict[str, tuple[Any, ...]]:
 
 def _addresses(settings: Settings) -> Iterator[Address]:
     whole = settings.whole
+    if settings.published is not None:  # beside those of the time when the client was made
+        yield from _addresses(replace(settings.now, published=None))
     for connection in [settings.connection] if whole is None else [settings.connection, *whole.regions.values()]:
         if isinstance(connection, ClusterConnection):
             yield connection.configuration

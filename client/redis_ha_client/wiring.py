@@ -11,6 +11,7 @@ from redis import exceptions
 from redis.maint_notifications import MaintNotificationsConfig
 
 from .documents import (
+    AnyConnection,
     ClusterConnection,
     Connection,
     Credentials,
@@ -18,10 +19,12 @@ from .documents import (
     GlobalConnection,
     PrimaryConnection,
     SentinelConnection,
+    SsmConnection,
     kind_of,
     read_connection,
     read_credentials,
 )
+from .endpoints import CLOCKS
 from .errors import DocumentError
 from .iam import SignedLogin
 from .lookup import ask_of
@@ -32,6 +35,7 @@ from .policy import (
     KEEPALIVE_PROBES,
     FailoverPolicy,
 )
+from .published import Published, published_of
 from .world import Writer
 
 # The settings as an argument of every pool and connection: a library that makes a client again from a pool's arguments hands
@@ -51,7 +55,8 @@ class Settings:
     """Everything that `connect` was told, checked.
 
     Of a global datastore `connection` is one region's: the reader's own, or the one that takes writes as far as is known
-    (`region`); `whole` is the document, and `writer` follows the region that takes writes (None for a reader).
+    (`region`); `whole` is the document, and `writer` follows the region that takes writes (None for a reader). Of kind "ssm"
+    `connection` is what the endpoints document named when the settings were made, and `published` follows it.
     """
 
     connection: Connection
@@ -67,6 +72,17 @@ class Settings:
     region: str | None = None
     whole: GlobalConnection | None = None
     writer: Writer | None = None
+    published: Published | None = None
+
+    @property
+    def now(self) -> "Settings":
+        """Return the settings with the connection that the endpoints document names by now."""
+        return self if self.published is None else replace(self, connection=self.published.current)
+
+    @property
+    def may_use_tls(self) -> bool:
+        """Whether TLS is used, or may be later."""
+        return self.connection.tls or self.published is not None
 
     def at(self, region: str) -> "Settings":
         """Return the settings for another region of a global datastore."""
@@ -159,15 +175,21 @@ def read_settings(  # noqa: PLR0913 - as connect
     logins = read_credentials(credentials, kind_of(told))
     _whole("pool_size", pool_size, 1)
     _whole("database", database, 0)
-    checked = _in_region(told, region, reader=reader)
+    _region_suits(told, region, reader=reader)
+    if tls_ca_file is not None and not Path(tls_ca_file).is_file():
+        raise DocumentError(f"tls_ca_file {str(tls_ca_file)!r} is no file: give the path of the CA certificate (PEM)")
+    policy = policy or FailoverPolicy()
+    published: Published | None = None
+    if isinstance(told, SsmConnection):
+        published = published_of(told, policy.for_clocks(CLOCKS))
+        checked: Connection = published.current
+    else:
+        checked = _in_region(told, region, reader=reader)
     whole = told if isinstance(told, GlobalConnection) else None
     _suits(checked, logins, database=database, reader=reader, in_world=whole is not None)
-    if tls_ca_file is not None:
-        if not checked.tls:
-            raise DocumentError("tls_ca_file is given, but connection.tls is false: leave it out")
-        if not Path(tls_ca_file).is_file():
-            raise DocumentError(f"tls_ca_file {str(tls_ca_file)!r} is no file: give the path of the CA certificate (PEM)")
-    completed = (policy or FailoverPolicy()).for_clocks(checked.clocks)
+    if tls_ca_file is not None and published is None and not checked.tls:
+        raise DocumentError("tls_ca_file is given, but connection.tls is false: leave it out")
+    completed = policy.for_clocks(checked.clocks)
     return Settings(
         connection=checked,
         credentials=logins,
@@ -182,6 +204,7 @@ def read_settings(  # noqa: PLR0913 - as connect
         region=None if whole is None else region if reader else whole.primary_region,
         whole=whole,
         writer=None if whole is None or reader else Writer(whole, ask_of(whole, completed)),
+        published=published,
     )
 
 
@@ -199,8 +222,8 @@ def validated(settings: Settings) -> Settings:
     return settings
 
 
-def _in_region(connection: Connection | GlobalConnection, region: str | None, *, reader: bool) -> Connection:
-    """Return the connection of the region where this client begins."""
+def _region_suits(connection: AnyConnection, region: str | None, *, reader: bool) -> None:
+    """Refuse a region that the connection does not have."""
     if not isinstance(reader, bool):
         raise DocumentError(f"reader is {reader!r}: must be True or False")
     if not isinstance(connection, GlobalConnection):
@@ -208,15 +231,19 @@ def _in_region(connection: Connection | GlobalConnection, region: str | None, *,
             raise DocumentError(
                 f"region is {region!r}, but connection.kind is {kind_of(connection)!r}, which has one region: leave it out"
             )
-        return connection
+        return
     known = ", ".join(connection.regions)
     if region is not None and region not in connection.regions:
         raise DocumentError(f"region is {region!r}: the global datastore is in {known}; give the one where this process runs")
-    if not reader:
-        return connection.regions[connection.primary_region]
-    if region is None:
+    if reader and region is None:
         raise DocumentError(f"reader=True, but no region: local reads need region=, the one where this process runs ({known})")
-    return connection.regions[region]
+
+
+def _in_region(connection: Connection | GlobalConnection, region: str | None, *, reader: bool) -> Connection:
+    """Return the connection of the region where this client begins."""
+    if not isinstance(connection, GlobalConnection):
+        return connection
+    return connection.regions[region if reader and region is not None else connection.primary_region]
 
 
 def _suits(connection: Connection, credentials: Credentials, *, database: int, reader: bool, in_world: bool) -> None:
@@ -273,7 +300,7 @@ def _common(settings: Settings) -> dict[str, Any]:
         "driver_info": None,
         # A feature of Redis Cloud and Redis Software: elsewhere one wasted round trip at every connect.
         "maint_notifications_config": MaintNotificationsConfig(enabled=False),
-        **({"ssl_ca_certs": settings.tls_ca_file} if settings.connection.tls else {}),
+        **({"ssl_ca_certs": settings.tls_ca_file} if settings.may_use_tls else {}),
     }
 
 

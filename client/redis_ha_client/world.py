@@ -192,4 +192,4 @@ def _jittered(seconds: float) -> float:
 def _remember(cause: str) -> None:
     budget = current_budget()
     if budget is not None:
-        budget.causes[cause] = budget.causes.get(cause, 0) + 1
+        budget.remember(cause)

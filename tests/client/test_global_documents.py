@@ -14,10 +14,10 @@ from botocore.stub import Stubber
 from jsonschema import Draft202012Validator
 from redis import exceptions
 
-from redis_ha_client import DocumentError, FailoverPolicy, connect, describe, documents, lookup, routing, world
+from redis_ha_client import DocumentError, FailoverPolicy, checking, connect, describe, lookup, routing, world
 from redis_ha_client import aio as redis_ha_aio
 from redis_ha_client.budget import command_budget
-from redis_ha_client.documents import ParameterWriter, read_global_connection, read_managed_connection
+from redis_ha_client.documents import read_global_connection, read_managed_connection
 from redis_ha_client.errors import WriterForbiddenError, WriterUnknownError
 from tests.client.test_documents import changed
 from tests.client.test_managed_documents import CLUSTER, IAM, NONE, PRIMARY, TOKEN, USER
@@ -45,7 +45,7 @@ CLUSTERS = changed(
 
 @pytest.mark.parametrize("document", [GLOBAL, CLUSTERS, changed(GLOBAL, "writer", None), changed(GLOBAL, "writer", PARAMETER)])
 def test_the_schema_takes_it_as_one_form(document: dict[str, Any]) -> None:
-    validator = Draft202012Validator(documents.schema("connection"))
+    validator = Draft202012Validator(checking.schema("connection"))
     assert validator.is_valid(document)
     assert not validator.is_valid({**document, "colour": "red"})
     assert read_global_connection(json.dumps(document)).primary_region == "eu-central-1"
@@ -254,7 +254,7 @@ def test_noperm_is_the_callers_mistake_when_the_writer_names_the_same_region_aga
 def parameter(monkeypatch: pytest.MonkeyPatch) -> tuple[lookup.Parameter, Stubber]:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
-    made = lookup.Parameter(ParameterWriter("/w", "eu-west-1"), FailoverPolicy())
+    made = lookup.Parameter("/w", "eu-west-1", FailoverPolicy())
     return made, Stubber(made._connected())
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from redis_ha_client import DocumentError, FailoverPolicy, connect, describe, documents
+from redis_ha_client import DocumentError, FailoverPolicy, checking, connect, describe, documents
 from redis_ha_client import aio as redis_ha_aio
 from tests.client.test_documents import CONNECTION as SENTINEL
 from tests.client.test_documents import CREDENTIALS as SENTINEL_CREDENTIALS
@@ -52,16 +52,16 @@ def test_every_login_is_taken_with_a_primary_endpoint(read: Any, login: str) -> 
 @pytest.mark.parametrize("connection", [SENTINEL, PRIMARY, CLUSTER, DURABLE])
 def test_the_schema_takes_each_kind_as_one_form(connection: dict[str, Any]) -> None:
     """The client checks one form; whoever writes documents may use the whole file."""
-    Draft202012Validator.check_schema(documents.schema("connection"))
-    assert Draft202012Validator(documents.schema("connection")).is_valid(connection)
-    assert not Draft202012Validator(documents.schema("connection")).is_valid({**connection, "colour": "red"})
+    Draft202012Validator.check_schema(checking.schema("connection"))
+    assert Draft202012Validator(checking.schema("connection")).is_valid(connection)
+    assert not Draft202012Validator(checking.schema("connection")).is_valid({**connection, "colour": "red"})
 
 
 @pytest.mark.parametrize("credentials", [SENTINEL_CREDENTIALS, *LOGINS.values()])
 def test_the_schema_takes_each_login_as_one_form(credentials: dict[str, Any]) -> None:
-    Draft202012Validator.check_schema(documents.schema("credentials"))
-    assert Draft202012Validator(documents.schema("credentials")).is_valid(credentials)
-    assert not Draft202012Validator(documents.schema("credentials")).is_valid({**credentials, "colour": "red"})
+    Draft202012Validator.check_schema(checking.schema("credentials"))
+    assert Draft202012Validator(checking.schema("credentials")).is_valid(credentials)
+    assert not Draft202012Validator(checking.schema("credentials")).is_valid({**credentials, "colour": "red"})
 
 
 @pytest.mark.parametrize(

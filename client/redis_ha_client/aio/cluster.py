@@ -20,7 +20,7 @@ from redis.maint_notifications import MaintNotificationsConfig
 from redis_ha_client.aio.cluster_pipelines import InOneTransaction, NodeByNode
 from redis_ha_client.aio.cluster_subscribing import ClusterSubscriber
 from redis_ha_client.aio.loops import Home, LeftByLoops
-from redis_ha_client.aio.nodes import BudgetRetry, NodeConnection
+from redis_ha_client.aio.nodes import BudgetRetry, ByDocument, NodeConnection
 from redis_ha_client.aio.scripts import RegisteredScript
 from redis_ha_client.aio.world import look_up
 from redis_ha_client.batches import Batch, Emptied
@@ -60,10 +60,12 @@ class ClusterNodeConnection(NodeConnection):
     @property
     def left_behind(self) -> bool:
         """Whether the cluster has a subscriber's node no longer."""
-        return self.following is not None and not self.following.knows(self.host, self.port)
+        return self.outdated or (self.following is not None and not self.following.knows(self.host, self.port))
 
     async def connect_check_health(self, check_health: bool = True, retry_socket_connect: bool = True) -> None:
         """Dial; a subscriber's node is chosen now."""
+        if not self.is_connected:
+            self.up_to_date()
         if self.following is not None and not self.is_connected:
             node = self.following.choose()
             self.host, self.port = node.host, node.port
@@ -77,7 +79,7 @@ class ClusterNodeConnection(NodeConnection):
 
     def should_reconnect(self) -> bool:
         """Tell whether to dial anew before the next use."""
-        return super().should_reconnect() or self.too_old
+        return super().should_reconnect() or self.too_old or self.outdated
 
     async def greeted(self) -> None:
         """Refuse a node without cluster mode."""
@@ -97,6 +99,10 @@ class ClusterNodeConnection(NodeConnection):
             raise
 
 
+class PublishedNodeConnection(ClusterNodeConnection, ByDocument):
+    """The twin that uses TLS if the endpoints document says so."""
+
+
 class ClusterNodeTLSConnection(ClusterNodeConnection, SSLConnection):
     """The TLS twin: system CAs unless tls_ca_file is given, certificates verified and compared with the host name."""
 
@@ -114,10 +120,11 @@ class ClusterClient(LeftByLoops, ReadsOnElsewhere, RedisCluster):  # type: ignor
     runs_scripts = True
 
     def __init__(self, settings: Settings | None = None, **given: Any) -> None:
-        settings = settings_again(type(self), settings, given)
+        settings = settings_again(type(self), settings, given).now
         host, port = settings.of_kind(ClusterConnection).configuration
         self.settings = settings
         self.policy = settings.policy
+        self._epoch = 0 if settings.published is None else settings.published.known.epoch
         self._home = Home()
         self._knows_commands = False
         self._permitted: set[str] = set()  # commands that some region has executed, as ACLs call them
@@ -142,6 +149,8 @@ class ClusterClient(LeftByLoops, ReadsOnElsewhere, RedisCluster):  # type: ignor
             **arguments,
         )
         node_class = ClusterNodeTLSConnection if settings.connection.tls else ClusterNodeConnection
+        if settings.published is not None:
+            node_class = PublishedNodeConnection
         extra = {
             SETTINGS: settings,
             "age_seconds": IAM_AGE_SECONDS if settings.login else None,
@@ -276,29 +285,44 @@ class ClusterClient(LeftByLoops, ReadsOnElsewhere, RedisCluster):  # type: ignor
         note_not_permitted(error, here)
         writer.doubted(refused=is_read_only(error), at_once=look_again_at_once(error, self._permitted))
         with contextlib.suppress(exceptions.RedisError):  # the next attempt says why
-            await self.follow_writer()
+            await self.follow()
         mistake = callers_mistake(error, here, writer, self._permitted)
         if mistake is not None:
             raise mistake
 
-    async def follow_writer(self) -> None:
-        """Move to the region of a global datastore that takes writes, if that is another one; its layout is read next."""
-        writer = self.settings.writer
-        if writer is None:
-            return
-        await look_up(writer)
-        if writer.known == self.settings.region:
-            return
-        self.settings = self.settings.at(writer.known)
+    async def follow(self) -> None:
+        """Go to the region of a global datastore that takes writes, or by what is published, if that is another by now."""
+        writer, published = self.settings.writer, self.settings.published
+        if published is not None:
+            published.look()
+            if published.known.epoch == self._epoch:
+                return
+            self._epoch = published.known.epoch
+            self.settings = self.settings.now
+            # Out of redis-py's sight, which would cut the commands under way. These close their connections when they end.
+            left, self.nodes_manager.nodes_cache = self.nodes_manager.nodes_cache, {}
+            await self._begin_again()
+            for node in left.values():
+                for connection in tuple(node._free):  # noqa: SLF001 - redis-py shows it nowhere
+                    await connection.disconnect(nowait=True)
+        if writer is not None:
+            await look_up(writer)
+            if writer.known == self.settings.region:
+                return
+            self.settings = self.settings.at(writer.known)
+            await self._begin_again()
+
+    async def _begin_again(self) -> None:
+        """Let the layout be read from the configuration endpoint that is the one now."""
         left = list(self.nodes_manager.startup_nodes.values())
-        self._start_at_the_endpoint()  # should the new region not answer yet, nothing is asked of the old one
+        self._start_at_the_endpoint()  # should the new one not answer yet, nothing is asked of the old one
         for node in left:
             await node.disconnect()
 
     async def _translating(self, act: Callable[[], Awaitable[Any]]) -> Any:
         host, port = self.settings.of_kind(ClusterConnection).configuration
         try:
-            await self.follow_writer()
+            await self.follow()
             return await act()
         except exceptions.MaxConnectionsError as error:
             # redis-py's nodes do not wait for a connection: the budget does.

@@ -8,11 +8,11 @@ from typing import Any
 from redis import exceptions
 from redis.asyncio.connection import SSLConnection
 
-from redis_ha_client.aio.nodes import NodeConnection, NodePool
+from redis_ha_client.aio.nodes import ByDocument, NodeConnection, NodePool
 from redis_ha_client.aio.world import look_up
 from redis_ha_client.budget import RETRIED_ERRORS
 from redis_ha_client.documents import PrimaryConnection
-from redis_ha_client.endpoint import Endpoint, WriterEndpoint, check_role, in_cluster_mode, shards_of
+from redis_ha_client.endpoint import Endpoint, PublishedEndpoint, WriterEndpoint, check_role, in_cluster_mode, shards_of
 from redis_ha_client.errors import RefusedError, wrong_kind
 from redis_ha_client.policy import IAM_AGE_SECONDS, READER_AGE_SECONDS
 from redis_ha_client.rebuilding import settings_again
@@ -34,7 +34,7 @@ class EndpointConnection(NodeConnection):
     @property
     def left_behind(self) -> bool:
         """Whether the primary was found elsewhere since, or this one was seen to refuse."""
-        return self.endpoint.has_moved_from(self._peer)
+        return self.outdated or self.endpoint.has_moved_from(self._peer)
 
     @property
     def node_name(self) -> str:
@@ -51,6 +51,7 @@ class EndpointConnection(NodeConnection):
         """Dial the endpoint whose turn it is."""
         if self.is_connected:
             return
+        self.up_to_date()
         self.host, self.port = self.endpoint.name
         try:
             await super().connect_check_health(check_health, retry_socket_connect)
@@ -103,6 +104,10 @@ class EndpointTLSConnection(EndpointConnection, SSLConnection):
     """The TLS twin: system CAs unless tls_ca_file is given, certificates verified and compared with the host name."""
 
 
+class PublishedConnection(EndpointConnection, ByDocument):
+    """A connection to the endpoint that an SSM parameter names, by TLS if it says so."""
+
+
 class WriterConnection(EndpointConnection):
     """A connection to the region of a global datastore that takes writes, looked up when it is due."""
 
@@ -129,12 +134,15 @@ class EndpointPool(NodePool):
     """The pool of connections to the primary endpoint, or to the reader endpoint for a client made with reader=True."""
 
     def __init__(self, settings: Settings | None = None, **given: Any) -> None:
-        settings = settings_again(type(self), settings, given)
+        settings = settings_again(type(self), settings, given).now
         connection = settings.of_kind(PrimaryConnection)
         endpoint = Endpoint(connection.primary, connection.reader, writer=not settings.reader)
         host, port = endpoint.name
         plain: type[EndpointConnection] = EndpointConnection
         secure: type[EndpointConnection] = EndpointTLSConnection
+        if settings.published is not None:
+            endpoint = PublishedEndpoint(settings.published, writer=not settings.reader)
+            plain = secure = PublishedConnection
         if settings.writer is not None:
             endpoint, plain, secure = WriterEndpoint(settings.writer), WriterConnection, WriterTLSConnection
         super().__init__(

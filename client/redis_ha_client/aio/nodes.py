@@ -261,6 +261,8 @@ class NodeConnection(Budgeted):
         self._renewed_at = float("inf")
         self._dialled_at = float("-inf")
         self._cursors: tuple[Cursor, ...] = ()  # in what is sent next
+        self.published = redis_ha_settings.published
+        self._epoch = 0  # of what was published when this was dialled
         self.greeting: dict[Any, Any] = {}  # the node's answer to HELLO
         super().__init__(**redis_ha_settings.held(kwargs), retry=BudgetRetry(redis_ha_settings.policy))
 
@@ -284,6 +286,21 @@ class NodeConnection(Budgeted):
     def too_old(self) -> bool:
         """Whether the next use should dial anew; not while a scan goes on with what it gave."""
         return self.is_connected and time.monotonic() > self._renewed_at and not self.wanted
+
+    @property
+    def outdated(self) -> bool:
+        """Whether connections had to be made anew since this one was dialled."""
+        return self.published is not None and self._epoch != self.published.known.epoch
+
+    def up_to_date(self) -> None:
+        """Note that a dial goes by what is published now; called before that is read."""
+        if self.published is not None:
+            self._epoch = self.published.known.epoch
+
+    def look_around(self) -> None:
+        """Look at what is published, if it is time. Commands do so anyway; a subscriber sends none."""
+        if self.published is not None:
+            self.published.look()
 
     @property
     def node_name(self) -> str:
@@ -326,7 +343,7 @@ class NodeConnection(Budgeted):
     @property
     def left_behind(self) -> bool:
         """Whether the client knows by now that another node is the one to talk to."""
-        return False
+        return self.outdated
 
     async def ask(self, *words: Any) -> None:
         """Send a question of the client's own: what becomes of it says nothing about a command of the user."""
@@ -441,6 +458,17 @@ class NodeConnection(Budgeted):
                 budget.note_origin(f"{self.host}:{self.port}", self.origin)
 
 
+class ByDocument(NodeConnection, SSLConnection):
+    """A connection that uses TLS if what is published says so when it dials."""
+
+    def _connection_arguments(self) -> Any:
+        """Return what the dial is made with."""
+        arguments = dict(super()._connection_arguments())
+        if self.published is not None and not self.published.current.tls:
+            del arguments["ssl"]
+        return arguments
+
+
 class NodePool(BlockingConnectionPool):
     """A blocking pool whose waiting counts in the command's budget."""
 
@@ -449,6 +477,7 @@ class NodePool(BlockingConnectionPool):
         self.policy = settings.policy
         self.retry = BudgetRetry(settings.policy)
         self.home = Home()
+        self._epoch = 0 if settings.published is None else settings.published.known.epoch
         super().__init__(
             max_connections=settings.pool_size,
             timeout=settings.policy.budget_seconds,
@@ -486,9 +515,24 @@ class NodePool(BlockingConnectionPool):
         if self.home.moved():
             self.move()
         with command_budget(self.policy, "connect", own=interrupts()) as budget:
+            await self._follow_published()
             connection = await self.retry.call_with_retry(self._take, lambda _: asyncio.sleep(0))
             connection.retry.home = budget
             return connection
+
+    async def _follow_published(self) -> None:
+        """Read what is published if it is time, and close the connections that nobody uses and that are to be made anew.
+
+        Those in use are closed when they come back.
+        """
+        published = self.settings.published
+        if published is None:
+            return
+        published.look()
+        if self._epoch != published.known.epoch:
+            self._epoch = published.known.epoch
+            for connection in tuple(self._available_connections):
+                await connection.disconnect(nowait=True)
 
     async def aclose(self) -> None:
         """Close every connection; without their loop if that has ended."""
@@ -506,6 +550,8 @@ class NodePool(BlockingConnectionPool):
             self._in_use_connections.remove(connection)
             self._available_connections.append(connection)
         else:
+            if connection.outdated:
+                await connection.disconnect(nowait=True)
             await super().release(connection)
 
     async def _take(self) -> Any:

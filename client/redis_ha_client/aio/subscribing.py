@@ -146,6 +146,7 @@ class NodeSubscriber(PubSub):
         now = asyncio.get_running_loop().time()
         if self.watch.waiting or not connection.health_check_interval or now <= connection.next_health_check:
             return
+        connection.look_around()
         if connection.left_behind:
             raise exceptions.ConnectionError(f"{connection.host}:{connection.port} is no longer the node to listen to")
         await connection.ask("PING", self.HEALTH_CHECK_MESSAGE)

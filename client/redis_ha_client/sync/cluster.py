@@ -51,7 +51,7 @@ from redis_ha_client.routing import (
 from redis_ha_client.scans import cursor_in, remember, scanned_at
 from redis_ha_client.sync.batches import pack, read, write
 from redis_ha_client.sync.cluster_subscribing import ClusterSubscriber
-from redis_ha_client.sync.nodes import BudgetRetry, NodeConnection, NodePool
+from redis_ha_client.sync.nodes import BudgetRetry, ByDocument, NodeConnection, NodePool
 from redis_ha_client.sync.scripts import RegisteredScript
 from redis_ha_client.sync.world import look_up
 from redis_ha_client.wiring import SETTINGS, PoolBusyError, Settings, pipeline_name
@@ -74,10 +74,12 @@ class ClusterNodeConnection(NodeConnection):
     @property
     def left_behind(self) -> bool:
         """Whether the cluster has a subscriber's node no longer."""
-        return self.following is not None and not self.following.knows(self.host, self.port)
+        return self.outdated or (self.following is not None and not self.following.knows(self.host, self.port))
 
     def connect_check_health(self, check_health: bool = True, retry_socket_connect: bool = True) -> None:
         """Dial; a subscriber's node is chosen now."""
+        if not self.is_connected:
+            self.up_to_date()
         if self.following is not None and not self.is_connected:
             node = self.following.choose()
             self.host, self.port = node.host, node.port
@@ -91,7 +93,7 @@ class ClusterNodeConnection(NodeConnection):
 
     def connect(self) -> None:
         """Connect if needed; called when the pool hands the connection out."""
-        if self.too_old:
+        if self.too_old or self.outdated:
             self.disconnect()
         super().connect()
 
@@ -127,8 +129,18 @@ class ClusterNodeConnection(NodeConnection):
             self._own = self._own and self._greeting
 
 
+class PublishedNodeConnection(ClusterNodeConnection, ByDocument):
+    """The twin that uses TLS if the endpoints document says so."""
+
+
 class ClusterNodeTLSConnection(ClusterNodeConnection, SSLConnection):
     """The TLS twin: system CAs unless tls_ca_file is given, certificates verified and compared with the host name."""
+
+
+def _connection_class(settings: Settings) -> type[ClusterNodeConnection]:
+    if settings.published is not None:
+        return PublishedNodeConnection
+    return ClusterNodeTLSConnection if settings.connection.tls else ClusterNodeConnection
 
 
 class ClusterNodePool(NodePool):
@@ -146,7 +158,7 @@ class ClusterNodePool(NodePool):
     ) -> None:
         super().__init__(
             settings,
-            ClusterNodeTLSConnection if settings.connection.tls else ClusterNodeConnection,
+            _connection_class(settings),
             host=host,
             port=port,
             redis_connect_func=redis_connect_func,
@@ -170,9 +182,10 @@ class ClusterClient(ReadsOnElsewhere, RedisCluster):
     runs_scripts = True
 
     def __init__(self, settings: Settings | None = None, **given: Any) -> None:
-        settings = settings_again(type(self), settings, given)
+        settings = settings_again(type(self), settings, given).now
         self.settings = settings
         self.policy = settings.policy
+        self._epoch = 0 if settings.published is None else settings.published.known.epoch
         self._moving = threading.Lock()
         self._permitted: set[str] = set()  # commands that some region has executed, as ACLs call them
         self._pools: weakref.WeakSet[ClusterNodePool] = weakref.WeakSet()
@@ -264,7 +277,7 @@ class ClusterClient(ReadsOnElsewhere, RedisCluster):
             epoch = self.nodes_manager._get_epoch()  # noqa: SLF001
 
         def once() -> Any:
-            self.follow_writer()
+            self.follow()
             return translating(self.settings, act)
 
         return self.retry.call_with_retry(once, refresh)
@@ -285,34 +298,49 @@ class ClusterClient(ReadsOnElsewhere, RedisCluster):
         note_not_permitted(error, here)
         writer.doubted(refused=is_read_only(error), at_once=look_again_at_once(error, self._permitted))
         with contextlib.suppress(exceptions.RedisError, exceptions.RedisClusterException):  # the next attempt says why
-            self.follow_writer()
+            self.follow()
         mistake = callers_mistake(error, here, writer, self._permitted)
         if mistake is not None:
             raise mistake
 
-    def follow_writer(self) -> None:
-        """Move to the region of a global datastore that takes writes, if that is another one by now."""
-        writer = self.settings.writer
-        if writer is None:
-            return
-        look_up(writer)
-        if writer.known == self.settings.region:
+    def follow(self) -> None:
+        """Go to the region of a global datastore that takes writes, or by what is published, if that is another by now."""
+        if self.settings.writer is not None:
+            look_up(self.settings.writer)
+        published = self.settings.published
+        if published is not None:
+            published.look()
+        if not self._left_behind():
             return
         with self._moving:
-            if writer.known == self.settings.region:
+            if not self._left_behind():
                 return
-            self.settings = self.settings.at(writer.known)
-            host, port = self.settings.of_kind(ClusterConnection).configuration
-            manager = self.nodes_manager
-            with manager._lock:  # noqa: SLF001 - as redis-py does
-                left = [*manager.startup_nodes.values(), *manager.nodes_cache.values()]
-                startup = ClusterNode(host, port)
-                manager.startup_nodes = {startup.name: startup}
-                manager.slots_cache = {}  # should the new region not answer yet, nothing is asked of the old one
-            for node in left:
-                if node.redis_connection is not None:
-                    node.redis_connection.connection_pool.disconnect(inuse_connections=False)
-            translating(self.settings, manager.initialize)
+            if published is not None:
+                self._epoch = published.known.epoch
+            before = self.settings
+            self.settings = before.now if before.writer is None else before.at(before.writer.known)
+            self._begin_again(stays=self.settings.connection == before.connection)
+
+    def _left_behind(self) -> bool:
+        writer, published = self.settings.writer, self.settings.published
+        if writer is not None:
+            return writer.known != self.settings.region
+        return published is not None and published.known.epoch != self._epoch
+
+    def _begin_again(self, *, stays: bool) -> None:
+        """Make all connections anew, and read the layout. stays: of the same endpoint, whose layout holds until then."""
+        host, port = self.settings.of_kind(ClusterConnection).configuration
+        manager = self.nodes_manager
+        with manager._lock:  # noqa: SLF001 - as redis-py does
+            left = [*manager.startup_nodes.values(), *manager.nodes_cache.values()]
+            startup = ClusterNode(host, port)
+            manager.startup_nodes = {startup.name: startup}
+            if not stays:  # should the new one not answer yet, nothing is asked of the old one
+                manager.slots_cache = {}
+        for node in left:
+            if node.redis_connection is not None:
+                node.redis_connection.connection_pool.close_idle()
+        translating(self.settings, manager.initialize)
 
     def register_script(self, script: Any) -> RegisteredScript:
         """Return redis-py's script object, which sends the whole text where it is not loaded."""

@@ -178,6 +178,8 @@ class NodeConnection(Budgeted):
         self._renewed_at = float("inf")
         self._dialled_at = float("-inf")
         self._cursors: tuple[Cursor, ...] = ()  # in what is sent next
+        self.published = redis_ha_settings.published
+        self._epoch = 0  # of what was published when this was dialled
         super().__init__(**redis_ha_settings.held(kwargs), retry=BudgetRetry(redis_ha_settings.policy))
 
     @property  # type: ignore[misc]
@@ -196,6 +198,21 @@ class NodeConnection(Budgeted):
     def too_old(self) -> bool:
         """Whether the next use should dial anew; not while a scan goes on with what it gave."""
         return self.is_connected and time.monotonic() > self._renewed_at and not self.wanted
+
+    @property
+    def outdated(self) -> bool:
+        """Whether connections had to be made anew since this one was dialled."""
+        return self.published is not None and self._epoch != self.published.known.epoch
+
+    def up_to_date(self) -> None:
+        """Note that a dial goes by what is published now; called before that is read."""
+        if self.published is not None:
+            self._epoch = self.published.known.epoch
+
+    def look_around(self) -> None:
+        """Look at what is published, if it is time. Commands do so anyway; a subscriber sends none."""
+        if self.published is not None:
+            self.published.look()
 
     @property
     def node_name(self) -> str:
@@ -238,7 +255,7 @@ class NodeConnection(Budgeted):
     @property
     def left_behind(self) -> bool:
         """Whether the client knows by now that another node is the one to talk to."""
-        return False
+        return self.outdated
 
     def ask(self, *words: Any) -> None:
         """Send a question of the client's own: what becomes of it says nothing about a command of the user."""
@@ -346,6 +363,16 @@ class NodeConnection(Budgeted):
                 budget.note_origin(f"{self.host}:{self.port}", self.origin)
 
 
+class ByDocument(NodeConnection, SSLConnection):
+    """A connection that uses TLS if what is published says so when it dials."""
+
+    def _connect(self) -> Any:
+        """Dial."""
+        if self.published is None or self.published.current.tls:
+            return super()._connect()
+        return Connection._connect(self)  # noqa: SLF001 - its own, but for TLS
+
+
 class Places(LifoQueue[Any]):
     """The pool's places, the last connection first; a scan goes on where it began, if that connection is free.
 
@@ -377,6 +404,7 @@ class NodePool(BlockingConnectionPool):
         self.settings = settings
         self.policy = settings.policy
         self.retry = BudgetRetry(settings.policy)
+        self._epoch = 0 if settings.published is None else settings.published.known.epoch
         super().__init__(
             max_connections=settings.pool_size,
             timeout=settings.policy.budget_seconds,
@@ -403,13 +431,36 @@ class NodePool(BlockingConnectionPool):
     def get_connection(self, command_name: Any = None, *keys: Any, **options: Any) -> Connection:  # noqa: ARG002
         """Hand out a connection; all of it may be tried again, not only the connect as in redis-py."""
         with command_budget(self.policy, "connect", own=interrupts()) as budget:
+            self._follow_published()
             connection: NodeConnection = self.retry.call_with_retry(self._take, lambda _: None)
             connection.retry.home = budget
         return connection
 
+    def _follow_published(self) -> None:
+        """Read what is published if it is time, and close the connections that nobody uses and that are to be made anew.
+
+        Those in use are closed when they come back.
+        """
+        published = self.settings.published
+        if published is None:
+            return
+        published.look()
+        if self._epoch != published.known.epoch:
+            self._epoch = published.known.epoch
+            self.close_idle()
+
+    def close_idle(self) -> None:
+        """Close the connections that nobody uses. Meanwhile nobody takes one."""
+        with self.pool.mutex:
+            for connection in self.pool.queue:
+                if connection is not None:
+                    connection.disconnect()
+
     def release(self, connection: Any) -> None:
         """Take a connection back."""
         connection.retry.home = None
+        if connection.outdated:
+            connection.disconnect()
         super().release(connection)
 
     def _take(self) -> Connection:

@@ -128,6 +128,7 @@ class NodeSubscriber(PubSub):
             super().check_health()  # says what is wrong
         if self.watch.waiting or not connection.health_check_interval or time.monotonic() <= connection.next_health_check:
             return
+        connection.look_around()
         if connection.left_behind:
             raise exceptions.ConnectionError(f"{connection.host}:{connection.port} is no longer the node to listen to")
         connection.ask("PING", self.HEALTH_CHECK_MESSAGE)
