@@ -41,7 +41,7 @@ def describe(subject: Client | FailoverPolicy) -> dict[str, Any]:
     Raises DocumentError for a client that `connect` did not make.
     """
     if isinstance(subject, FailoverPolicy):
-        return {"policy": asdict(subject), **_fixed()}
+        return {"policy": asdict(subject), "worst_case_seconds": {"command": subject.total_seconds}, **_fixed()}
     settings = settings_of(subject, "describe() knows FailoverPolicy and")
     is_sentinel = isinstance(settings.connection, SentinelConnection)
     return _sentinel(settings) if is_sentinel else _managed(settings)

@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
 from types import MappingProxyType
-from typing import Literal, NamedTuple, TypedDict
+from typing import Literal, TypedDict
 
+from .clocks import Moment
 from .errors import DocumentError, Outcome
 from .policy import FailoverPolicy
 
@@ -82,13 +83,6 @@ def preset_of(preset: str | HealthPreset) -> tuple[str, HealthPreset]:
     if not isinstance(preset, str) or preset not in PRESETS:
         raise DocumentError(f"preset is {preset!r}: known are {', '.join(PRESETS)}, or give a HealthPreset of your own")
     return preset, PRESETS[preset]
-
-
-class Moment(NamedTuple):
-    """Now, by both clocks: the one that never jumps, for decisions, and the wall's, for people."""
-
-    monotonic: float
-    wall: float
 
 
 @dataclass(frozen=True)

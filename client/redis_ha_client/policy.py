@@ -90,6 +90,9 @@ class FailoverPolicy:
     read_seconds: longest silence while waiting for an answer. A healthy but slow command (a big Lua script) must stay below it.
     sentinel_seconds: longest wait for one Sentinel's connect or answer; below 0.1 a loaded Sentinel looks dead.
     backoff_base_seconds, backoff_cap_seconds: the pause before attempt n is random between 0 and min(cap, base x 2^(n-1)).
+    idle_seconds: a connection that was not used for longer is closed and dialled anew at its next use, and a cluster's layout
+        is read anew: nothing waits for a node that went away meanwhile. For a process that is frozen between its commands.
+        Default None: never; a connection that was idle for 15 s is tried with a PING.
     resend_ambiguous: what happens to a command that was sent and stayed without an answer. True (default, as redis-py does):
         it is sent again, so it survives a failover, but an INCR or LPUSH may then count twice. False: nothing is ever sent
         twice; the caller gets OutcomeUnknownError at once. What was refused or never sent is tried again in both cases.
@@ -101,6 +104,7 @@ class FailoverPolicy:
     sentinel_seconds: float = 0.5
     backoff_base_seconds: float = 0.05
     backoff_cap_seconds: float = 1.0
+    idle_seconds: float | None = None
     resend_ambiguous: bool = True
 
     def __post_init__(self) -> None:
@@ -109,7 +113,7 @@ class FailoverPolicy:
             if field.name == "resend_ambiguous":
                 if not isinstance(value, bool):
                     raise DocumentError(f"FailoverPolicy.resend_ambiguous is {value!r}: must be True or False")
-            elif value is None and field.name == "total_seconds":
+            elif value is None and field.name in ("total_seconds", "idle_seconds"):
                 continue
             elif isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < float("inf"):
                 raise DocumentError(f"FailoverPolicy.{field.name} is {value!r}: must be a number of seconds above 0")

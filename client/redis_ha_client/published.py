@@ -16,10 +16,10 @@ from typing import Any
 from redis import exceptions
 
 from .budget import command_budget, current_budget
+from .clocks import moment, seconds_since
 from .documents import ClusterConnection, PrimaryConnection, SsmConnection
 from .endpoints import Endpoints, read_endpoints
 from .errors import DocumentError, EndpointsForbiddenError, EndpointsUnknownError
-from .health import Moment
 from .lookup import Parameter
 from .policy import FailoverPolicy
 
@@ -29,17 +29,6 @@ PAUSE_SECONDS = 5.0
 JITTER = 0.2  # so that a fleet does not read at once
 # How long `connect` tries to read: SSM refuses for a second or two when a fleet starts. Longer waiting would mend nothing.
 START_SECONDS = 10.0
-
-
-def now() -> Moment:
-    """Return the time by both clocks: one of them stands while a machine is frozen, and the other one may be set."""
-    return Moment(time.monotonic(), time.time())
-
-
-def seconds_since(then: Moment) -> float:
-    """Return the seconds since `then`, those of a freeze as well."""
-    moment = now()
-    return max(moment.monotonic - then.monotonic, moment.wall - then.wall)
 
 
 @dataclass(frozen=True)
@@ -61,7 +50,7 @@ class Published:
         self._ask = ask
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
-        self._read_at = now()
+        self._read_at = moment()
         self._wait = self._interval
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -109,7 +98,7 @@ class Published:
 
     def read(self) -> None:
         """Read once, and go by what was read if that is possible."""
-        self._read_at, self._wait = now(), self._interval
+        self._read_at, self._wait = moment(), self._interval
         before = self.known
         try:
             new = read_endpoints(self._ask(), self.source, before.endpoints)

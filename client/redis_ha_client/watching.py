@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from .clocks import moment
 from .effective import Client, settings_of
 from .errors import DocumentError
 from .health import (
@@ -19,7 +20,6 @@ from .health import (
     Health,
     HealthPreset,
     HealthStatus,
-    Moment,
     judge,
     leave_at,
     preset_of,
@@ -91,11 +91,6 @@ class Monitor:
             self._exit_at = None
             LOGGER.critical("the deployment has taken no writes for too long: this process ends, to be started again")
             leave()
-
-
-def moment() -> Moment:
-    """Return now."""
-    return Moment(time.monotonic(), time.time())
 
 
 def log_failed_callback(callback: OnChange, error: Exception) -> None:

@@ -35,6 +35,7 @@ from .policy import (
     KEEPALIVE_PROBES,
     FailoverPolicy,
 )
+from .presets import policy_of
 from .published import Published, published_of
 from .world import Writer
 
@@ -160,7 +161,7 @@ class Settings:
 def read_settings(  # noqa: PLR0913 - as connect
     connection: Document,
     credentials: Document,
-    policy: FailoverPolicy | None,
+    policy: FailoverPolicy | str | None,
     *,
     pool_size: int,
     database: int,
@@ -176,20 +177,18 @@ def read_settings(  # noqa: PLR0913 - as connect
     _whole("pool_size", pool_size, 1)
     _whole("database", database, 0)
     _region_suits(told, region, reader=reader)
-    if tls_ca_file is not None and not Path(tls_ca_file).is_file():
-        raise DocumentError(f"tls_ca_file {str(tls_ca_file)!r} is no file: give the path of the CA certificate (PEM)")
-    policy = policy or FailoverPolicy()
+    chosen = policy_of(policy)
     published: Published | None = None
     if isinstance(told, SsmConnection):
-        published = published_of(told, policy.for_clocks(CLOCKS))
+        _ca_file_suits(tls_ca_file, tls=True)  # now or later
+        published = published_of(told, chosen.for_clocks(CLOCKS))
         checked: Connection = published.current
     else:
         checked = _in_region(told, region, reader=reader)
+        _ca_file_suits(tls_ca_file, tls=checked.tls)
     whole = told if isinstance(told, GlobalConnection) else None
     _suits(checked, logins, database=database, reader=reader, in_world=whole is not None)
-    if tls_ca_file is not None and published is None and not checked.tls:
-        raise DocumentError("tls_ca_file is given, but connection.tls is false: leave it out")
-    completed = policy.for_clocks(checked.clocks)
+    completed = chosen.for_clocks(checked.clocks)
     return Settings(
         connection=checked,
         credentials=logins,
@@ -237,6 +236,15 @@ def _region_suits(connection: AnyConnection, region: str | None, *, reader: bool
         raise DocumentError(f"region is {region!r}: the global datastore is in {known}; give the one where this process runs")
     if reader and region is None:
         raise DocumentError(f"reader=True, but no region: local reads need region=, the one where this process runs ({known})")
+
+
+def _ca_file_suits(path: str | Path | None, *, tls: bool) -> None:
+    if path is None:
+        return
+    if not tls:
+        raise DocumentError("tls_ca_file is given, but connection.tls is false: leave it out")
+    if not Path(path).is_file():
+        raise DocumentError(f"tls_ca_file {str(path)!r} is no file: give the path of the CA certificate (PEM)")
 
 
 def _in_region(connection: Connection | GlobalConnection, region: str | None, *, reader: bool) -> Connection:

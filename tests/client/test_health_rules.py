@@ -16,12 +16,12 @@ from redis import exceptions
 from redis.crc import key_slot
 
 from redis_ha_client import DocumentError, HealthMonitor, HealthPreset, aio, connect, health_asgi
+from redis_ha_client.clocks import Moment
 from redis_ha_client.errors import NotTheMasterError
 from redis_ha_client.health import (
     PRESETS,
     Failure,
     Health,
-    Moment,
     State,
     judge,
     leave_at,

@@ -18,7 +18,8 @@ from typing import Any
 import pytest
 
 from redis_ha_client import DocumentError, Webhook, webhook
-from redis_ha_client.health import Change, Failure, Health, Moment, judge, status_of
+from redis_ha_client.clocks import Moment
+from redis_ha_client.health import Change, Failure, Health, judge, status_of
 from tests.support.certificates import issue
 from tests.support.health import QUICK
 from tests.support.waiting import wait_until

@@ -18,7 +18,7 @@ def connect(  # noqa: PLR0913 - each is a setting of its own
     connection: Document,
     credentials: Document,
     *,
-    policy: FailoverPolicy | None = None,
+    policy: FailoverPolicy | str | None = None,
     pool_size: int = DEFAULT_POOL_SIZE,
     database: int = 0,
     decode_responses: bool = False,
@@ -30,8 +30,9 @@ def connect(  # noqa: PLR0913 - each is a setting of its own
     """Return a redis.asyncio client that writes to a stack's master or primaries and rides over failovers.
 
     Arguments and errors as of `redis_ha_client.connect`. It is no coroutine: nothing is dialled before the first command, of a
-    cluster neither. Make one client an event loop and share it among tasks; `await client.aclose()` at the end closes the
-    connections to Sentinels too.
+    cluster neither. Kind "ssm" reads its parameter here and blocks the event loop for that: call it before the loop has other
+    work, or in a thread (`asyncio.to_thread`). Make one client an event loop and share it among tasks; `await client.aclose()`
+    at the end closes the connections to Sentinels too.
     """
     settings = read_settings(
         connection,

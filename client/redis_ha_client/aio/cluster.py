@@ -26,6 +26,7 @@ from redis_ha_client.aio.world import look_up
 from redis_ha_client.batches import Batch, Emptied
 from redis_ha_client.blocking import block_seconds
 from redis_ha_client.budget import FINAL_ERRORS, command_budget, current_budget, dialling_once
+from redis_ha_client.clocks import moment, seconds_since
 from redis_ha_client.documents import ClusterConnection
 from redis_ha_client.endpoint import in_cluster_mode
 from redis_ha_client.errors import OutcomeUnknownError, RefusedError, is_read_only, wrong_kind
@@ -125,6 +126,7 @@ class ClusterClient(LeftByLoops, ReadsOnElsewhere, RedisCluster):  # type: ignor
         self.settings = settings
         self.policy = settings.policy
         self._epoch = 0 if settings.published is None else settings.published.known.epoch
+        self._used_at = moment()
         self._home = Home()
         self._knows_commands = False
         self._permitted: set[str] = set()  # commands that some region has executed, as ACLs call them
@@ -157,6 +159,8 @@ class ClusterClient(LeftByLoops, ReadsOnElsewhere, RedisCluster):  # type: ignor
             "reads_only": settings.reads_only,
             "follows": settings.follows_writer,
             "maint_notifications_config": MaintNotificationsConfig(enabled=False),
+            # redis-py hands it on only where TLS is used from the start.
+            **({"ssl_ca_certs": settings.tls_ca_file} if settings.may_use_tls else {}),
         }
         self.nodes_manager.connection_kwargs.update(extra, connection_class=node_class)
         for startup in self.nodes_manager.startup_nodes.values():  # made by now, with arguments of their own
@@ -291,13 +295,18 @@ class ClusterClient(LeftByLoops, ReadsOnElsewhere, RedisCluster):  # type: ignor
             raise mistake
 
     async def follow(self) -> None:
-        """Go to the region of a global datastore that takes writes, or by what is published, if that is another by now."""
+        """Go to the region of a global datastore that takes writes, or by what is published, if that is another by now.
+
+        After a rest the layout is read anew.
+        """
         writer, published = self.settings.writer, self.settings.published
+        idle = self.policy.idle_seconds
         if published is not None:
             published.look()
-            if published.known.epoch == self._epoch:
-                return
-            self._epoch = published.known.epoch
+        moved = published is not None and published.known.epoch != self._epoch
+        if moved or (idle is not None and seconds_since(self._used_at) > idle):
+            self._epoch = 0 if published is None else published.known.epoch
+            self._used_at = moment()
             self.settings = self.settings.now
             # Out of redis-py's sight, which would cut the commands under way. These close their connections when they end.
             left, self.nodes_manager.nodes_cache = self.nodes_manager.nodes_cache, {}
@@ -323,7 +332,7 @@ class ClusterClient(LeftByLoops, ReadsOnElsewhere, RedisCluster):  # type: ignor
         host, port = self.settings.of_kind(ClusterConnection).configuration
         try:
             await self.follow()
-            return await act()
+            reply = await act()
         except exceptions.MaxConnectionsError as error:
             # redis-py's nodes do not wait for a connection: the budget does.
             raise full_pool(self.settings.pool_size) from error
@@ -332,6 +341,8 @@ class ClusterClient(LeftByLoops, ReadsOnElsewhere, RedisCluster):  # type: ignor
             if told is error:
                 raise
             raise told from (told.__cause__ if told.__traceback__ else error)  # no circles
+        self._used_at = moment()
+        return reply
 
     def register_script(self, script: Any) -> RegisteredScript:  # type: ignore[override]  # redis-py names the sync one
         """Return redis-py's script object, which sends the whole text where it is not loaded."""

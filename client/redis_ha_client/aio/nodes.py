@@ -25,6 +25,7 @@ from redis_ha_client.aio.subscribing import NodeSubscriber
 from redis_ha_client.batches import Batch, Emptied
 from redis_ha_client.blocking import block_seconds
 from redis_ha_client.budget import RETRIED_ERRORS, Budget, attempt, bounded, command_budget, current_budget, interrupts
+from redis_ha_client.clocks import moment, seconds_since
 from redis_ha_client.endpoint import number_of
 from redis_ha_client.errors import (
     OutcomeUnknownError,
@@ -263,6 +264,8 @@ class NodeConnection(Budgeted):
         self._cursors: tuple[Cursor, ...] = ()  # in what is sent next
         self.published = redis_ha_settings.published
         self._epoch = 0  # of what was published when this was dialled
+        self._idle_seconds = redis_ha_settings.policy.idle_seconds
+        self._used_at = moment()
         self.greeting: dict[Any, Any] = {}  # the node's answer to HELLO
         super().__init__(**redis_ha_settings.held(kwargs), retry=BudgetRetry(redis_ha_settings.policy))
 
@@ -285,7 +288,12 @@ class NodeConnection(Budgeted):
     @property
     def too_old(self) -> bool:
         """Whether the next use should dial anew; not while a scan goes on with what it gave."""
-        return self.is_connected and time.monotonic() > self._renewed_at and not self.wanted
+        return self.is_connected and (time.monotonic() > self._renewed_at or self.rested) and not self.wanted
+
+    @property
+    def rested(self) -> bool:
+        """Whether nobody used the connection for so long that the node may be gone without a word."""
+        return self._idle_seconds is not None and seconds_since(self._used_at) > self._idle_seconds
 
     @property
     def outdated(self) -> bool:
@@ -448,6 +456,8 @@ class NodeConnection(Budgeted):
         if self._greeting and isinstance(reply, dict):
             self.greeting = reply  # redis-py keeps it in the sync client only
         self._count_reply()
+        if self._idle_seconds is not None:
+            self._used_at = moment()
         return reply
 
     def _count_reply(self) -> None:

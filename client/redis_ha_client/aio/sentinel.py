@@ -40,7 +40,7 @@ class MasterConnection(NodeConnection):
 
     async def connect(self) -> None:
         """Connect if needed; called when the pool hands the connection out. One to a former master is dropped first."""
-        if self.is_connected and self.left_behind:
+        if self.is_connected and (self.too_old or self.left_behind):
             await self.disconnect()
         await super().connect()
 

@@ -17,7 +17,7 @@ def connect(  # noqa: PLR0913 - each is a setting of its own
     connection: Document,
     credentials: Document,
     *,
-    policy: FailoverPolicy | None = None,
+    policy: FailoverPolicy | str | None = None,
     pool_size: int = DEFAULT_POOL_SIZE,
     database: int = 0,
     decode_responses: bool = False,
@@ -28,12 +28,15 @@ def connect(  # noqa: PLR0913 - each is a setting of its own
 ) -> redis.Redis | RedisCluster:
     """Return a redis-py client that writes to a stack's master or primaries and rides over failovers.
 
-    A redis.Redis for connection.kind "sentinel" and "primary", a redis.RedisCluster for "cluster"; "global" is as its regions.
+    A redis.Redis for connection.kind "sentinel" and "primary", a redis.RedisCluster for "cluster"; "global" is as its regions,
+    and "ssm" as the endpoints in its parameter, which is read here, for at most 10 s, and again while the client is used.
     Nothing is dialled before the first command, except for a cluster: redis-py reads its slots here. Make one client a process
     and share it among threads; `close()` it at the end: that closes the connections to Sentinels too.
 
     connection, credentials: the stack's outputs as they are, mappings or JSON text.
-    policy: time-outs, the total time of a command, and whether an unanswered command is sent again; see FailoverPolicy.
+    policy: time-outs, the total time of a command, and whether an unanswered command is sent again: a FailoverPolicy, or the
+        name of a preset: `recommended` (default), `function` (a process that is frozen between invocations: 3 s a command),
+        `tutorial-5-tries`, `tutorial-2.5s`.
     pool_size: the most connections (cluster: to each node); a command waits for a free one within its own budget.
     database: number of the database, default 0, the only one of a cluster. decode_responses: replies as str instead of bytes.
     client_name: shown by CLIENT LIST on nodes and Sentinels.
@@ -43,8 +46,9 @@ def connect(  # noqa: PLR0913 - each is a setting of its own
         the same in the group of `region`, without leaving it; how far behind, connection.stale_seconds says.
     region: where this process runs, for kind "global" only and with reader=True needed. Writes go to the region that the
         connection's writer names at the time, wherever that is.
-    Raises DocumentError for anything unusable, before anything is touched. A cluster's client may raise here what a command
-    raises, WrongKindError among it.
+    Raises DocumentError for anything unusable, before anything is touched; of kind "ssm" also for an unusable parameter. A
+    cluster's client may raise here what a command raises, WrongKindError among it. Kind "ssm": NotExecutedError when SSM does
+    not answer, EndpointsForbiddenError when the parameter may not be read.
     """
     settings = read_settings(
         connection,

@@ -31,6 +31,7 @@ from redis.connection import Connection, SSLConnection
 from redis_ha_client.batches import REFUSED, REFUSED_IN_CLUSTER, Batch, Emptied, not_sent_again
 from redis_ha_client.blocking import block_seconds
 from redis_ha_client.budget import FINAL_ERRORS, RETRIED_ERRORS, Budget, alone, command_budget, current_budget, dialling_once
+from redis_ha_client.clocks import moment, seconds_since
 from redis_ha_client.documents import ClusterConnection
 from redis_ha_client.endpoint import in_cluster_mode
 from redis_ha_client.errors import OutcomeUnknownError, RefusedError, is_read_only, name_command, wrong_kind
@@ -186,6 +187,7 @@ class ClusterClient(ReadsOnElsewhere, RedisCluster):
         self.settings = settings
         self.policy = settings.policy
         self._epoch = 0 if settings.published is None else settings.published.known.epoch
+        self._used_at = moment()
         self._moving = threading.Lock()
         self._permitted: set[str] = set()  # commands that some region has executed, as ACLs call them
         self._pools: weakref.WeakSet[ClusterNodePool] = weakref.WeakSet()
@@ -278,7 +280,9 @@ class ClusterClient(ReadsOnElsewhere, RedisCluster):
 
         def once() -> Any:
             self.follow()
-            return translating(self.settings, act)
+            reply = translating(self.settings, act)
+            self._used_at = moment()
+            return reply
 
         return self.retry.call_with_retry(once, refresh)
 
@@ -304,7 +308,10 @@ class ClusterClient(ReadsOnElsewhere, RedisCluster):
             raise mistake
 
     def follow(self) -> None:
-        """Go to the region of a global datastore that takes writes, or by what is published, if that is another by now."""
+        """Go to the region of a global datastore that takes writes, or by what is published, if that is another by now.
+
+        After a rest the layout is read anew.
+        """
         if self.settings.writer is not None:
             look_up(self.settings.writer)
         published = self.settings.published
@@ -317,15 +324,18 @@ class ClusterClient(ReadsOnElsewhere, RedisCluster):
                 return
             if published is not None:
                 self._epoch = published.known.epoch
+            self._used_at = moment()
             before = self.settings
             self.settings = before.now if before.writer is None else before.at(before.writer.known)
             self._begin_again(stays=self.settings.connection == before.connection)
 
     def _left_behind(self) -> bool:
-        writer, published = self.settings.writer, self.settings.published
-        if writer is not None:
-            return writer.known != self.settings.region
-        return published is not None and published.known.epoch != self._epoch
+        writer, published, idle = self.settings.writer, self.settings.published, self.policy.idle_seconds
+        if writer is not None and writer.known != self.settings.region:
+            return True
+        if published is not None and published.known.epoch != self._epoch:
+            return True
+        return idle is not None and seconds_since(self._used_at) > idle
 
     def _begin_again(self, *, stays: bool) -> None:
         """Make all connections anew, and read the layout. stays: of the same endpoint, whose layout holds until then."""
