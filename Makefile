@@ -50,8 +50,8 @@ lint: environment ## format, lint and types
 test: setup ## every test and the linters (root); TIER=fast in under two minutes; TIER=client one folder of tests/
 	@$(BIN)/python -m tools tools/run_tests.py $(TIER)
 
-bench: setup ## ratios of one run on this machine: drills, time to healthy; BASE=COMMIT: commands against that commit (TESTS=1: tests too)
-	@$(BIN)/python -m tools bench/$(if $(BASE),compare.py $(BASE) $(if $(TESTS),--tests),bench.py)
+bench: setup ## ratios of one run on this machine: drills, time to healthy; SUITE=clients: clients of other languages; BASE=COMMIT: commands against that commit (TESTS=1: tests too)
+	@$(BIN)/python -m tools bench/$(if $(SUITE),$(SUITE)/run.py $(ARGS),$(if $(BASE),compare.py $(BASE) $(if $(TESTS),--tests),bench.py))
 
 schema: $(READY) ## write the components' schema and the stack file's schema anew
 	$(BIN)/python -m tools tools/component_schema.py

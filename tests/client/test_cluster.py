@@ -489,3 +489,20 @@ def test_a_shard_that_takes_no_writes_is_down(cluster: ManagedGroup, twin: str) 
             wait_for(monitor, "down")
             cluster.command(node, "CLIENT", "UNPAUSE")
         wait_for(monitor, "up")
+
+
+@pytest.mark.usefixtures("names")
+@pytest.mark.parametrize("twin", TWINS)
+def test_a_health_monitor_is_up_again_when_every_slot_is_served_again(cluster: ManagedGroup, twin: str) -> None:
+    """Its layout lacked a slot. No command of its own would have read it anew."""
+    # The probe's first key has the tag 0.
+    owner, slot = cluster.primary_of("0"), str(cluster.command(cluster.nodes[0], "CLUSTER", "KEYSLOT", "0"))
+    with connected(cluster) as client, monitored(client, twin) as monitor:
+        wait_for(monitor, "up")
+        for node in cluster.nodes:
+            cluster.command(node, "CLUSTER", "DELSLOTS", slot)
+        try:
+            wait_until(lambda: (monitor.status()["last_error"] or {}).get("class") == "SlotNotCoveredError", "a slot is missed")
+        finally:
+            cluster.command(owner, "CLUSTER", "ADDSLOTS", slot)
+        wait_for(monitor, "up")

@@ -15,6 +15,7 @@ from redis import exceptions
 from redis.asyncio.cluster import ClusterNode, ClusterPipeline, RedisCluster, _ClusterNodePoolAdapter
 from redis.asyncio.connection import SSLConnection
 from redis.cluster import PRIMARY, LoadBalancingStrategy
+from redis.crc import REDIS_CLUSTER_HASH_SLOTS
 from redis.maint_notifications import MaintNotificationsConfig
 
 from redis_ha_client.aio.cluster_pipelines import InOneTransaction, NodeByNode
@@ -280,6 +281,13 @@ class ClusterClient(LeftByLoops, ReadsOnElsewhere, RedisCluster):  # type: ignor
         self._initialize = True
         with contextlib.suppress(exceptions.RedisError, exceptions.RedisClusterException), dialling_once(current_budget()):
             await self._read_layout()
+
+    async def whole_layout(self) -> Any:
+        """Return the nodes by slot, as in sync/cluster.py."""
+        if len(self.nodes_manager.slots_cache) < REDIS_CLUSTER_HASH_SLOTS:
+            self._initialize = True
+            await self.initialize()
+        return self.nodes_manager.slots_cache
 
     async def look_elsewhere(self, error: Exception) -> None:
         """Move on if another region of a global datastore takes writes by now; NOPERM as in sync/cluster.py."""

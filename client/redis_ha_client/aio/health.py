@@ -51,10 +51,9 @@ class Prober:
         return None
 
     async def _write_to_shards(self) -> None:
-        if not self._client.nodes_manager.slots_cache:
-            await self._client.initialize()
+        slots = await self._client.whole_layout()
         pipeline = self._client.pipeline()
-        for key in shard_keys(primaries_of(self._client.nodes_manager.slots_cache), self.key_prefix):
+        for key in shard_keys(primaries_of(slots), self.key_prefix):
             pipeline.execute_command(*set_command(key))
         check_replies(await pipeline.execute(raise_on_error=False))
 

@@ -27,6 +27,7 @@ from redis.cluster import (
     get_connection,
 )
 from redis.connection import Connection, SSLConnection
+from redis.crc import REDIS_CLUSTER_HASH_SLOTS
 
 from redis_ha_client.batches import REFUSED, REFUSED_IN_CLUSTER, Batch, Emptied, not_sent_again
 from redis_ha_client.blocking import block_seconds
@@ -290,6 +291,13 @@ class ClusterClient(ReadsOnElsewhere, RedisCluster):
         """Read the cluster's layout if that is possible now; if not, the next attempt fails and says why."""
         with contextlib.suppress(exceptions.RedisError, exceptions.RedisClusterException), dialling_once(current_budget()):
             self.nodes_manager.initialize()
+
+    def whole_layout(self) -> Any:
+        """Return the nodes by slot; read anew while some slots have none. Commands read it by themselves when they fail."""
+        if len(self.nodes_manager.slots_cache) < REDIS_CLUSTER_HASH_SLOTS:
+            with command_budget(self.policy, "CLUSTER SLOTS", own=True):
+                self.ride(self.nodes_manager.initialize)
+        return self.nodes_manager.slots_cache
 
     def look_elsewhere(self, error: Exception) -> None:
         """Move on if another region of a global datastore takes writes by now.

@@ -54,8 +54,9 @@ class Prober:
         return None
 
     def _write_to_shards(self) -> None:
+        slots = self._client.whole_layout()
         pipeline = self._client.pipeline()
-        for key in shard_keys(primaries_of(self._client.nodes_manager.slots_cache), self.key_prefix):
+        for key in shard_keys(primaries_of(slots), self.key_prefix):
             pipeline.execute_command(*set_command(key))
         check_replies(pipeline.execute(raise_on_error=False))
 
