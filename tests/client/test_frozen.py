@@ -16,7 +16,7 @@ import pytest
 from redis_ha_client import DocumentError, FailoverPolicy, aio, connect, describe
 from redis_ha_client.presets import FUNCTION_IDLE_SECONDS, PRESETS
 from tests.client.test_managed_documents import PRIMARY, USER
-from tests.support import frozen_program
+from tests.support import frozen_program, named_program
 from tests.support.managed_processes import ManagedGroup
 from tests.support.redis_processes import Node
 from tests.support.twins import TWINS
@@ -56,7 +56,7 @@ class Program:
         )
         documents.chmod(0o600)
         self.publish(group.nodes[0])
-        command = [sys.executable, frozen_program.__file__, half, str(documents), str(self.names)]
+        command = [sys.executable, named_program.__file__, str(self.names), frozen_program.__file__, half, str(documents)]
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
     def publish(self, primary: Node) -> None:

@@ -1,13 +1,12 @@
 """A program that keeps a client between invocations, as a function does: a line on stdin is one, a line on stdout its result.
 
-Its arguments: sync or asyncio, the file of the two documents, and the file that says where names lead. It tells what an
-invocation's command met on its way: the causes of failed attempts.
+Its arguments: sync or asyncio, and the file of the two documents. It tells what an invocation's command met on its way: the
+causes of failed attempts.
 """
 
 import asyncio
 import inspect
 import json
-import socket
 import sys
 from collections.abc import Awaitable
 from pathlib import Path
@@ -16,14 +15,8 @@ from typing import Any
 from redis_ha_client import aio, connect
 from redis_ha_client.budget import Budget
 
-getaddrinfo = socket.getaddrinfo
 causes: list[str] = []
 judge = Budget.judge
-
-
-def lead(host: Any, *args: Any, **kwargs: Any) -> Any:
-    """Look a name up in the file, as it is now."""
-    return getaddrinfo(json.loads(Path(sys.argv[3]).read_text()).get(host, host), *args, **kwargs)
 
 
 def noted(budget: Budget, error: Exception) -> Exception | None:
@@ -39,7 +32,6 @@ async def settled(value: Awaitable[Any] | Any) -> Any:
 
 async def main(half: str, documents: dict[str, Any]) -> None:
     """Serve invocations until stdin ends."""
-    socket.getaddrinfo = lead
     Budget.judge = noted  # type: ignore[assignment, method-assign]
     make: Any = connect if half == "sync" else aio.connect
     client = make(documents["connection"], documents["credentials"], policy=documents["policy"])
