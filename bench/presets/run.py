@@ -180,7 +180,7 @@ def table(runs: list[dict[str, Any]], worst: dict[str, float | None]) -> str:
         longest = max(row["longest_command_seconds"] for row in every)
         bound = worst.get(name)
         lines.append(
-            f"| {name} | {'not bounded' if bound is None else f'{bound:g} s'} | {' s | '.join(outages)} s | "
+            f"| {name} | {'no budget' if bound is None else f'{bound:g} s'} | {' s | '.join(outages)} s | "
             f"{min(failed)} to {max(failed)} | {longest:.1f} s |"
         )
     return "\n".join(lines)

@@ -15,7 +15,7 @@ import pytest
 from redis import exceptions
 from redis.crc import key_slot
 
-from redis_ha_client import DocumentError, HealthMonitor, HealthPreset, aio, connect, health_asgi
+from redis_ha_client import DocumentError, HealthMonitor, HealthPreset, aio, connect, describe, health_asgi
 from redis_ha_client.clocks import Moment
 from redis_ha_client.errors import NotTheMasterError
 from redis_ha_client.health import (
@@ -28,6 +28,7 @@ from redis_ha_client.health import (
     status_of,
     wait_seconds,
 )
+from redis_ha_client.presets import PRESETS as POLICIES
 from redis_ha_client.probing import check_master, failure_of, primaries_of, shard_keys
 from redis_ha_client.watching import EXIT_CODE
 from tests.client.test_documents import CONNECTION, CREDENTIALS
@@ -103,14 +104,32 @@ def test_the_worst_case_is_what_the_probes_add_up_to(preset: HealthPreset) -> No
     assert max(later - earlier for earlier, later in itertools.pairwise(ends)) < preset.stale_seconds
 
 
-def test_the_presets_and_their_worst_cases_are_those_of_the_readme() -> None:
+def test_the_presets_and_their_worst_cases_are_those_of_the_page() -> None:
     rows = re.findall(
         r"^\| `([\w-]+)`[^|]*\| ([\d.]+) s \| (\d+) \| ([\d.]+) s \| ([\d.]+) s \|$",
-        (ROOT / "client" / "README.md").read_text(),
+        (ROOT / "docs" / "clients.md").read_text(),
         flags=re.MULTILINE,
     )
     assert {name: (float(a), int(b), float(c), float(d)) for name, a, b, c, d in rows} == {
         name: (one.interval_seconds, one.threshold, one.total_seconds, one.notice_seconds) for name, one in PRESETS.items()
+    }
+
+
+def test_the_policies_by_name_are_those_of_the_page() -> None:
+    rows = re.findall(
+        r"^\| `([\w.-]+)` \| ([\d.]+) s \| ([\d.]+) s \| ([\d.]+) s, ([\d.]+) s \| (?:([\d.]+) s|computed .*) \|$",
+        (ROOT / "docs" / "clients.md").read_text(),
+        flags=re.MULTILINE,
+    )
+    assert {name: tuple(float(one) if one else None for one in numbers) for name, *numbers in rows} == {
+        name: (
+            one.connect_seconds,
+            one.read_seconds,
+            one.backoff_base_seconds,
+            one.backoff_cap_seconds,
+            describe(one)["worst_case_seconds"]["command"],
+        )
+        for name, one in POLICIES.items()
     }
 
 
