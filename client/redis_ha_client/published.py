@@ -24,7 +24,8 @@ from .lookup import Parameter
 from .policy import FailoverPolicy
 
 LOGGER = logging.getLogger("redis_ha_client.endpoints")
-# The shortest time between two readings of one client while its budgets are spent: see INTERVAL_SECONDS in documents.py.
+# The shortest time between two readings of one client while its budgets are spent. It is doubled, up to the interval, while
+# nothing new is read: a fleet that fails for minutes would take all that SSM answers (see INTERVAL_SECONDS in documents.py).
 PAUSE_SECONDS = 5.0
 JITTER = 0.2  # so that a fleet does not read at once
 # How long `connect` tries to read: SSM refuses for a second or two when a fleet starts. Longer waiting would mend nothing.
@@ -52,6 +53,8 @@ class Published:
         self._thread: threading.Thread | None = None
         self._read_at = moment()
         self._wait = self._interval
+        self._pause = PAUSE_SECONDS
+        self._hurried = False
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Copy or pickle what is known, without the thread."""
@@ -93,11 +96,15 @@ class Published:
 
     def hurry(self) -> None:
         """Read soon: a command's budget is spent, so perhaps the endpoints are others."""
-        self._wait = min(self._wait, _jittered(PAUSE_SECONDS))
+        pause = _jittered(min(self._pause, self.connection.interval_seconds))
+        if pause < self._wait and not self._hurried:  # drawn once, or many failures would draw the shortest
+            self._wait, self._hurried = pause, True
         self.look()
 
     def read(self) -> None:
         """Read once, and go by what was read if that is possible."""
+        self._pause = 2 * self._pause if self._hurried else PAUSE_SECONDS
+        self._hurried = False
         self._read_at, self._wait = moment(), self._interval
         before = self.known
         try:
@@ -116,6 +123,7 @@ class Published:
                 before.endpoints.generation,
             )
             self.known = Known(new, before.epoch + 1)
+            self._pause = PAUSE_SECONDS
         else:
             self.known = Known(new, before.epoch)
 

@@ -16,7 +16,18 @@ from redis import exceptions
 from redis.asyncio import Redis as AsyncRedis
 from redis.asyncio import RedisCluster as AsyncRedisCluster
 
-from redis_ha_client import DocumentError, FailoverPolicy, NotExecutedError, aio, checking, clocks, connect, describe, published
+from redis_ha_client import (
+    DocumentError,
+    FailoverPolicy,
+    NotExecutedError,
+    aio,
+    checking,
+    clocks,
+    connect,
+    describe,
+    lookup,
+    published,
+)
 from redis_ha_client.budget import command_budget
 from redis_ha_client.documents import INTERVAL_SECONDS
 from redis_ha_client.errors import EndpointsForbiddenError, EndpointsUnknownError
@@ -320,6 +331,39 @@ def test_a_spent_budget_reads_soon_and_not_more_often_than_the_pause(parameters:
     spent()
     ended(reading)
     assert parameters.asked == 3
+    clock.monotonic += 15.9  # the third pause is between 16 and 20 s: twice it brought nothing new
+    spent()
+    ended(reading)
+    assert parameters.asked == 3
+    parameters.value = changed(PLAIN, "generation", 2)
+    clock.monotonic += 4.2
+    spent()
+    ended(reading)
+    assert parameters.asked == 4
+    clock.monotonic += 5.1  # it was new: the first pause again
+    spent()
+    ended(reading)
+    assert parameters.asked == 5
+
+
+def test_a_fleet_that_fails_for_long_reads_no_more_often_than_the_interval(parameters: Parameters, clock: Clock) -> None:
+    reading = published_by(aio.connect({**CONNECTION, "interval_seconds": 20}, USER))
+    for _ in range(57):
+        clock.monotonic += 1
+        reading.hurry()
+        ended(reading)
+    assert parameters.asked == 1 + 4  # after 5, 10, 20 and 20 s, less up to a fifth
+
+
+@pytest.mark.usefixtures("parameters")
+def test_an_interpreter_that_ends_reads_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(_: threading.Thread) -> None:
+        raise RuntimeError("can't create new thread at interpreter shutdown")
+
+    reading = published_by(aio.connect(CONNECTION, USER))
+    monkeypatch.setattr(threading.Thread, "start", refused)
+    reading._wait = 0.0
+    reading.look()
 
 
 @pytest.mark.usefixtures("parameters")
@@ -348,6 +392,15 @@ def test_the_last_problem_stands_among_the_causes_of_a_failure(parameters: Param
 
 
 # --- by real botocore ---
+
+
+def test_a_fork_has_a_connection_to_ssm_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    parameter = lookup.Parameter(PARAMETER, REGION, FailoverPolicy())
+    first = parameter._connected()
+    assert parameter._connected() is first
+    monkeypatch.setattr(lookup, "os", SimpleNamespace(getpid=lambda: -1))
+    assert parameter._connected() is not first
 
 
 @pytest.fixture(scope="module")
