@@ -96,14 +96,14 @@ class Published:
 
     def hurry(self) -> None:
         """Read soon: a command's budget is spent, so perhaps the endpoints are others."""
-        pause = _jittered(min(self._pause, self.connection.interval_seconds))
-        if pause < self._wait and not self._hurried:  # drawn once, or many failures would draw the shortest
-            self._wait, self._hurried = pause, True
+        if not self._hurried:  # drawn once, or many failures would draw the shortest
+            self._hurried = True
+            self._wait = min(self._wait, _jittered(self._pause))
         self.look()
 
     def read(self) -> None:
         """Read once, and go by what was read if that is possible."""
-        self._pause = 2 * self._pause if self._hurried else PAUSE_SECONDS
+        self._pause = min(2 * self._pause, self.connection.interval_seconds) if self._hurried else PAUSE_SECONDS
         self._hurried = False
         self._read_at, self._wait = moment(), self._interval
         before = self.known
