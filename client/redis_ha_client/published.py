@@ -51,7 +51,7 @@ class Published:
         self._ask = ask
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
-        self._read_at = moment()
+        self._read_at = self._known_at = moment()  # when a reading began; and one that brought what is known
         self._wait = self._interval
         self._pause = PAUSE_SECONDS
         self._hurried = False
@@ -74,8 +74,8 @@ class Published:
 
     @property
     def read_seconds_ago(self) -> float:
-        """How old what is known is at most."""
-        return seconds_since(self._read_at)
+        """How old what is known is at most: readings that failed do not count."""
+        return seconds_since(self._known_at)
 
     def look(self) -> None:
         """Begin to read if it is due, and let the running command hurry that when its budget is used up. Never waits."""
@@ -112,6 +112,7 @@ class Published:
         except (DocumentError, EndpointsUnknownError, EndpointsForbiddenError) as error:
             self._failed(str(error))
             return
+        self._known_at = self._read_at
         if self.problem is not None:
             LOGGER.info("%s is read again", self.source)
             self.problem = None

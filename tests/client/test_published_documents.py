@@ -29,6 +29,7 @@ from redis_ha_client import (
     published,
 )
 from redis_ha_client.budget import command_budget
+from redis_ha_client.clocks import seconds_since
 from redis_ha_client.documents import INTERVAL_SECONDS
 from redis_ha_client.errors import EndpointsForbiddenError, EndpointsUnknownError
 from tests.client.test_documents import changed
@@ -218,6 +219,7 @@ def test_what_cannot_be_followed_keeps_what_is_known_and_is_said_once(
     assert record.levelno == logging.WARNING
     assert re.search(message, record.message)
     assert describe(client)["document"]["problem"] in record.message
+    assert reading.read_seconds_ago > seconds_since(reading._read_at)  # what is known gets older
     caplog.clear()
     parameters.value = known
     with caplog.at_level(logging.INFO, "redis_ha_client.endpoints"):

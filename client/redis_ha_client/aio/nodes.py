@@ -36,6 +36,7 @@ from redis_ha_client.errors import (
     refusal_of,
 )
 from redis_ha_client.policy import AGE_JITTER, FailoverPolicy
+from redis_ha_client.published import Published
 from redis_ha_client.rebuilding import retries_refused, settings_again
 from redis_ha_client.scans import COMMANDS, Cursor, Origin, check, cursor_in, cursors_in, remember
 from redis_ha_client.silence import Socket, Stillness, first_wait, glance, traffic_in, traffic_of
@@ -525,19 +526,17 @@ class NodePool(BlockingConnectionPool):
         if self.home.moved():
             self.move()
         with command_budget(self.policy, "connect", own=interrupts()) as budget:
-            await self._follow_published()
+            if self.settings.published is not None:
+                await self._follow_published(self.settings.published)
             connection = await self.retry.call_with_retry(self._take, lambda _: asyncio.sleep(0))
             connection.retry.home = budget
             return connection
 
-    async def _follow_published(self) -> None:
+    async def _follow_published(self, published: Published) -> None:
         """Read what is published if it is time, and close the connections that nobody uses and that are to be made anew.
 
         Those in use are closed when they come back.
         """
-        published = self.settings.published
-        if published is None:
-            return
         published.look()
         if self._epoch != published.known.epoch:
             self._epoch = published.known.epoch
