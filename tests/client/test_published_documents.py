@@ -35,6 +35,7 @@ from redis_ha_client.errors import EndpointsForbiddenError, EndpointsUnknownErro
 from tests.client.test_documents import changed
 from tests.client.test_managed_documents import IAM, TOKEN, USER
 from tests.client.test_rebuilt import arguments_of
+from tests.components.test_failover_function import after, failover, first, plain, sharded
 from tests.support.aws_world import Remote, serving
 from tests.support.failover_function import environment
 from tests.support.published import CONNECTION, PARAMETER, REGION, Parameters, endpoints_document
@@ -261,6 +262,21 @@ def test_a_secondarys_endpoint_says_why_it_takes_no_writes(parameters: Parameter
     assert "is a secondary of a Global Datastore, which takes no writes" in told
 
 
+@pytest.mark.parametrize(("group", "kind"), [(plain(), "primary"), (sharded(), "cluster")])
+def test_what_the_failover_function_writes_is_taken_and_followed(parameters: Parameters, group: Any, kind: str) -> None:
+    parameters.value = first(group)
+    client: Any = aio.connect(CONNECTION, TOKEN)
+    assert describe(client)["group_kind"] == kind
+    reading = client.settings.published if kind == "cluster" else published_by(client)
+    parameters.value = after(parameters.value, group, failover("m-1", 5), 6)
+    reading.read()
+    assert (reading.problem, reading.known.epoch, reading.known.endpoints.generation) == (None, 1, 2)
+    parameters.value = after(parameters.value, None, looked=7)
+    reading.read()
+    assert "is gone" in str(reading.problem)
+    assert reading.known.epoch == 1
+
+
 # --- when it is read ---
 
 
@@ -355,6 +371,17 @@ def test_a_fleet_that_fails_for_long_reads_no_more_often_than_the_interval(param
         reading.hurry()
         ended(reading)
     assert parameters.asked == 1 + 4  # after 5, 10, 20 and 20 s, less up to a fifth
+
+
+@pytest.mark.usefixtures("parameters", "clock")
+def test_many_failures_draw_one_pause(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Or all would draw the shortest, and a fleet would read at once."""
+    reading = published_by(aio.connect(CONNECTION, USER))
+    draws = [0.95, 0.8]
+    monkeypatch.setattr(published, "random", SimpleNamespace(uniform=lambda *_: draws.pop(0)))
+    reading.hurry()
+    reading.hurry()
+    assert reading._wait == 0.95 * published.PAUSE_SECONDS
 
 
 @pytest.mark.usefixtures("parameters")
