@@ -68,6 +68,10 @@ def connections(group: ManagedGroup) -> list[dict[str, str]]:
     return [dict(part.split("=", 1) for part in row.split()) for row in rows if " name=swapped " in row]
 
 
+def waiting(group: ManagedGroup) -> set[str]:
+    return {row["id"] for row in connections(group) if row["cmd"] == "blpop" and "b" in row["flags"]}
+
+
 def hasten(one: Driven, policy: FailoverPolicy) -> None:
     """Give another policy to a client that is connected."""
     client = one.client
@@ -85,18 +89,24 @@ def serving(group: ManagedGroup, key: str) -> Node:
 def test_a_higher_generation_drains_and_swaps(two: Two, parameters: Parameters, twin: str) -> None:
     group = two.first
     with to(two, twin, parameters) as one:
+        # Three connections at once: the next commands take one of them, and the others are of no use to anybody.
+        others = [one.start(lambda client, number=number: client.blpop(f"other-{number}", 60)) for number in range(3)]
+        wait_until(lambda: len(waiting(group)) == 3, "three commands are under way")
+        before = waiting(group)
+        for number, other in enumerate(others):
+            group.command(serving(group, "list"), "RPUSH", f"other-{number}", "pushed")
+            assert other.result()
         under_way = one.start(lambda client: client.blpop("list", 60))
-        wait_until(lambda: any(row["cmd"] == "blpop" for row in connections(group)), "a command is under way")
-        one.do(lambda client: client.set("list-of-others", "x"))
-        before = {row["id"] for row in connections(group) if row["cmd"] != "blpop"}
-        assert before
+        wait_until(lambda: waiting(group), "a command is under way")
+        before -= waiting(group)
         parameters.value = document_of(group, generation=2)
         one.read_again(lambda client: client.get("list"))
-        one.do(lambda client: client.get("list-of-others"))
+        one.do(lambda client: client.get("list"))
         wait_until(lambda: not before & {row["id"] for row in connections(group)}, "those that nobody used are closed")
+        drained = waiting(group)
+        assert drained
         group.command(serving(group, "list"), "RPUSH", "list", "pushed")
         assert under_way.result() == (b"list", b"pushed")
-        drained = {row["id"] for row in connections(group) if row["cmd"] == "blpop"}
         wait_until(lambda: not drained & {row["id"] for row in connections(group)}, "it is closed when it comes back")
 
 
