@@ -127,7 +127,8 @@ def test_a_signature_holds_for_a_quarter_of_an_hour(endpoint: Endpoint, minutes:
     environ = {f"HTTP_{name.upper().replace('-', '_')}": value for name, value in headers.items()}
     host = endpoint.url.removeprefix("http://")
     environ |= {"REQUEST_METHOD": "POST", "REQUEST_URI": "/", "HTTP_HOST": host, "CONTENT_TYPE": headers["Content-Type"]}
-    refused = refusal(environ, BODY, endpoint.key, datetime.now(UTC) + timedelta(minutes=minutes))
+    now = datetime.now(UTC) + timedelta(minutes=minutes)
+    refused = refusal(environ, BODY, {endpoint.key.key_id: endpoint.key}.get, now, now)
     assert (refused.text.split()[0] if refused else None) == code
 
 

@@ -1,4 +1,4 @@
-"""Who may ask a stack's emulated AWS: whoever holds the stack's own key, which lies where its owner alone reads it.
+"""Who may ask a stack's emulated AWS: whoever holds its own key, which lies where its owner alone reads it, or a role's.
 
 A request is signed as AWS has it (docs.aws.amazon.com, IAM User Guide, "AWS Signature Version 4 for API requests"); botocore
 computes what the signature should be. Any process of this computer may connect to the address, and any page of a browser can
@@ -11,7 +11,7 @@ import hashlib
 import hmac
 import re
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -26,6 +26,8 @@ LATEST: Final = timedelta(minutes=15)
 BODY_HASH: Final = "x-amz-content-sha256"
 # Words of S3 in place of a body's hash (Amazon S3 API Reference, "Authenticating Requests: Using the Authorization Header").
 UNSIGNED: Final = ("UNSIGNED-PAYLOAD", "STREAMING-")
+# Where temporary credentials send their token (the same guide, "Use temporary credentials with AWS resources").
+TOKEN: Final = "HTTP_X_AMZ_SECURITY_TOKEN"  # noqa: S105 - a header's name, as WSGI has it
 # What must be signed wherever it is sent: the host, the body's type and what says which operation is asked for (IAM User Guide,
 # "Create a signed AWS API request", CanonicalHeaders). Names as WSGI has them (PEP 3333).
 ALWAYS_SIGNED: Final = re.compile("HTTP_HOST|CONTENT_TYPE|HTTP_X_AMZ_.+")
@@ -35,10 +37,12 @@ HEADER: Final = "X-Emulator-Key"
 
 @dataclass(frozen=True)
 class Key:
-    """An access key of the emulated account."""
+    """An access key of the emulated account. The token and the account's time of its end are those of a role's key."""
 
     key_id: str
     secret: str = field(repr=False)
+    token: str | None = field(default=None, repr=False)
+    expires: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -51,19 +55,21 @@ class Endpoint:
 
 @dataclass(frozen=True)
 class Refused:
-    """Why a request is not answered, in AWS's words; `code` as AWS has it."""
+    """Why a request is not answered, in AWS's words; `code` and the HTTP status as AWS has them."""
 
     code: str
     text: str
+    status: int = 403
 
 
 def environment_of(endpoint: Endpoint) -> dict[str, str]:
     """Return the environment variables by which tools of AWS find an endpoint, and its key."""
-    return {
+    found = {
         "AWS_ENDPOINT_URL": endpoint.url,
         "AWS_ACCESS_KEY_ID": endpoint.key.key_id,
         "AWS_SECRET_ACCESS_KEY": endpoint.key.secret,
     }
+    return found if endpoint.key.token is None else {**found, "AWS_SESSION_TOKEN": endpoint.key.token}
 
 
 def new_key() -> Key:
@@ -79,24 +85,54 @@ def of_another_host(environ: Mapping[str, Any], port: int) -> bool:
 def may_control(environ: Mapping[str, Any], key: Key) -> bool:
     """Tell whether a request for one of the emulator's own paths has the key."""
     given = str(environ.get(f"HTTP_{HEADER.upper().replace('-', '_')}", ""))
-    return hmac.compare_digest(given.encode("latin-1", "replace"), key.secret.encode())
+    return _same(given, key.secret)
 
 
-def refusal(environ: Mapping[str, Any], body: bytes, key: Key, now: datetime) -> Refused | None:
-    """Return why a request of AWS's API is refused; None when its signature is right."""
-    given = FORM.fullmatch(environ.get("HTTP_AUTHORIZATION", "").strip())
+def key_id(environ: Mapping[str, Any]) -> str | None:
+    """Return the id of the key that a request says it is signed with; None when it says none."""
+    given = _given(environ)
+    return given["key"] if given else None
+
+
+def signed_for(environ: Mapping[str, Any]) -> tuple[str, str]:
+    """Return the service and the Region that a request is signed for; nothing in their place when it is not signed."""
+    given = _given(environ)
+    return (given["service"], given["region"]) if given else ("", "")
+
+
+def refusal(
+    environ: Mapping[str, Any], body: bytes, find: Callable[[str], Key | None], now: datetime, account_now: datetime
+) -> Refused | None:
+    """Return why a request of AWS's API is refused; None when its signature is right.
+
+    `find` returns the key of an id. A request may be signed by the computer's time, `now`, or by the account's, which may be
+    ahead: a program that runs there can have either. A key expires by the account's.
+    """
+    given = _given(environ)
     if given is None:
         return Refused("MissingAuthenticationToken", "Missing Authentication Token")
-    if given["key"] != key.key_id:
+    key = find(given["key"])
+    if key is None or (key.token is not None and not _same(environ.get(TOKEN, ""), key.token)):
         return Refused("InvalidClientTokenId", "The security token included in the request is invalid.")
     sent = environ.get("HTTP_X_AMZ_DATE", "")
     try:
-        apart = abs(now - datetime.strptime(sent, TIME).replace(tzinfo=UTC))
+        signed = datetime.strptime(sent, TIME).replace(tzinfo=UTC)
     except ValueError:
         return Refused("IncompleteSignature", "X-Amz-Date is not in ISO8601 'basic format'")
-    if apart > LATEST:
+    if min(abs(now - signed), abs(account_now - signed)) > LATEST:
         return Refused("SignatureDoesNotMatch", f"Signature expired: {sent} is not within 15 min. of {now.strftime(TIME)}")
-    return _refused_signature(environ, body, key, given)
+    refused = _refused_signature(environ, body, key, given)
+    if refused is None and key.expires is not None and account_now >= key.expires:
+        return Refused("ExpiredToken", "The security token included in the request is expired")
+    return refused
+
+
+def _given(environ: Mapping[str, Any]) -> re.Match[str] | None:
+    return FORM.fullmatch(environ.get("HTTP_AUTHORIZATION", "").strip())
+
+
+def _same(given: str, known: str) -> bool:
+    return hmac.compare_digest(given.encode("latin-1", "replace"), known.encode())
 
 
 def _refused_signature(environ: Mapping[str, Any], body: bytes, key: Key, given: re.Match[str]) -> Refused | None:

@@ -32,7 +32,7 @@ def client(endpoint: Endpoint, service: str, region: str) -> Any:
     """Return a botocore client of the emulated AWS.
 
     `endpoint` is what `ensure_endpoint` answers, `service` botocore's name ("elasticache"), `region` AWS's ("eu-central-1").
-    Nothing of the caller's AWS configuration is read: the key is the stack's own.
+    Nothing of the caller's AWS configuration is read: the key is the endpoint's: the stack's own, or a role's.
     """
     from botocore.config import Config  # noqa: PLC0415 - programs without AWS never load it
 
@@ -52,4 +52,5 @@ def client(endpoint: Endpoint, service: str, region: str) -> Any:
             config=config,
             aws_access_key_id=endpoint.key.key_id,
             aws_secret_access_key=endpoint.key.secret,
+            aws_session_token=endpoint.key.token,
         )

@@ -18,7 +18,7 @@ from werkzeug.exceptions import BadRequest
 from werkzeug.serving import BaseWSGIServer, make_server
 from werkzeug.wrappers import Request
 
-from pulumi_emulator.aws import access, autoscaling, control, fis, load_balancing, route53, security_groups, sns
+from pulumi_emulator.aws import access, autoscaling, control, fis, load_balancing, route53, security_groups, sns, sts
 from pulumi_emulator.aws.elasticache import failover, service
 from pulumi_emulator.aws.elasticache.account import Account
 from pulumi_emulator.aws.paths import CLOCK, GLOBALS, GROUPS, HEALTH, ZONES
@@ -29,6 +29,11 @@ from pulumi_emulator.errors import EmulatorError
 ACTION: Final = re.compile(r"The (\w+) action has not been implemented")
 # The emulator's own paths, and those of moto's page and its reset, which are no part of AWS.
 NOT_AWS: Final = ("/_emulator/", "/moto-api")
+FORM: Final = "application/x-www-form-urlencoded"
+# Services that speak XML although their requests are no forms (botocore's models, protocol rest-xml).
+REST_XML: Final = frozenset({"cloudfront", "route53", "s3", "s3control"})
+# How JSON services call what the others call otherwise (Systems Manager API Reference, "Common errors").
+IN_JSON: Final = {"ExpiredToken": "ExpiredTokenException"}
 
 
 class QuietHandler(MotoRequestHandler):
@@ -58,6 +63,7 @@ def make_endpoint(account: Account, address: str, key: access.Key) -> BaseWSGISe
     route53.install()
     security_groups.install()
     sns.install()
+    sts.install(account)
     dispatcher = DomainDispatcherApplication(create_backend_app)
     return make_server(address, 0, Application(account, dispatcher, key), threaded=True, request_handler=QuietHandler)
 
@@ -95,11 +101,29 @@ class Application:
         if environ.get("PATH_INFO", "").startswith(NOT_AWS):
             return self._own(environ, start_response)
         body = Request(environ).get_data(cache=False)
-        refused = access.refusal(environ, body, self.key, datetime.now(UTC))
+        refused = access.refusal(environ, body, self._key_of, datetime.now(UTC), self.account.clock.now())
+        if refused is None:
+            refused = self._forbidden(environ, body)
         if refused is not None:
-            return _fault(environ, start_response, 403, refused.code, refused.text)
+            return _fault(environ, start_response, refused.status, refused.code, refused.text)
         environ["wsgi.input"] = io.BytesIO(body)
         return self._ask_moto(environ, start_response)
+
+    def _key_of(self, key_id: str) -> access.Key | None:
+        """Return the key of an id: the stack's own, or one that was given out for a role."""
+        if key_id == self.key.key_id:
+            return self.key
+        session = self.account.roles.find(key_id)
+        return session.key if session else None
+
+    def _forbidden(self, environ: dict[str, Any], body: bytes) -> access.Refused | None:
+        """Return why a role's policies do not allow a call; the stack's own key may do anything."""
+        session = self.account.roles.find(access.key_id(environ))
+        if session is None:
+            return None
+        from pulumi_emulator.aws.iam import gate  # noqa: PLC0415 - only what a role asks is judged
+
+        return gate.refusal(self.account, session, environ, body)
 
     def _ask_moto(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         """Answer a call of AWS's API."""
@@ -159,11 +183,16 @@ def _not_implemented(environ: dict[str, Any], start_response: Callable[..., Any]
 
 
 def _fault(environ: dict[str, Any], start_response: Callable[..., Any], status: int, code: str, text: str) -> Iterable[bytes]:
-    """Answer an error in the form that the caller's protocol has: JSON, or XML as the query protocols have it."""
-    if "json" in environ.get("CONTENT_TYPE", "") or environ.get("REQUEST_METHOD") == "GET":
-        return _answer(start_response, status, {"__type": code, "message": text}, [("x-amzn-errortype", code)])
+    """Answer an error in the form that the caller's protocol has: JSON, or XML where requests are forms, and for REST_XML."""
+    service, _ = _target(environ)
+    asks_by_form = FORM in environ.get("CONTENT_TYPE", "") or "Action=" in environ.get("QUERY_STRING", "")
+    if not asks_by_form and service not in REST_XML:
+        code = IN_JSON.get(code, code)
+        named = [("x-amzn-errortype", code), ("x-amzn-query-error", f"{code};Sender")]
+        return _answer(start_response, status, {"__type": code, "message": text}, named)
     error = f"<Error><Type>Sender</Type><Code>{code}</Code><Message>{escape(text)}</Message></Error>"
-    body = f"<ErrorResponse>{error}<RequestId>emulated</RequestId></ErrorResponse>".encode()
+    outer, inner = ("Response", f"<Errors>{error}</Errors>") if service == "ec2" else ("ErrorResponse", error)
+    body = f"<{outer}>{inner}<RequestId>emulated</RequestId></{outer}>".encode()
     start_response(f"{status} emulator", [("Content-Type", "text/xml"), ("Content-Length", str(len(body)))])
     return [body]
 

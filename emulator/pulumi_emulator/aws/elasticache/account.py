@@ -16,6 +16,7 @@ from pulumi_emulator.aws.clients import ACCOUNT_ID
 from pulumi_emulator.aws.clock import Clock
 from pulumi_emulator.aws.elasticache.faults import refuse
 from pulumi_emulator.aws.plane import Plane
+from pulumi_emulator.aws.roles import Roles
 
 if TYPE_CHECKING:
     from pulumi_emulator.aws.elasticache.events import Event
@@ -33,6 +34,7 @@ class Account:
         self.lock = threading.RLock()
         self.log = log
         self.clock = Clock()
+        self.roles = Roles(self.clock.now)
         # A fixed letter first: a label of a host name.
         self.hash = "".join(secrets.choice(string.ascii_lowercase + string.digits) for _ in range(HASH_LENGTH))
         self.regions: dict[str, Region] = {}
