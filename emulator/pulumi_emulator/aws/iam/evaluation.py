@@ -50,9 +50,16 @@ class Policy:
 
     @property
     def statements(self) -> Sequence[Statement]:
-        """The statements; one may stand there without a list."""
+        """The statements; one may stand there without a list. UnknownError when one cannot be read: it might deny."""
         found = self.document.get("Statement", [])
-        return found if isinstance(found, list) else [found]
+        statements = found if isinstance(found, list) else [found]
+        for statement in statements:
+            unknown = sorted(set(statement) - ELEMENTS)
+            if unknown:
+                raise UnknownError(f"{self.name}: the element {unknown[0]} is not known to the emulator")
+            if statement.get("Effect") not in EFFECTS:
+                raise UnknownError(f"{self.name}: Effect: {statement.get('Effect')!r} is none; give Allow or Deny")
+        return statements
 
 
 @dataclass(frozen=True)
@@ -155,7 +162,6 @@ class _Ask:
 
     def fits(self, policy: Policy, statement: Statement) -> bool:
         """Tell whether a statement is of this action, this resource and this request. A trust policy names no resource."""
-        check_statement(policy, statement)
         if not self._of(statement, "Action", lambda pattern: matching.action(pattern, self.need.action)):
             return False
         has_resource = "Resource" in statement or "NotResource" in statement
@@ -177,15 +183,6 @@ class _Ask:
         if negated in statement:
             return not any(map(fits, _list(statement[negated])))
         return any(map(fits, _list(statement.get(element))))
-
-
-def check_statement(policy: Policy, statement: Statement) -> None:
-    """Refuse a statement that cannot be read: UnknownError."""
-    unknown = sorted(set(statement) - ELEMENTS)
-    if unknown:
-        raise UnknownError(f"{policy.name}: the element {unknown[0]} is not known to the emulator")
-    if statement.get("Effect") not in EFFECTS:
-        raise UnknownError(f"{policy.name}: Effect: {statement.get('Effect')!r} is none; give Allow or Deny")
 
 
 def _named(ask: _Ask, policy: Policy | None, caller: Caller, effect: str) -> Granted:

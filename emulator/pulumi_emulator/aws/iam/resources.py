@@ -150,6 +150,10 @@ FINDERS: Final[Mapping[tuple[str, str], Finder]] = {
 }
 
 
+# Parameters whose type another one tells (botocore, ssm, AddTagsToResource).
+UNTOLD: Final = frozenset({"ResourceId"})
+
+
 def named(asked: Asked, kind: Kind, prefix: str) -> list[str]:
     """Return the ARNs of the resources of a type that a request names."""
     known = {"Partition": PARTITION, "Region": asked.given.get("ReplicationGroupRegion") or asked.region, "Account": ACCOUNT_ID}
@@ -163,7 +167,7 @@ def named(asked: Asked, kind: Kind, prefix: str) -> list[str]:
     if given:
         return given
     (*_, last) = places(kind.form) or [""]
-    value = asked.given.get(last)
+    value = None if last in UNTOLD else asked.given.get(last)
     return [filled(kind.form, {**known, last: value})] if isinstance(value, str) else []
 
 
