@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 
 from pulumi_emulator import aws
 from pulumi_emulator.aws.access import Key
-from tests.support.aws_world import Remote
+from tests.support.aws_world import REGION, Remote
 
 Statement = Mapping[str, Any]
 
@@ -66,16 +66,17 @@ def under(remote: Remote, role_arn: str, **given: Any) -> Iterator[Remote]:
         yield made
 
 
-def refused(remote: Remote, service: str, operation: str, **given: Any) -> dict[str, Any] | None:
+def refused(remote: Remote, service: str, operation: str, region: str = REGION, **given: Any) -> dict[str, Any] | None:
     """Call something; return the error's code and message when it is refused, None when it was answered."""
     try:
-        getattr(remote.client(service), operation)(**given)
+        getattr(remote.client(service, region), operation)(**given)
     except ClientError as error:
         return {**error.response["Error"], "Status": error.response["ResponseMetadata"]["HTTPStatusCode"]}
     return None
 
 
-def denied(remote: Remote, service: str, operation: str, **given: Any) -> bool:
+def denied(remote: Remote, service: str, operation: str, region: str = REGION, **given: Any) -> bool:
     """Tell whether a call is refused for want of permission; another error is an answer too."""
-    error = refused(remote, service, operation, **given)
+    error = refused(remote, service, operation, region, **given)
+    assert error is None or "cannot tell whether" not in error["Message"], error
     return error is not None and "is not authorized to perform" in error["Message"]

@@ -54,7 +54,10 @@ def read_document(group_arn: str) -> Document:
 
 
 def operator_document(group_arn: str) -> Document:
-    """Return what running a group takes besides watching it: failing over for a test, and changing it. Not deleting it."""
+    """Return what running a group takes besides watching it: failing over for a test, and changing it. Not deleting it.
+
+    Another parameter group or user group for it takes ModifyReplicationGroup on that one too, which is not in here.
+    """
     actions = (
         "TestFailover",
         "ModifyReplicationGroup",
@@ -71,7 +74,7 @@ def promotion_document(global_arn: str, member_arns: Sequence[str]) -> Document:
     return _document(
         _allow("Look", ["elasticache:DescribeGlobalReplicationGroups"], [global_arn]),
         _allow("Members", ["elasticache:DescribeReplicationGroups"], list(member_arns)),
-        _allow("Promote", ["elasticache:FailoverGlobalReplicationGroup"], [global_arn, *member_arns]),
+        _allow("Promote", ["elasticache:FailoverGlobalReplicationGroup"], [global_arn]),
         _allow("Metrics", ["cloudwatch:DescribeAlarms", "cloudwatch:GetMetricData", "cloudwatch:ListMetrics"], ["*"]),
     )
 
