@@ -117,7 +117,7 @@ def test_nothing_beside_it_is_allowed(world: World, group: str, monkeypatch: pyt
     deployed, _ = deploy_under_role(monkeypatch, world, group)
     path = deployed.world.settings.parameter_path
     with under(world, make_role(world, *policy(deployed, group))) as role:
-        allowed = {"Names": [f"{path}/{group}/endpoints"]}
+        allowed: dict[str, Any] = {"Names": [f"{path}/{group}/endpoints"]}
         assert not denied(role, "ssm", "get_parameters", **allowed)
         for service, operation, given in (
             ("ssm", "get_parameters", {"Names": [*allowed["Names"], "/other"]}),

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 import botocore.session
 import pytest
 from botocore.awsrequest import AWSResponse
+from botocore.compat import HTTPHeaders
 
 from pulumi_emulator.aws import coverage
 from pulumi_emulator.aws.iam import asked, grants, reference
@@ -41,7 +42,7 @@ def requested(session: Any, service: str, operation: str, given: dict[str, Any])
 
     def keep(request: Any, **_: Any) -> AWSResponse:
         sent.append(request)
-        return AWSResponse(request.url, 500, {}, io.BytesIO(b""))
+        return AWSResponse(request.url, 500, HTTPHeaders(), io.BytesIO(b""))
 
     client.meta.events.register("before-send", keep)
     client.meta.config.retries = {"max_attempts": 0}

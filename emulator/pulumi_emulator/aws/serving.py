@@ -18,7 +18,18 @@ from werkzeug.exceptions import BadRequest
 from werkzeug.serving import BaseWSGIServer, make_server
 from werkzeug.wrappers import Request
 
-from pulumi_emulator.aws import access, autoscaling, control, fis, load_balancing, route53, security_groups, sns, sts
+from pulumi_emulator.aws import (
+    access,
+    autoscaling,
+    control,
+    fis,
+    load_balancing,
+    managed_policies,
+    route53,
+    security_groups,
+    sns,
+    sts,
+)
 from pulumi_emulator.aws.elasticache import failover, service
 from pulumi_emulator.aws.elasticache.account import Account
 from pulumi_emulator.aws.paths import CLOCK, GLOBALS, GROUPS, HEALTH, ZONES
@@ -60,6 +71,7 @@ def make_endpoint(account: Account, address: str, key: access.Key) -> BaseWSGISe
     fis.install(account)
     autoscaling.install(account)
     load_balancing.install()
+    managed_policies.install()
     route53.install()
     security_groups.install()
     sns.install()

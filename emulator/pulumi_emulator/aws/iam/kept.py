@@ -9,6 +9,7 @@ from typing import Any, Final
 from moto.backends import get_backend
 from moto.iam.models import iam_backends
 
+from pulumi_emulator.aws import managed_policies
 from pulumi_emulator.aws.clients import ACCOUNT_ID
 from pulumi_emulator.aws.iam.evaluation import Policies, Policy
 from pulumi_emulator.aws.roles import PARTITION, Session, find_role
@@ -97,7 +98,7 @@ def _backend(service: str, region: str) -> Any:
 
 def _managed(arn: str) -> Policy:
     """Return a managed policy as its default version has it."""
-    kept = iam_backends[ACCOUNT_ID][PARTITION].managed_policies.get(arn)
+    kept = managed_policies.find(iam_backends[ACCOUNT_ID][PARTITION], arn)
     if kept is None:
         return Policy(f"the policy {arn}, which is not there", {"Statement": []})
     version = next(version for version in kept.versions if version.version_id == kept.default_version_id)
