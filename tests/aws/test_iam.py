@@ -89,7 +89,9 @@ def test_a_change_of_a_policy_counts_at_once(world: World) -> None:
 def test_managed_policies_count_by_their_default_version(world: World) -> None:
     iam, role = world.client("iam"), make_role(world)
     name = role.rpartition("/")[2]
-    managed = iam.create_policy(PolicyName="m", PolicyDocument=json.dumps(document(allow("ssm:DescribeParameters"))))
+    managed = iam.create_policy(
+        PolicyName=world.name("policy"), PolicyDocument=json.dumps(document(allow("ssm:DescribeParameters")))
+    )
     managed = managed["Policy"]["Arn"]
     with under(world, role) as caller:
         assert denied(caller, "ssm", "describe_parameters")
@@ -124,7 +126,7 @@ def test_policies_of_aws_itself_can_be_attached(world: World) -> None:
 def test_a_boundary_narrows(world: World, boundary: str) -> None:
     if boundary == "own":
         text = json.dumps(document(allow("ssm:Describe*")))
-        boundary = world.client("iam").create_policy(PolicyName="b", PolicyDocument=text)["Policy"]["Arn"]
+        boundary = world.client("iam").create_policy(PolicyName=world.name("policy"), PolicyDocument=text)["Policy"]["Arn"]
     with under(world, make_role(world, allow("*"), PermissionsBoundary=boundary)) as caller:
         assert not denied(caller, "ssm", "describe_parameters")
         error = refused(caller, "sqs", "list_queues")

@@ -290,20 +290,21 @@ def test_what_a_request_needs(
 
 
 def test_names_that_the_account_knows(session: Any, world: World) -> None:
+    alias, name = f"alias/{world.name('app')}", world.name("password")
     kms, secrets = world.client("kms"), world.client("secretsmanager")
     key = kms.create_key()["KeyMetadata"]
-    kms.create_alias(AliasName="alias/app", TargetKeyId=key["KeyId"])
+    kms.create_alias(AliasName=alias, TargetKeyId=key["KeyId"])
     encrypted = kms.encrypt(KeyId=key["KeyId"], Plaintext=b"x")["CiphertextBlob"]
-    for given in ({"KeyId": "alias/app"}, {"KeyId": arn("kms", "alias/app")}, {"KeyId": key["KeyId"]}, {"KeyId": key["Arn"]}):
+    for given in ({"KeyId": alias}, {"KeyId": arn("kms", alias)}, {"KeyId": key["KeyId"]}, {"KeyId": key["Arn"]}):
         assert needs(session, "kms", "describe_key", **given) == [("kms:DescribeKey", key["Arn"])]
     assert needs(session, "kms", "decrypt", CiphertextBlob=encrypted) == [("kms:Decrypt", key["Arn"])]
-    assert needs(session, "kms", "update_alias", AliasName="alias/app", TargetKeyId=key["KeyId"]) == [
-        ("kms:UpdateAlias", arn("kms", "alias/app")),
+    assert needs(session, "kms", "update_alias", AliasName=alias, TargetKeyId=key["KeyId"]) == [
+        ("kms:UpdateAlias", arn("kms", alias)),
         ("kms:UpdateAlias", key["Arn"]),
     ]
-    secret = secrets.create_secret(Name="password", SecretString="x")["ARN"]
-    for name in ("password", secret):
-        assert needs(session, "secretsmanager", "get_secret_value", SecretId=name) == [
+    secret = secrets.create_secret(Name=name, SecretString="x")["ARN"]
+    for known in (name, secret):
+        assert needs(session, "secretsmanager", "get_secret_value", SecretId=known) == [
             ("secretsmanager:GetSecretValue", secret)
         ]
     missing = needs(session, "secretsmanager", "get_secret_value", SecretId="other")

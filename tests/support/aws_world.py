@@ -23,6 +23,8 @@ ZONES = ("eu-central-1a", "eu-central-1b")
 TOKEN = "an-auth-token-of-twenty"
 PASSWORD = "a-password-of-24-letters"
 WAIT_SECONDS = 60.0
+# Of this process: what moto keeps is of all endpoints that are served in it.
+NUMBERS = itertools.count(1)
 # What a topic needs so that ElastiCache publishes to it.
 POLICY = {
     "Version": "2012-10-17",
@@ -146,7 +148,6 @@ class Remote:
     def __init__(self, endpoint: aws.Endpoint) -> None:
         self.endpoint = endpoint
         self._clients: dict[tuple[str, str], Any] = {}
-        self._numbers = itertools.count(1)
 
     def close(self) -> None:
         for client in self._clients.values():
@@ -163,7 +164,7 @@ class Remote:
         return self.client("elasticache")
 
     def name(self, prefix: str = "t") -> str:
-        return f"{prefix}{next(self._numbers)}"
+        return f"{prefix}{next(NUMBERS)}"
 
     def subnet_group(self, zones: tuple[str, ...] = ZONES, region: str = REGION) -> str:
         """Make a VPC, a subnet a zone and a subnet group."""
