@@ -66,6 +66,16 @@ def test_a_refusal_is_worded_and_coded_as_the_service_has_it(
     assert error["Message"] == expected + f"because no identity-based policy allows the {action} action"
 
 
+def test_ec2_has_a_form_of_its_own(world: World) -> None:
+    """Amazon EC2 API Reference, "Error codes": Response, Errors, Error; botocore reads other forms too."""
+    bodies: list[bytes] = []
+    with under(world, make_role(world)) as caller:
+        events = caller.client("ec2").meta.events
+        events.register("before-parse.ec2", lambda response_dict, **_: bodies.append(response_dict["body"]))
+        assert denied(caller, "ec2", "describe_vpcs")
+    assert bodies[0].startswith(b"<Response><Errors><Error>")
+
+
 def test_the_stacks_own_key_is_never_asked(world: World) -> None:
     role = make_role(world, deny("*"))
     with under(world, role) as caller:
@@ -143,6 +153,17 @@ def test_a_session_policy_narrows(world: World) -> None:
             assert "because no session policy allows the sqs:listqueues action" in (error or {})["Message"]
     with under(world, role, Policy=json.dumps(document(allow("*")))) as caller:
         assert denied(caller, "sns", "list_topics")
+
+
+def test_what_fails_while_it_is_judged_is_not_answered(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: Any) -> None:
+        raise RuntimeError("with a value")
+
+    monkeypatch.setattr("pulumi_emulator.aws.iam.gate.judge", fail)
+    with under(world, make_role(world, allow("*"))) as caller:
+        error = refused(caller, "ssm", "describe_parameters")
+    assert (error or {})["Code"] == "InternalFailure"
+    assert (error or {})["Message"].startswith("the role's permissions were not judged: RuntimeError")
 
 
 # --- the policies of resources ---

@@ -185,6 +185,7 @@ def test_conditions(condition: dict[str, Any], holds: bool) -> None:
         ("arn:aws:sqs:*:*:${team}", {"team": "other"}, False),
         ("arn:aws:sqs:*:*:${team}", {"team": ("orders", "other")}, False),
         ("arn:aws:sqs:*:*:${team}", {}, False),
+        ("arn:aws:sqs:*:*:orders${team}", {}, False),
         ("arn:aws:sqs:*:*:${team, 'orders'}", {}, True),
         # What a key's value has in it is no pattern, and a literal is none either.
         ("arn:aws:sqs:*:*:${team}", {"team": "*"}, False),

@@ -337,5 +337,11 @@ def test_an_operation_that_cannot_be_told_is_an_error() -> None:
     }
     with pytest.raises(asked.UnreadableError, match="no operation of ssm is asked for at POST /"):
         asked.read(environ, b"{}", "ssm", REGION)
+    environ["HTTP_X_AMZ_TARGET"] = "AmazonSSM.GetParameters"
+    for body in (b'["a"]', b'{"Names": 1}'):
+        with pytest.raises(asked.UnreadableError, match="the input of GetParameters cannot be read"):
+            asked.read(environ, body, "ssm", REGION)
+    with pytest.raises(asked.UnreadableError, match="Unsupported protocol"):
+        asked.read({**environ, "CONTENT_TYPE": "application/x-www-form-urlencoded"}, b"", "ssm", REGION)
     with pytest.raises(asked.UnreadableError, match="no service is called nothing"):
         asked.read(environ, b"{}", "nothing", REGION)

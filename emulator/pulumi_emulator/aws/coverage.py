@@ -14,7 +14,7 @@ from moto.backends import get_backend
 from moto.core.responses import BaseResponse
 from moto.core.utils import camelcase_to_underscores, get_service_model, method_names_from_class
 
-from pulumi_emulator.aws import autoscaling, fis, load_balancing, route53
+from pulumi_emulator.aws import autoscaling, fis, load_balancing, route53, sts
 from pulumi_emulator.aws.elasticache import service
 from pulumi_emulator.aws.elasticache.operations import OPERATIONS
 
@@ -48,6 +48,7 @@ EXTENDED: Final[dict[str, type[BaseResponse]]] = {
     "application-autoscaling": autoscaling.AutoScaling,
     "elbv2": load_balancing.LoadBalancing,
     "route53": route53.Route53,
+    "sts": sts.SecurityTokens,
 }
 
 

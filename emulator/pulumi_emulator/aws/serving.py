@@ -135,7 +135,11 @@ class Application:
             return None
         from pulumi_emulator.aws.iam import gate  # noqa: PLC0415 - only what a role asks is judged
 
-        return gate.refusal(self.account, session, environ, body)
+        try:
+            return gate.refusal(self.account, session, environ, body)
+        except Exception as error:  # noqa: BLE001 - what cannot be judged is not answered
+            self._log(environ, error)
+            return access.Refused("InternalFailure", f"the role's permissions were not judged: {type(error).__name__}", 500)
 
     def _ask_moto(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         """Answer a call of AWS's API."""
@@ -144,12 +148,13 @@ class Application:
         except NotImplementedError as error:
             return _not_implemented(environ, start_response, str(error))
         except Exception as error:  # noqa: BLE001 - what goes wrong in moto; its text may hold what was sent
-            where = traceback.extract_tb(error.__traceback__)[-1]
-            self.account.log(
-                f"{_target(environ)} failed: {type(error).__name__} in {where.name}, {where.filename}:{where.lineno}"
-            )
+            self._log(environ, error)
             return _fault(environ, start_response, 500, "InternalFailure", f"moto failed: {type(error).__name__}")
         return answer
+
+    def _log(self, environ: dict[str, Any], error: Exception) -> None:
+        where = traceback.extract_tb(error.__traceback__)[-1]
+        self.account.log(f"{_target(environ)} failed: {type(error).__name__} in {where.name}, {where.filename}:{where.lineno}")
 
     def _own(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         """Answer whoever has the key, and anybody whether it is ready."""

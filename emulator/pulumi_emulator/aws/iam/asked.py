@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from botocore.exceptions import UnknownServiceError
 from moto.core.model import OperationModel, ServiceModel
-from moto.core.parse import PROTOCOL_PARSERS
+from moto.core.parse import PROTOCOL_PARSERS, RequestDict, RequestParserError
 from moto.core.request import Request, determine_request_protocol
 from moto.core.routing import get_service_router
 from moto.core.utils import get_service_model
@@ -46,17 +46,22 @@ def read(environ: Mapping[str, Any], body: bytes, signed_for: str, region: str) 
     operation, places = _operation(model, request)
     if operation is None:
         raise UnreadableError(f"no operation of {model.service_name} is asked for at {request.method} {request.path}")
-    protocol = determine_request_protocol(model, request.content_type)
-    given = PROTOCOL_PARSERS[protocol](operation).parse(
-        {
-            "method": request.method,
-            "values": request.values,
-            "headers": request.headers,
-            "body": body,
-            "url_path": request.path,
-            "url_params": places,
-        }
-    )
+    try:
+        protocol = determine_request_protocol(model, request.content_type)
+    except NotImplementedError as error:
+        raise UnreadableError(str(error)) from None
+    sent: RequestDict = {
+        "method": request.method,
+        "values": request.values,
+        "headers": request.headers,
+        "body": body,
+        "url_path": request.path,
+        "url_params": places,
+    }
+    try:
+        given = PROTOCOL_PARSERS[protocol](operation).parse(sent)
+    except (RequestParserError, ValueError, TypeError, AttributeError) as error:  # no client of the model sends such
+        raise UnreadableError(f"the input of {operation.name} cannot be read: {type(error).__name__}") from None
     return Asked(model.service_name, prefix, operation.name, region, given or {})
 
 

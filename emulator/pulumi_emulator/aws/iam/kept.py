@@ -22,8 +22,8 @@ KEY_ID_LENGTH: Final = 36  # a UUID
 def policies_of(session: Session) -> Policies:
     """Return the policies that count for a session of a role; NoSuchRoleError when the role is gone."""
     role = find_role(session.role_arn)
-    inline = [Policy(f"the policy {name} of the role {role.name}", _read(text)) for name, text in role.policies.items()]
-    attached = [_managed(arn) for arn in role.managed_policies]
+    inline = [Policy(f"the policy {name} of the role {role.name}", _read(text)) for name, text in list(role.policies.items())]
+    attached = [_managed(arn) for arn in list(role.managed_policies)]
     boundary = _managed(role.permissions_boundary_arn) if role.permissions_boundary_arn else None
     narrowing = [_managed(arn) for arn in session.managed]
     if session.policy is not None:
