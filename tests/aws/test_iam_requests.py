@@ -86,6 +86,12 @@ CASES: list[tuple[str, str, dict[str, Any], list[tuple[str, str]]]] = [
     # ElastiCache. Ids are kept in lower case. Without an id, or for what has no resource, any.
     ("elasticache", "describe_replication_groups", {"ReplicationGroupId": "Orders"}, [("", group("orders"))]),
     ("elasticache", "describe_replication_groups", {}, [("", group("*"))]),
+    (
+        "elasticache",
+        "describe_serverless_caches",
+        {"ServerlessCacheName": "Orders"},
+        [("", arn("elasticache", "serverlesscache:orders"))],
+    ),
     ("elasticache", "describe_events", {"SourceIdentifier": "orders", "SourceType": "replication-group"}, [("", "*")]),
     ("elasticache", "describe_cache_clusters", {"CacheClusterId": "o-001"}, [("", arn("elasticache", "cluster:o-001"))]),
     ("elasticache", "test_failover", {"ReplicationGroupId": "orders", "NodeGroupId": "0001"}, [("", group("orders"))]),

@@ -115,6 +115,10 @@ FINDERS: Final[Mapping[tuple[str, str], Finder]] = {
         [
             _cache("cluster", "CacheClusterId", "CacheClusterIds", "PrimaryClusterId", "CacheClusterIdsToRemove"),
             _cache("replicationgroup", "ReplicationGroupId", "ReplicationGroupIds", "PrimaryReplicationGroupId"),
+            _cache("globalreplicationgroup", "GlobalReplicationGroupId"),
+            _cache("parametergroup", "CacheParameterGroupName"),
+            _cache("subnetgroup", "CacheSubnetGroupName"),
+            _cache("serverlesscache", "ServerlessCacheName"),
             _cache("snapshot", "SnapshotName", "SourceSnapshotName", "TargetSnapshotName"),
             _cache("serverlesscachesnapshot", "ServerlessCacheSnapshotName", "SourceServerlessCacheSnapshotName"),
             _cache("user", "UserId", "UserIds", "UserIdsToAdd", "UserIdsToRemove"),
