@@ -130,6 +130,8 @@ def test_policies_of_aws_itself_can_be_attached(world: World) -> None:
     for wrong in (basic.replace("service-role/", ""), basic + "X"):
         error = refused(world, "iam", "attach_role_policy", RoleName=name, PolicyArn=wrong)
         assert (error or {})["Code"] == "NoSuchEntity"
+        error = refused(world, "iam", "get_policy", PolicyArn=wrong)
+        assert (error or {})["Code"] == "NoSuchEntity"
 
 
 @pytest.mark.parametrize("boundary", ["own", "arn:aws:iam::aws:policy/AmazonSSMReadOnlyAccess"])
