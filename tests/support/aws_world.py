@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import itertools
+import shutil
 import socket
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -129,7 +132,8 @@ def serving() -> Iterator[tuple[aws.Endpoint, Account]]:
     def emit(*event: Any) -> None:
         failover.told(account, *event)
 
-    account = Account(lambda: PaperPlane(emit), lambda _: None)
+    folder = Path(tempfile.mkdtemp(prefix="aws-world-"))
+    account = Account(lambda: PaperPlane(emit), lambda _: None, folder)
     key = new_key()
     server = make_endpoint(account, "127.0.0.1", key)
     thread = threading.Thread(target=server.serve_forever)
@@ -140,6 +144,8 @@ def serving() -> Iterator[tuple[aws.Endpoint, Account]]:
         server.shutdown()
         thread.join()
         server.server_close()
+        account.close()
+        shutil.rmtree(folder)
 
 
 class Remote:

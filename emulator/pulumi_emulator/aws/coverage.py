@@ -17,6 +17,7 @@ from moto.core.utils import camelcase_to_underscores, get_service_model, method_
 from pulumi_emulator.aws import autoscaling, fis, load_balancing, route53, sts
 from pulumi_emulator.aws.elasticache import service
 from pulumi_emulator.aws.elasticache.operations import OPERATIONS
+from pulumi_emulator.aws.functions import service as functions
 
 # The services that programs of caches use; others of moto's answer as well.
 SERVICES: Final = (
@@ -27,6 +28,7 @@ SERVICES: Final = (
     "elbv2",
     "ec2",
     "cloudwatch",
+    "lambda",
     "logs",
     "sns",
     "sqs",
@@ -41,12 +43,13 @@ SERVICES: Final = (
     "firehose",
 )
 # Where moto's package has another name than botocore's service.
-PACKAGES: Final = {"application-autoscaling": "applicationautoscaling"}
+PACKAGES: Final = {"application-autoscaling": "applicationautoscaling", "lambda": "awslambda"}
 # Handlers of our own in a service that is moto's otherwise.
 EXTENDED: Final[dict[str, type[BaseResponse]]] = {
     "fis": fis.FaultInjection,
     "application-autoscaling": autoscaling.AutoScaling,
     "elbv2": load_balancing.LoadBalancing,
+    "lambda": functions.Lambda,
     "route53": route53.Route53,
     "sts": sts.SecurityTokens,
 }

@@ -77,7 +77,7 @@ def main(arguments: list[str]) -> int:
         record = {"port": server.server_port, "key_id": key.key_id, "secret": key.secret, **process}
         write_private(folder / "endpoint.json", json.dumps(record))
         log(f"serving on {ADDRESS}:{server.server_port}")
-        with removing(folder / "endpoint.json"):
+        with removing(folder / "endpoint.json"), contextlib.closing(account):
             server.serve_forever()
     return 0
 

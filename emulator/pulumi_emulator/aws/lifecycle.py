@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from pulumi_emulator.aws.access import HEADER, Endpoint, Key
+from pulumi_emulator.aws.functions.processes import function_processes
 from pulumi_emulator.aws.nodes import node_command, node_leftovers, remove_nodes
 from pulumi_emulator.aws.paths import CLOCK, GLOBALS, GROUPS, HEALTH, ZONES
 from pulumi_emulator.errors import EmulatorError
@@ -80,6 +81,7 @@ def stop_endpoint(folder: Path) -> None:
     """End a stack's emulated AWS with its cache nodes, their network and files; nothing happens when there is none."""
     path = _folder(folder)
     processes.end(_processes(path))
+    processes.end(function_processes(path))
     remove_nodes(path)
     if path.exists():
         shutil.rmtree(path)
@@ -130,7 +132,8 @@ def leftovers(folder: Path) -> list[str]:
     """Name what of a stack's emulated AWS is still on this computer: processes, network, files."""
     path = _folder(folder)
     files = [f"folder {path}"] if path.exists() else []
-    return [*(f"process {process.pid}" for process in _processes(path)), *node_leftovers(path), *files]
+    running = [*_processes(path), *function_processes(path)]
+    return [*(f"process {process.pid}" for process in running), *node_leftovers(path), *files]
 
 
 def _folder(stack: Path) -> Path:

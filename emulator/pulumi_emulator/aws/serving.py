@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import io
 import json
 import re
@@ -32,12 +33,15 @@ from pulumi_emulator.aws import (
 )
 from pulumi_emulator.aws.elasticache import failover, service
 from pulumi_emulator.aws.elasticache.account import Account
+from pulumi_emulator.aws.nodes import node_command
 from pulumi_emulator.aws.paths import CLOCK, GLOBALS, GROUPS, HEALTH, ZONES
 from pulumi_emulator.aws.plane import Plane, make_plane
 from pulumi_emulator.errors import EmulatorError
 
 # What moto says of a call that it has no method for.
 ACTION: Final = re.compile(r"The (\w+) action has not been implemented")
+# What is installed with the first request to a service, by its name in a signature: programs that use none load nothing of it.
+LATE: Final = {"lambda": "functions.service"}
 # The emulator's own paths, and those of moto's page and its reset, which are no part of AWS.
 NOT_AWS: Final = ("/_emulator/", "/moto-api")
 FORM: Final = "application/x-www-form-urlencoded"
@@ -61,7 +65,8 @@ def make_account(folder: Path, home: Path, log: Callable[[str], None]) -> Accoun
     def plane() -> Plane:
         return make_plane(folder, home, lambda *event: failover.told(account, *event), log)
 
-    account = Account(plane, log)
+    account = Account(plane, log, folder)
+    account.inside = lambda argv: node_command(folder, argv)
     return account
 
 
@@ -77,7 +82,10 @@ def make_endpoint(account: Account, address: str, key: access.Key) -> BaseWSGISe
     sns.install()
     sts.install(account)
     dispatcher = DomainDispatcherApplication(create_backend_app)
-    return make_server(address, 0, Application(account, dispatcher, key), threaded=True, request_handler=QuietHandler)
+    application = Application(account, dispatcher, key)
+    server = make_server(address, 0, application, threaded=True, request_handler=QuietHandler)
+    account.endpoint = access.Endpoint(f"http://{address}:{server.server_port}", key)
+    return server
 
 
 def serve_inside(account: Account, server: BaseWSGIServer) -> None:
@@ -105,6 +113,8 @@ class Application:
         self.account = account
         self.dispatcher = dispatcher
         self.key = key
+        self._late = dict(LATE)
+        self._loading = threading.Lock()
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         """Answer one request."""
@@ -143,6 +153,7 @@ class Application:
 
     def _ask_moto(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         """Answer a call of AWS's API."""
+        self._load(_target(environ)[0])
         try:
             answer: Iterable[bytes] = self.dispatcher(environ, start_response)
         except NotImplementedError as error:
@@ -155,6 +166,15 @@ class Application:
     def _log(self, environ: dict[str, Any], error: Exception) -> None:
         where = traceback.extract_tb(error.__traceback__)[-1]
         self.account.log(f"{_target(environ)} failed: {type(error).__name__} in {where.name}, {where.filename}:{where.lineno}")
+
+    def _load(self, service: str) -> None:
+        """Install what a service needs with the first request to it."""
+        if service in self._late:
+            with self._loading:
+                module = self._late.get(service)
+                if module is not None:
+                    importlib.import_module(f"pulumi_emulator.aws.{module}").install(self.account)
+                    del self._late[service]
 
     def _own(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         """Answer whoever has the key, and anybody whether it is ready."""

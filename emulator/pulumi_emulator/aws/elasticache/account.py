@@ -10,8 +10,10 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from pulumi_emulator.aws.access import Endpoint
 from pulumi_emulator.aws.clients import ACCOUNT_ID
 from pulumi_emulator.aws.clock import Clock
 from pulumi_emulator.aws.elasticache.faults import refuse
@@ -21,6 +23,7 @@ from pulumi_emulator.aws.roles import Roles
 if TYPE_CHECKING:
     from pulumi_emulator.aws.elasticache.events import Event
     from pulumi_emulator.aws.elasticache.model import GlobalGroup, Group
+    from pulumi_emulator.aws.functions.service import Functions
 
 # Length of the part of a host name that tells accounts apart, as in AWS's examples (prod.abc123.ng.0001.use1...).
 HASH_LENGTH: Final = 6
@@ -29,8 +32,11 @@ HASH_LENGTH: Final = 6
 class Account:
     """One account: its Regions, the data plane they share, and the lock that every operation holds."""
 
-    def __init__(self, plane: Callable[[], Plane], log: Callable[[str], None]) -> None:
-        """`plane` returns the data plane when the first group needs it (only then root and images are needed)."""
+    def __init__(self, plane: Callable[[], Plane], log: Callable[[str], None], folder: Path) -> None:
+        """`plane` returns the data plane when the first group needs it (only then root and images are needed).
+
+        `folder` gets the files of functions.
+        """
         self.lock = threading.RLock()
         self.log = log
         self.clock = Clock()
@@ -42,6 +48,12 @@ class Account:
         self.globals: dict[str, GlobalGroup] = {}
         # Told of the data plane when it is there.
         self.on_plane: Callable[[Plane], None] = lambda _: None
+        # Where the account answers, once it does; its files; how a command gets to where the caches' names resolve.
+        self.endpoint: Endpoint | None = None
+        self.folder = folder
+        self.inside: Callable[[list[str]], list[str]] = lambda argv: argv
+        # There from the first request to Lambda on.
+        self.functions: Functions | None = None
         self._plane_of = plane
         self._plane: Plane | None = None
         self._plane_lock = threading.Lock()
@@ -61,6 +73,19 @@ class Account:
     def has_plane(self) -> bool:
         """Whether a group ever needed nodes."""
         return self._plane is not None
+
+    def endpoint_as(self, role_arn: str, session_name: str, seconds: int) -> Endpoint:
+        """Return where the account answers, with a key of a role that holds for some seconds of the account's time."""
+        if self.endpoint is None:
+            raise AssertionError("the account is not served")
+        # The stack's own key, until roles have keys of their own here.
+        roles = getattr(self, "roles", None)
+        return Endpoint(self.endpoint.url, roles.issue(role_arn, session_name, seconds).key) if roles else self.endpoint
+
+    def close(self) -> None:
+        """End the processes of functions."""
+        if self.functions is not None:
+            self.functions.runtime.end()
 
     def later(self, notice: Callable[[], object]) -> None:
         """Deliver a notice in its turn and without the lock: a subscriber may call the API."""

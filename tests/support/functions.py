@@ -1,0 +1,134 @@
+"""Functions on the emulated AWS for tests: small handlers as zip archives, and short ways to what became of them."""
+
+from __future__ import annotations
+
+import io
+import json
+import textwrap
+import uuid
+import zipfile
+from dataclasses import dataclass
+from typing import Any
+
+from pulumi_emulator.aws import ACCOUNT_ID
+from tests.support.aws_world import REGION, Remote, until
+
+TRUST = {
+    "Version": "2012-10-17",
+    "Statement": [{"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}],
+}
+
+
+def unique(prefix: str) -> str:
+    """Give a name that nothing has: moto keeps one account for all tests of a process."""
+    return f"{prefix}-{uuid.uuid4().hex[:8]}"
+
+
+def zipped(files: dict[str, str]) -> bytes:
+    """Pack files as a function's archive."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        for name, text in files.items():
+            archive.writestr(name, textwrap.dedent(text))
+    return packed.getvalue()
+
+
+@dataclass
+class Function:
+    """A function that was made."""
+
+    remote: Remote
+    name: str
+    arn: str
+
+    def invoke(self, event: Any = None, **more: Any) -> tuple[Any, dict[str, Any]]:
+        """Run it; give what it answered, and the whole answer."""
+        answer = self.remote.client("lambda").invoke(FunctionName=self.name, Payload=json.dumps(event), **more)
+        text = answer["Payload"].read()
+        return json.loads(text) if text else None, answer
+
+    def send(self, event: Any) -> None:
+        self.remote.client("lambda").invoke(FunctionName=self.name, InvocationType="Event", Payload=json.dumps(event))
+
+    def log(self) -> list[str]:
+        """Give all lines of its log."""
+        logs = self.remote.client("logs")
+        group = f"/aws/lambda/{self.name}"
+        if not logs.describe_log_groups(logGroupNamePrefix=group)["logGroups"]:
+            return []
+        return [event["message"] for event in logs.filter_log_events(logGroupName=group)["events"]]
+
+    def lines(self, count: int, *, holding: str = "") -> list[str]:
+        """Wait for so many lines that the function printed; give them, without Lambda's own."""
+
+        def look() -> list[str]:
+            return [line for line in self.log() if not line.startswith(("START ", "END ", "REPORT ")) and holding in line]
+
+        found: list[str] = until(look, lambda lines: len(lines) >= count)
+        return found
+
+    def allow(self, service: str, source: str, sid: str = "s") -> None:
+        """Let a service call it for a source."""
+        self.remote.client("lambda").add_permission(
+            FunctionName=self.name,
+            StatementId=sid,
+            Action="lambda:InvokeFunction",
+            Principal=service,
+            SourceArn=source,
+        )
+
+    def sum(self, metric: str) -> float:
+        """Give the sum of one of Lambda's metrics so far."""
+        now = self.remote.client("cloudwatch")
+        data = now.get_metric_statistics(
+            Namespace="AWS/Lambda",
+            MetricName=metric,
+            Dimensions=[{"Name": "FunctionName", "Value": self.name}],
+            StartTime="2020-01-01",
+            EndTime="2100-01-01",
+            Period=3600 * 24 * 365,
+            Statistics=["Sum"],
+        )["Datapoints"]
+        return float(sum(point["Sum"] for point in data))
+
+
+def role(remote: Remote, *actions: str) -> str:
+    """Make a role for functions that may do something with everything."""
+    iam, name = remote.client("iam"), unique("role")
+    arn = str(iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(TRUST))["Role"]["Arn"])
+    if actions:
+        statement = {"Effect": "Allow", "Action": list(actions), "Resource": "*"}
+        document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+        iam.put_role_policy(RoleName=name, PolicyName="own", PolicyDocument=document)
+    return arn
+
+
+def function(remote: Remote, code: str, *actions: str, files: dict[str, str] | None = None, **more: Any) -> Function:
+    """Make a function of some code with a `handle`; its role may do the actions."""
+    client = remote.client("lambda")
+    name = unique("function")
+    archive = zipped({"main.py": code, **(files or {})})
+    given = {"Runtime": "python3.14", "Handler": "main.handle", "Role": role(remote, *actions), "Timeout": 30, **more}
+    client.create_function(FunctionName=name, Code={"ZipFile": archive}, **given)
+    return Function(remote, name, f"arn:aws:lambda:{REGION}:{ACCOUNT_ID}:function:{name}")
+
+
+def queue(remote: Remote, **attributes: str) -> tuple[str, str]:
+    """Make a queue; give its URL and its ARN."""
+    sqs = remote.client("sqs")
+    url = str(sqs.create_queue(QueueName=unique("queue"), Attributes=attributes)["QueueUrl"])
+    return url, str(sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"])
+
+
+def received(remote: Remote, url: str, count: int = 1) -> list[dict[str, Any]]:
+    """Wait for so many messages of a queue; give them with their attributes, oldest first."""
+    found: list[dict[str, Any]] = []
+    sqs = remote.client("sqs")
+
+    def look() -> list[dict[str, Any]]:
+        given = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, MessageAttributeNames=["All"])
+        found.extend(given.get("Messages", []))
+        return found
+
+    seen: list[dict[str, Any]] = until(look, lambda messages: len(messages) >= count)
+    return seen
