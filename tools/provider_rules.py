@@ -34,6 +34,11 @@ RESOURCES: dict[str, list[str]] = {
         "appautoscaling.Target",
         "autoscaling.Attachment",
         "cloudwatch.Dashboard",
+        "cloudwatch.EventApiDestination",
+        "cloudwatch.EventBus",
+        "cloudwatch.EventConnection",
+        "cloudwatch.EventRule",
+        "cloudwatch.EventTarget",
         "cloudwatch.LogGroup",
         "cloudwatch.MetricAlarm",
         "ec2.SecurityGroup",
@@ -51,6 +56,9 @@ RESOURCES: dict[str, list[str]] = {
         "iam.RolePolicy",
         "kms.Alias",
         "kms.Key",
+        "lambda_.Function",
+        "lambda_.FunctionEventInvokeConfig",
+        "lambda_.Permission",
         "lb.Listener",
         "lb.ListenerRule",
         "lb.LoadBalancer",
@@ -64,6 +72,8 @@ RESOURCES: dict[str, list[str]] = {
         "sns.Topic",
         "sns.TopicPolicy",
         "sns.TopicSubscription",
+        "sqs.Queue",
+        "sqs.QueuePolicy",
         "ssm.Parameter",
         "vpc.SecurityGroupEgressRule",
         "vpc.SecurityGroupIngressRule",
@@ -72,7 +82,7 @@ RESOURCES: dict[str, list[str]] = {
     "random": ["RandomId", "RandomInteger", "RandomPassword", "RandomPet", "RandomString", "RandomUuid"],
     "tls": ["CertRequest", "LocallySignedCert", "PrivateKey", "SelfSignedCert"],
 }
-SCALARS = {str: "string", int: "integer", float: "number", bool: "boolean", Any: "any"}
+SCALARS = {str: "string", int: "integer", float: "number", bool: "boolean", pulumi.Archive: "archive", Any: "any"}
 
 
 class Introspection:
@@ -184,6 +194,9 @@ TERRAFORM_NAMES = {
     "aws:appautoscaling/target:Target": "aws_appautoscaling_target",
     "aws:autoscaling/attachment:Attachment": "aws_autoscaling_attachment",
     "aws:cloudwatch/dashboard:Dashboard": "aws_cloudwatch_dashboard",
+    "aws:cloudwatch/eventBus:EventBus": "aws_cloudwatch_event_bus",
+    "aws:cloudwatch/eventRule:EventRule": "aws_cloudwatch_event_rule",
+    "aws:cloudwatch/eventTarget:EventTarget": "aws_cloudwatch_event_target",
     "aws:cloudwatch/logGroup:LogGroup": "aws_cloudwatch_log_group",
     "aws:cloudwatch/metricAlarm:MetricAlarm": "aws_cloudwatch_metric_alarm",
     "aws:ec2/securityGroup:SecurityGroup": "aws_security_group",
@@ -200,6 +213,9 @@ TERRAFORM_NAMES = {
     "aws:iam/rolePolicy:RolePolicy": "aws_iam_role_policy",
     "aws:kms/alias:Alias": "aws_kms_alias",
     "aws:kms/key:Key": "aws_kms_key",
+    "aws:lambda/function:Function": "aws_lambda_function",
+    "aws:lambda/functionEventInvokeConfig:FunctionEventInvokeConfig": "aws_lambda_function_event_invoke_config",
+    "aws:lambda/permission:Permission": "aws_lambda_permission",
     "aws:lb/listener:Listener": "aws_lb_listener",
     "aws:lb/listenerRule:ListenerRule": "aws_lb_listener_rule",
     "aws:lb/loadBalancer:LoadBalancer": "aws_lb",
@@ -213,10 +229,18 @@ TERRAFORM_NAMES = {
     "aws:sns/topic:Topic": "aws_sns_topic",
     "aws:sns/topicPolicy:TopicPolicy": "aws_sns_topic_policy",
     "aws:sns/topicSubscription:TopicSubscription": "aws_sns_topic_subscription",
+    "aws:sqs/queue:Queue": "aws_sqs_queue",
+    "aws:sqs/queuePolicy:QueuePolicy": "aws_sqs_queue_policy",
     "aws:ssm/parameter:Parameter": "aws_ssm_parameter",
 }
 # Where Pulumi's name is not Terraform's in camel case (pulumi/pulumi-aws provider/resources.go).
-RENAMED = {("aws_cloudwatch_metric_alarm", "alarm_name"): "name", ("aws_sns_topic_subscription", "topic_arn"): "topic"}
+RENAMED = {
+    ("aws_cloudwatch_metric_alarm", "alarm_name"): "name",
+    ("aws_lambda_function", "filename"): "code",
+    ("aws_lambda_function", "function_name"): "name",
+    ("aws_lambda_permission", "function_name"): "function",
+    ("aws_sns_topic_subscription", "topic_arn"): "topic",
+}
 # What the provider of Pulumi's SDK (6.x) does otherwise than the version that the schema is of: those rows are written by hand.
 OUTDATED = {
     ("aws_elasticache_replication_group", "auth_token_update_strategy", "default"),

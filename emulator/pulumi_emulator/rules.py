@@ -17,7 +17,7 @@ from importlib import resources
 from typing import Any, Final
 
 from pulumi_emulator.judges import JUDGES, VALUE
-from pulumi_emulator.values import UNKNOWN, Secret, has_unknown, is_secret, reveal
+from pulumi_emulator.values import UNKNOWN, Secret, has_unknown, is_archive, is_secret, reveal
 
 PACKAGES: Final = ("aws", "digitalocean", "random", "tls")
 # Where Pulumi's bridge notes which properties it filled in itself (pulumi/pulumi-terraform-bridge pkg/tfbridge/schema.go).
@@ -220,6 +220,8 @@ def _object_failures(
 def _is_scalar(expected: str, value: Any) -> bool:
     if isinstance(value, bool):
         return expected == "boolean"
+    if expected == "archive":
+        return is_archive(value)
     # The bridge takes a number for a string and the text of a number for a number (configuration values are text).
     if expected == "string" and isinstance(value, int | float):
         return True
@@ -403,6 +405,9 @@ def _normal(kind: ResourceType, path: str, value: Any) -> Any:
         return sorted(items, key=lambda item: json.dumps(item, sort_keys=True)) if "set" in kinds else items
     if "json" in kinds:
         return _canonical(value)
+    if is_archive(value) and value.get("hash"):
+        # The engine's: the state has it without the files' texts.
+        return str(value["hash"])
     if isinstance(value, dict):
         normal = {name: _normal(kind, f"{path}.{name}", item) for name, item in value.items() if name != DEFAULTS_KEY}
         return {name: item for name, item in normal.items() if item is not None}

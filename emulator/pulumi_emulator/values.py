@@ -14,6 +14,8 @@ from google.protobuf import json_format, struct_pb2
 
 SIGNATURE_KEY: Final = "4dabf18193072939515e22adb298388d"
 SECRET_SIGNATURE: Final = "1b47061264138c4ac30d75fd1eb44270"  # noqa: S105 - a protocol constant, no secret
+ASSET_SIGNATURE: Final = "c44067f5952c0a294b673a41bacd8c17"
+ARCHIVE_SIGNATURE: Final = "0def7320c3a5731c473e5ecbe6d01bc7"
 OUTPUT_SIGNATURE: Final = "d0e6a833031e9bbcd3f4e8bde6ca49a4"
 # What the engine sends for a value that is not known yet: bool, number, string, list, asset, archive, object.
 UNKNOWN_SENTINELS: Final = frozenset(
@@ -106,6 +108,11 @@ def reveal(value: Any) -> Any:
     if isinstance(value, list):
         return [reveal(item) for item in value]
     return value
+
+
+def is_archive(value: Any) -> bool:
+    """Tell whether the value is an archive: files that a resource is given."""
+    return isinstance(value, Mapping) and value.get(SIGNATURE_KEY) == ARCHIVE_SIGNATURE
 
 
 def is_secret(value: Any) -> bool:

@@ -131,16 +131,14 @@ def test_a_call_that_nobody_has_is_named(stack: Path) -> None:
         client.close()
 
 
-def test_no_message_goes_to_a_web_address(stack: Path) -> None:
+def test_a_message_for_a_web_address_is_kept_and_not_sent(stack: Path) -> None:
     sns = aws.client(ensure(stack), "sns", REGION)
     topic = sns.create_topic(Name="pager")["TopicArn"]
-    with socket.create_server(("127.0.0.1", 0)) as pager:
-        address = f"http://127.0.0.1:{pager.getsockname()[1]}/page"
-        sns.subscribe(TopicArn=topic, Protocol="http", Endpoint=address)
-        assert sns.publish(TopicArn=topic, Message="wake up")["MessageId"]
-        pager.settimeout(0)
-        with pytest.raises(BlockingIOError):
-            pager.accept()
+    sns.subscribe(TopicArn=topic, Protocol="https", Endpoint="https://pager.example.com/page")
+    sent = sns.publish(TopicArn=topic, Message="wake up")["MessageId"]
+    (request,) = aws.sent(stack)
+    assert (request["url"], request["status"]) == ("https://pager.example.com/page", None)
+    assert json.loads(request["body"])["MessageId"] == sent
     sns.close()
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from pulumi_emulator import rules
 from pulumi_emulator.handlers.aws import AWS_HANDLERS
+from pulumi_emulator.values import ARCHIVE_SIGNATURE, SIGNATURE_KEY
 
 TOKENS = {
     handler.token.split(":", 1)[1].split("/", 1)[0] + "." + handler.token.rsplit(":", 1)[1]: handler for handler in AWS_HANDLERS
@@ -161,6 +162,20 @@ def together(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
     return made
 
 
+def target(name: str) -> Callable[[Any], dict[str, Any]]:
+    """Return what puts a value into the rule of a target: CloudFormation has no targets of their own."""
+    return lambda value: {"Targets": {name: capital(value)}}
+
+
+def transformer(given: Any) -> dict[str, Any]:
+    return {"Targets": {"InputTransformer": {"InputPathsMap": given["inputPaths"], "InputTemplate": given["inputTemplate"]}}}
+
+
+def authorization(given: Any) -> dict[str, Any]:
+    key = given["apiKey"]
+    return {"AuthParameters": {"ApiKeyAuthParameters": {"ApiKeyName": key["key"], "ApiKeyValue": key["value"]}}}
+
+
 NONE: Callable[[Any], dict[str, Any]] = lambda _: {}  # noqa: E731 - what CloudFormation has no word for
 Names = dict[str, str | Callable[[Any], dict[str, Any]]]
 # CloudFormation's type, and its names where they are not ours with a capital.
@@ -252,6 +267,45 @@ TYPES: dict[str, tuple[str, Names]] = {
     "cloudwatch.Dashboard": ("AWS::CloudWatch::Dashboard", {}),
     "cloudwatch.LogGroup": ("AWS::Logs::LogGroup", {"name": "LogGroupName"}),
     "sns.Topic": ("AWS::SNS::Topic", {"name": "TopicName"}),
+    "lambda.Function": (
+        "AWS::Lambda::Function",
+        {
+            "name": "FunctionName",
+            "code": lambda _: {"Code": {"ZipFile": "x"}},
+            "environment": lambda given: {"Environment": {"Variables": given["variables"]}},
+        },
+    ),
+    "lambda.Permission": ("AWS::Lambda::Permission", {"function": "FunctionName", "statementId": NONE}),
+    "lambda.FunctionEventInvokeConfig": ("AWS::Lambda::EventInvokeConfig", {}),
+    "sqs.Queue": (
+        "AWS::SQS::Queue",
+        {
+            "name": "QueueName",
+            "maxMessageSize": "MaximumMessageSize",
+            "messageRetentionSeconds": "MessageRetentionPeriod",
+            "receiveWaitTimeSeconds": "ReceiveMessageWaitTimeSeconds",
+            "visibilityTimeoutSeconds": "VisibilityTimeout",
+        },
+    ),
+    "sqs.QueuePolicy": (
+        "AWS::SQS::QueuePolicy",
+        {"queueUrl": lambda url: {"Queues": [url]}, "policy": document("PolicyDocument")},
+    ),
+    "cloudwatch.EventBus": ("AWS::Events::EventBus", {}),
+    "cloudwatch.EventRule": ("AWS::Events::Rule", {"eventPattern": document("EventPattern")}),
+    "cloudwatch.EventTarget": (
+        "AWS::Events::Rule",
+        {
+            "rule": "Name",
+            "targetId": target("Id"),
+            "arn": target("Arn"),
+            "inputTransformer": transformer,
+            "retryPolicy": target("RetryPolicy"),
+            "deadLetterConfig": target("DeadLetterConfig"),
+        },
+    ),
+    "cloudwatch.EventConnection": ("AWS::Events::Connection", {"authParameters": authorization}),
+    "cloudwatch.EventApiDestination": ("AWS::Events::ApiDestination", {}),
     "sns.TopicPolicy": (
         "AWS::SNS::TopicPolicy",
         {"arn": lambda arn: {"Topics": [arn]}, "policy": document("PolicyDocument")},
@@ -386,6 +440,41 @@ TYPES: dict[str, tuple[str, Names]] = {
 SAME_NAME = "E3019"
 WITHOUT_JUDGE = {"secretsmanager.SecretVersion"}
 
+DEAD = "arn:aws:sqs:eu-central-1:123456789012:dead"
+FUNCTION: dict[str, Any] = {
+    "name": "orders",
+    "role": ROLE,
+    "runtime": "python3.13",
+    "handler": "main.handle",
+    "code": {SIGNATURE_KEY: ARCHIVE_SIGNATURE, "hash": "x", "assets": {}},
+    "architectures": ["arm64"],
+    "memorySize": 256,
+    "timeout": 60,
+    "environment": {"variables": {"ONE": "1"}},
+    "tracingConfig": {"mode": "Active"},
+    "reservedConcurrentExecutions": 1,
+}
+QUEUE: dict[str, Any] = {"name": "dead", "messageRetentionSeconds": 1209600, "sqsManagedSseEnabled": True}
+TARGET: dict[str, Any] = {
+    "rule": "orders",
+    "targetId": "one",
+    "arn": DEAD,
+    "inputTransformer": {"inputPaths": {"who": "$.detail.who"}, "inputTemplate": '{"text": "<who>"}'},
+    "retryPolicy": {"maximumEventAgeInSeconds": 3600, "maximumRetryAttempts": 3},
+    "deadLetterConfig": {"arn": DEAD},
+}
+CONNECTION: dict[str, Any] = {
+    "name": "pager",
+    "authorizationType": "API_KEY",
+    "authParameters": {"apiKey": {"key": "X-Key", "value": "x"}},
+}
+ADDRESS: dict[str, Any] = {
+    "name": "pager",
+    "connectionArn": "arn:aws:events:eu-central-1:123456789012:connection/pager/1",
+    "httpMethod": "POST",
+    "invocationEndpoint": "https://example.com/hook",
+    "invocationRateLimitPerSecond": 10,
+}
 GROUP = {
     "replicationGroupId": "prod",
     "description": "orders",
@@ -716,6 +805,28 @@ ACCEPTED: list[tuple[str, dict[str, Any]]] = [
     ("kms.Key", {"description": "ours", "enableKeyRotation": True, "deletionWindowInDays": 7}),
     ("kms.Alias", {"name": "alias/ours", "targetKeyId": "1234abcd-12ab-34cd-56ef-1234567890ab"}),
     ("ssm.Parameter", {"name": "/orders/endpoint", "type": "String", "value": "x"}),
+    ("lambda.Function", FUNCTION),
+    (
+        "lambda.Permission",
+        {"action": "lambda:InvokeFunction", "function": "orders", "principal": "sns.amazonaws.com", "sourceArn": TOPIC},
+    ),
+    (
+        "lambda.FunctionEventInvokeConfig",
+        {
+            "functionName": "orders",
+            "qualifier": "$LATEST",
+            "maximumEventAgeInSeconds": 3600,
+            "maximumRetryAttempts": 2,
+            "destinationConfig": {"onFailure": {"destination": DEAD}},
+        },
+    ),
+    ("sqs.Queue", QUEUE),
+    ("sqs.QueuePolicy", {"queueUrl": "https://sqs.eu-central-1.amazonaws.com/1/dead", "policy": TOPIC_POLICY}),
+    ("cloudwatch.EventBus", {"name": "orders-failover", "description": "ours"}),
+    ("cloudwatch.EventRule", {"name": "orders", "scheduleExpression": "rate(5 minutes)", "state": "ENABLED"}),
+    ("cloudwatch.EventTarget", TARGET),
+    ("cloudwatch.EventConnection", CONNECTION),
+    ("cloudwatch.EventApiDestination", ADDRESS),
 ]
 
 
@@ -726,6 +837,8 @@ def resource(kind: str, inputs: dict[str, Any]) -> dict[str, Any]:
     for name, value in inputs.items():
         target = names.get(name, pairs("Tags") if name == "tags" else name[0].upper() + name[1:])
         properties = together(properties, {target: capital(value)} if isinstance(target, str) else target(value))
+    if kind == "cloudwatch.EventTarget":
+        properties |= {"Targets": [properties["Targets"]], "ScheduleExpression": "rate(5 minutes)"}
     return {"Type": cloudformation, "Properties": properties}
 
 
@@ -785,6 +898,19 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
         "description",
     ),
     ("elasticache.ServerlessCache", {"name": "serverless", "engine": "valkey", "networkType": "ipx"}, "networkType"),
+    ("lambda.Function", {**FUNCTION, "memorySize": 64}, "memorySize"),
+    ("lambda.Function", {**FUNCTION, "timeout": 901}, "timeout"),
+    ("lambda.Function", {**FUNCTION, "architectures": ["mips"]}, "architectures[0]"),
+    ("lambda.Function", {**FUNCTION, "tracingConfig": {"mode": "On"}}, "tracingConfig.mode"),
+    (
+        "lambda.FunctionEventInvokeConfig",
+        {"functionName": "o", "qualifier": "$LATEST", "maximumRetryAttempts": 3},
+        "maximumRetryAttempts",
+    ),
+    ("sqs.Queue", {**QUEUE, "messageRetentionSeconds": 30}, "messageRetentionSeconds"),
+    ("cloudwatch.EventRule", {"name": "orders", "scheduleExpression": "rate(5 minutes)", "state": "ON"}, "state"),
+    ("cloudwatch.EventConnection", {**CONNECTION, "authorizationType": "KEY"}, "authorizationType"),
+    ("cloudwatch.EventApiDestination", {**ADDRESS, "httpMethod": "FETCH"}, "httpMethod"),
     ("lb.LoadBalancer", {**BALANCER, "loadBalancerType": "classic"}, "loadBalancerType"),
     ("lb.LoadBalancer", {**BALANCER, "ipAddressType": "ipv6"}, "ipAddressType"),
     ("lb.TargetGroup", {**TARGETS, "protocol": "SCTP"}, "protocol"),

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from pulumi_emulator.handlers.aws import AWS_HANDLERS
-from pulumi_emulator.values import UNKNOWN
+from pulumi_emulator.values import ARCHIVE_SIGNATURE, ASSET_SIGNATURE, SIGNATURE_KEY, UNKNOWN
 from tests.support.aws_provider import TOKENS, EmulatedAccount
 
 TRUST = json.dumps(
@@ -19,7 +19,28 @@ TRUST = json.dumps(
     }
 )
 POLICY = json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "sns:Publish", "Resource": "*"}]})
+QUEUE_POLICY = json.dumps(
+    {
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Sid": "events",
+                "Effect": "Allow",
+                "Principal": {"Service": "events.amazonaws.com"},
+                "Action": "sqs:SendMessage",
+                "Resource": "*",
+            }
+        ],
+    }
+)
+LAMBDA_TRUST = TRUST.replace("fis.", "lambda.")
 PASSWORD = "a-password-of-24-letters"
+
+
+def archive(text: str) -> dict[str, Any]:
+    """Return an archive of one file, as the engine sends it."""
+    asset = {SIGNATURE_KEY: ASSET_SIGNATURE, "hash": text, "text": text}
+    return {SIGNATURE_KEY: ARCHIVE_SIGNATURE, "hash": text, "assets": {"main.py": asset}}
 
 
 class Names:
@@ -71,6 +92,25 @@ class Names:
             AutoScalingGroupName=name, LaunchConfigurationName=name, AvailabilityZones=zones, **limits
         )
         return name
+
+    def function(self) -> str:
+        name = f"called-{self.tail}"
+        role = self.account.made("iam.Role", name=f"runs-{self.tail}", assumeRolePolicy=LAMBDA_TRUST).state["arn"]
+        given = {"name": name, "role": role, "runtime": "python3.14", "handler": "main.handle", "code": archive("x = 1")}
+        return self.account.made("lambda.Function", **given).id
+
+    def rule(self, bus: str = "default") -> str:
+        pattern = json.dumps({"source": ["own"]})
+        self.account.made("cloudwatch.EventRule", name=f"rule-{self.tail}", eventBusName=bus, eventPattern=pattern)
+        return f"rule-{self.tail}"
+
+    def queue(self, name: str = "") -> str:
+        return str(self.account.made("sqs.Queue", name=f"queue{name}-{self.tail}").state["arn"])
+
+    def connection(self) -> str:
+        key = {"apiKey": {"key": "X-Key", "value": "quiet"}}
+        given = {"name": f"connection-{self.tail}", "authorizationType": "API_KEY", "authParameters": key}
+        return str(self.account.made("cloudwatch.EventConnection", **given).state["arn"])
 
     def topic(self) -> str:
         return self.account.made("sns.Topic", name=f"topic-{self.tail}").id
@@ -388,6 +428,102 @@ CASES: dict[str, Callable[[Names], Case]] = {
     "kms.Alias": lambda n: (
         {"name": f"alias/a{n.tail}", "targetKeyId": n.account.made("kms.Key", description="aliased").id},
         {"targetKeyId": n.account.made("kms.Key", description="other").id},
+    ),
+    "lambda.Function": lambda n: (
+        {
+            "name": f"function-{n.tail}",
+            "role": n.account.made("iam.Role", name=f"function-{n.tail}", assumeRolePolicy=LAMBDA_TRUST).state["arn"],
+            "runtime": "python3.14",
+            "handler": "main.handle",
+            "code": archive("def handle(event, context): return 1"),
+            "architectures": ["arm64"],
+            "environment": {"variables": {"ONE": "1"}},
+            "reservedConcurrentExecutions": 1,
+            "tracingConfig": {"mode": "PassThrough"},
+        },
+        {
+            "code": archive("def handle(event, context): return 2"),
+            "environment": {"variables": {"TWO": "2"}},
+            "reservedConcurrentExecutions": 0,
+            "tracingConfig": {"mode": "Active"},
+            "deadLetterConfig": {"targetArn": "arn:aws:sqs:eu-central-1:123456789012:dead"},
+            "timeout": 30,
+            "memorySize": 256,
+            "description": "other",
+        },
+    ),
+    "lambda.Permission": lambda n: (
+        {
+            "action": "lambda:InvokeFunction",
+            "function": n.function(),
+            "principal": "sns.amazonaws.com",
+            "sourceArn": n.topic(),
+            "sourceAccount": "123456789012",
+            "statementId": "topic",
+        },
+        {},
+    ),
+    "lambda.FunctionEventInvokeConfig": lambda n: (
+        {
+            "functionName": n.function(),
+            "maximumEventAgeInSeconds": 3600,
+            "destinationConfig": {"onFailure": {"destination": n.queue()}},
+        },
+        {"maximumRetryAttempts": 0, "destinationConfig": {"onFailure": {"destination": n.queue("other")}}},
+    ),
+    "sqs.Queue": lambda n: (
+        {"name": f"queue-{n.tail}", "messageRetentionSeconds": 1209600, "sqsManagedSseEnabled": True},
+        {
+            "visibilityTimeoutSeconds": 60,
+            "redrivePolicy": json.dumps({"deadLetterTargetArn": n.queue("dead"), "maxReceiveCount": 3}),
+        },
+    ),
+    "sqs.QueuePolicy": lambda n: (
+        {"queueUrl": n.account.made("sqs.Queue", name=f"guarded-{n.tail}").id, "policy": QUEUE_POLICY},
+        {"policy": QUEUE_POLICY.replace("events.", "sns.")},
+    ),
+    "cloudwatch.EventBus": lambda n: (
+        {"name": f"bus-{n.tail}", "description": "one"},
+        {"description": "two", "logConfig": {"includeDetail": "NONE", "level": "ERROR"}},
+    ),
+    "cloudwatch.EventRule": lambda n: (
+        {"name": f"every-{n.tail}", "scheduleExpression": "rate(5 minutes)", "description": "one"},
+        {"scheduleExpression": "cron(0 12 * * ? *)", "description": "two", "state": "DISABLED"},
+    ),
+    "cloudwatch.EventTarget": lambda n: (
+        {
+            "eventBusName": (bus := n.account.made("cloudwatch.EventBus", name=f"on-{n.tail}").id),
+            "rule": n.rule(bus),
+            "targetId": "queue",
+            "arn": n.queue(),
+            "inputTransformer": {"inputPaths": {"who": "$.detail.who"}, "inputTemplate": '{"who": "<who>"}'},
+            "retryPolicy": {"maximumEventAgeInSeconds": 3600, "maximumRetryAttempts": 3},
+            "deadLetterConfig": {"arn": n.queue("dead")},
+        },
+        {
+            "inputTransformer": {"inputPaths": {"who": "$.detail.whom"}, "inputTemplate": '"<who>"'},
+            "retryPolicy": {"maximumEventAgeInSeconds": 60, "maximumRetryAttempts": 0},
+        },
+    ),
+    "cloudwatch.EventConnection": lambda n: (
+        {
+            "name": f"connection-{n.tail}",
+            "authorizationType": "API_KEY",
+            "authParameters": {
+                "apiKey": {"key": "X-Key", "value": "quiet"},
+                "invocationHttpParameters": {"bodies": [{"key": "routing_key", "value": "quiet too", "isValueSecret": True}]},
+            },
+        },
+        {"description": "other", "authParameters": {"apiKey": {"key": "X-Other", "value": "quiet"}}},
+    ),
+    "cloudwatch.EventApiDestination": lambda n: (
+        {
+            "name": f"address-{n.tail}",
+            "connectionArn": n.connection(),
+            "httpMethod": "POST",
+            "invocationEndpoint": "https://example.com/hook",
+        },
+        {"invocationEndpoint": "https://example.com/other", "invocationRateLimitPerSecond": 10, "description": "other"},
     ),
     "ssm.Parameter": lambda n: ({"name": f"/p/{n.tail}", "type": "String", "value": "one"}, {"value": "two"}),
 }

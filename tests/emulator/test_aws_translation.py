@@ -12,10 +12,19 @@ import pytest
 from pulumi_emulator import rules
 from pulumi_emulator.handlers.aws import AWS_HANDLERS, AwsHandler
 from pulumi_emulator.handlers.aws.translation import Request, operation
+from pulumi_emulator.values import ARCHIVE_SIGNATURE, ASSET_SIGNATURE, SIGNATURE_KEY
 
 BY_TOKEN = {handler.token: handler for handler in AWS_HANDLERS}
 NAMES = {token.split(":", 1)[1].split("/")[0] + "." + token.rsplit(":", 1)[1]: token for token in BY_TOKEN}
 POLICY = '{"Version": "2012-10-17", "Statement": []}'
+
+
+def archive(text: str) -> dict[str, Any]:
+    """Give an archive of one file, as the engine sends it."""
+    asset = {SIGNATURE_KEY: ASSET_SIGNATURE, "hash": text, "text": text}
+    return {SIGNATURE_KEY: ARCHIVE_SIGNATURE, "hash": text, "assets": {"main.py": asset}}
+
+
 # What a value has to be for the translation to take it, by type and path; else any text or number does.
 FITTING: dict[str, dict[str, tuple[Any, Any]]] = {
     "elasticache.ReplicationGroup": {
@@ -25,6 +34,7 @@ FITTING: dict[str, dict[str, tuple[Any, Any]]] = {
     },
     "elasticache.GlobalReplicationGroup": {"engine": ("redis", "valkey"), "engineVersion": ("7.1", "8.0")},
     "secretsmanager.SecretVersion": {"secretBinary": ("YQ==", "Yg==")},
+    "lambda.Function": {"code": (archive("one"), archive("two"))},
     "lb.LoadBalancer": {"loadBalancerType": ("application", "network")},
     "lb.TargetGroup": {"protocol": ("HTTP", "HTTPS"), "stickiness.type": ("app_cookie", "lb_cookie")},
     "route53.HealthCheck": {"type": ("HTTP", "TCP")},
@@ -41,6 +51,7 @@ ALONE: dict[str, dict[str, dict[str, Any]]] = {
     "ssm.Parameter": {"insecureValue": {"value": None, "valueWo": None}, "value": {"valueWo": None, "insecureValue": None}},
     "secretsmanager.SecretVersion": {"secretString": {"secretStringWo": None}},
     "autoscaling.Attachment": {"lbTargetGroupArn": {"elb": None}},
+    "lambda.Permission": {"statementIdPrefix": {"statementId": None}, "region": {"statementIdPrefix": None}},
     "lb.LoadBalancer": {
         key: {"loadBalancerType": "network"}
         for key in (
@@ -254,7 +265,15 @@ UNSENT_CHANGES: Mapping[str, dict[str, str]] = {
         ("ipv4IpamPoolId", "ipv4NetmaskLength", "ipv6IpamPoolId", "ipv6NetmaskLength"),
         "only at the creation (no call changes it)",
     ),
+    "cloudwatch.EventRule": {"forceDestroy": "goes with the deletion"},
+    "cloudwatch.EventTarget": {"forceDestroy": "goes with the deletion"},
     "cloudwatch.LogGroup": {"skipDestroy": "goes with the deletion"},
+    "lambda.Function": {
+        "replaceSecurityGroupsOnDestroy": "goes with the deletion",
+        "replacementSecurityGroupIds": "goes with the deletion",
+        "skipDestroy": "goes with the deletion",
+        "useResourceTimeoutForPropagation": "how long the provider waits",
+    },
     "sns.TopicSubscription": {
         "confirmationTimeoutInMinutes": "how long the provider waits",
         "endpointAutoConfirms": "whether the provider waits",

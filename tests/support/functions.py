@@ -5,9 +5,13 @@ from __future__ import annotations
 import io
 import json
 import textwrap
+import threading
 import uuid
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
 
 from pulumi_emulator.aws import ACCOUNT_ID
@@ -132,3 +136,31 @@ def received(remote: Remote, url: str, count: int = 1) -> list[dict[str, Any]]:
 
     seen: list[dict[str, Any]] = until(look, lambda messages: len(messages) >= count)
     return seen
+
+
+@contextmanager
+def hook(status: int = 200) -> Iterator[tuple[str, list[dict[str, Any]]]]:
+    """Listen at the loopback address: its URL, and the requests that came."""
+    seen: list[dict[str, Any]] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"])).decode()
+            seen.append(
+                {"path": self.path, "headers": {name.lower(): value for name, value in self.headers.items()}, "body": body}
+            )
+            self.send_response(status)
+            self.end_headers()
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    server = HTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}/hook", seen
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()

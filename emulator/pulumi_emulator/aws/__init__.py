@@ -12,6 +12,7 @@ from pulumi_emulator.aws.lifecycle import (
     groups,
     leftovers,
     running_endpoint,
+    sent,
     stop_endpoint,
     zone_power,
 )
@@ -30,6 +31,7 @@ __all__ = [
     "groups",
     "leftovers",
     "running_endpoint",
+    "sent",
     "stop_endpoint",
     "zone_power",
 ]

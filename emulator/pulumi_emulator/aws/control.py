@@ -1,12 +1,14 @@
-"""What the emulator's own commands ask of a running endpoint: how its caches are, power for a zone, and the time."""
+"""What the emulator's own commands ask of a running endpoint: its caches, what it sent, power for a zone, and the time."""
 
 from __future__ import annotations
 
 import contextlib
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, Final
 
 from pulumi_emulator.aws.elasticache import describe, global_members, jobs
 from pulumi_emulator.aws.elasticache.account import Account
+from pulumi_emulator.aws.paths import GLOBALS, GROUPS, SENT
 from pulumi_emulator.errors import EmulatorError
 
 
@@ -54,6 +56,15 @@ def _lag(account: Account, group_id: str) -> float | None:
     with contextlib.suppress(EmulatorError):  # its nodes are not there yet, or not any more
         return account.plane.lag(group_id)
     return None
+
+
+def sent(account: Account) -> dict[str, Any]:
+    """Return the requests that would have gone to the world."""
+    return {"sent": account.outbox.shown()}
+
+
+# What is only looked at, by its path.
+LOOKS: Final[Mapping[str, Callable[[Account], dict[str, Any]]]] = {GROUPS: groups, GLOBALS: global_groups, SENT: sent}
 
 
 def zone_power(account: Account, zone: str, *, on: bool) -> None:

@@ -17,6 +17,7 @@ from moto.core.utils import camelcase_to_underscores, get_service_model, method_
 from pulumi_emulator.aws import autoscaling, fis, load_balancing, route53, sts
 from pulumi_emulator.aws.elasticache import service
 from pulumi_emulator.aws.elasticache.operations import OPERATIONS
+from pulumi_emulator.aws.event_bus import service as event_bus
 from pulumi_emulator.aws.functions import service as functions
 
 # The services that programs of caches use; others of moto's answer as well.
@@ -46,6 +47,7 @@ SERVICES: Final = (
 PACKAGES: Final = {"application-autoscaling": "applicationautoscaling", "lambda": "awslambda"}
 # Handlers of our own in a service that is moto's otherwise.
 EXTENDED: Final[dict[str, type[BaseResponse]]] = {
+    "events": event_bus.EventBridge,
     "fis": fis.FaultInjection,
     "application-autoscaling": autoscaling.AutoScaling,
     "elbv2": load_balancing.LoadBalancing,

@@ -17,7 +17,7 @@ from typing import Any, Final
 from pulumi_emulator.aws.access import HEADER, Endpoint, Key
 from pulumi_emulator.aws.functions.processes import function_processes
 from pulumi_emulator.aws.nodes import node_command, node_leftovers, remove_nodes
-from pulumi_emulator.aws.paths import CLOCK, GLOBALS, GROUPS, HEALTH, ZONES
+from pulumi_emulator.aws.paths import CLOCK, GLOBALS, GROUPS, HEALTH, SENT, ZONES
 from pulumi_emulator.errors import EmulatorError
 from pulumi_emulator.machines import processes
 
@@ -105,6 +105,16 @@ def global_groups(folder: Path) -> list[dict[str, Any]]:
     """
     endpoint = running_endpoint(folder)
     return list(_call(endpoint, GLOBALS)["globals"]) if endpoint else []
+
+
+def sent(folder: Path) -> list[dict[str, Any]]:
+    """Return the requests that a stack's emulated AWS would have sent to the world, oldest first; none when it does not run.
+
+    A request is its time, method, url, headers, body and status; "(secret)" stands for each secret. The status is that of the
+    answer, None when the address was not this computer's own, and nothing was sent.
+    """
+    endpoint = running_endpoint(folder)
+    return list(_call(endpoint, SENT)["sent"]) if endpoint else []
 
 
 def zone_power(folder: Path, zone: str, *, on: bool) -> None:

@@ -34,14 +34,14 @@ from pulumi_emulator.aws import (
 from pulumi_emulator.aws.elasticache import failover, service
 from pulumi_emulator.aws.elasticache.account import Account
 from pulumi_emulator.aws.nodes import node_command
-from pulumi_emulator.aws.paths import CLOCK, GLOBALS, GROUPS, HEALTH, ZONES
+from pulumi_emulator.aws.paths import CLOCK, HEALTH, ZONES
 from pulumi_emulator.aws.plane import Plane, make_plane
 from pulumi_emulator.errors import EmulatorError
 
 # What moto says of a call that it has no method for.
 ACTION: Final = re.compile(r"The (\w+) action has not been implemented")
 # What is installed with the first request to a service, by its name in a signature: programs that use none load nothing of it.
-LATE: Final = {"lambda": "functions.service"}
+LATE: Final = {"lambda": "functions.service", "events": "event_bus.service"}
 # The emulator's own paths, and those of moto's page and its reset, which are no part of AWS.
 NOT_AWS: Final = ("/_emulator/", "/moto-api")
 FORM: Final = "application/x-www-form-urlencoded"
@@ -79,7 +79,7 @@ def make_endpoint(account: Account, address: str, key: access.Key) -> BaseWSGISe
     managed_policies.install()
     route53.install()
     security_groups.install()
-    sns.install()
+    sns.install(account)
     sts.install(account)
     dispatcher = DomainDispatcherApplication(create_backend_app)
     application = Application(account, dispatcher, key)
@@ -185,13 +185,11 @@ class Application:
         return self._control(environ, start_response)
 
     def _control(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        """Answer what no AWS API has: a look at all groups, and the power of zones."""
+        """Answer what no AWS API has: a look at all groups and at what was sent, the power of zones, the time."""
         request = Request(environ)
         try:
-            if (request.method, request.path) == ("GET", GROUPS):
-                return _answer(start_response, 200, control.groups(self.account))
-            if (request.method, request.path) == ("GET", GLOBALS):
-                return _answer(start_response, 200, control.global_groups(self.account))
+            if request.method == "GET" and request.path in control.LOOKS:
+                return _answer(start_response, 200, control.LOOKS[request.path](self.account))
             # A browser sends this type to another origin only after asking, and nobody answers it yes.
             if (request.method, request.path, request.mimetype) == ("POST", ZONES, "application/json"):
                 given = request.get_json()

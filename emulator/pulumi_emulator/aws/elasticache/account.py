@@ -17,12 +17,14 @@ from pulumi_emulator.aws.access import Endpoint
 from pulumi_emulator.aws.clients import ACCOUNT_ID
 from pulumi_emulator.aws.clock import Clock
 from pulumi_emulator.aws.elasticache.faults import refuse
+from pulumi_emulator.aws.outbox import Outbox
 from pulumi_emulator.aws.plane import Plane
 from pulumi_emulator.aws.roles import Roles
 
 if TYPE_CHECKING:
     from pulumi_emulator.aws.elasticache.events import Event
     from pulumi_emulator.aws.elasticache.model import GlobalGroup, Group
+    from pulumi_emulator.aws.event_bus.service import Buses
     from pulumi_emulator.aws.functions.service import Functions
 
 # Length of the part of a host name that tells accounts apart, as in AWS's examples (prod.abc123.ng.0001.use1...).
@@ -52,8 +54,11 @@ class Account:
         self.endpoint: Endpoint | None = None
         self.folder = folder
         self.inside: Callable[[list[str]], list[str]] = lambda argv: argv
-        # There from the first request to Lambda on.
+        # There from the first request to Lambda and to EventBridge on.
         self.functions: Functions | None = None
+        self.buses: Buses | None = None
+        # What would have been sent to the world.
+        self.outbox = Outbox()
         self._plane_of = plane
         self._plane: Plane | None = None
         self._plane_lock = threading.Lock()
@@ -101,6 +106,20 @@ class Account:
                     notice()
                 except Exception as error:  # noqa: BLE001 - a subscriber's failure is not the service's
                     self.log(f"a notice could not be delivered: {type(error).__name__}")
+
+    def under_way(self, work: Callable[[], None]) -> None:
+        """Do something in a thread of its own; the clock is not advanced before it is done."""
+        waiting = contextlib.ExitStack()
+        waiting.enter_context(self.clock.at_work())
+
+        def all_of_it() -> None:
+            with waiting:
+                try:
+                    work()
+                except Exception as error:  # noqa: BLE001 - nobody waits for it
+                    self.log(f"what was under way failed: {type(error).__name__}: {error}")
+
+        threading.Thread(target=all_of_it, name="under way", daemon=True).start()
 
     def background(self, work: Callable[[], None]) -> None:
         """Do what takes time behind the answer."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from typing import Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 import moto.elasticache.urls
 from moto.core.responses import ActionResult, BaseResponse
@@ -14,7 +14,11 @@ from pulumi_emulator.aws.elasticache.account import Account
 from pulumi_emulator.aws.elasticache.faults import Fault, refuse
 from pulumi_emulator.aws.elasticache.operations import OPERATIONS
 from pulumi_emulator.aws.elasticache.refusal import VALUE
+from pulumi_emulator.aws.event_bus.trail import ApiCall
 from pulumi_emulator.errors import EmulatorError
+
+if TYPE_CHECKING:
+    from pulumi_emulator.aws.event_bus.service import Buses
 
 # Each registers its operations when it is imported.
 MODULES: Final = (
@@ -38,6 +42,7 @@ MODULES: Final = (
 CHANGES_BESIDE: Final = frozenset(
     {"ModifyUser", "DeleteUser", "ModifyUserGroup", "ModifyCacheParameterGroup", "ResetCacheParameterGroup"}
 )
+API_VERSION: Final = "2015-02-02"  # botocore elasticache, apiVersion
 PAGE: Final = 100  # botocore Describe... MaxRecords: default 100
 
 
@@ -59,8 +64,18 @@ class ElastiCache(BaseResponse):
             result = fault
         except EmulatorError as error:
             result = Fault("InternalFailure", str(error))
+        if self.account.buses is not None:
+            self._tell(self.account.buses, name, result)
         status, headers, body = self.serialized(ActionResult(result))
         return status, *self._enrich_response(headers, body)
+
+    def _tell(self, buses: Buses, name: str, result: Any) -> None:
+        """Tell EventBridge of the call."""
+        error = (str(result.code), str(result.message)) if isinstance(result, Fault) else None
+        given = {key: value for key, value in dict(self.params).items() if value is not None}
+        now = self.account.clock.now()
+        answer = {} if error else result
+        buses.api_call(ApiCall("elasticache", API_VERSION, name, self.region, given, now, answer, error))
 
     def _run(self, name: str) -> dict[str, Any]:
         operation = OPERATIONS.get(name)

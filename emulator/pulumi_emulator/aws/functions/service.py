@@ -28,18 +28,11 @@ from pulumi_emulator.aws.functions.execution import Executor
 from pulumi_emulator.aws.functions.runtime import Runtime, Throttled
 from pulumi_emulator.aws.functions.settings import RESERVED, Settings
 from pulumi_emulator.aws.functions.waiting import Waiting
+from pulumi_emulator.aws.undelivered import UndeliveredError
 
 ACTION: Final = "lambda:InvokeFunction"
 # Seconds of the account's time that the key of a function's role holds; the longest that a role can give out.
 KEY_SECONDS: Final = 12 * 3600
-
-
-class NotDeliveredError(Exception):
-    """A service could not hand an event to a function; `code` as EventBridge has it for a dead-letter queue."""
-
-    def __init__(self, code: str, text: str) -> None:
-        super().__init__(text)
-        self.code = code
 
 
 class Functions:
@@ -57,16 +50,16 @@ class Functions:
         return self.account.endpoint_as(settings.role, settings.name, KEY_SECONDS)
 
     def hand_over(self, arn: str, payload: str, service: str, source: str) -> str:
-        """Take an event of a service for a function; NotDeliveredError when there is none, or it lets the service not.
+        """Take an event of a service for a function; UndeliveredError when there is none, or it lets the service not.
 
         `service` is its principal, as "sns.amazonaws.com"; `source` the ARN that the event comes from.
         """
         function = find(arn)
         if function is None:
-            raise NotDeliveredError("NO_RESOURCE", f"Function not found: {arn}")
+            raise UndeliveredError("NO_RESOURCE", f"Function not found: {arn}")
         known = {"aws:sourcearn": source, "aws:sourceaccount": ACCOUNT_ID}
         if not resource_policy.allows(function.policy.statements, service, ACTION, known):
-            raise NotDeliveredError("NO_PERMISSIONS", f"{service} is not authorized to perform: {ACTION} on {arn}")
+            raise UndeliveredError("NO_PERMISSIONS", f"{service} is not authorized to perform: {ACTION} on {arn}")
         request_id = str(uuid.uuid4())
         self.waiting.put(str(function.function_arn), payload, request_id)
         return request_id

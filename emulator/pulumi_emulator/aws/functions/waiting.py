@@ -5,8 +5,6 @@ docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html
 
 from __future__ import annotations
 
-import contextlib
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -77,17 +75,7 @@ class Waiting:
         self._begin(Event(arn, payload, request_id, self.account.clock.now()))
 
     def _begin(self, event: Event) -> None:
-        under_way = contextlib.ExitStack()
-        under_way.enter_context(self.account.clock.at_work())
-
-        def work() -> None:
-            with under_way:
-                try:
-                    self._try(event)
-                except Exception as error:  # noqa: BLE001 - nobody waits for it
-                    self.account.log(f"an event of {event.arn} was lost: {type(error).__name__}: {error}")
-
-        threading.Thread(target=work, name="function", daemon=True).start()
+        self.account.under_way(lambda: self._try(event))
 
     def _later(self, event: Event, seconds: float) -> None:
         self.account.clock.after(seconds, lambda: self._begin(event))

@@ -22,8 +22,8 @@ EVERYWHERE: Final = {
     "tags": "sent as tagsAll, together with the provider's default tags",
 }
 # Codes by which AWS's services say that something does not exist: ReplicationGroupNotFoundFault, InvalidVpcID.NotFound,
-# NoSuchEntity, NoSuchHostedZone, ResourceNotFoundException, ParameterNotFound ...
-MISSING: Final = re.compile(r"NotFound|NoSuch")
+# NoSuchEntity, NoSuchHostedZone, ResourceNotFoundException, ParameterNotFound, QueueDoesNotExist ...
+MISSING: Final = re.compile(r"NotFound|NoSuch|DoesNotExist|NonExistent")
 # Where moto answers with another code than AWS (application-autoscaling: ObjectNotFoundException).
 MISSING_IN_MOTO: Final = ("No scalable target found", "No scaling policy found")
 TAGS_ALL: Final = "tagsAll"

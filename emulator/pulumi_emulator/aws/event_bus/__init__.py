@@ -1,0 +1,1 @@
+"""EventBridge on the emulated AWS: moto keeps buses, rules and targets, and events really go their way."""
