@@ -17,7 +17,7 @@ from tests.support.functions import Function, Remote, function, queue, received,
 pytestmark = pytest.mark.servers
 
 SOURCE = "redis-ha.test"
-ACTIONS = ("ssm:GetParameter", "ssm:PutParameter", "elasticache:Describe*", "events:PutEvents", "cloudwatch:PutMetricData")
+ACTIONS = ("ssm:GetParameters", "ssm:PutParameter", "elasticache:Describe*", "events:PutEvents", "cloudwatch:PutMetricData")
 
 
 def source() -> dict[str, str]:

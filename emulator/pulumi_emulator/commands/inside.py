@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -45,6 +46,14 @@ def logs(stack: str, program: Path, unit: str | None, lines: int, machine: str |
         click.echo(host.logs(name, unit, lines), nl=False)
 
 
+def _text(value: Any) -> str:
+    """Return a part of an answer as text: what is streamed, as a function's answer, is read to its end."""
+    if not hasattr(value, "read"):
+        return str(value)
+    found = value.read()
+    return found.decode(errors="replace") if isinstance(found, bytes) else str(found)
+
+
 @click.command(name="aws")
 @STACK_OPTION
 @PROGRAM_OPTION
@@ -59,7 +68,7 @@ def call(stack: str, program: Path, region: str | None, service: str, operation:
     except ValueError as error:
         raise EmulatorError(f"parameters are not JSON: {error}") from None
     answer = inside.call_aws(existing_stack(stack, program), region, service, operation, given)
-    click.echo(json.dumps(answer, indent=2, default=str))
+    click.echo(json.dumps(answer, indent=2, default=_text))
 
 
 @click.command()
