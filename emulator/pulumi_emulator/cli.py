@@ -20,7 +20,7 @@ from pulumi_emulator.stacks import emulator_home
 COMMANDS: Final[dict[str, dict[str, str]]] = {
     "Bring up and take down": {"preview": "change", "up": "change", "refresh": "change", "destroy": "change"},
     "Look": {"status": "show", "output": "output", "export": "export", "logs": "inside", "types": "types"},
-    "Use": {"exec": "inside", "aws": "inside", "environment": "inside"},
+    "Use": {"exec": "inside", "aws": "inside", "environment": "inside", "clock": "clock"},
     "Break and mend": {
         "power": "faults",
         "link": "faults",

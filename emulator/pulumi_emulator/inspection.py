@@ -39,9 +39,17 @@ def describe_stack(folder: StackFolder) -> dict[str, Any]:
         "resources": len(found),
         "pending_operations": len(deployment.get("pending_operations") or []),
         "caches": aws.groups(folder.path) if (folder.path / "aws").exists() else [],
+        "aws_ahead_seconds": _ahead(folder),
         "global_datastores": aws.global_groups(folder.path) if (folder.path / "aws").exists() else [],
         "machines": [] if host is None else [_describe_machine(host, machine) for machine in host.machines()],
     }
+
+
+def _ahead(folder: StackFolder) -> float:
+    """Return by how much the time of a stack's emulated AWS is ahead of this computer's; 0 when it does not run."""
+    if aws.running_endpoint(folder.path) is None:
+        return 0.0
+    return aws.account_time(folder.path)[1]
 
 
 def _describe_machine(host: Host, machine: Machine) -> dict[str, Any]:
@@ -67,6 +75,9 @@ def show(description: dict[str, Any], console: Console) -> None:
     if description["pending_operations"]:
         title += f", {description['pending_operations']} steps were left half done (the next command takes them back)"
     console.print(title, highlight=False, markup=False)
+    if round(description["aws_ahead_seconds"]):
+        ahead = duration(round(description["aws_ahead_seconds"]))
+        console.print(f"the emulated AWS is {ahead} ahead of this computer", highlight=False, markup=False)
     if description["caches"]:
         _show_caches(description["caches"], console)
     if description["global_datastores"]:
@@ -119,12 +130,13 @@ def _show_machines(machines: list[dict[str, Any]], console: Console) -> None:
             f"[{colours[machine['power']]}]{machine['power']}[/]",
             links,
             f"[red]{', '.join(machine['faults'])}[/]" if machine["faults"] else "-",
-            _duration(machine["uptime_seconds"]),
+            duration(machine["uptime_seconds"]),
         )
     console.print(table)
 
 
-def _duration(seconds: int | None) -> str:
+def duration(seconds: int | None) -> str:
+    """Return a length of time in words; a dash for none."""
     if seconds is None:
         return "-"
     hours, rest = divmod(seconds, 3600)

@@ -317,7 +317,7 @@ def test_what_status_prints() -> None:
     entry = {"id": "iudkw-orders", "status": "available", "failure": None, "members": members}
     description = {"project": "p", "stack": "dev", "resources": 3, "engine": "v1", "pending_operations": 0, "machines": []}
     console = Console(record=True, width=200, file=io.StringIO())
-    inspection.show({**description, "caches": [], "global_datastores": [entry]}, console)
+    inspection.show({**description, "caches": [], "global_datastores": [entry], "aws_ahead_seconds": 0}, console)
     rows = [line.split() for line in console.export_text().splitlines()[2:]]
     assert [row[2:] for row in rows] == [
         ["first", "eu-central-1", "primary", "associated", "-"],

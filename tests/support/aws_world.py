@@ -20,6 +20,7 @@ from pulumi_emulator.aws.access import new_key
 from pulumi_emulator.aws.elasticache import failover
 from pulumi_emulator.aws.elasticache.account import Account
 from pulumi_emulator.aws.serving import make_endpoint
+from pulumi_emulator.caches.measure import Reading
 
 REGION = "eu-central-1"
 ZONES = ("eu-central-1a", "eu-central-1b")
@@ -54,6 +55,7 @@ class PaperPlane:
         self.dark: set[str] = set()
         self.cut: list[tuple[str, list[str]]] = []
         self.leaders: dict[str, str] = {}
+        self.says: dict[str, Callable[[], Reading]] = {}
         self.hold = threading.Event()
         self.hold.set()
 
@@ -86,6 +88,10 @@ class PaperPlane:
 
     def whole(self, group_id: str) -> bool:
         return "gone" not in self.roles(group_id).values()
+
+    def readings(self, group_id: str) -> Mapping[str, Reading]:
+        here = [node_id for node_id, role in self.roles(group_id).items() if role != "gone"]
+        return {node_id: self.says[node_id]() for node_id in here if node_id in self.says}
 
     def addresses(self, group_id: str) -> Mapping[str, str]:
         del group_id

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pulumi_emulator.aws.access import Endpoint, environment_of
 from pulumi_emulator.aws.clients import ACCOUNT_ID, client
 from pulumi_emulator.aws.lifecycle import (
+    account_time,
     advance,
     command,
     ensure_endpoint,
@@ -21,6 +22,7 @@ from pulumi_emulator.aws.nodes import ensure_software
 __all__ = [
     "ACCOUNT_ID",
     "Endpoint",
+    "account_time",
     "advance",
     "client",
     "command",

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from pulumi_emulator.aws.elasticache import describe, global_members, jobs
 from pulumi_emulator.aws.elasticache.account import Account
-from pulumi_emulator.aws.paths import GLOBALS, GROUPS, SENT
+from pulumi_emulator.aws.paths import CLOCK, GLOBALS, GROUPS, SENT
 from pulumi_emulator.errors import EmulatorError
 
 
@@ -63,10 +63,6 @@ def sent(account: Account) -> dict[str, Any]:
     return {"sent": account.outbox.shown()}
 
 
-# What is only looked at, by its path.
-LOOKS: Final[Mapping[str, Callable[[Account], dict[str, Any]]]] = {GROUPS: groups, GLOBALS: global_groups, SENT: sent}
-
-
 def zone_power(account: Account, zone: str, *, on: bool) -> None:
     """Take the power from all cache nodes in a zone, or give it back; EmulatorError when no node is in it."""
     with account.lock:
@@ -79,6 +75,20 @@ def zone_power(account: Account, zone: str, *, on: bool) -> None:
         account.plane.zone_down(zone)
 
 
+def clock(account: Account) -> dict[str, Any]:
+    """Return the account's time, and by how many seconds it is ahead of this computer's."""
+    return {"time": account.clock.now().isoformat(), "ahead": account.clock.ahead().total_seconds()}
+
+
 def advance(account: Account, seconds: float) -> dict[str, Any]:
     """Move the account's time on; ValueError for a negative time. The answer comes when what was due is done."""
     return {"time": account.clock.advance(seconds).isoformat()}
+
+
+# What is only looked at, by its path.
+LOOKS: Final[Mapping[str, Callable[[Account], dict[str, Any]]]] = {
+    GROUPS: groups,
+    GLOBALS: global_groups,
+    SENT: sent,
+    CLOCK: clock,
+}

@@ -15,6 +15,7 @@ from moto.core.responses import BaseResponse
 from moto.core.utils import camelcase_to_underscores, get_service_model, method_names_from_class
 
 from pulumi_emulator.aws import autoscaling, fis, load_balancing, route53, sts
+from pulumi_emulator.aws.cloudwatch.service import CloudWatch
 from pulumi_emulator.aws.elasticache import service
 from pulumi_emulator.aws.elasticache.operations import OPERATIONS
 from pulumi_emulator.aws.event_bus import service as event_bus
@@ -50,6 +51,7 @@ EXTENDED: Final[dict[str, type[BaseResponse]]] = {
     "events": event_bus.EventBridge,
     "fis": fis.FaultInjection,
     "application-autoscaling": autoscaling.AutoScaling,
+    "cloudwatch": CloudWatch,
     "elbv2": load_balancing.LoadBalancing,
     "lambda": functions.Lambda,
     "route53": route53.Route53,

@@ -25,6 +25,8 @@ ENDPOINT: Final = "pulumi_emulator.aws.endpoint"  # run as a module of its own, 
 # Seconds until it answers: importing moto takes 2 s on an idle computer, several times that when other work is going on.
 START_TIMEOUT: Final = 90.0
 ANSWER_TIMEOUT: Final = 5.0
+# Seconds for each minute that the time is moved on by: nodes are asked, one that hangs for a second, and alarms evaluated.
+MINUTE_TIMEOUT: Final = 5.0
 CONTROL_TIMEOUT: Final = 120.0  # a zone's power: returns when every group has its primaries again
 
 
@@ -119,18 +121,26 @@ def sent(folder: Path) -> list[dict[str, Any]]:
 
 def zone_power(folder: Path, zone: str, *, on: bool) -> None:
     """Take the power from every cache node in an availability zone, or give it back; returns when replicas are promoted."""
-    endpoint = running_endpoint(folder)
-    if endpoint is None:
-        raise EmulatorError("no emulated AWS runs: bring the stack up first")
-    _call(endpoint, ZONES, {"zone": zone, "on": on})
+    _call(_running(folder), ZONES, {"zone": zone, "on": on})
+
+
+def account_time(folder: Path) -> tuple[datetime, float]:
+    """Return the time of a stack's emulated AWS, and by how many seconds it is ahead of this computer's."""
+    answer = _call(_running(folder), CLOCK)
+    return datetime.fromisoformat(answer["time"]), float(answer["ahead"])
 
 
 def advance(folder: Path, seconds: float) -> datetime:
     """Move the time of a stack's emulated AWS on, by `seconds`, 0 or more; return it when what was due by then is done."""
+    timeout = CONTROL_TIMEOUT + seconds / 60 * MINUTE_TIMEOUT
+    return datetime.fromisoformat(_call(_running(folder), CLOCK, {"seconds": seconds}, timeout)["time"])
+
+
+def _running(folder: Path) -> Endpoint:
     endpoint = running_endpoint(folder)
     if endpoint is None:
         raise EmulatorError("no emulated AWS runs: bring the stack up first")
-    return datetime.fromisoformat(_call(endpoint, CLOCK, {"seconds": seconds})["time"])
+    return endpoint
 
 
 def command(folder: Path, argv: Sequence[str]) -> list[str]:
@@ -154,13 +164,15 @@ def _processes(path: Path) -> list[processes.Process]:
     return processes.running_with(["-m", ENDPOINT, str(path)])
 
 
-def _call(endpoint: Endpoint, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+def _call(
+    endpoint: Endpoint, path: str, body: dict[str, Any] | None = None, timeout: float = CONTROL_TIMEOUT
+) -> dict[str, Any]:
     data = None if body is None else json.dumps(body).encode()
     headers = {"Content-Type": "application/json", HEADER: endpoint.key.secret}
     request = urllib.request.Request(endpoint.url + path, data, headers)  # noqa: S310 - our own address
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
-        with opener.open(request, timeout=CONTROL_TIMEOUT) as response:
+        with opener.open(request, timeout=timeout) as response:
             answer: dict[str, Any] = json.load(response)
     except urllib.error.HTTPError as error:
         raise EmulatorError(str(json.load(error).get("error", error.reason))) from None

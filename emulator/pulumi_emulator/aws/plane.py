@@ -10,6 +10,7 @@ from typing import Protocol
 from pulumi_emulator.aws import zone_names
 from pulumi_emulator.aws.nodes import NODES
 from pulumi_emulator.caches.host import CacheHost
+from pulumi_emulator.caches.measure import Reading
 from pulumi_emulator.caches.spec import GroupSpec
 
 # Tells of a group's events: group, source type and identifier as DescribeEvents has them, text, name of the SNS event or None.
@@ -30,6 +31,10 @@ class Plane(Protocol):
 
     def roles(self, group_id: str) -> Mapping[str, str]:
         """Return node id -> "primary", "replica" or "gone"."""
+        ...
+
+    def readings(self, group_id: str) -> Mapping[str, Reading]:
+        """Return what each node says of itself now, by its id; one that is gone, or does not answer, is left out."""
         ...
 
     def test_failover(self, group_id: str, shard: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import io
 import json
@@ -31,7 +32,9 @@ from pulumi_emulator.aws import (
     sns,
     sts,
 )
-from pulumi_emulator.aws.elasticache import failover, service
+from pulumi_emulator.aws.cloudwatch import service as cloudwatch
+from pulumi_emulator.aws.cloudwatch.monitor import Monitor
+from pulumi_emulator.aws.elasticache import failover, measuring, service
 from pulumi_emulator.aws.elasticache.account import Account
 from pulumi_emulator.aws.nodes import node_command
 from pulumi_emulator.aws.paths import CLOCK, HEALTH, ZONES
@@ -81,6 +84,8 @@ def make_endpoint(account: Account, address: str, key: access.Key) -> BaseWSGISe
     security_groups.install()
     sns.install(account)
     sts.install(account)
+    tags = functools.partial(measuring.tags_of, account)
+    cloudwatch.install(Monitor(account, [measuring.Measuring(account)], tags))
     dispatcher = DomainDispatcherApplication(create_backend_app)
     application = Application(account, dispatcher, key)
     server = make_server(address, 0, application, threaded=True, request_handler=QuietHandler)

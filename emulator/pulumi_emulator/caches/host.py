@@ -12,9 +12,10 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
-from pulumi_emulator.caches import change, following, health, names, removal, software
+from pulumi_emulator.caches import change, following, health, measure, names, removal, software
 from pulumi_emulator.caches.certificates import Authority
-from pulumi_emulator.caches.group import Emit, Group, Place
+from pulumi_emulator.caches.group import PING_TIMEOUT, Emit, Group, Place
+from pulumi_emulator.caches.measure import Reading
 from pulumi_emulator.caches.names import HostName
 from pulumi_emulator.caches.nameserver import Alias, NameServer, no_alias
 from pulumi_emulator.caches.relay import Relay
@@ -180,6 +181,17 @@ class CacheHost:
     def roles(self, group_id: str) -> dict[str, str]:
         """Return node id -> "primary", "replica" or "gone"."""
         return self._group(group_id).roles()
+
+    def readings(self, group_id: str) -> dict[str, Reading]:
+        """Return what each node says of itself now, by its id; one that is gone, or does not answer, is left out."""
+        group = self._group(group_id)
+        found = {}
+        for node_id, role in group.roles().items():
+            node = group.nodes.get(node_id)
+            if role != "gone" and node is not None:
+                with suppress(OSError, EmulatorError):
+                    found[node_id] = measure.read(node, PING_TIMEOUT)
+        return found
 
     def whole(self, group_id: str) -> bool:
         """Tell whether every node of a group serves and nothing is being recovered."""
