@@ -43,10 +43,7 @@ def test_levels_are_info_s() -> None:
     assert found["DatabaseMemoryUsageCountedForEvictPercentage"] == pytest.approx(7.1239, abs=1e-3)
     assert found["FreeableMemory"] == 15 * 2**30
     assert (found["CurrItems"], found["CurrVolatileItems"], found["IsMaster"]) == (5, 3, 1)
-    # Nothing was counted yet: there was no minute before.
-    assert (
-        not {"CacheHits", "NewConnections", "EngineCPUUtilization", "ReplicationLag", "MasterLinkHealthStatus"} & found.keys()
-    )
+    assert not {"EngineCPUUtilization", "ReplicationLag", "MasterLinkHealthStatus"} & found.keys()
 
 
 def test_counts_are_those_of_the_minute() -> None:
@@ -63,13 +60,18 @@ def test_counts_are_those_of_the_minute() -> None:
 
 
 def test_a_process_that_began_anew_has_counted_from_nothing() -> None:
-    found = node(reading(run_id="r2", keyspace_hits=3), reading(keyspace_hits=100))
-    assert found["CacheHits"] == 3
-    shares = metrics.cpu_share(
-        reading(60, run_id="r2", used_cpu_user_main_thread=6), reading(0, run_id="r1", used_cpu_user_main_thread=50)
-    )
-    assert shares is not None
-    assert shares[0] == pytest.approx(0.1)
+    for before in (reading(keyspace_hits=100), None):
+        assert node(reading(run_id="r2", keyspace_hits=3), before)["CacheHits"] == 3
+    anew = reading(60, run_id="r2", uptime_in_seconds=30, used_cpu_user_main_thread=6)
+    for before in (reading(0, run_id="r1", used_cpu_user_main_thread=50), None):
+        shares = metrics.cpu_share(anew, before)
+        assert shares is not None
+        assert shares[0] == pytest.approx(0.2)
+
+
+def test_a_processor_s_share_of_a_moment_is_not_taken() -> None:
+    assert metrics.cpu_share(reading(10.4), reading(10)) is None
+    assert metrics.cpu_share(reading(10.5), reading(10)) == (0, 0)
 
 
 def test_latencies_are_those_of_the_minute_s_calls() -> None:
@@ -138,6 +140,9 @@ def test_rooms() -> None:
 def minutes(world: World) -> Iterator[Minutes]:
     with still(world) as made:
         yield made
+        # Each minute evaluates all that there are.
+        names = [alarm["AlarmName"] for alarm in made.cloudwatch.describe_alarms()["MetricAlarms"]]
+        made.cloudwatch.delete_alarms(AlarmNames=names)
 
 
 def group(minutes: Minutes, **given: Any) -> tuple[str, list[str]]:
@@ -239,11 +244,19 @@ def states(minutes: Minutes, prefix: str) -> dict[str, str]:
 
 def test_the_product_s_alarms_are_all_computed(minutes: Minutes) -> None:
     group_id, (first, second) = group(minutes)
-    for node_id in (first, second):
-        minutes.world.plane.says[node_id] = Engine(0.1)
+    engines = {node_id: Engine(0.1) for node_id in (first, second)}
+    minutes.world.plane.says |= engines
     names = put_alarms(minutes.world, Watched(Topology(group_id, "disabled", 1, 1), LARGE, durability="async"))
     minutes.go(35)
     assert states(minutes, f"{group_id}-") == dict.fromkeys((name.removeprefix(f"{group_id}-") for name in names), "OK")
+    engines[second].info = {"master_link_status": "down", "master_link_down_since_seconds": 9}
+    minutes.go(2)
+    assert states(minutes, f"{second}-")["replica_link"] == "OK"
+    minutes.go()
+    rings = {name for name, state in states(minutes, f"{second}-").items() if state == "ALARM"}
+    assert rings == {"replica_link", "replication_lag"}
+    engines[second].info = {}
+    minutes.go(5)
     minutes.world.plane.zone_down(ZONES[0])
     try:
         minutes.go(15)
@@ -301,6 +314,7 @@ class Engine:
         self.seconds += 60
         self.spent += 60 * self.share
         said: dict[str, Any] = {"used_cpu_user": self.spent, "used_cpu_user_main_thread": self.spent}
+        said["uptime_in_seconds"] = self.seconds
         said |= {"master_link_status": "up", "master_last_io_seconds_ago": 0}
         return reading(self.seconds, **(said | self.info))
 

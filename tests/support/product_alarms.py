@@ -18,10 +18,10 @@ def put_alarms(remote: Remote, watched: Watched, *topics: str, region: str = REG
 
 
 def put(remote: Remote, wanted: Mapping[str, dict[str, Any]], *topics: str, region: str = REGION) -> list[str]:
-    """Put alarms that are given as the arguments of aws.cloudwatch.MetricAlarm."""
+    """Put alarms that are given as the arguments of aws.cloudwatch.MetricAlarm; what they have of actions stays."""
     told = {"alarm_actions": list(topics), "ok_actions": list(topics)}
     for arguments in wanted.values():
-        request = MetricAlarm.creation.request(_properties({**arguments, **told}))
+        request = MetricAlarm.creation.request(_properties({**told, **arguments}))
         remote.client("cloudwatch", region).put_metric_alarm(**request.parameters)
     return [arguments["name"] for arguments in wanted.values()]
 

@@ -61,7 +61,7 @@ class Watch:
 
 @dataclass(frozen=True)
 class Verdict:
-    """An alarm's state, why, and the same as the JSON text that the API has."""
+    """An alarm's state, why, and the same as the JSON text that the API has: an empty object when the state stays."""
 
     state: str
     reason: str
@@ -165,7 +165,8 @@ def _of_series(watch: Watch, state: str, series: Mapping[int, float], starts: Se
     breaching = [None if value is None else compare(value, watch.threshold) for _, value in values]
     found = rules.decide(breaching, watch.periods, watch.datapoints, watch.missing, state)
     why = rules.reason(found, values, watch.comparison, watch.threshold, watch.periods, watch.datapoints, watch.missing)
-    return Verdict(found, why, json.dumps(_data(watch, values, now)))
+    # Most evaluations find the state that was there: what nobody reads is not written.
+    return Verdict(found, why, "{}" if found == state else json.dumps(_data(watch, values, now)))
 
 
 def _data(watch: Watch, values: Sequence[tuple[int, float | None]], now: int) -> dict[str, Any]:

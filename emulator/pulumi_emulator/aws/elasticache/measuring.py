@@ -18,17 +18,14 @@ from pulumi_emulator.caches.measure import Reading
 from pulumi_emulator.errors import EmulatorError
 
 NAMESPACE: Final = "AWS/ElastiCache"
-# A processor's share over less time than this is noise. Minutes that follow sooner, because the clock was advanced, have the
-# share of the last one.
-CPU_SECONDS: Final = 0.5
 
 
 @dataclass
 class Known:
-    """What is known of a node: its last reading, and the one that its processor's share begins at."""
+    """What is known of a node: its last reading, the one that its processor's share begins at, and the last share."""
 
     last: Reading
-    cpu_from: Reading
+    cpu_from: Reading | None
     cpu: tuple[float, float] | None = None
 
 
@@ -81,11 +78,12 @@ class Measuring:
 
 
 def _measured(reading: Reading, before: Known | None) -> Known:
-    if before is None:
-        return Known(reading, reading)
-    if reading.taken - before.cpu_from.taken < CPU_SECONDS:
-        return Known(reading, before.cpu_from, before.cpu)
-    return Known(reading, reading, metrics.cpu_share(reading, before.cpu_from))
+    """Return what is known of a node now. Minutes that follow too soon, because the clock was advanced, keep the last share."""
+    since = before.cpu_from if before else None
+    share = metrics.cpu_share(reading, since)
+    if share is None:
+        return Known(reading, since, before.cpu if before else None)
+    return Known(reading, reading, share)
 
 
 def _samples(

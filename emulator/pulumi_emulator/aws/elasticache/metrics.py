@@ -13,6 +13,8 @@ from typing import Final, NamedTuple
 from pulumi_emulator.aws.elasticache.node_types import Room
 from pulumi_emulator.caches.measure import Calls, Reading
 
+# A processor's share over less time than this is noise.
+CPU_SECONDS: Final = 0.5
 PRIMARY: Final = "primary"
 REPLICA: Final = "replica"
 # Metric -> field of INFO, of what grows since the process began: published is by how much it grew in the minute.
@@ -70,7 +72,7 @@ class Node:
 
 def published(node: Node) -> dict[str, Value]:
     """Return the metrics of a node."""
-    info, before = node.now.info, earlier(node.now, node.before)
+    info = node.now.info
     found = {name: Value(float(info[field]), unit) for name, (field, unit) in LEVELS.items() if field in info}
     found |= _memory(node) | _keys(info)
     found["IsMaster"] = Value(float(node.role == PRIMARY), "Count")
@@ -81,23 +83,21 @@ def published(node: Node) -> dict[str, Value]:
         found[HOST_CPU] = Value(100 * node.cpu[1] / node.room.processors, "Percent")
     if node.global_lag is not None:
         found[GLOBAL_LAG] = Value(node.global_lag, "Seconds")
-    if before is not None:
-        found |= _counted(node, before)
-    return found
+    return found | _counted(node, earlier(node.now, node.before))
 
 
-def earlier(now: Reading, before: Reading | None) -> Reading | None:
-    """Return what a node said before; a process that began since had counted nothing then."""
-    if before is None or before.info.get("run_id") == now.info.get("run_id"):
+def earlier(now: Reading, before: Reading | None) -> Reading:
+    """Return what a node said before; a process that began since, or was not seen yet, had counted nothing when it began."""
+    if before is not None and before.info.get("run_id") == now.info.get("run_id"):
         return before
-    return Reading({}, Calls(0, 0), Calls(0, 0), 0, before.taken)
+    return Reading({}, Calls(0, 0), Calls(0, 0), 0, now.taken - float(now.info.get("uptime_in_seconds", 0)))
 
 
-def cpu_share(now: Reading, before: Reading) -> tuple[float, float] | None:
-    """Return for which share of the time between two moments a node's engine thread, and all of its process, ran."""
+def cpu_share(now: Reading, before: Reading | None) -> tuple[float, float] | None:
+    """Return for which share of the time since then a node's engine thread, and all its process, ran; None when too short."""
     start = earlier(now, before)
-    seconds = now.taken - before.taken
-    if start is None or seconds <= 0:
+    seconds = now.taken - start.taken
+    if seconds < CPU_SECONDS:
         return None
     thread = _grown(now, start, "used_cpu_sys_main_thread") + _grown(now, start, "used_cpu_user_main_thread")
     every = sum(
