@@ -7,7 +7,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from moto.cloudwatch.models import cloudwatch_backends
 
+from pulumi_emulator.aws import ACCOUNT_ID
 from tests.support.aws_world import REGION, World
 from tests.support.minutes import Minutes, still
 
@@ -101,11 +103,33 @@ def test_what_is_not_computed_has_no_data_and_says_why(minutes: Minutes) -> None
     assert "does not compute the function ANOMALY_DETECTION_BAND()" in reason
 
 
+def test_one_alarm_that_cannot_be_evaluated_does_not_stop_the_others(minutes: Minutes, monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[str] = []
+    monkeypatch.setattr(minutes.world.account, "log", said.append)
+    broken, whole = put(minutes), put(minutes)
+    kept = cloudwatch_backends[ACCOUNT_ID][REGION].alarms[broken]
+    kept.evaluation_periods = "several"  # type: ignore[assignment]
+    minutes.put(whole, 50)
+    assert minutes.state(whole)[0] == "ALARM"
+    assert [text for text in said if text.startswith(f"alarm {broken} could not be evaluated: ValueError")]
+    minutes.cloudwatch.delete_alarms(AlarmNames=[broken])
+
+
 def received(minutes: Minutes, queue: str) -> list[dict[str, Any]]:
     return [json.loads(body) for body in minutes.world.messages(queue)]
 
 
-def test_a_change_of_state_is_told(minutes: Minutes) -> None:
+class Functions:
+    """What would run functions."""
+
+    def __init__(self) -> None:
+        self.called: list[tuple[str, ...]] = []
+
+    def hand_over(self, *given: str) -> None:
+        self.called.append(given)
+
+
+def test_a_change_of_state_is_told(minutes: Minutes, monkeypatch: pytest.MonkeyPatch) -> None:
     sns = minutes.world.client("sns")
     topics = [sns.create_topic(Name=minutes.world.name("topic"))["TopicArn"] for _ in range(3)]
     queues = [minutes.world.queue_of(topic) for topic in topics]
@@ -114,8 +138,8 @@ def test_a_change_of_state_is_told(minutes: Minutes) -> None:
     arn = sqs.get_queue_attributes(QueueUrl=bus, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
     events.put_rule(Name="alarms", EventPattern=json.dumps({"detail-type": ["CloudWatch Alarm State Change"]}))
     events.put_targets(Rule="alarms", Targets=[{"Id": "queue", "Arn": arn}])
-    called: list[tuple[str, dict[str, Any]]] = []
-    minutes.world.account.invoke = lambda function, event: called.append((function, event))
+    functions = Functions()
+    monkeypatch.setattr(minutes.world.account, "functions", functions, raising=False)
     function = f"arn:aws:lambda:{REGION}:123456789012:function:watch"
     actions = {"AlarmActions": [topics[0], function], "OKActions": topics[1:2], "InsufficientDataActions": topics[2:]}
     node = [{"Name": "CacheClusterId", "Value": "orders-001"}]
@@ -152,8 +176,10 @@ def test_a_change_of_state_is_told(minutes: Minutes) -> None:
     assert event["detail"]["configuration"]["metrics"][0]["metricStat"]["metric"]["dimensions"] == {
         "CacheClusterId": "orders-001"
     }
-    ((invoked, given),) = called
+    ((invoked, payload, *permission),) = functions.called
+    given = json.loads(payload)
     assert (invoked, given["alarmArn"], given["alarmData"]) == (function, message["AlarmArn"], event["detail"])
+    assert permission == ["lambda.alarms.cloudwatch.amazonaws.com", message["AlarmArn"]]
     minutes.put(alarm, 60, Dimensions=node)
     assert [received(minutes, queue) for queue in queues] == [[], [], []], "nothing is told while the state stays"
     minutes.put(alarm, 5, Dimensions=node)

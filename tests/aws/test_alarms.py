@@ -75,7 +75,7 @@ def test_comparisons(comparison: str, at_the_threshold: str, above: str, below: 
 
 
 METRIC = key("test", "m", {})
-NOW = 1_800_000_000 // 60 * 60
+NOW = 1_800_000_120  # 08:02, within a period of five minutes
 
 
 def verdict(values: Sequence[float | None], *, period: int = 60, stat: str = "Average", state: str = NONE, **given: Any) -> Any:
@@ -134,13 +134,13 @@ def test_saturation_for_25_minutes() -> None:
 
 
 def test_reasons_are_cloudwatch_s() -> None:
-    at = "15/01/27 07:59:00"
+    at = "15/01/27 08:01:00"
     assert verdict([99.5]).reason == (
         f"Threshold Crossed: 1 out of the last 1 datapoints [99.5 ({at})] was greater than the threshold (90.0) "
         "(minimum 1 datapoint for OK -> ALARM transition)."
     )
     assert verdict([1.0, 2.0], periods=2, datapoints=2).reason == (
-        f"Threshold Crossed: 2 out of the last 2 datapoints [2.0 ({at}), 1.0 (15/01/27 07:58:00)] were not greater than "
+        f"Threshold Crossed: 2 out of the last 2 datapoints [2.0 ({at}), 1.0 (15/01/27 08:00:00)] were not greater than "
         "the threshold (90.0) (minimum 1 datapoint for ALARM -> OK transition)."
     )
     assert verdict([]).reason == "Insufficient Data: 3 datapoints were unknown."

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final
 
-from moto.events.models import events_backends
 from moto.sns.models import sns_backends
 
 from pulumi_emulator.aws.clients import ACCOUNT_ID
@@ -16,7 +16,12 @@ from pulumi_emulator.aws.cloudwatch.messages import State
 if TYPE_CHECKING:
     from pulumi_emulator.aws.elasticache.account import Account
 
-ACTIONS = {rules.OK: "OKActions", rules.ALARM: "AlarmActions", rules.INSUFFICIENT: "InsufficientDataActions"}
+# docs.aws.amazon.com, AmazonCloudWatch/latest/monitoring, cloudwatch-and-eventbridge.
+SOURCE: Final = "aws.cloudwatch"
+STATE_CHANGE: Final = "CloudWatch Alarm State Change"
+# Who has to be allowed to invoke the function of an action (docs.aws.amazon.com, AlarmThatSendsEmail, Lambda actions).
+INVOKER: Final = "lambda.alarms.cloudwatch.amazonaws.com"
+ACTIONS: Final = {rules.OK: "OKActions", rules.ALARM: "AlarmActions", rules.INSUFFICIENT: "InsufficientDataActions"}
 
 
 def chosen(alarm: dict[str, Any], state: str, *, enabled: bool) -> list[str]:
@@ -26,7 +31,7 @@ def chosen(alarm: dict[str, Any], state: str, *, enabled: bool) -> list[str]:
 
 def run(account: Account, region: str, alarm: dict[str, Any], old: State, new: State, *, enabled: bool) -> None:
     """Tell of a change of state, behind what goes on: the event always, the actions of the new state when they are enabled."""
-    account.later(lambda: _put_event(region, alarm, old, new))
+    account.later(lambda: _put_event(account, region, alarm, old, new))
     for arn in chosen(alarm, new.value, enabled=enabled):
         account.later(_action(account, region, arn, alarm, old, new))
 
@@ -37,7 +42,7 @@ def _action(account: Account, region: str, arn: str, alarm: dict[str, Any], old:
         text = json.dumps(messages.notification(alarm, region, old, new))
         return lambda: _publish(account, region, arn, messages.subject(alarm, region, new), text)
     if service == "lambda":
-        return lambda: account.invoke(arn, messages.payload(alarm, region, old, new))
+        return lambda: _invoke(account, arn, alarm, json.dumps(messages.payload(alarm, region, old, new)))
     return lambda: account.log(f"alarm {alarm['AlarmName']}: the action {arn} is not emulated; topics and functions are")
 
 
@@ -50,15 +55,24 @@ def _publish(account: Account, region: str, arn: str, subject: str, text: str) -
     topic.publish(text, subject=subject)
 
 
-def _put_event(region: str, alarm: dict[str, Any], old: State, new: State) -> None:
-    events_backends[ACCOUNT_ID][region].put_events(
-        [
-            {
-                "Source": "aws.cloudwatch",
-                "DetailType": "CloudWatch Alarm State Change",
-                "Time": new.time,
-                "Resources": [alarm["AlarmArn"]],
-                "Detail": json.dumps(messages.event_detail(alarm, old, new)),
-            }
-        ]
-    )
+def _invoke(account: Account, arn: str, alarm: dict[str, Any], payload: str) -> None:
+    # There once the account was asked about functions.
+    functions: Any = getattr(account, "functions", None)
+    if functions is None:
+        account.log(f"alarm {alarm['AlarmName']}: there is no function {arn}")
+        return
+    functions.hand_over(arn, payload, INVOKER, alarm["AlarmArn"])
+
+
+def _put_event(account: Account, region: str, alarm: dict[str, Any], old: State, new: State) -> None:
+    detail, resources = messages.event_detail(alarm, old, new), [alarm["AlarmArn"]]
+    # There once the account was asked about buses; without it moto delivers.
+    buses: Any = getattr(account, "buses", None)
+    if buses is not None:
+        time = datetime.fromtimestamp(new.time, UTC)
+        buses.emit(region, "default", SOURCE, STATE_CHANGE, detail, resources=resources, time=time)
+        return
+    from moto.events.models import events_backends  # noqa: PLC0415 - it takes its time, and most accounts change no alarm
+
+    event = {"Source": SOURCE, "DetailType": STATE_CHANGE, "Time": new.time, "Resources": resources}
+    events_backends[ACCOUNT_ID][region].put_events([{**event, "Detail": json.dumps(detail)}])

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
@@ -60,17 +61,25 @@ class Monitor:
     def minute(self, now: int) -> None:
         """Do what is done at the end of a minute."""
         for source in self._sources:
-            found = source(now)
-            with self.lock:
-                for region, metric, sample in found:
-                    self.stores[region].put(metric, sample)
+            with self._telling("what is measured could not be published"):
+                for region, metric, sample in source(now):
+                    self.put(region, metric, sample)
         with self.lock:
             for store in self.stores.values():
                 store.forget(now - KEPT_SECONDS)
             for region in list(cloudwatch_backends[ACCOUNT_ID]):
                 for alarm in list(cloudwatch_backends[ACCOUNT_ID][region].alarms.values()):
                     if alarm.rule is None:
-                        self._evaluate(region, alarm, now)
+                        with self._telling(f"alarm {alarm.name} could not be evaluated"):
+                            self._evaluate(region, alarm, now)
+
+    @contextlib.contextmanager
+    def _telling(self, what: str) -> Iterator[None]:
+        """Let one failure not end the others' turn."""
+        try:
+            yield
+        except Exception as error:  # noqa: BLE001 - whatever it is
+            self.account.log(f"{what}: {type(error).__name__}: {error}")
 
     def _evaluate(self, region: str, alarm: Alarm, now: int) -> None:
         found = judge(alarms.watch_of(alarm), alarm.state_value, self.stores[region], self.tags_in(region), now)

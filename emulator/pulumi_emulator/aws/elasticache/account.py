@@ -48,8 +48,6 @@ class Account:
         self.regions: dict[str, Region] = {}
         # Global Datastores by id: calls about them can be made in any Region (terraform-provider-aws replication_group.go).
         self.globals: dict[str, GlobalGroup] = {}
-        # Runs a function of Lambda with an event, when something runs functions.
-        self.invoke: Callable[[str, dict[str, Any]], None] = self._no_functions
         # Told of the data plane when it is there.
         self.on_plane: Callable[[Plane], None] = lambda _: None
         # Where the account answers, once it does; its files; how a command gets to where the caches' names resolve.
@@ -85,18 +83,12 @@ class Account:
         """Return where the account answers, with a key of a role that holds for some seconds of the account's time."""
         if self.endpoint is None:
             raise AssertionError("the account is not served")
-        # The stack's own key, until roles have keys of their own here.
-        roles = getattr(self, "roles", None)
-        return Endpoint(self.endpoint.url, roles.issue(role_arn, session_name, seconds).key) if roles else self.endpoint
+        return Endpoint(self.endpoint.url, self.roles.issue(role_arn, session_name, seconds).key)
 
     def close(self) -> None:
         """End the processes of functions."""
         if self.functions is not None:
             self.functions.runtime.end()
-
-    def _no_functions(self, arn: str, event: dict[str, Any]) -> None:
-        del event
-        self.log(f"the function {arn} is not called: nothing runs functions here")
 
     def later(self, notice: Callable[[], object]) -> None:
         """Deliver a notice in its turn and without the lock: a subscriber may call the API."""
