@@ -238,6 +238,7 @@ def test_metrics_insights() -> None:
     assert selected(f"SELECT SUM(CPU) {nodes} WHERE tag.team = 'a'") == {(): {0: 70}}
     assert selected(f"SELECT AVG(CPU) {nodes} WHERE tag.team = 'a' AND CacheClusterId != 'a-2'") == {(): {0: 15}}
     assert selected('SELECT COUNT(CPU) FROM "AWS/ElastiCache"') == {(): {0: 8}}
+    assert selected(f"SELECT COUNT(CPU) {nodes}") == {(): {0: 4}}, "metrics of other dimensions are others"
     assert selected(f"SELECT MIN(CPU) {nodes} WHERE tag.team = 'nobody'") == {}
     for text in ("SELECT CPU", f"SELECT MAX(CPU) {nodes} WHERE a = 'b' OR c = 'd'"):
         with pytest.raises(UnsupportedError):
