@@ -356,7 +356,12 @@ def test_a_change_that_nobody_told_of_is_relayed_under_a_name_of_its_own(world: 
     deployed.run(schedule())
     world.plane.primaries[group]["0001"] = f"{group}-002"
     deployed.run(delivery(record(alarm(node=f"{group}-001"))))
-    assert [event["detail-type"] for event in deployed.relayed()] == ["EndpointsChanged", "EndpointsChanged"]
+    told = deployed.relayed()
+    assert [event["detail-type"] for event in told] == ["EndpointsChanged", "EndpointsChanged"]
+    # Whoever is told of warnings is told of it, although what made the function look is a mere schedule.
+    assert {(event["detail"]["severity"], "no event said so" in event["detail"]["says"]) for event in told} == {
+        ("warning", True)
+    }
     assert deployed.document(group)["reason"] == "primary-changed"
 
 

@@ -12,7 +12,7 @@ import boto3
 from botocore.config import Config
 
 from .events import Event
-from .settings import Settings
+from .settings import Settings, document_name, host_and_port_name
 
 # Set, because the default is that of the boto3 which the runtime happens to bring: "legacy" with five attempts in older ones
 # (docs.aws.amazon.com/boto3/latest/guide/retries.html), "standard" with three in botocore 1.44 (configprovider.py, retry_mode).
@@ -85,11 +85,11 @@ class Cloud:
 
     def document_name(self, group_id: str) -> str:
         """Return the name of the parameter that holds a group's document."""
-        return f"{self.settings.parameter_path}/{group_id}/endpoints"
+        return document_name(self.settings.parameter_path, group_id)
 
     def host_and_port_name(self, group_id: str) -> str:
         """Return the name of the parameter that holds host:port alone."""
-        return f"{self.settings.parameter_path}/{group_id}/host-port"
+        return host_and_port_name(self.settings.parameter_path, group_id)
 
     def secret(self, arn: str) -> str:
         """Return a secret's text as it is now."""

@@ -20,13 +20,11 @@ from . import copies, log
 from . import document as documents
 from .calls import Cloud
 from .events import Event, missed_failover, read_events
-from .settings import Settings, read_settings
-from .table import READING, RELAYING, SCHEDULE, row_of
+from .settings import SPARE_SECONDS, Settings, read_settings
+from .table import CHANGED, READING, RELAYING, SCHEDULE, Row, row_of
 
 LOOK_SECONDS: Final = 2.0  # between two looks at a group that is not available
-SPARE_SECONDS: Final = 15.0  # of the function's time, left for the calls of a last look
 MOST_WRITES: Final = 3  # to a parameter that somebody else writes at the same time
-CHANGED: Final = "EndpointsChanged"  # the detail-type of a change that ElastiCache told nobody of
 
 
 class RunError(Exception):
@@ -114,7 +112,7 @@ def _act(world: World, event: Event, group_id: str) -> None:
     outcome = _look(world, event, group_id) if row.action in READING else Outcome(None)
     seconds = (world.now() - event.time).total_seconds()
     if row.action in RELAYING:
-        _relay(world, event, event.name, group_id, outcome.document)
+        _relay(world, event, row, group_id, outcome.document)
     elif outcome.raised:
         _relay(world, event, CHANGED, group_id, outcome.document)
     _log_outcome(world, event, group_id, outcome, seconds)
@@ -207,7 +205,7 @@ def _look(world: World, event: Event, group_id: str) -> Outcome:
     )
 
 
-def _relay(world: World, event: Event, detail_type: str, group_id: str, document: dict[str, Any] | None) -> None:
+def _relay(world: World, event: Event, row: Row, group_id: str, document: dict[str, Any] | None) -> None:
     """Put the event on the bus, at least once: a retry of the run relays again, with the same event_id.
 
     The first three fields are those of DescribeEvents, as events of other AWS services have them too.
@@ -217,13 +215,13 @@ def _relay(world: World, event: Event, detail_type: str, group_id: str, document
         "SourceType": "replication-group",
         "Date": documents.stamp(event.time),
         "ReplicationGroupId": group_id,
-        "severity": row_of(event.name).severity,
-        "says": row_of(event.name).says,
+        "severity": row.severity,
+        "says": row.says,
         "event_name": event.name,
         "event_id": event.id,
         "document": document,
     }
-    world.cloud.relay(event, detail_type, detail)
+    world.cloud.relay(event, row.event, detail)
 
 
 def _log_outcome(world: World, event: Event, group_id: str, outcome: Outcome, seconds: float) -> None:

@@ -21,6 +21,7 @@ DEFAULT_SOURCE = "redis-ha"
 RESERVED_SOURCE = "aws."
 DEFAULT_WAIT_SECONDS = 30.0
 MOST_WAIT_SECONDS = 600.0  # docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html: a function runs for 900 s at most
+SPARE_SECONDS = 15.0  # of the function's time, left for the calls of a last look
 
 
 # A server's address alone: no path, no query, and nobody's name or password, which would stand in the function's environment.
@@ -59,6 +60,16 @@ class Settings:
     event_source: str
     wait_seconds: float
     copies: tuple[CopyTo, ...] = ()
+
+
+def document_name(parameter_path: str, group_id: str) -> str:
+    """Return the name of the parameter that holds a group's document."""
+    return f"{parameter_path}/{group_id}/endpoints"
+
+
+def host_and_port_name(parameter_path: str, group_id: str) -> str:
+    """Return the name of the parameter that holds host:port alone."""
+    return f"{parameter_path}/{group_id}/host-port"
 
 
 def read_settings(environment: Mapping[str, str]) -> Settings:

@@ -85,6 +85,14 @@ TABLE: Final = (
     Row(MALFORMED, WARNING, NONE, "not what its sender sends; a retry would not mend it"),
 )
 
+# What the function itself tells of: a look found a new generation. It is no event that anybody sends.
+CHANGED: Final = Row(
+    "EndpointsChanged",
+    WARNING,
+    RELAY,
+    "endpoints, primary or global role are others, or the document is new, and no event said so",
+)
+
 _ROWS: Final = {row.event.lower(): row for row in TABLE}
 
 
