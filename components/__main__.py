@@ -10,6 +10,7 @@ import pulumi  # noqa: E402
 from pulumi.provider import main  # noqa: E402
 
 from redis_ha.elasticache import ElastiCacheHaGroup, GlobalDatastore, ServerlessCache  # noqa: E402
+from redis_ha.failover import FailoverAutomation  # noqa: E402
 from redis_ha.hosted import CheckedProvider  # noqa: E402
 from redis_ha.network import PrivateNetwork  # noqa: E402
 from redis_ha.sentinel import SentinelCluster  # noqa: E402
@@ -19,6 +20,7 @@ NAME = "redis-ha"
 COMPONENTS: list[type[pulumi.ComponentResource]] = [
     AlbBlueGreen,
     ElastiCacheHaGroup,
+    FailoverAutomation,
     GlobalDatastore,
     LiveColourRecord,
     PrivateNetwork,

@@ -27,7 +27,9 @@ TYPES = {
     PropertyType.NUMBER: "a number",
 }
 
-SECRET = re.compile(r"(^|\.)\w*([Pp]asswords?|[Tt]oken)(\.|$)")  # a path that leads to a secret, wherever it stands
+SECRET = re.compile(
+    r"(^|\.)\w*([Pp]asswords?|[Tt]oken|[Ww]ebhookUrl|[Rr]outingKey)(\.|$)"
+)  # a path that leads to a secret, wherever it stands
 
 Problem = tuple[str, str]
 

@@ -23,6 +23,7 @@ INPUTS: dict[str, tuple[set[str], set[str]]] = {
             "subnetGroupName", "subnetIds", "userGroupId", "vpcId",
         },
     ),
+    "FailoverAutomation": ({"groups", "region"}, set()),
     "GlobalDatastore": (
         {"secondaries"},
         {"authToken", "parameterGroupName", "primaryConnection", "primaryReplicationGroupId"},
@@ -57,6 +58,10 @@ NESTED = {
     "ElastiCacheLogs": {"engineLogDestination", "kmsKeyId", "slowLogDestination"},
     "EndpointCheck": {"host", "ipAddress"},
     "ExperimentSettings": {"roleArn"},
+    "FailoverGroup": {"topicArn", "topicKmsKey"},
+    "FailoverPagerDuty": {"routingKey"},
+    "FailoverSlack": {"webhookUrl"},
+    "FailoverWebhook": {"token", "webhookUrl"},
     "GlobalSecondary": {"kmsKeyId", "securityGroupIds", "subnetGroupName", "subnetIds", "userGroupId", "vpcId"},
     "LiveTargets": {"blue", "green"},
     "NotificationSettings": {"topicArn"},
@@ -73,6 +78,7 @@ NESTED_LISTS = {
     "ElastiCacheHaGroupArgs": LISTS["ElastiCacheHaGroup"],
     "ElastiCacheUser": {"passwords"},
     "ExperimentSettings": {"stopAlarmArns"},
+    "FailoverAlarms": {"topicArns"},
     "GlobalSecondary": LISTS["ElastiCacheHaGroup"],
 }
 

@@ -294,6 +294,24 @@ class ElastiCacheHaGroup(pulumi.ComponentResource):
             found["users"] = {user.key: self._as_everywhere(user) for user in plan.users if user.key != DEFAULT}
         return found
 
+    def as_watched(self) -> dict[str, Any]:
+        """Return the arguments by which a FailoverAutomation of the same program follows the group: region and groups.
+
+        Raises pulumi.InputPropertiesError where the group has no topic of ElastiCache's events. With autoscaling the nodes are
+        not named, because they come and go.
+        """
+        plan = self._plan
+        if (self._args.get("notifications") or {}).get("enabled") is False:
+            with as_input_errors():
+                remedy = "the failover automation follows these events: leave it out"
+                raise InvalidArgumentsError(
+                    f"ElastiCacheHaGroup {plan.name!r}", [("notifications.enabled", f"false, but {remedy}")]
+                )
+        one: dict[str, Any] = {"topic_arn": self.notification_topic_arn}
+        if self._args.get("autoscaling") is None:
+            one["node_ids"] = list(plan.topology.node_ids())
+        return {"region": plan.region, "groups": {plan.group_id: one}}
+
     def _as_everywhere(self, user: User) -> dict[str, Any]:
         found: dict[str, Any] = {"access": user.access, "authentication": user.authentication}
         given = (self._args.get("users") or {}).get(user.key) or {}
