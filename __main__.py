@@ -6,13 +6,13 @@ A provider's SDK takes up to half a second to load: a stack loads those that its
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 import pulumi
 
 import settings
-from redis_ha import elasticache, network, sentinel, traffic
+from redis_ha import elasticache, failover, network, sentinel, traffic
 from stages import Earnest, Rehearsal, Stage
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import pulumi_digitalocean as digitalocean
 
     from redis_ha.elasticache import ElastiCacheHaGroup, ElastiCacheHaGroupArgs, GlobalDatastore, GlobalDatastoreArgs
+    from redis_ha.failover import FailoverAutomationArgs
     from redis_ha.network import PrivateNetwork
     from redis_ha.sentinel import SentinelClusterArgs
     from redis_ha.traffic import AlbBlueGreen, AlbBlueGreenArgs, LiveColourRecordArgs, WeightedBlueGreenArgs
@@ -78,6 +79,24 @@ def private_zone(name: str, networks: Mapping[str, PrivateNetwork], stage: Stage
     return stage.resource(lambda: aws.route53.Zone("private-zone", name=name, vpcs=vpcs, opts=opts))
 
 
+def alarm_topic(region: str, stage: Stage, *, protect: bool) -> pulumi.Output[str]:
+    """Make the topic of the group's alarms, to which the failover automation listens, and whoever subscribes."""
+    import pulumi_aws as aws  # noqa: PLC0415 - only where it is used
+
+    name, opts = f"redis-ha-{pulumi.get_stack()}-alarms", pulumi.ResourceOptions(protect=protect)
+    topic = stage.resource(lambda: aws.sns.Topic("alarms", name=name, region=region, opts=opts))
+    stage.export("alarm_topic_arn", topic.arn)
+    return topic.arn
+
+
+def with_alarm_topic(args: ElastiCacheHaGroupArgs, stage: Stage, *, protect: bool) -> ElastiCacheHaGroupArgs:
+    """Return the group's arguments with a topic for its alarms: a made one, unless the block names some."""
+    alarms = args.get("alarms", {})
+    if "topic_arns" not in alarms:
+        alarms = {**alarms, "topic_arns": [alarm_topic(args["region"], stage, protect=protect)]}
+    return {**args, "alarms": alarms}
+
+
 def elasticache_group(args: ElastiCacheHaGroupArgs, networks: Mapping[str, PrivateNetwork], stage: Stage) -> ElastiCacheHaGroup:
     """Make the ElastiCache group, in the stack's own network unless it names another, and export how it is reached."""
     args = cast("ElastiCacheHaGroupArgs", {**within(networks, args["region"]), **args})
@@ -108,6 +127,29 @@ def global_datastore(
     stage.export("global_connection", made.connection)
     stage.export("global_credentials", made.credentials)
     return made
+
+
+def failover_automation(
+    args: FailoverAutomationArgs, group: ElastiCacheHaGroup | None, topics: Sequence[pulumi.Input[str]], stage: Stage
+) -> None:
+    """Make the failover automation, of the stack's own group and its alarms' topics, with what the block says besides."""
+    with settings.named("elasticache"):
+        own: dict[str, Any] = {"groups": {}} if group is None else group.as_watched()
+    groups = {**own["groups"], **{name: {**own["groups"].get(name, {}), **one} for name, one in args.get("groups", {}).items()}}
+    filled: dict[str, Any] = {**own, "alarm_topics": {f"alarms-{at}": arn for at, arn in enumerate(topics)}, **args}
+    if topics:
+        filled["alarms"] = {"topic_arns": topics, **args.get("alarms", {})}
+    filled["groups"] = groups
+    with settings.named("failover"):
+        if group is not None and filled["region"] != own["region"]:
+            reason = f"{filled['region']!r}, but the stack's own group lies in {own['region']}: leave it out"
+            raise pulumi.InputPropertyError("region", reason)
+        made = stage.component(failover.FailoverAutomation, pulumi.get_stack(), cast("FailoverAutomationArgs", filled))
+    stage.export("failover_connections", made.connections)
+    stage.export("failover_client_policies", made.client_policies)
+    stage.export("failover_event_bus_arn", made.event_bus_arn)
+    stage.export("failover_dead_letter_queue_url", made.dead_letter_queue_url)
+    stage.export("failover_alarm_names", made.alarm_names)
 
 
 def alb_blue_green(args: AlbBlueGreenArgs, networks: Mapping[str, PrivateNetwork], stage: Stage) -> AlbBlueGreen:
@@ -153,7 +195,15 @@ def aws_half(wanted: settings.Settings, stage: Stage) -> None:
     if wanted.private_zone is not None:
         zone = private_zone(wanted.private_zone, networks, stage, protect=wanted.protect)
         in_zone = {"zone_id": zone.zone_id, "zone_name": wanted.private_zone}
-    group = elasticache_group(wanted.elasticache, networks, stage) if wanted.elasticache is not None else None
+    group = None
+    cache = wanted.elasticache
+    if cache is not None:
+        if wanted.failover is not None:
+            cache = with_alarm_topic(cache, stage, protect=wanted.protect)
+        group = elasticache_group(cache, networks, stage)
+    if wanted.failover is not None:
+        topics = [] if cache is None else cache.get("alarms", {}).get("topic_arns", [])
+        failover_automation(wanted.failover, group, topics, stage)
     targets: dict[str, Any] = {}
     if wanted.global_datastore is not None:
         args: dict[str, Any] = {**wanted.global_datastore}

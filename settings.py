@@ -26,6 +26,7 @@ from redis_ha.traffic.alb_checks import MAX_WEIGHT as MAX_LISTENER_WEIGHT
 
 if TYPE_CHECKING:
     from redis_ha.elasticache import ElastiCacheHaGroupArgs, GlobalDatastoreArgs
+    from redis_ha.failover import FailoverAutomationArgs
     from redis_ha.network import PrivateNetworkArgs
     from redis_ha.sentinel import SentinelClusterArgs
     from redis_ha.traffic import AlbBlueGreenArgs, LiveColourRecordArgs, WeightedBlueGreenArgs
@@ -35,7 +36,9 @@ PROJECT = "redis-ha"
 TOKEN_KEY = "digitalocean:token"  # noqa: S105  the key's name, not its value
 # Where the DigitalOcean provider looks for its token when the stack has none: pulumi-digitalocean's installation page.
 TOKEN_VARIABLES = ("DIGITALOCEAN_TOKEN", "DIGITALOCEAN_ACCESS_TOKEN")
-SECRET_NAMES = re.compile(r"(.*_)?(password|passwords|token)")  # how secret arguments are named, wherever they stand
+SECRET_NAMES = re.compile(
+    r"(.*_)?(password|passwords|token|webhook_url|routing_key)"
+)  # how secret arguments are named, wherever they stand
 
 
 class SettingsError(pulumi.RunError):
@@ -50,6 +53,7 @@ BLOCKS = (
     "weighted_blue_green",
     "live_colour_record",
     "alb_blue_green",
+    "failover",
     "network",
 )
 
@@ -86,6 +90,7 @@ class Settings:
     weighted_blue_green: WeightedBlueGreenArgs | None
     live_colour_record: LiveColourRecordArgs | None
     alb_blue_green: AlbBlueGreenArgs | None
+    failover: FailoverAutomationArgs | None
     network: PrivateNetworkArgs | None
     secondary_networks: Sequence[PrivateNetworkArgs]
     private_zone: str | None

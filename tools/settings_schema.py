@@ -15,6 +15,7 @@ ROOT = Path(__file__).resolve().parent.parent
 BLOCKS = {
     "redis-ha:alb_blue_green": "redis-ha:index:AlbBlueGreen",
     "redis-ha:elasticache": "redis-ha:index:ElastiCacheHaGroup",
+    "redis-ha:failover": "redis-ha:index:FailoverAutomation",
     "redis-ha:global_datastore": "redis-ha:index:GlobalDatastore",
     "redis-ha:live_colour_record": "redis-ha:index:LiveColourRecord",
     "redis-ha:network": "redis-ha:index:PrivateNetwork",
@@ -27,6 +28,7 @@ LISTS = {"redis-ha:secondary_networks": "redis-ha:index:PrivateNetwork"}
 # `*` stands for every entry.
 FILLED = {
     "redis-ha:alb_blue_green": ("vpc_id", "subnet_ids"),
+    "redis-ha:failover": ("region", "groups"),
     "redis-ha:live_colour_record": ("zone_id", "zone_name", "targets"),
     "redis-ha:weighted_blue_green": ("zone_id", "zone_name", "names.*.blue", "names.*.green"),
 }

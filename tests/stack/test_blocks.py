@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import runpy
 import sys
 from contextvars import copy_context
@@ -174,3 +175,71 @@ def test_a_listener_is_exported_with_who_decides_its_weights(monkeypatch: pytest
     document = found["alb_blue_green"][0]
     assert (document["authority"], document["kind"], document["region"]) == ("runtime", "listener", HOME)
     assert {"dns_names", "target_group_arns", "listener_arn", "record_path", "weights"} <= document.keys()
+
+
+ALONE = {name: block for name, block in blocks({"global_member": False}).items() if name in {"network", "elasticache"}}
+ALARMS = f"arn:aws:sns:{HOME}:123456789012:of-the-team"
+
+
+def test_an_empty_block_follows_the_stack_s_own_group(monkeypatch: pytest.MonkeyPatch) -> None:
+    monitor, message = program(monkeypatch, {**ALONE, "failover": {}})
+    assert message == ""
+    (group,), (function,) = (
+        [inputs(monitor, name) for name in monitor.names(kind)] for kind in ("ReplicationGroup", "Function")
+    )
+    assert function["environment"]["variables"]["REPLICATION_GROUPS"] == "shop"
+    assert function["region"] == HOME
+    topics = {name: inputs(monitor, name)["topic"] for name in monitor.names("TopicSubscription")}
+    # Mocks name ARNs after resources: the group's events, and the topic of its alarms.
+    assert topics["test-topic-shop"] == group["notificationTopicArn"]
+    made = f"arn:aws:sns:{HOME}:123456789012:alarms"
+    assert topics["test-alarm-topic-alarms-0"] == made
+    for name in monitor.names("MetricAlarm"):
+        assert inputs(monitor, name)["alarmActions"] == [made], name
+
+
+def test_topics_and_groups_of_the_stack_file_go_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    wanted = {
+        **ALONE,
+        "elasticache": {**ALONE["elasticache"], "alarms": {"topic_arns": [ALARMS]}},
+        "failover": {
+            "groups": {"shop": {"presets": ["saturation"]}, "other": {"topic_arn": f"arn:aws:sns:{HOME}:123456789012:other"}},
+            "alarms": {"off": ["throttles"]},
+        },
+    }
+    monitor, message = program(monkeypatch, wanted)
+    assert message == ""
+    assert "alarms" not in monitor.order  # no topic is made
+    assert inputs(monitor, "test-alarm-topic-alarms-0")["topic"] == ALARMS
+    alarms = set(monitor.names("MetricAlarm"))
+    assert {"test-alarm-saturation-shop-001", "test-alarm-saturation-shop-002", "test-alarm-failures-other"} <= alarms
+    assert "test-alarm-throttles" not in alarms
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"failover": {"event_source": "aws.elasticache"}}, "redis-ha:failover.event_source: 'aws.elasticache' is a source"),
+        (
+            {"failover": {"groups": {"shop": {"presets": ["failover"]}}}},
+            "redis-ha:failover.groups.shop.presets: 'failover' is no",
+        ),
+        (
+            {"failover": {}, "elasticache": {**ALONE["elasticache"], "notifications": {"enabled": False}}},
+            "redis-ha:elasticache.notifications.enabled: false, but the failover automation follows these events",
+        ),
+        (
+            {"failover": {"region": AWAY}},
+            "redis-ha:failover.region: 'eu-west-1', but the stack's own group lies in eu-central-1",
+        ),
+        (
+            {"failover": {"notify": {"slack": {"ops": {"webhook_url": "https://hooks.slack.com/services/x"}}}}},
+            "redis-ha:failover.notify.slack.ops.webhook_url: a secret in plain text",
+        ),
+    ],
+)
+def test_a_failover_block_that_is_refused(monkeypatch: pytest.MonkeyPatch, changes: dict[str, Any], said: str) -> None:
+    monitor, message = program(monkeypatch, {**ALONE, **changes})
+    assert re.search(said, message), message
+    assert monitor.names("ReplicationGroup") == []
+    assert "hooks.slack.com" not in message
