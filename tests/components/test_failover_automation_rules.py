@@ -64,6 +64,11 @@ def group(**changes: Any) -> dict[str, Any]:
         (group(presets=["satuaration"], node_ids=["orders-001"]), "groups.orders.presets", "did you mean saturation?"),
         (group(presets=["outage"], node_ids=["orders-001"]), "groups.orders.presets", "there is saturation"),
         (group(presets=["saturation"]), "groups.orders.nodeIds", "preset saturation watches nodes"),
+        (
+            group(presets=["saturation"], node_ids=["carts-001"]),
+            "groups.orders.nodeIds",
+            "'carts-001' is not the id of a node of orders",
+        ),
         ({"alarms": {}}, "alarms.topicArns", "an alarm without a topic tells nobody"),
         ({"alarms": {"topic_arns": []}}, "alarms.topicArns", "an alarm without a topic tells nobody"),
         ({"alarms": {"topic_arns": [f"{ALARMS}{at}" for at in range(6)]}}, "alarms.topicArns", "an alarm tells 5 at most"),

@@ -29,8 +29,6 @@ FUNCTION_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,39}")
 # botocore, events 2015-10-07, PutEventsRequestEntry.Source; eb-events-structure: no source of one's own begins with "aws.".
 EVENT_SOURCE = re.compile(r"[A-Za-z0-9._/-]{1,256}")
 TOPIC_NAME = re.compile(r"[A-Za-z0-9_-]{1,32}")
-# botocore, elasticache 2015-02-02: a node of a group is called <group>-001, or <group>-0001-001 with cluster mode.
-NODE_ID = re.compile(r"[a-z][a-z0-9-]{0,49}")
 # docs.aws.amazon.com, AmazonCloudWatchLogs, PutRetentionPolicy: the days that it takes.
 RETENTIONS = (
     1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653,
@@ -59,7 +57,7 @@ def make_plan(name: str, args: Mapping[str, Any], known: Sequence[str]) -> tuple
     function = _function(checks)
     schedule_minutes = checks.whole("schedule_minutes", 5, 1, 60)
     told = checked_notify(checks)
-    nodes = {group: _nodes(inner) for group, inner in groups.items()}
+    nodes = {group: _nodes(group, inner) for group, inner in groups.items()}
     presets = frozenset(preset for one in nodes.values() for preset in one)
     alarms = _alarms(checks, schedule_minutes, presets, told)
     for group, inner in groups.items():
@@ -170,16 +168,18 @@ def _all_topics(checks: Checks, groups: Mapping[str, Checks], region: str) -> It
         yield f"alarm_topics.{name}", f"alarm-topic-{name}", arn
 
 
-def _nodes(group: Checks) -> dict[str, tuple[str, ...]]:
+def _nodes(group_id: str, group: Checks) -> dict[str, tuple[str, ...]]:
     """Return the nodes that each preset of a group watches."""
     presets = group.texts("presets", re.compile(r"\w+"), "the name of a preset")
-    nodes = group.texts("node_ids", NODE_ID, "the id of a node such as orders-001")
+    # <group>-001, or <group>-0001-001 with cluster mode (hashicorp/terraform-provider-aws, replication_group_test.go).
+    form = re.compile(rf"{re.escape(group_id)}(-\d{{4}})?-\d{{3}}")
+    nodes = group.texts("node_ids", form, f"the id of a node of {group_id}, such as {group_id}-001")
     for preset in presets:
         if preset not in PRESETS:
             hint = did_you_mean(preset, PRESETS) or f"; there is {', '.join(PRESETS)}"
             group.refuse("presets", f"{preset!r} is no preset{hint}")
     if presets and not nodes and not group.refused("node_ids"):
-        group.refuse("node_ids", f"is missing; preset {presets[0]} watches nodes: give their ids, e.g. orders-001")
+        group.refuse("node_ids", f"is missing; preset {presets[0]} watches nodes: give their ids, e.g. {group_id}-001")
     return {preset: nodes for preset in presets if preset in PRESETS}
 
 
