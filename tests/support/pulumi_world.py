@@ -65,6 +65,8 @@ def of_aws(kind: str, name: str, inputs: dict[str, Any]) -> dict[str, Any]:
         host = f"{inputs['name']}-abc123.serverless.euc1.cache.amazonaws.com"
         endpoints: Any = ([{"address": host, "port": 6379}], [{"address": host, "port": 6380}])
         found["endpoints"], found["readerEndpoints"] = endpoints
+    if kind == "aws:sqs/queue:Queue":
+        found["url"] = f"https://sqs.{inputs.get('region')}.amazonaws.com/123456789012/{inputs['name']}"
     if kind == "aws:route53/zone:Zone":
         found["zoneId"] = "Z0123456789ABCDEFGHIJ"
     if kind.startswith("aws:lb/"):
