@@ -96,10 +96,6 @@ ALL = [
     ),
 ]  # fmt: skip
 every_component = pytest.mark.parametrize("sets", ALL, ids=[sets.component for sets in ALL])
-# The tables of rules do not know the provider types of the other one yet.
-with_rules = pytest.mark.parametrize(
-    "sets", [sets for sets in ALL if sets.component != "FailoverAutomation"], ids=lambda sets: sets.component
-)
 
 
 def named(wrong: str, refused: Collection[str]) -> bool:
@@ -120,7 +116,7 @@ def test_every_set_is_accepted_or_refused_by_its_argument(sets: Sets) -> None:
     assert {one.mistake for one in generated} == {None, *range(len(sets.mistakes))}
 
 
-@with_rules
+@every_component
 def test_hosted_it_decides_the_same_and_registers_what_fits_the_providers_rules(sets: Sets) -> None:
     for one in few_with_all(sets.generated(SETS), sets.free):
         arguments = in_the_schemas_words(one.args, sets.free)

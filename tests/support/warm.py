@@ -218,7 +218,7 @@ def load() -> None:
         importlib.import_module(f"pulumi_emulator.commands.{module.name}")
     for name in ("botocore.session", "jsonschema", "pulumi_aws", "pulumi_digitalocean", "pulumi_random", "pulumi_tls"):
         importlib.import_module(name)
-    for room in ("elasticache", "network", "sentinel", "traffic"):
+    for room in ("elasticache", "failover", "network", "sentinel", "traffic"):
         package = importlib.import_module(f"redis_ha.{room}")
         for name in package.__all__:
             getattr(package, name)
