@@ -103,6 +103,7 @@ def test_what_fails_is_kept_and_rings() -> None:
     alarm = inputs(monitor, "shop-alarm-dead-letters")
     assert alarm["dimensions"] == {"QueueName": "shop-failover-dead-letters"}
     assert (alarm["metricName"], alarm["threshold"]) == ("ApproximateNumberOfMessagesVisible", 0)
+    assert (alarm["period"], alarm["evaluationPeriods"]) == (300, 1)  # whatever the schedule
 
 
 def test_every_caller_has_its_permission_before_it_calls() -> None:

@@ -60,7 +60,7 @@ TABLE = (
     Definition(
         # docs.aws.amazon.com, AWSSimpleQueueService, "Available CloudWatch metrics": silent when nobody uses the queue.
         "dead_letters", "An event was given up: neither written nor relayed. Read the queue, then purge it.",
-        QUEUE, "ApproximateNumberOfMessagesVisible", "Maximum", 0, f"{_OURS}: any",
+        QUEUE, "ApproximateNumberOfMessagesVisible", "Maximum", 0, f"{_OURS}: any", period=300,
     ),
     Definition(
         "failures", "The function fails at this group again and again.",

@@ -119,7 +119,7 @@ def _groups(checks: Checks, region: str) -> dict[str, Checks]:
             key = inner.args.get("topic_kms_key")
             if key and isinstance(key, NEVER_LATER):
                 inner.refuse("topic_kms_key", ENCRYPTED)
-    if not found and not any(argument == "groups" for argument, _ in checks.problems):
+    if not found and not checks.refused("groups"):
         checks.refuse("groups", "is missing; give the replication groups by id, each with the topic_arn of its events")
     return found
 
