@@ -1,4 +1,4 @@
-"""AWS's API for a look at a stack: the account's own, or the emulated one of this machine. Reading only."""
+"""AWS's API: the account's own, or the emulated one of this machine. A look only reads; a runbook changes too."""
 
 import os
 from collections.abc import Callable, Mapping
@@ -12,26 +12,58 @@ from .owner import last_words, run_owner
 # Service, operation as botocore calls it, parameters, region -> the answer.
 Ask = Callable[[str, str, Mapping[str, Any], str], Mapping[str, Any]]
 READING = ("describe_", "get_", "list_")  # whatever else an operation does, a look does not call it
-CONNECT_SECONDS, READ_SECONDS, ATTEMPTS = 5, 20, 3  # of one call
+CONNECT_SECONDS, READ_SECONDS, ATTEMPTS = 5, 20, 3  # of one call that reads
+# A call that changes something is tried once: whether it was done is asked before it is made again (runbook/running.py).
+CHANGING_ATTEMPTS = 1
 EMULATED_SECONDS = 120  # a command that starts on a busy computer
 
 
-class CloudError(OpsError):
-    """A call of AWS's API that failed; `code` is AWS's, empty when AWS was not reached or did not answer."""
+# What botocore's standard retries call throttled or transient (botocore/retries/standard.py, TransientRetryableChecker and
+# ThrottledRetryableChecker), and SSM's own word for two writes at once (botocore ssm, PutParameter, TooManyUpdates).
+TRANSIENT = frozenset(
+    {"RequestTimeout", "RequestTimeoutException", "PriorRequestNotComplete", "InternalError", "InternalFailure"}
+    | {"Throttling", "ThrottlingException", "ThrottledException", "RequestThrottledException", "TooManyRequestsException"}
+    | {"RequestThrottled", "RequestLimitExceeded", "BandwidthLimitExceeded", "LimitExceededException", "SlowDown"}
+    | {"ProvisionedThroughputExceededException", "TransactionInProgressException", "EC2ThrottledException"}
+    | {"InternalServerError", "ServiceUnavailable", "TooManyUpdates"}
+)
 
-    def __init__(self, text: str, code: str = "") -> None:
+
+class CloudError(OpsError):
+    """A call of AWS's API that failed; `code` is AWS's, empty when AWS was not reached or did not answer.
+
+    `transient`: it may succeed a little later. Whether a call that changes something was done is not known then.
+    """
+
+    def __init__(self, text: str, code: str = "", *, transient: bool = False) -> None:
         super().__init__(text)
         self.code = code
+        self.transient = transient or code in TRANSIENT
 
 
 def ask_of(stack: str, program: Path, *, emulated: bool) -> Ask:
-    """Return how the world of a stack is asked."""
-    return _emulated(stack, program) if emulated else real()
+    """Return how the world of a stack is asked; a call that changes something is a ValueError."""
+    return only_reading(calls_of(stack, program, emulated=emulated))
+
+
+def calls_of(stack: str, program: Path, *, emulated: bool) -> Ask:
+    """Return how the world of a stack is asked and changed."""
+    return _emulated(stack, program) if emulated else _asking(dict, {})
 
 
 def real() -> Ask:
-    """Ask AWS with the credentials of this process (a role, AWS_PROFILE, AWS_ACCESS_KEY_ID)."""
-    return _asking(dict, {})
+    """Ask AWS with the credentials of this process (a role, AWS_PROFILE, AWS_ACCESS_KEY_ID); reading only."""
+    return only_reading(_asking(dict, {}))
+
+
+def only_reading(calls: Ask) -> Ask:
+    """Return the same without what changes something."""
+
+    def ask(service: str, operation: str, parameters: Mapping[str, Any], region: str) -> Mapping[str, Any]:
+        _reads(operation)
+        return calls(service, operation, parameters, region)
+
+    return ask
 
 
 def _emulated(stack: str, program: Path) -> Ask:
@@ -62,24 +94,26 @@ def _asking(where: Callable[[], Mapping[str, Any]], variables: Mapping[str, Any]
     from botocore.config import Config  # noqa: PLC0415 - as above
 
     session = botocore.session.Session(session_vars=dict(variables))
-    clients: dict[tuple[str, str], Any] = {}
+    clients: dict[tuple[str, str, int], Any] = {}
     place: dict[str, Any] = {}
-    config = Config(
-        connect_timeout=CONNECT_SECONDS,
-        read_timeout=READ_SECONDS,
-        retries={"total_max_attempts": ATTEMPTS, "mode": "standard"},
-        user_agent_extra="redis-ha",
-        **settings,
-    )
+
+    def config(attempts: int) -> Config:
+        return Config(
+            connect_timeout=CONNECT_SECONDS,
+            read_timeout=READ_SECONDS,
+            retries={"total_max_attempts": attempts, "mode": "standard"},
+            user_agent_extra="redis-ha",
+            **settings,
+        )
 
     def ask(service: str, operation: str, parameters: Mapping[str, Any], region: str) -> Mapping[str, Any]:
-        _reads(operation)
-        key = (service, region)
+        attempts = ATTEMPTS if operation.startswith(READING) else CHANGING_ATTEMPTS
+        key = (service, region, attempts)
         try:
             if key not in clients:
                 if not clients:
                     place.update(where())
-                clients[key] = session.create_client(service, region_name=region, config=config, **place)
+                clients[key] = session.create_client(service, region_name=region, config=config(attempts), **place)
             answer: Mapping[str, Any] = getattr(clients[key], operation)(**parameters)
         except botocore.exceptions.ClientError as error:
             told = error.response.get("Error", {})
@@ -88,6 +122,8 @@ def _asking(where: Callable[[], Mapping[str, Any]], variables: Mapping[str, Any]
             raise CloudError(
                 f"{service} in {region}: no AWS credentials: give this process some (a role, AWS_PROFILE or AWS_ACCESS_KEY_ID)"
             ) from None
+        except (botocore.exceptions.HTTPClientError, botocore.exceptions.ConnectionError) as error:
+            raise CloudError(f"{service} in {region}: {error}", transient=True) from None
         except botocore.exceptions.BotoCoreError as error:
             raise CloudError(f"{service} in {region}: {error}") from None
         return answer

@@ -79,7 +79,10 @@ def status_command(  # noqa: PLR0913, PLR0917 - click hands over every option
             show = _global_status if one == "global" else _traffic_status
             codes.append(show(stack, outputs, ask, emulated=on_this_machine, as_json=as_json, wait=wait))
         elif one == "elasticache":
-            codes.append(_managed_status(stack, outputs, emulated=on_this_machine, as_json=as_json, wait=wait))
+            from redis_ha_ops import cloud  # noqa: PLC0415 - asks AWS
+
+            ask = cloud.ask_of(stack, program, emulated=on_this_machine)
+            codes.append(_managed_status(stack, outputs, ask, emulated=on_this_machine, as_json=as_json, wait=wait))
         else:
             codes.append(_sentinel_status(stack, outputs, via, emulated=on_this_machine, raw=raw, as_json=as_json, wait=wait))
     sys.exit(max(codes))
@@ -116,17 +119,27 @@ def _traffic_status(
     return seen.exit_code
 
 
-def _managed_status(name: str, outputs: Mapping[str, Any], *, emulated: bool, as_json: bool, wait: float | None) -> int:
+def _managed_status(
+    name: str, outputs: Mapping[str, Any], ask: Ask, *, emulated: bool, as_json: bool, wait: float | None
+) -> int:
+    from datetime import UTC, datetime  # noqa: PLC0415
+
     from rich.console import Console  # noqa: PLC0415
 
     from redis_ha_ops import managed  # noqa: PLC0415
+    from redis_ha_ops.runbook import places  # noqa: PLC0415
 
     group = managed.managed_of(name, outputs, emulated=emulated)
     seen = _seen(lambda: managed.look(group), wait)
+    region = str(outputs.get("elasticache_arn") or "").split(":")[3:4]
+    runbook = places.under_way(ask, name, "elasticache", region[0], datetime.now(UTC)) if region else None
     if as_json:
-        click.echo(json.dumps(managed.as_json(group, seen), indent=2))
-    else:
-        managed.draw(group, seen, Console())
+        click.echo(json.dumps(managed.as_json(group, seen) | {"runbook": runbook}, indent=2))
+        return seen.exit_code
+    console = Console()
+    managed.draw(group, seen, console)
+    if runbook is not None:
+        console.print(f"runbook: {runbook}", highlight=False, markup=False, soft_wrap=True)
     return seen.exit_code
 
 
