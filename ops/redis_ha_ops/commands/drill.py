@@ -14,6 +14,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from redis_ha_ops import droplets
 from redis_ha_ops.asking import directly
 from redis_ha_ops.call import Call, Command, stack_options
+from redis_ha_ops.commands.test_failover import test_failover_command
 from redis_ha_ops.drill import ledger, page, report, run
 from redis_ha_ops.drill.load import PROBE
 from redis_ha_ops.drill.run import Plan, Record
@@ -123,6 +124,7 @@ def drill(  # noqa: PLR0913 - click hands over every option
 
 for each in DRILLS.values():
     drill_group.add_command(command_of(each))
+drill_group.add_command(test_failover_command)
 
 
 @contextlib.contextmanager

@@ -9,9 +9,9 @@ import contextlib
 import math
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any
+from typing import Any, Protocol
 
 import redis
 from redis.exceptions import RedisError
@@ -19,8 +19,8 @@ from redis.exceptions import RedisError
 import redis_ha_client
 from redis_ha_client import FailoverPolicy
 from redis_ha_client.budget import command_budget
-from redis_ha_client.documents import read_sentinel_connection
-from redis_ha_ops.stack import Stack
+from redis_ha_client.documents import GlobalConnection, read_connection
+from redis_ha_client.policy import FailoverClocks, ManagedFailover
 
 from .ledger import Operation
 
@@ -40,6 +40,26 @@ READ_AT_ONCE = 500
 SLOWEST_DRAIN_SECONDS = 2.0  # a probe write ends within its budget; this is for a machine under load
 
 PROBE, APPLICATION = "probe", "application"
+
+
+class Target(Protocol):
+    """What is written to: the documents as an application gets them."""
+
+    @property
+    def connection(self) -> Mapping[str, Any]:
+        """The connection document."""
+
+    @property
+    def credentials(self) -> Mapping[str, Any]:
+        """The credentials document."""
+
+
+def clocks_of(connection: Mapping[str, Any]) -> FailoverClocks | ManagedFailover:
+    """Return what a connection document says of the failover's length."""
+    read = read_connection(connection)
+    if isinstance(read, GlobalConnection):
+        raise TypeError("a Global Datastore is written to through the document of one of its regions")
+    return read.clocks
 
 
 class Clock:
@@ -90,17 +110,17 @@ class Writer:
 class Load:
     """Both writers, from `start` to `stop`."""
 
-    def __init__(self, stack: Stack, clock: Clock, prefix: str, rate: float) -> None:
+    def __init__(self, target: Target, clock: Clock, prefix: str, rate: float) -> None:
         self.clock = clock
         self.rate = rate
         # In an outage every write takes its whole budget: so many are under way at once; and half as many in reserve.
         workers = math.ceil(1.5 * rate * PROBE_POLICY.budget_seconds) + 8
         self.probe_client = redis_ha_client.connect(
-            stack.connection, stack.credentials, policy=PROBE_POLICY, pool_size=workers, client_name="redis-ha-drill-probe"
+            target.connection, target.credentials, policy=PROBE_POLICY, pool_size=workers, client_name="redis-ha-drill-probe"
         )
-        self.application_policy = FailoverPolicy().for_clocks(read_sentinel_connection(stack.connection).clocks)
+        self.application_policy = FailoverPolicy().for_clocks(clocks_of(target.connection))
         self.application_client = redis_ha_client.connect(
-            stack.connection, stack.credentials, policy=self.application_policy, client_name="redis-ha-drill-application"
+            target.connection, target.credentials, policy=self.application_policy, client_name="redis-ha-drill-application"
         )
         self.probe = Writer(PROBE, self.probe_client, clock, prefix)
         self.application = Writer(APPLICATION, self.application_client, clock, prefix)
@@ -115,6 +135,8 @@ class Load:
         """Connect both clients (the first write shall not pay for that), then begin to write."""
         clients: tuple[Any, ...] = (self.probe_client, self.application_client)
         for client in clients:
+            if isinstance(client, redis.RedisCluster):
+                continue  # it has dialled when it was made
             # With the application's patience: a machine that is slow to connect may write fast enough to be measured.
             with command_budget(self.application_policy, "connect"):
                 pool = client.connection_pool

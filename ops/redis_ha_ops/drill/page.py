@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
 from redis_ha_ops.faults import DRILLS
 
@@ -73,11 +73,16 @@ def place(moments: list[tuple[float, str, str]], scale: float) -> list[Mark]:
 
 def picture(report: Mapping[str, Any]) -> dict[str, Any]:
     """Return the picture's geometry."""
+    return drawn(report, marks_of(report), report["fault"]["rejoined"] or 0.0)
+
+
+def drawn(report: Mapping[str, Any], moments: list[tuple[float, str, str]], until_least: float) -> dict[str, Any]:
+    """Return the geometry of a report's writers and operations, with moments marked (seconds, label, kind)."""
     operations = {name: _operations(report, name) for name in (PROBE, APPLICATION)}
     last = max((one.finished for each in operations.values() for one in each), default=1.0)
-    until = max(last, report["fault"]["rejoined"] or 0.0) + 0.5
+    until = max(last, until_least) + 0.5
     scale = (WIDTH - LEFT - RIGHT) / until
-    marks = place(marks_of(report), scale)
+    marks = place(moments, scale)
     top = ROW * (max((mark.row for mark in marks), default=0) + 1) + 6
     rows = buckets(operations[PROBE], until)
     highest = max((sum(row.values()) for row in rows), default=0) or 1
@@ -122,8 +127,8 @@ def _operations(report: Mapping[str, Any], name: str) -> list[Operation]:
     ]
 
 
-def render(report: Mapping[str, Any]) -> str:
-    """Return the page's HTML; everything that came from outside is escaped."""
+def template(name: str) -> Template:
+    """Return one of the pages; what it is given is escaped."""
     environment = Environment(
         loader=PackageLoader("redis_ha_ops.drill"),
         autoescape=True,
@@ -132,8 +137,13 @@ def render(report: Mapping[str, Any]) -> str:
         lstrip_blocks=True,
     )
     environment.filters["seconds"] = seconds
+    return environment.get_template(name)
+
+
+def render(report: Mapping[str, Any]) -> str:
+    """Return the page's HTML; everything that came from outside is escaped."""
     shown = [event for event in report["timeline"] if event["source"] == "drill" or event["what"] in SHOWN_EVENTS]
-    return environment.get_template("report.html.j2").render(
+    return template("report.html.j2").render(
         report=report,
         title=DRILLS[report["drill"]].title,
         left=left_of(report),

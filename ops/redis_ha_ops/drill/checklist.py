@@ -1,0 +1,200 @@
+"""The checklist of a failover: what was seen, what was not, what could not be looked at. Plain data in, plain data out.
+
+Nothing is seen by default: a point without evidence could not be looked at, and a needed one of these is no pass.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from . import ledger
+from .load import APPLICATION, PROBE
+from .measuring import Measured
+
+State = Literal["seen", "not seen", "could not be looked at"]
+SEEN: State = "seen"
+NOT_SEEN: State = "not seen"
+UNKNOWN: State = "could not be looked at"
+
+
+@dataclass(frozen=True)
+class Item:
+    """One point. needed: without it being seen the drill is not passed."""
+
+    what: str
+    state: State
+    detail: str
+    needed: bool = True
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What there is to judge by. None: it could not be looked at, and `why` says why, by the field's name.
+
+    stages: what AWS told of the failover, by group.STAGES. generations: of the endpoint document, before and after.
+    alarms: those that rang. function_lines: what the failover function logged. status: of the group, at the end.
+    automated: whether the stack has a failover function, whose points are needed then.
+    """
+
+    measured: Measured | None = None
+    stages: Mapping[str, str] | None = None
+    missing: Sequence[str] = ()
+    in_order: bool = False
+    status: str | None = None
+    generations: tuple[int, int] | None = None
+    alarms: Sequence[str] | None = None
+    function_lines: Sequence[str] | None = None
+    automated: bool = False
+    why: Mapping[str, str] = field(default_factory=dict)
+
+
+def checklist(seen: Evidence) -> list[Item]:
+    """Return every point, in the order in which a failover goes."""
+    return [
+        _events(seen),
+        _outage(seen),
+        _errors(seen),
+        _check(seen),
+        _alarms(seen),
+        _client_lines(seen),
+        _function_lines(seen),
+        _recovery(seen),
+        _losses(seen),
+        _document(seen),
+        _available(seen),
+    ]
+
+
+def verdict(items: Sequence[Item]) -> tuple[bool, list[str]]:
+    """Return whether the drill was passed and, in words, why (not)."""
+    against = [f"{item.what}: {item.state} ({item.detail})" for item in items if item.needed and item.state != SEEN]
+    if against:
+        return False, against
+    open_points = [item.what for item in items if item.state == UNKNOWN]
+    left = f"; could not be looked at: {', '.join(open_points)}" if open_points else ""
+    return True, [f"the failover happened, writes recovered, and no acknowledged write was lost{left}"]
+
+
+def _not_known(seen: Evidence, what: str, field_name: str, *, needed: bool = True) -> Item:
+    return Item(what, UNKNOWN, seen.why.get(field_name, "nobody looked"), needed)
+
+
+def _events(seen: Evidence) -> Item:
+    what = "AWS's events, in AWS's order"
+    if seen.stages is None:
+        return _not_known(seen, what, "stages")
+    if seen.missing:
+        return Item(what, NOT_SEEN, f"not told: {', '.join(seen.missing)}")
+    if not seen.in_order:
+        return Item(what, NOT_SEEN, "they came in another order")
+    return Item(what, SEEN, f"{len(seen.stages)} events")
+
+
+def _outage(seen: Evidence) -> Item:
+    what = "outage measured"
+    if seen.measured is None:
+        return _not_known(seen, what, "measured")
+    outage = seen.measured.outage()
+    if outage is None or outage.began is None:
+        return Item(what, NOT_SEEN, "no write was disturbed")
+    if outage.outage_seconds is None:
+        return Item(what, NOT_SEEN, "it had not ended")
+    return Item(what, SEEN, f"{outage.outage_seconds:.2f} s, known to {1000 * outage.resolution_seconds:.0f} ms")
+
+
+def _errors(seen: Evidence) -> Item:
+    what = "errors caught"
+    if seen.measured is None:
+        return _not_known(seen, what, "measured", needed=False)
+    cut = seen.measured.cut or 0.0
+    caught = {
+        name: ledger.errors([one for one in seen.measured.operations.get(name, []) if one.finished >= cut])
+        for name in (PROBE, APPLICATION)
+    }
+    told = "; ".join(
+        f"{name} {', '.join(f'{count}x {kind}' for kind, count in errors.items()) or 'none'}" for name, errors in caught.items()
+    )
+    return Item(what, SEEN if any(caught.values()) else NOT_SEEN, told, needed=False)
+
+
+def _check(seen: Evidence) -> Item:
+    what = "health check fired, and cleared"
+    if seen.measured is None:
+        return _not_known(seen, what, "measured", needed=False)
+    states = [state for _, state in seen.measured.health]
+    told = ", ".join(f"{state} at {at:.1f} s" for at, state in seen.measured.health) or "no change"
+    fired = "down" in states and "up" in states[states.index("down") :]
+    outage = seen.measured.outage()
+    lasted = outage.outage_seconds if outage else None
+    notices = seen.measured.notice_seconds
+    # Shorter than what it notices for sure, it may have been missed; a longer one must not be.
+    short = lasted is not None and lasted < notices and "down" not in states
+    if short:
+        told += f"; it notices what lasts {notices:g} s"
+    return Item(what, SEEN if fired else NOT_SEEN, told, needed=not short)
+
+
+def _alarms(seen: Evidence) -> Item:
+    what = "alarms rang"
+    if seen.alarms is None:
+        return _not_known(seen, what, "alarms", needed=False)
+    return Item(what, SEEN if seen.alarms else NOT_SEEN, ", ".join(seen.alarms) or "none", needed=False)
+
+
+def _client_lines(seen: Evidence) -> Item:
+    what = "log lines of the application"
+    if seen.measured is None:
+        return _not_known(seen, what, "measured", needed=False)
+    cut = seen.measured.cut or 0.0
+    lines = [line for at, line in seen.measured.lines if at >= cut]
+    return Item(what, SEEN if lines else NOT_SEEN, f"{len(lines)}: {lines[0]}" if lines else "none", needed=False)
+
+
+def _function_lines(seen: Evidence) -> Item:
+    what = "log lines of the failover function"
+    if seen.function_lines is None:
+        return _not_known(seen, what, "function_lines", needed=seen.automated)
+    lines = seen.function_lines
+    return Item(what, SEEN if lines else NOT_SEEN, f"{len(lines)}: {lines[0]}" if lines else "none")
+
+
+def _recovery(seen: Evidence) -> Item:
+    what = "writes recovered"
+    if seen.measured is None:
+        return _not_known(seen, what, "measured")
+    outage = seen.measured.outage()
+    steady = outage.steady_seconds if outage else None
+    if not seen.measured.recovered or steady is None:
+        return Item(what, NOT_SEEN, seen.measured.trouble or "writes still failed at the end")
+    return Item(what, SEEN, f"no write failed any more after {steady:.2f} s")
+
+
+def _losses(seen: Evidence) -> Item:
+    what = "no acknowledged write lost"
+    if seen.measured is None:
+        return _not_known(seen, what, "measured")
+    losses = list(seen.measured.losses.values())
+    known = [loss for loss in losses if loss is not None]
+    if len(known) < 2:
+        return Item(what, UNKNOWN, seen.measured.trouble or "what was written could not be read back")
+    lost, impossible = sum(loss.lost for loss in known), sum(loss.impossible for loss in known)
+    if lost or impossible:
+        return Item(what, NOT_SEEN, f"{lost} lost, {impossible} there that were reported as not executed")
+    return Item(what, SEEN, f"{sum(loss.checked for loss in known)} writes read back")
+
+
+def _document(seen: Evidence) -> Item:
+    what = "generation of the endpoint document raised"
+    if seen.generations is None:
+        return _not_known(seen, what, "generations", needed=seen.automated)
+    before, after = seen.generations
+    return Item(what, SEEN if after > before else NOT_SEEN, f"{before} before, {after} after")
+
+
+def _available(seen: Evidence) -> Item:
+    what = "the group is available again"
+    if seen.status is None:
+        return _not_known(seen, what, "status")
+    return Item(what, SEEN if seen.status == "available" else NOT_SEEN, seen.status)
