@@ -21,6 +21,7 @@ MODULES = {
     "status": "status",
     "drill": "drill",
     "preview-report": "preview_report",
+    "switch": "switch",
     "history": "history",
     "forget": "forget",
     "destroy": "destroy",

@@ -242,6 +242,11 @@ def serverless_snapshot_again(world: World) -> None:
         world.cache.create_serverless_cache_snapshot(ServerlessCacheName=name, ServerlessCacheSnapshotName=name)
 
 
+def primary_with_more(world: World) -> None:
+    made = world.group(**NO_FAILOVER)
+    world.cache.modify_replication_group(ReplicationGroupId=made, PrimaryClusterId=f"{made}-002", SnapshotWindow="05:00-06:00")
+
+
 def too_many_tags(world: World) -> None:
     name = parameters(world)
     arn = f"arn:aws:elasticache:eu-central-1:123456789012:parametergroup:{name}"
@@ -328,6 +333,10 @@ CASES: dict[str, Case] = {
     "snapshot-exists": of_group("create_snapshot", SnapshotName="same"),
     "snapshot-state": snapshot_that_is_not_done,
     "snapshot-source": call("create_snapshot", SnapshotName="of-nothing"),
+    "primary-sharded": modify(SHARDS, PrimaryClusterId="x"),
+    "primary-automatic": modify({}, PrimaryClusterId="x"),
+    "primary-unknown": modify(NO_FAILOVER, PrimaryClusterId="x"),
+    "primary-alone": primary_with_more,
     "snapshotting": modify(SHARDS, SnapshottingClusterId="x"),
     "snapshotting-unknown": modify({"SnapshotRetentionLimit": 1}, SnapshottingClusterId="x"),
     "snapshots-on": modify({}, SnapshotRetentionLimit=1),

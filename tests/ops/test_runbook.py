@@ -4,7 +4,7 @@ import io
 import json
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -161,6 +161,15 @@ def test_a_failed_step_stays_to_be_gone_on_with(cloud: FakeCloud, tmp_path: Path
     assert cloud.turned == ["a on", "b on", "c on"]
 
 
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """Let SIGINT do what it does in a terminal: a process that is started in the background ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_a_pause_ends_between_two_steps_and_the_second_signal_at_once(cloud: FakeCloud, tmp_path: Path) -> None:
     book = switches(cloud, *NAMES)
     begin = book.steps[0].act

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,29 +13,30 @@ import jsonschema
 import pytest
 from click.testing import CliRunner
 
-from pulumi_emulator.aws.access import environment_of
 from redis_ha_ops import automation, cloud, group
 from redis_ha_ops.automation import Automation, automation_of
 from redis_ha_ops.call import Call
 from redis_ha_ops.cli import cli
 from redis_ha_ops.cloud import CloudError
 from redis_ha_ops.drill import failover, failover_report
+from redis_ha_ops.drill.checklist import checklist
 from redis_ha_ops.drill.failover_checks import MOST_LAG_BYTES, fits, in_sync, limit
 from redis_ha_ops.drill.failover_evidence import evidence
-from redis_ha_ops.drill.subject import Drill
 from redis_ha_ops.errors import OpsError
 from redis_ha_ops.findings import Finding
 from redis_ha_ops.group import STAGES, Event, Group, Shard, group_of_stack, in_order, stages, tag_of
-from redis_ha_ops.managed import ManagedLook, ManagedNode, managed_of
+from redis_ha_ops.managed import ManagedLook, ManagedNode
 from redis_ha_ops.runbook import history, places, running
-from redis_ha_ops.runbook.desk import Desk, Ended, Run, unfinished
+from redis_ha_ops.runbook.desk import Ended, Run, unfinished
 from redis_ha_ops.runbook.plan import Runbook, Step
 from redis_ha_ops.runbook.records import SsmRecords
 from tests.support.aws_world import REGION, World, world
-from tests.support.cache_outputs import outputs_of
 from tests.support.fake_cloud import FakeCloud, Killed, switches
+from tests.support.paper_runs import Killing, calls, desk_of, drill_of, unreached, whole_story
 
-__all__ = ["world"]  # a fixture
+__all__ = ["calls", "whole_story", "world"]  # fixtures
+
+pytestmark = pytest.mark.usefixtures("whole_story")
 
 NOW = datetime(2026, 11, 30, 12, 0, tzinfo=UTC)
 SHARDS = (
@@ -44,63 +44,6 @@ SHARDS = (
     Shard("0002", ("g-0002-001", "g-0002-002"), "8192-16383", None),
 )
 GROUP = Group("g", REGION, "available", clustered=True, automatic_failover="enabled", multi_az="enabled", shards=SHARDS)
-
-
-@pytest.fixture(scope="module")
-def calls(world: World) -> Iterator[cloud.Ask]:
-    """Ask and change as on a real account."""
-    with pytest.MonkeyPatch.context() as environment:
-        for name, value in environment_of(world.endpoint).items():
-            environment.setenv(name, value)
-        environment.setenv("NO_PROXY", "127.0.0.1")
-        yield cloud.calls_of("shop", Path(), emulated=False)
-
-
-class Killing:
-    """Calls of which the caller does not survive number `at`. `after`: it was done, and only those that change are counted."""
-
-    def __init__(self, calls: cloud.Ask, at: int | None = None, *, after: bool = False) -> None:
-        self.calls, self.at, self.after = calls, at, after
-        self.count, self.dead = 0, False
-
-    def __call__(self, service: str, operation: str, given: Mapping[str, Any], region: str) -> Mapping[str, Any]:
-        if self.dead:
-            raise Killed
-        counted = self.count
-        self.count += not (self.after and operation.startswith(cloud.READING))
-        self.dead = self.count == self.at != counted
-        if self.dead and not self.after:
-            raise Killed
-        answer = self.calls(service, operation, given, region)
-        if self.dead:
-            raise Killed
-        return answer
-
-
-def drill_of(world: World, calls: cloud.Ask, group_id: str, **changes: Any) -> Drill:
-    outputs = outputs_of(world, group_id)
-    made = managed_of("shop", outputs, emulated=True)
-    given: dict[str, Any] = {
-        "group_id": group_id,
-        "shard": "0001",
-        "region": REGION,
-        "rate": 50.0,
-        "seconds": 5.0,
-        "measure": False,
-    }
-    return Drill(ask=calls, name="shop", managed=made, now=lambda: datetime.now(UTC), **(given | changes))
-
-
-def desk_of(calls: cloud.Ask, folder: Path, said: list[str] | None = None) -> Desk:
-    records = SsmRecords(calls, f"/redis-ha/{folder.name}/elasticache", REGION)
-    tell: Callable[[str], None] = (said if said is not None else []).append
-    return Desk(records, folder, tell, operator="ann@one", sleep=lambda _: time.sleep(0.01), renew_seconds=3600.0)
-
-
-def unreached(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Paper nodes answer nobody: not waited for."""
-    found = [Finding("broken", "unreachable", "primary", "no such name")]
-    monkeypatch.setattr("redis_ha_ops.managed.look", lambda _: ManagedLook((), found))
 
 
 def calls_for(world: World, group_id: str) -> int:
@@ -123,7 +66,9 @@ def test_a_run_from_the_checks_to_the_report(
     told = [line for line in said if " AWS: " in line]
     assert len(told) == len(STAGES)
     seen, events = evidence(drill, ended.journal.facts)
-    report = failover_report.report_of(book, ended.journal, "done", seen, events, emulated=True)
+    report = failover_report.report_of(
+        failover_report.TEST, book, ended.journal, "done", checklist(seen), measured=seen.measured, events=events, emulated=True
+    )
     jsonschema.validate(report, json.loads((Path(failover.__file__).parent / "failover.schema.json").read_text()))
     state = {item["what"]: item["state"] for item in report["checklist"]}
     assert state["AWS's events, in AWS's order"] == "seen"
@@ -132,7 +77,7 @@ def test_a_run_from_the_checks_to_the_report(
         "could not be looked at"
     }
     assert not report["verdict"]["passed"]
-    page = failover_report.render(report)
+    page = failover_report.render(report, failover_report.TEST)
     assert "could not be looked at" in page
     assert "<svg" not in page
 

@@ -102,11 +102,10 @@ class PaperPlane:
         new = next(node.node_id for node in self.specs[group_id].nodes if node.shard == shard and node.node_id != old)
         self.primaries[group_id][shard] = new
         text = f"Failover from primary node {old} to replica node {new} completed"
-        self.emit(group_id, "replication-group", group_id, f"Test Failover API called for node group {shard}", None)
-        self.emit(group_id, "cache-cluster", old, text, None)
         self.emit(group_id, "replication-group", group_id, text, "FailoverComplete")
-        self.emit(group_id, "cache-cluster", old, "Recovering cache nodes 0001", "CacheNodeReplaceStarted")
-        self.emit(group_id, "cache-cluster", old, "Finished recovery for cache nodes 0001", "CacheNodeReplaceComplete")
+
+    def hand_over(self, group_id: str, node_id: str) -> None:
+        self.primaries[group_id]["0001"] = node_id
 
     def zone_down(self, zone: str, groups: Sequence[str] | None = None) -> None:
         self.cut.append((zone, list(groups or [])))

@@ -40,6 +40,9 @@ class Plane(Protocol):
     def test_failover(self, group_id: str, shard: str) -> None:
         """Kill the shard's primary; returns when a replica is promoted."""
 
+    def hand_over(self, group_id: str, node_id: str) -> None:
+        """Make a replica its shard's primary without a loss; the old one follows it."""
+
     def whole(self, group_id: str) -> bool:
         """Tell whether every node of a group serves and none is being recovered."""
         ...

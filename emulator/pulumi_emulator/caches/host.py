@@ -226,6 +226,17 @@ class CacheHost:
             if health.fail_over(group, shard) is None:
                 raise EmulatorError(f"cache group {group_id}: no replica of node group {shard} could be promoted")
 
+    def hand_over(self, group_id: str, node_id: str) -> None:
+        """Make a replica its shard's primary without a loss; returns when the old one follows it."""
+        group = self._group(group_id)
+        with group.lock, _speaking_of(group_id):
+            chosen = group.nodes.get(node_id)
+            if chosen is None:
+                raise EmulatorError(f"cache group {group_id} has no node {node_id!r}: it has {', '.join(group.nodes)}")
+            shard = chosen.spec.shard
+            if group.primary(shard) is not chosen:
+                health.way_of(group).hand_over(group, shard, chosen)
+
     def zone_down(self, zone: str, groups: Sequence[str] | None = None) -> None:
         """Take the power from all nodes in a zone (or only these groups'), silently; returns when replicas are promoted."""
         self._zones_down[zone] = None if groups is None else frozenset(groups)

@@ -3,42 +3,25 @@
 from __future__ import annotations
 
 import sys
-import time
-from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import click
 from rich.console import Console
 
 from redis_ha_ops import automation, cloud, group, managed
 from redis_ha_ops.call import Call, stack_options
+from redis_ha_ops.commands.of_runbooks import carried_out, refuse, report_options, report_paths, run_options, teller
 from redis_ha_ops.drill import failover, failover_evidence, failover_report, report
+from redis_ha_ops.drill.checklist import checklist
 from redis_ha_ops.drill.run import Plan
 from redis_ha_ops.drill.subject import Drill
-from redis_ha_ops.errors import OpsError
 from redis_ha_ops.inside import run_inside
 from redis_ha_ops.outputs import is_emulated
-from redis_ha_ops.runbook import confirming, places, running
+from redis_ha_ops.runbook import places
 from redis_ha_ops.runbook.journal import Journal, Outcome
-from redis_ha_ops.runbook.plan import Runbook, told
 
 BLOCK = "elasticache"
-
-
-def run_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the options of every command that is a runbook."""
-    options = (
-        click.option(
-            "--yes", is_flag=True, help="Do not ask. A real stack with `prod` or `live` in its name asks all the same."
-        ),
-        click.option("--resume", is_flag=True, help="Go on with the run that was killed, paused, or has failed."),
-        click.option("--abort", is_flag=True, help="Take back what that run has done."),
-    )
-    for option in reversed(options):
-        command = option(command)
-    return command
 
 
 @click.command("test-failover")
@@ -54,9 +37,7 @@ def run_options(command: Callable[..., Any]) -> Callable[..., Any]:
     help="How long to write after the call; longer while writes have not recovered.",
 )
 @click.option("--no-measure", is_flag=True, help="Write nothing: for a place from which the cache is not reached.")
-@click.option("--output", type=click.Path(path_type=Path), help="The report (JSON). Default: reports/test-failover-<time>.json")
-@click.option("--html", type=click.Path(path_type=Path), help="The report as a page. Default: beside the JSON file.")
-@click.option("--force", is_flag=True, help="Overwrite reports of the same name.")
+@report_options
 @run_options
 @click.pass_obj
 def test_failover_command(  # noqa: PLR0913 - click hands over every option
@@ -86,14 +67,8 @@ def test_failover_command(  # noqa: PLR0913 - click hands over every option
     Exit code 0: passed. 1: not passed, paused, or failed; the report says what was seen. 2: did not start, nothing was touched.
     """
     on_this_machine = is_emulated(stack, emulated)
-    if resume and abort:
-        raise OpsError("--resume and --abort: one of them")
-    confirming.refuse_unasked(stack, emulated=on_this_machine, yes=yes)
-    stem = time.strftime("test-failover-%Y%m%dT%H%M%SZ", time.gmtime())
-    json_path = report.choose_path(output, ".json", force=force, stem=stem)
-    html_path = report.choose_path(html or json_path.with_suffix(".html"), ".html", force=force, stem=stem)
-    if json_path == html_path:
-        raise OpsError(f"--output and --html are both {json_path}: give two names")
+    refuse(stack, emulated=on_this_machine, yes=yes, resume=resume, abort=abort)
+    json_path, html_path = report_paths("test-failover", output, html, force=force)
     outputs = call.outputs(stack, emulated=on_this_machine, program=program)
     found, region = group.group_of_stack(stack, outputs, group_id)
     made = managed.managed_of(stack, outputs, emulated=on_this_machine)
@@ -103,11 +78,6 @@ def test_failover_command(  # noqa: PLR0913 - click hands over every option
         sys.exit(run_inside(arguments, stack=stack, program=program, on="aws", outputs=outputs))
     calls = cloud.calls_of(stack, program, emulated=on_this_machine)
     console = Console()
-    began = time.monotonic()
-
-    def say(text: str) -> None:
-        console.print(f"{time.monotonic() - began:7.1f} s  {text}", highlight=False, markup=False, soft_wrap=True)
-
     drill = Drill(
         ask=calls,
         name=stack,
@@ -123,7 +93,7 @@ def test_failover_command(  # noqa: PLR0913 - click hands over every option
         alarms=[str(name) for name in outputs.get("elasticache_alarm_names") or []],
     )
     book = failover.runbook(drill)
-    desk = places.aws_desk(calls, stack, BLOCK, region, program, say)
+    desk = places.aws_desk(calls, stack, BLOCK, region, program, teller(console))
     passed = False
 
     def finish(journal: Journal, outcome: Outcome) -> str | None:
@@ -132,28 +102,25 @@ def test_failover_command(  # noqa: PLR0913 - click hands over every option
         if outcome == "undone" or journal.state("call") is None:
             return None  # nothing happened that could be reported
         seen, events = failover_evidence.evidence(drill, journal.facts)
-        made = failover_report.report_of(book, journal, outcome, seen, events, emulated=on_this_machine)
+        made = failover_report.report_of(
+            failover_report.TEST,
+            book,
+            journal,
+            outcome,
+            checklist(seen),
+            measured=seen.measured,
+            events=events,
+            emulated=on_this_machine,
+        )
         report.write_json(json_path, made)
-        report.write(html_path, failover_report.render(made))
+        report.write(html_path, failover_report.render(made, failover_report.TEST))
         failover_report.print_summary(made, console)
         console.print(f"  report  {json_path}\n  page    {html_path}", highlight=False, soft_wrap=True)
         passed = made["verdict"]["passed"]
         return str(json_path)
 
-    def ask() -> None:
-        _show(book, console)
-        confirming.confirm(stack, yes=yes)
-
-    go = running.resume if resume else running.abort if abort else running.start
     try:
-        ended = go(book, desk, ask=ask, finish=finish)
+        ended = carried_out(book, desk, console, yes=yes, resume=resume, abort=abort, finish=finish)
     finally:
         drill.let_go()
-    if ended.why is not None:
-        console.print(f"{ended.outcome}: {ended.why}", highlight=False, markup=False, soft_wrap=True)
     sys.exit(0 if passed or ended.outcome == "undone" else 1)
-
-
-def _show(book: Runbook, console: Console) -> None:
-    for line in told(book):
-        console.print(line, highlight=False, markup=False, soft_wrap=True)

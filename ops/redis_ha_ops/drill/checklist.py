@@ -54,27 +54,27 @@ def checklist(seen: Evidence) -> list[Item]:
     """Return every point, in the order in which a failover goes."""
     return [
         _events(seen),
-        _outage(seen),
+        outage(seen),
         _errors(seen),
         _check(seen),
         _alarms(seen),
         _client_lines(seen),
         _function_lines(seen),
-        _recovery(seen),
-        _losses(seen),
+        recovery(seen),
+        losses(seen),
         _document(seen),
         _available(seen),
     ]
 
 
-def verdict(items: Sequence[Item]) -> tuple[bool, list[str]]:
-    """Return whether the drill was passed and, in words, why (not)."""
+def verdict(items: Sequence[Item], passed: str) -> tuple[bool, list[str]]:
+    """Return whether it was passed and, in words, why (not); `passed` says what a pass means."""
     against = [f"{item.what}: {item.state} ({item.detail})" for item in items if item.needed and item.state != SEEN]
     if against:
         return False, against
     open_points = [item.what for item in items if item.state == UNKNOWN]
     left = f"; could not be looked at: {', '.join(open_points)}" if open_points else ""
-    return True, [f"the failover happened, writes recovered, and no acknowledged write was lost{left}"]
+    return True, [f"{passed}{left}"]
 
 
 def _not_known(seen: Evidence, what: str, field_name: str, *, needed: bool = True) -> Item:
@@ -92,16 +92,17 @@ def _events(seen: Evidence) -> Item:
     return Item(what, SEEN, f"{len(seen.stages)} events")
 
 
-def _outage(seen: Evidence) -> Item:
+def outage(seen: Evidence, *, needed: bool = True) -> Item:
+    """Tell whether an outage was measured, and how long it was."""
     what = "outage measured"
     if seen.measured is None:
-        return _not_known(seen, what, "measured")
-    outage = seen.measured.outage()
-    if outage is None or outage.began is None:
-        return Item(what, NOT_SEEN, "no write was disturbed")
-    if outage.outage_seconds is None:
-        return Item(what, NOT_SEEN, "it had not ended")
-    return Item(what, SEEN, f"{outage.outage_seconds:.2f} s, known to {1000 * outage.resolution_seconds:.0f} ms")
+        return _not_known(seen, what, "measured", needed=needed)
+    found = seen.measured.outage()
+    if found is None or found.began is None:
+        return Item(what, NOT_SEEN, "no write was disturbed", needed)
+    if found.outage_seconds is None:
+        return Item(what, NOT_SEEN, "it had not ended", needed)
+    return Item(what, SEEN, f"{found.outage_seconds:.2f} s, known to {1000 * found.resolution_seconds:.0f} ms", needed)
 
 
 def _errors(seen: Evidence) -> Item:
@@ -160,23 +161,26 @@ def _function_lines(seen: Evidence) -> Item:
     return Item(what, SEEN if lines else NOT_SEEN, f"{len(lines)}: {lines[0]}" if lines else "none")
 
 
-def _recovery(seen: Evidence) -> Item:
+def recovery(seen: Evidence, *, disturbed: bool = True) -> Item:
+    """Tell whether no write failed any more. disturbed: without a disturbed write there is no recovery to be seen."""
     what = "writes recovered"
     if seen.measured is None:
         return _not_known(seen, what, "measured")
-    outage = seen.measured.outage()
-    steady = outage.steady_seconds if outage else None
+    found = seen.measured.outage()
+    if not disturbed and seen.measured.recovered and found is not None and found.began is None:
+        return Item(what, SEEN, "no write was disturbed")
+    steady = found.steady_seconds if found else None
     if not seen.measured.recovered or steady is None:
         return Item(what, NOT_SEEN, seen.measured.trouble or "writes still failed at the end")
     return Item(what, SEEN, f"no write failed any more after {steady:.2f} s")
 
 
-def _losses(seen: Evidence) -> Item:
+def losses(seen: Evidence) -> Item:
+    """Tell whether all that was acknowledged is there."""
     what = "no acknowledged write lost"
     if seen.measured is None:
         return _not_known(seen, what, "measured")
-    losses = list(seen.measured.losses.values())
-    known = [loss for loss in losses if loss is not None]
+    known = [loss for loss in seen.measured.losses.values() if loss is not None]
     if len(known) < 2:
         return Item(what, UNKNOWN, seen.measured.trouble or "what was written could not be read back")
     lost, impossible = sum(loss.lost for loss in known), sum(loss.impossible for loss in known)

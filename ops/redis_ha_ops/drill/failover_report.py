@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from typing import Any
 
@@ -17,32 +17,55 @@ from redis_ha_ops.runbook.journal import Journal, Outcome
 from redis_ha_ops.runbook.plan import Runbook
 
 from . import ledger, page, report
-from .checklist import NOT_SEEN, SEEN, Evidence, Item, checklist, verdict
+from .checklist import NOT_SEEN, SEEN, Item, verdict
 from .load import APPLICATION_RATE, PROBE
 from .measuring import Measured
 
 VERSION = 1  # of the report; raised when a key changes its meaning or goes
 STYLES = {SEEN: "green", NOT_SEEN: "red"}
-LIMITS = (
-    "ElastiCache replicates asynchronously: zero lost writes in one run is no guarantee.",
-    "TestFailover loses a node. A lost zone, a partition and a planned replacement go otherwise.",
-    "Unknown (sent, and no answer came) counts neither as lost nor as written.",
-)
 EMULATED = "Emulated on one machine: times tell how the parts play together, not how fast AWS is."
 
 
+@dataclass(frozen=True)
+class Kind:
+    """What is reported of, and in which words."""
+
+    name: str
+    title: str
+    cut: str  # the moment from which an outage counts, for the picture
+    passed: str
+    limits: tuple[str, ...]
+
+
+ASYNCHRONOUS = "ElastiCache replicates asynchronously: zero lost writes in one run is no guarantee."
+IN_DOUBT = "Unknown (sent, and no answer came) counts neither as lost nor as written."
+TEST = Kind(
+    "test-failover",
+    "The failover was tested",
+    "TestFailover called",
+    "the failover happened, writes recovered, and no acknowledged write was lost",
+    (ASYNCHRONOUS, "TestFailover loses a node. A lost zone, a partition and a planned replacement go otherwise.", IN_DOUBT),
+)
+
+
 def report_of(
-    book: Runbook, journal: Journal, outcome: Outcome, seen: Evidence, events: Sequence[Event], *, emulated: bool
+    kind: Kind,
+    book: Runbook,
+    journal: Journal,
+    outcome: Outcome,
+    items: Sequence[Item],
+    *,
+    measured: Measured | None,
+    events: Sequence[Event],
+    emulated: bool,
 ) -> dict[str, Any]:
     """Return the whole report."""
-    items = checklist(seen)
-    passed, reasons = verdict(items)
+    passed, reasons = verdict(items, kind.passed)
     if outcome != "done":
         passed, reasons = False, [f"the run was not carried out to its end ({outcome})", *reasons]
-    measured = seen.measured
     return {
         "version": VERSION,
-        "drill": "test-failover",
+        "drill": kind.name,
         "verdict": {"passed": passed, "reasons": reasons},
         "run": {"id": journal.id, "outcome": outcome, "operator": journal.operator, "began": journal.began},
         "stack": {"name": book.stack, "emulated": emulated},
@@ -64,7 +87,7 @@ def report_of(
                 for name, operations in (measured.operations if measured else {}).items()
             },
         },
-        "limits": [*LIMITS, *([EMULATED] if emulated else [])],
+        "limits": [*kind.limits, *([EMULATED] if emulated else [])],
         "versions": {
             "redis_ha_ops": version("redis-ha-ops"),
             "redis_ha_client": version("redis-ha-client"),
@@ -99,25 +122,25 @@ def _writer(name: str, measured: Measured) -> dict[str, Any]:
     }
 
 
-def moments(made: Mapping[str, Any]) -> list[tuple[float, str, str]]:
+def moments(made: Mapping[str, Any], kind: Kind) -> list[tuple[float, str, str]]:
     """Return (seconds, label, kind) of what the picture marks, in order: the events by AWS's clock beside this computer's."""
     measured = made["measured"]
     if measured is None or measured["called"] is None:
         return []
     probe = made["writers"].get(PROBE, {}).get("outage") or {}
     found: list[tuple[float | None, str, str]] = [
-        (measured["called"], "TestFailover called", "fault"),
+        (measured["called"], kind.cut, "fault"),
         (probe.get("ended"), "first acknowledged write", "good"),
         *((change["at"], f"health check {change['state']}", "sentinel") for change in measured["health"]),
     ]
     return sorted((at, label, kind) for at, label, kind in found if at is not None)
 
 
-def render(made: Mapping[str, Any]) -> str:
+def render(made: Mapping[str, Any], kind: Kind) -> str:
     """Return the page's HTML."""
-    picture = page.drawn(made, moments(made), 1.0) if made["writers"] else None
+    picture = page.drawn(made, moments(made, kind), 1.0) if made["writers"] else None
     return page.template("failover.html.j2").render(
-        report=made, picture=picture, summary=report.summary(made), late_ms=int(ledger.LATE_SECONDS * 1000)
+        report=made, title=kind.title, picture=picture, summary=report.summary(made), late_ms=int(ledger.LATE_SECONDS * 1000)
     )
 
 

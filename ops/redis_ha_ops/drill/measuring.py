@@ -101,11 +101,18 @@ class Measuring:
         """Return the seconds since `cut`."""
         return 0.0 if self.seen.cut is None else self.clock.now() - self.seen.cut
 
-    def calm(self) -> bool:
-        """Tell whether writes were disturbed and are acknowledged again, the application's too, and the monitor says so."""
+    def calm(self, *, disturbed: bool = True) -> bool:
+        """Tell whether writes are acknowledged (again), the application's too, and the monitor says so.
+
+        disturbed: only after some were not; a planned switch may disturb none.
+        """
         self._count()
-        now = self.clock.now()
-        whole = ledger.recovered(self.seen.operations[PROBE], self.seen.cut or 0.0, now, CALM_SECONDS)
+        now, cut = self.clock.now(), self.seen.cut or 0.0
+        operations = self.seen.operations[PROBE]
+        if disturbed or any(one.disturbed for one in operations if one.finished >= cut):
+            whole = ledger.recovered(operations, cut, now, CALM_SECONDS)
+        else:
+            whole = any(one.finished >= now - CALM_SECONDS for one in operations)
         whole = whole and any(one.finished >= now - CALM_SECONDS for one in self.seen.operations[APPLICATION])
         self.seen.recovered = self.seen.recovered or whole
         return whole and self.seen.health[-1:] != [] and self.seen.health[-1][1] == "up"

@@ -292,6 +292,27 @@ REFUSALS: Final = {
         "{id} is no cache cluster of the group, so it cannot be its snapshotting cluster",
         "hashicorp/terraform-provider-aws#41567",
     ),
+    # PrimaryClusterId.
+    "primary-sharded": Refusal(
+        COMBINATION,
+        "PrimaryClusterId is for replication groups with cluster mode disabled",
+        f"{DG}Replication.PromoteReplica.html: cluster mode disabled only",
+    ),
+    "primary-automatic": Refusal(
+        GROUP_STATE,
+        "Replication group {id} has automatic failover enabled: disable Multi-AZ and automatic failover to promote a replica",
+        f"{DG}Replication.PromoteReplica.html: not while Multi-AZ with automatic failover is enabled",
+    ),
+    "primary-unknown": Refusal(
+        "CacheClusterNotFoundFault",
+        "{id} is no cache cluster of the group, so it cannot be its primary",
+        "botocore ModifyReplicationGroup PrimaryClusterId: a cluster of the group",
+    ),
+    "primary-alone": Refusal(
+        COMBINATION,
+        "The emulated ElastiCache takes PrimaryClusterId alone, here it came with {others}",
+        "the emulator: no answer of AWS was found for what happens first",
+    ),
     "nothing": Refusal("NoOperationFault", "Replication group {id} has this many already", "botocore NoOperationFault"),
     "last-replica": Refusal(
         COMBINATION,

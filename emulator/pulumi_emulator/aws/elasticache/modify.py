@@ -9,7 +9,7 @@ from pulumi_emulator.aws.elasticache import describe, engines, events, parameter
 from pulumi_emulator.aws.elasticache.account import Region
 from pulumi_emulator.aws.elasticache.checks import check_group, check_logs, check_token, check_topic
 from pulumi_emulator.aws.elasticache.faults import refuse
-from pulumi_emulator.aws.elasticache.jobs import become, check_available
+from pulumi_emulator.aws.elasticache.jobs import MODIFYING, become, check_available, run
 from pulumi_emulator.aws.elasticache.model import Group
 from pulumi_emulator.aws.elasticache.operations import operation
 from pulumi_emulator.aws.elasticache.users import password_hash
@@ -41,11 +41,13 @@ GLOBAL: Final = frozenset(
         "ClusterMode",
         "TransitEncryptionEnabled",
         "TransitEncryptionMode",
+        "PrimaryClusterId",
     }
 )
 MODE_ORDER: Final = {("disabled", "compatible"), ("compatible", "enabled"), ("compatible", "disabled")}
 # What goes with ClusterMode in one request (docs.aws.amazon.com/AmazonElastiCache/latest/dg/modify-cluster-mode.html).
 WITH_MODE: Final = frozenset({"ReplicationGroupId", "ApplyImmediately", "ClusterMode", "CacheParameterGroupName"})
+WITH_PRIMARY: Final = frozenset({"ReplicationGroupId", "ApplyImmediately", "PrimaryClusterId"})
 WITH_DURABILITY: Final = frozenset({"ReplicationGroupId", "ApplyImmediately", "Durability"})
 SCALING: Final = frozenset({"CacheNodeType", "EngineVersion", "Engine"})
 STRATEGIES: Final = ("SET", "ROTATE", "DELETE")
@@ -57,7 +59,8 @@ STRATEGIES: Final = ("SET", "ROTATE", "DELETE")
     "MultiAZEnabled SecurityGroupIds PreferredMaintenanceWindow NotificationTopicArn CacheParameterGroupName "
     "NotificationTopicStatus ApplyImmediately Engine EngineVersion AutoMinorVersionUpgrade SnapshotRetentionLimit "
     "SnapshotWindow CacheNodeType AuthToken AuthTokenUpdateStrategy UserGroupIdsToAdd UserGroupIdsToRemove RemoveUserGroups "
-    "LogDeliveryConfigurations IpDiscovery TransitEncryptionEnabled TransitEncryptionMode ClusterMode Durability",
+    "LogDeliveryConfigurations IpDiscovery TransitEncryptionEnabled TransitEncryptionMode ClusterMode Durability "
+    "PrimaryClusterId",
 )
 def modify(region: Region, given: dict[str, Any]) -> dict[str, Any]:
     """Change a group: checked as a whole first, so that a refused change changes nothing."""
@@ -65,6 +68,8 @@ def modify(region: Region, given: dict[str, Any]) -> dict[str, Any]:
     check_available(region, group)
     if group.global_id is not None and GLOBAL & given.keys():
         raise refuse("global-member", id=group.group_id, global_id=group.global_id)
+    if "PrimaryClusterId" in given:
+        return _hand_over(region, group, given)
     _check_mode_request(group, given)
     if "LogDeliveryConfigurations" in given and not given.get("ApplyImmediately"):
         raise refuse("logs-immediately")
@@ -82,6 +87,27 @@ def modify(region: Region, given: dict[str, Any]) -> dict[str, Any]:
         new.pending = {}
     message = f"Replication group {group.group_id} modified"
     become(region, group, new, lambda: events.record(region, "replication-group", group.group_id, message))
+    return {"ReplicationGroup": describe.replication_group(region, group)}
+
+
+def _hand_over(region: Region, group: Group, given: dict[str, Any]) -> dict[str, Any]:
+    """Make another node the primary, at once; the old one follows it."""
+    wanted = given["PrimaryClusterId"].lower()
+    if group.cluster_mode != "disabled":
+        raise refuse("primary-sharded")
+    if group.automatic_failover:
+        raise refuse("primary-automatic", id=group.group_id)
+    if wanted not in {node.node_id for node in group.nodes}:
+        raise refuse("primary-unknown", id=wanted)
+    if given.keys() - WITH_PRIMARY:
+        raise refuse("primary-alone", others=", ".join(sorted(given.keys() - WITH_PRIMARY)))
+    plane = region.account.plane
+    message = f"Replication group {group.group_id} modified"
+
+    def done() -> None:
+        events.record(region, "replication-group", group.group_id, message)
+
+    run(region, group, MODIFYING, lambda: plane.hand_over(group.group_id, wanted), done)
     return {"ReplicationGroup": describe.replication_group(region, group)}
 
 
