@@ -202,3 +202,26 @@ def test_refused_before_anything_is_looked_at(
     done = CliRunner().invoke(cli, ["switch", *arguments], obj=Call(), input="")
     assert isinstance(done.exception, OpsError)
     assert all(word in str(done.exception) for word in words)
+
+
+ARN = f"arn:aws:elasticache:{REGION}:123456789012:replicationgroup:orders"
+DOCUMENT: dict[str, Any] = {"elasticache_connection": {}, "elasticache_arn": ARN}
+
+
+@pytest.mark.parametrize(
+    ("outputs", "arguments", "says"),
+    [
+        ({"sentinel_connection": {}}, ["--to", "x"], "--to x: a Sentinel chooses the replica itself"),
+        ({"sentinel_connection": {}}, ["--block", "elasticache"], "--block elasticache: stack staging has sentinel"),
+        ({"sentinel_connection": {}, **DOCUMENT}, [], "has sentinel and elasticache: say --block sentinel"),
+        ({"global_connection": {}}, [], "stack staging has neither"),
+    ],
+)
+def test_which_block(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, outputs: dict[str, Any], arguments: list[str], says: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(Call, "outputs", lambda *_, **__: outputs)
+    done = CliRunner().invoke(cli, ["switch", "--stack", "staging", "--yes", *arguments], obj=Call())
+    assert isinstance(done.exception, OpsError)
+    assert says in str(done.exception)

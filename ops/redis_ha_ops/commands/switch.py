@@ -3,31 +3,40 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import click
 from rich.console import Console
 
 from redis_ha_ops import cloud, group, managed
+from redis_ha_ops.asking import directly
+from redis_ha_ops.blocks import blocks_of
 from redis_ha_ops.call import Call, stack_options
 from redis_ha_ops.commands.of_runbooks import carried_out, refuse, report_options, report_paths, run_options, teller
 from redis_ha_ops.drill import failover_report, report
 from redis_ha_ops.drill.run import Plan
 from redis_ha_ops.drill.subject import Drill
+from redis_ha_ops.errors import OpsError
 from redis_ha_ops.inside import run_inside
 from redis_ha_ops.outputs import is_emulated
 from redis_ha_ops.runbook import places
+from redis_ha_ops.runbook.desk import Desk
 from redis_ha_ops.runbook.journal import Journal, Outcome
-from redis_ha_ops.switching import managed_group
-from redis_ha_ops.switching.managed_group import SWITCH
+from redis_ha_ops.runbook.plan import Runbook
+from redis_ha_ops.stack import stack_of
+from redis_ha_ops.switching import managed_group, sentinel_group
 
-BLOCK = "elasticache"
+# Block -> where in an emulated stack's network it is reached.
+PLACES = {"sentinel": "client", "elasticache": "aws"}
 
 
 @click.command("switch")
 @stack_options
-@click.option("--to", "wanted", metavar="NODE", help="The node that becomes primary. Default: the first replica.")
+@click.option("--block", type=click.Choice(list(PLACES)), help="Which one of a stack that has both.")
+@click.option("--to", "wanted", metavar="NODE", help="ElastiCache: the node that becomes primary. Default: the first replica.")
 @click.option("--measure", is_flag=True, help="Write meanwhile, and measure the outage.")
 @click.option("--rate", type=click.FloatRange(1, 500), default=Plan.rate, show_default=True, help="Writes a second.")
 @click.option(
@@ -47,6 +56,7 @@ def switch_command(  # noqa: PLR0913 - click hands over every option
     stack: str,
     emulated: bool | None,
     program: Path,
+    block: str | None,
     wanted: str | None,
     measure: bool,
     rate: float,
@@ -58,60 +68,93 @@ def switch_command(  # noqa: PLR0913 - click hands over every option
     resume: bool,
     abort: bool,
 ) -> None:
-    """Make another node the primary of an ElastiCache group with cluster mode disabled.
+    """Make another node the primary of an ElastiCache group with cluster mode disabled, or of a Sentinel topology.
 
-    AWS takes that only while Multi-AZ and automatic failover are off: they are switched off before, and on again after. Run it
-    where the cache is reached.
+    ElastiCache: AWS takes that only while Multi-AZ and automatic failover are off: they are switched off before, and on again
+    after. Sentinel: the master's writes are held while a Sentinel fails over. Run it where the nodes are reached.
 
     Exit code 0: switched, or taken back. 1: not so, paused, or failed. 2: did not start, nothing was touched.
     """
     on_this_machine = is_emulated(stack, emulated)
     refuse(stack, emulated=on_this_machine, yes=yes, resume=resume, abort=abort)
-    json_path, html_path = report_paths("switch", output, html, force=force)
+    paths = report_paths("switch", output, html, force=force)
     outputs = call.outputs(stack, emulated=on_this_machine, program=program)
-    found, region = group.group_of_stack(stack, outputs, None)
-    made = managed.managed_of(stack, outputs, emulated=on_this_machine)
+    chosen = _block(stack, outputs, block)
+    if chosen == "sentinel" and wanted:
+        raise OpsError(f"--to {wanted}: a Sentinel chooses the replica itself; leave it out. Nothing was touched")
     if on_this_machine and call.outside is None:
-        arguments = [*call.arguments, "--output", str(json_path), "--html", str(html_path)]
-        sys.exit(run_inside(arguments, stack=stack, program=program, on="aws", outputs=outputs))
-    calls = cloud.calls_of(stack, program, emulated=on_this_machine)
+        arguments = [*call.arguments, "--output", str(paths[0]), "--html", str(paths[1])]
+        sys.exit(run_inside(arguments, stack=stack, program=program, on=PLACES[chosen], outputs=outputs))
     console = Console()
-    subject = Drill(
-        ask=calls,
-        name=stack,
-        managed=made,
-        group_id=found,
-        shard="0001",
-        region=region,
-        now=lambda: datetime.now(UTC),
-        rate=rate,
-        seconds=seconds,
-        measure=measure,
-    )
-    book = managed_group.runbook(subject, wanted)
-    desk = places.aws_desk(calls, stack, BLOCK, region, program, teller(console))
+    say = teller(console)
+    subject: Drill | sentinel_group.Subject
+    if chosen == "sentinel":
+        subject = sentinel_group.Subject(stack_of(stack, outputs, emulated=on_this_machine), directly, rate, seconds, measure)
+        book, desk = sentinel_group.runbook(subject), places.local_desk(stack, program, say)
+    else:
+        found, region = group.group_of_stack(stack, outputs, None)
+        subject = Drill(
+            ask=cloud.calls_of(stack, program, emulated=on_this_machine),
+            name=stack,
+            managed=managed.managed_of(stack, outputs, emulated=on_this_machine),
+            group_id=found,
+            shard="0001",
+            region=region,
+            now=lambda: datetime.now(UTC),
+            rate=rate,
+            seconds=seconds,
+            measure=measure,
+        )
+        book = managed_group.runbook(subject, wanted)
+        desk = places.aws_desk(subject.ask, stack, chosen, region, program, say)
+    how = {"yes": yes, "resume": resume, "abort": abort}
+    sys.exit(_run(subject, book, desk, console, paths, emulated=on_this_machine, how=how))
+
+
+def _block(stack: str, outputs: Mapping[str, Any], asked: str | None) -> str:
+    found = [one for one in blocks_of(outputs) if one in PLACES]
+    if asked is not None and asked not in found:
+        raise OpsError(f"--block {asked}: stack {stack} has {' and '.join(found) or 'neither'}. Nothing was touched")
+    if asked is None and len(found) != 1:
+        raise OpsError(f"stack {stack} has {' and '.join(found) or 'neither'}: say --block {found[0] if found else 'NAME'}")
+    return asked or found[0]
+
+
+def _run(
+    subject: Drill | sentinel_group.Subject,
+    book: Runbook,
+    desk: Desk,
+    console: Console,
+    paths: tuple[Path, Path],
+    *,
+    emulated: bool,
+    how: Mapping[str, bool],
+) -> int:
+    """Carry it out, write the report, and return the exit code."""
     passed = False
+    kind = managed_group.SWITCH if isinstance(subject, Drill) else sentinel_group.SWITCH
 
     def finish(journal: Journal, outcome: Outcome) -> str | None:
         nonlocal passed
         subject.let_go()
-        if outcome == "undone" or journal.state("unguard") is None:
+        if outcome == "undone" or not {"unguard", "switch"} & set(journal.steps):
             return None  # nothing was changed that could be reported
-        points = managed_group.items(subject, journal.facts)
+        facts = journal.facts
+        points = managed_group.items(subject, facts) if isinstance(subject, Drill) else sentinel_group.items(subject, facts)
         told = failover_report.report_of(
-            SWITCH, book, journal, outcome, points, measured=subject.measured, events=[], emulated=on_this_machine
+            kind, book, journal, outcome, points, measured=subject.measured, events=[], emulated=emulated
         )
-        report.write_json(json_path, told)
-        report.write(html_path, failover_report.render(told, SWITCH))
+        report.write_json(paths[0], told)
+        report.write(paths[1], failover_report.render(told, kind))
         failover_report.print_summary(told, console)
-        console.print(f"  report  {json_path}\n  page    {html_path}", highlight=False, soft_wrap=True)
+        console.print(f"  report  {paths[0]}\n  page    {paths[1]}", highlight=False, soft_wrap=True)
         passed = told["verdict"]["passed"]
-        return str(json_path)
+        return str(paths[0])
 
     try:
-        ended = carried_out(book, desk, console, yes=yes, resume=resume, abort=abort, finish=finish)
+        ended = carried_out(book, desk, console, yes=how["yes"], resume=how["resume"], abort=how["abort"], finish=finish)
     finally:
         subject.let_go()
     if ended.outcome in {"paused", "failed"} and managed_group.unguarded(ended.journal):
         console.print("[bold red]automatic failover may be off: go on with --resume, or take it back with --abort[/bold red]")
-    sys.exit(0 if passed or ended.outcome == "undone" else 1)
+    return 0 if passed or ended.outcome == "undone" else 1

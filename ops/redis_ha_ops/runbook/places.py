@@ -11,7 +11,7 @@ from redis_ha_ops.errors import OpsError
 
 from . import history, lease
 from .desk import Desk
-from .records import SsmRecords
+from .records import FileRecords, SsmRecords
 
 
 def record_path(stack: str, block: str) -> str:
@@ -23,6 +23,12 @@ def aws_desk(calls: Ask, stack: str, block: str, region: str, program: Path, say
     """Return a desk for a stack on AWS: run and lease in SSM, history and lock in the program's folder."""
     records = SsmRecords(calls, record_path(stack, block), region)
     return Desk(records, history.folder_of(program, stack), say)
+
+
+def local_desk(stack: str, program: Path, say: Callable[[str], None]) -> Desk:
+    """Return a desk for a stack without AWS: all in the program's folder, where nobody else's computer sees it."""
+    folder = history.folder_of(program, stack)
+    return Desk(FileRecords(folder / "records"), folder, say)
 
 
 def under_way(ask: Ask, stack: str, block: str, region: str, now: datetime) -> str | None:
