@@ -121,6 +121,24 @@ def test_a_switch_killed_at_any_changing_call_is_taken_back(world: World, calls:
     assert undone > 8
 
 
+def test_taking_back_changes_only_what_was_changed(world: World, calls: cloud.Ask, tmp_path: Path) -> None:
+    made, changed = world.group(), []
+
+    def dying(service: str, operation: str, given: Any, region: str) -> Any:
+        if "PrimaryClusterId" in given:
+            raise Killed
+        return calls(service, operation, given, region)
+
+    def noting(service: str, operation: str, given: Any, region: str) -> Any:
+        changed.extend(given.keys() & {"PrimaryClusterId", "MultiAZEnabled"})
+        return calls(service, operation, given, region)
+
+    with pytest.raises(Killed):
+        running.start(runbook(drill_of(world, dying, made), None), desk_of(dying, tmp_path / made))
+    assert running.abort(runbook(drill_of(world, noting, made), None), desk_of(noting, tmp_path / made)).outcome == "undone"
+    assert (changed, state(world, made)) == (["MultiAZEnabled"], ("001", "enabled", "enabled"))
+
+
 def test_what_aws_refuses_is_told_and_what_was_switched_off_is_switched_on(
     world: World, calls: cloud.Ask, tmp_path: Path
 ) -> None:
