@@ -10,9 +10,9 @@ import pytest
 
 import redis_ha.failover.function as package
 from redis_ha.failover.function.table import FAILOVER
-from tests.support.aws_world import POLICY, World, until
+from tests.support.aws_world import POLICY, Remote, World, until
 from tests.support.failover_events import valid
-from tests.support.functions import Function, Remote, function, queue, received, unique
+from tests.support.functions import Function, function, queue, received, unique
 
 pytestmark = pytest.mark.servers
 

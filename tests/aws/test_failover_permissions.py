@@ -18,7 +18,7 @@ from tests.support.aws_roles import denied, make_role, put_policy, trusting, und
 from tests.support.aws_world import REGION, World
 from tests.support.failover_events import delivery, record, told
 from tests.support.failover_function import Deployed, deploy, environment
-from tests.support.failover_permissions import function_document
+from redis_ha.failover.permissions import function_document
 
 SERVICE = "lambda.amazonaws.com"
 # Each call that the function makes, and a run that makes it.

@@ -19,7 +19,7 @@ from redis.exceptions import RedisError
 import redis_ha_client
 from redis_ha_client import FailoverPolicy
 from redis_ha_client.budget import command_budget
-from redis_ha_client.documents import GlobalConnection, read_connection
+from redis_ha_client.documents import GlobalConnection, SsmConnection, read_connection
 from redis_ha_client.policy import FailoverClocks, ManagedFailover
 
 from .ledger import Operation
@@ -57,8 +57,8 @@ class Target(Protocol):
 def clocks_of(connection: Mapping[str, Any]) -> FailoverClocks | ManagedFailover:
     """Return what a connection document says of the failover's length."""
     read = read_connection(connection)
-    if isinstance(read, GlobalConnection):
-        raise TypeError("a Global Datastore is written to through the document of one of its regions")
+    if isinstance(read, GlobalConnection | SsmConnection):
+        raise TypeError("what is written to is said by the document of one group, or of one region of a Global Datastore")
     return read.clocks
 
 
