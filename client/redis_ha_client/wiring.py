@@ -10,6 +10,7 @@ import redis
 from redis import exceptions
 from redis.maint_notifications import MaintNotificationsConfig
 
+from .addresses import Addresses
 from .documents import (
     AnyConnection,
     ClusterConnection,
@@ -57,7 +58,8 @@ class Settings:
 
     Of a global datastore `connection` is one region's: the reader's own, or the one that takes writes as far as is known
     (`region`); `whole` is the document, and `writer` follows the region that takes writes (None for a reader). Of kind "ssm"
-    `connection` is what the endpoints document named when the settings were made, and `published` follows it.
+    `connection` is what the endpoints document named when the settings were made, and `published` follows it. `addresses` is what
+    the client's dials have found out about its names.
     """
 
     connection: Connection
@@ -74,6 +76,7 @@ class Settings:
     whole: GlobalConnection | None = None
     writer: Writer | None = None
     published: Published | None = None
+    addresses: Addresses = field(default_factory=Addresses, repr=False, compare=False)
 
     @property
     def now(self) -> "Settings":
@@ -150,6 +153,7 @@ class Settings:
     def sentinel_arguments(self) -> dict[str, Any]:
         """Return redis-py's connection arguments for Sentinels: redis-py hands on none of the data nodes' by itself."""
         return {
+            "addresses": self.addresses,
             **_common(self),
             "username": self.credentials.sentinel_username,
             "password": self.credentials.sentinel_password,

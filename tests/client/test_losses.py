@@ -238,6 +238,7 @@ async def watching(case: Case) -> AsyncIterator[None]:
         await settled(pipeline.execute())
     with pytest.raises(exceptions.RedisError, match=EMPTY):
         await settled(pipeline.execute())
+    await case.use(case.make())  # until the new master has its replicas: its refusal would end the WATCH as well
     await settled(pipeline.watch(case.key))
     pipeline.multi()
     pipeline.set(case.key, 2)

@@ -149,8 +149,12 @@ def test_every_overridden_method_has_redis_pys_parameters(ours: type, theirs: ty
 
 def test_what_scans_loops_and_closing_override_has_redis_pys_parameters() -> None:
     pairs = [
-        (sync.nodes.NodeConnection, Connection, ["send_command", "pack_commands"]),
-        (aio.nodes.NodeConnection, async_connection.Connection, ["pack_command", "pack_commands", "_connect"]),
+        (sync.nodes.NodeConnection, Connection, ["send_command", "pack_commands", "_connect"]),
+        (
+            aio.nodes.NodeConnection,
+            async_connection.Connection,
+            ["pack_command", "pack_commands", "_connect", "_connection_arguments"],
+        ),
         (aio.nodes.NodePool, async_connection.BlockingConnectionPool, ["release"]),
         (sync.cluster.ClusterClient, cluster.RedisCluster, ["close"]),
     ]
@@ -171,8 +175,18 @@ def test_what_scans_loops_and_closing_override_has_redis_pys_parameters() -> Non
         # Sending is done anew, with a bound on silence.
         (AbstractConnection.send_packed_command, ["for item in command: self._sock.sendall(item)", "except BaseException:"]),
         (AbstractConnection.check_health, ["self.retry.call_with_retry", "self._send_ping"]),
-        (Connection._connect, ["sock.settimeout(self.socket_connect_timeout)", "sock.settimeout(self.socket_timeout)"]),
-        (SSLConnection._connect, ["super()._connect()"]),
+        # Dialling is done anew, with another order of addresses.
+        (
+            Connection._connect,
+            [
+                "sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)",
+                "sock.setsockopt(socket.IPPROTO_TCP, k, v)",
+                "sock.settimeout(self.socket_connect_timeout)",
+                "sock.settimeout(self.socket_timeout)",
+            ],
+        ),
+        (SSLConnection._connect, ["super()._connect()", "self._wrap_socket_with_ssl(sock)"]),
+        (SSLConnection._wrap_socket_with_ssl, ["server_hostname=self.host"]),
         (async_connection.AbstractConnection.connect_check_health, ["await self._connect()", "self.on_connect_check_health("]),
         (async_connection.AbstractConnection.send_packed_command, ["self._send_packed_command(command), self.socket_timeout"]),
         (async_connection.AbstractConnection._send_packed_command, ["writelines(command) await self._writer.drain()"]),
@@ -186,7 +200,10 @@ def test_what_scans_loops_and_closing_override_has_redis_pys_parameters() -> Non
         (_RESP3Parser.read_response, ["self._buffer.rewind(pos)"]),
         (_RESP2Parser.read_response, ["self._buffer.rewind(pos)"]),
         (_AsyncRESPBase._read, ["self._stream.readexactly(", "self._chunks.append(data)"]),
-        (async_connection.Connection._connect, ["async_timeout(self.socket_connect_timeout)"]),
+        (
+            async_connection.Connection._connect,
+            ["async_timeout(self.socket_connect_timeout)", "open_connection( **self._connection_arguments() )"],
+        ),
         # The pool: its time-out is read for every wait, and its words for "no free connection".
         # A connection in somebody's hands is told from one in the pool by these two.
         (BlockingConnectionPool.reset, ["self.queue_class(self.max_connections)"]),

@@ -51,8 +51,6 @@ def lose_node(group: ManagedGroup, names: WorldNames, fault: str, *, replica: bo
     primary, other = sorted(group.nodes, key=lambda node: group.role(node) != "master")
     strike(other if replica else primary, fault)
     if group.cluster:
-        if fault != "demoted":  # a silent node takes connections: while the name leads there first, a dial comes to nothing
-            names.addresses[group.configuration_name] = [(primary if replica else other).host]
         if not replica or fault == "demoted":
             group.command(other, "CLUSTER", "FAILOVER", *(["TAKEOVER"] if fault != "demoted" else []))
             wait_until(lambda: group.role(other) == "master", "the replica took over")

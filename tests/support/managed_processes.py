@@ -31,6 +31,7 @@ class Names:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.addresses: dict[str, list[str]] = {}
         self.looked_up: list[str] = []
+        self.in_turn = True
         self._turn = itertools.count()
         self._real = socket.getaddrinfo
         monkeypatch.setattr(socket, "getaddrinfo", self.getaddrinfo)
@@ -42,7 +43,8 @@ class Names:
         known = self.addresses[host]
         if not known:
             raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
-        turn = next(self._turn) % len(known)  # round robin, as the service's names
+        # Round robin, as the service's names; or always in the same order, as resolvers on the way to a client make it.
+        turn = next(self._turn) % len(known) if self.in_turn else 0
         rows = [self._real(address, port, *args, **kwargs) for address in known[turn:] + known[:turn]]
         return [row for found in rows for row in found]
 

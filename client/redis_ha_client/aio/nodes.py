@@ -14,11 +14,12 @@ from typing import Any
 import redis.asyncio as redis
 from redis import exceptions
 from redis.asyncio.client import Pipeline
-from redis.asyncio.connection import BlockingConnectionPool, Connection, SSLConnection
+from redis.asyncio.connection import BlockingConnectionPool, SSLConnection
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
 from redis_ha_client.aio.batches import exchange
+from redis_ha_client.aio.dialling import Dialling
 from redis_ha_client.aio.loops import Home, LeftByLoops, cut, refuse_beside, running_loop
 from redis_ha_client.aio.scripts import RegisteredScript, load_scripts
 from redis_ha_client.aio.subscribing import NodeSubscriber
@@ -109,7 +110,7 @@ async def unless_silent(act: Callable[[], Awaitable[Any]], sock: Socket | None, 
             wait = still.wait(time.monotonic())
 
 
-class Budgeted(Connection):
+class Budgeted(Dialling):
     """A connection whose every wait is cut to what is left of the running command's budget."""
 
     _greeting = False  # the handshake runs: what fails now was never the user's command
@@ -142,6 +143,9 @@ class Budgeted(Connection):
         try:
             await super().on_connect_check_health(check_health)
             await self.greeted()
+        except RETRIED_ERRORS:
+            self.came_to_nothing()
+            raise
         finally:
             self._greeting = False
 
@@ -268,7 +272,11 @@ class NodeConnection(Budgeted):
         self._idle_seconds = redis_ha_settings.policy.idle_seconds
         self._used_at = moment()
         self.greeting: dict[Any, Any] = {}  # the node's answer to HELLO
-        super().__init__(**redis_ha_settings.held(kwargs), retry=BudgetRetry(redis_ha_settings.policy))
+        super().__init__(
+            addresses=redis_ha_settings.addresses,
+            **redis_ha_settings.held(kwargs),
+            retry=BudgetRetry(redis_ha_settings.policy),
+        )
 
     @property
     def socket_timeout(self) -> float:

@@ -37,6 +37,7 @@ from redis_ha_client.rebuilding import retries_refused, settings_again
 from redis_ha_client.scans import COMMANDS, Cursor, Origin, check, cursor_in, cursors_in, remember
 from redis_ha_client.silence import Stillness, first_wait, glance, traffic_in, traffic_of
 from redis_ha_client.sync.batches import exchange
+from redis_ha_client.sync.dialling import Dialling
 from redis_ha_client.sync.scripts import RegisteredScript, load_scripts
 from redis_ha_client.sync.sending import send_all
 from redis_ha_client.sync.subscribing import NodeSubscriber
@@ -89,7 +90,7 @@ class BudgetRetry(Retry):
                     time.sleep(budget.pause())
 
 
-class Budgeted(Connection):
+class Budgeted(Dialling):
     """A connection whose every wait is cut to what is left of the running command's budget."""
 
     _greeting = False  # the handshake runs: what fails now was never the user's command
@@ -110,6 +111,9 @@ class Budgeted(Connection):
         try:
             super().on_connect_check_health(check_health)
             self.greeted()
+        except RETRIED_ERRORS:
+            self.came_to_nothing()
+            raise
         finally:
             self._greeting = False
 
@@ -184,7 +188,11 @@ class NodeConnection(Budgeted):
         self._epoch = 0  # of what was published when this was dialled
         self._idle_seconds = redis_ha_settings.policy.idle_seconds
         self._used_at = moment()
-        super().__init__(**redis_ha_settings.held(kwargs), retry=BudgetRetry(redis_ha_settings.policy))
+        super().__init__(
+            addresses=redis_ha_settings.addresses,
+            **redis_ha_settings.held(kwargs),
+            retry=BudgetRetry(redis_ha_settings.policy),
+        )
 
     @property  # type: ignore[misc]
     def socket_timeout(self) -> float:
