@@ -9,14 +9,20 @@ import threading
 import warnings
 import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from redis_ha_client import aio, outcome_of
+from redis_ha_client.budget import Budget
 from redis_ha_client.errors import OtherLoopError
 from tests.support.connecting import POLICY
-from tests.support.every_kind import KINDS, EveryKind
+from tests.support.every_kind import KINDS, WRITING_KINDS, EveryKind, Named
+from tests.support.global_processes import WorldNames
+from tests.support.loopback import next_subnet
+from tests.support.redis_processes import DATA_PORT, SENTINEL_PORT
+from tests.support.silent import Silent
 from tests.support.waiting import wait_until
 
 pytestmark = [pytest.mark.servers, pytest.mark.usefixtures("every_name")]
@@ -330,3 +336,84 @@ def test_a_generator_that_is_closed_closes_its_client(every: EveryKind) -> None:
         assert not every.listed("generator")
 
     run(client, borrow)
+
+
+class Leaving:
+    """Leads a command's second attempt to where nobody answers, and knows when it is where it is to be left."""
+
+    def __init__(self, names: WorldNames, where: str, silent: Silent) -> None:
+        self.names, self.where, self.silent = names, where, silent
+        self.before = {name: list(addresses) for name, addresses in names.addresses.items()}
+        self._arrived = threading.Event()
+
+    def lead_to(self, host: str) -> None:
+        for name in self.before:
+            self.names.addresses[name] = [host]
+
+    def patch(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        begin, pause = Budget.begin_attempt, Budget.pause
+
+        def begun(budget: Budget) -> None:
+            begin(budget)
+            if budget.attempts == 2 and budget.what == "GET":
+                self.lead_to(self.silent.host)
+                self.names.looked_up.clear()
+                self._arrived.set()
+
+        def paused(budget: Budget) -> float:
+            if self.where != "pause":
+                return min(pause(budget), 0.01)
+            self._arrived.set()
+            return 600.0
+
+        monkeypatch.setattr(Budget, "begin_attempt", begun)
+        monkeypatch.setattr(Budget, "pause", paused)
+
+    def wait(self) -> None:
+        wait_until(self._arrived.is_set, "the first attempt has failed")
+        if self.where != "pause":
+            wait_until(lambda: self.names.looked_up, "the silent address is dialled")
+        if self.where in {"handshake", "hang-up"}:
+            wait_until(self.silent.dials, "it is connected")
+        if self.where == "hang-up":  # what follows it has just begun when the loop is closed
+            self.silent.hang_up()
+
+
+@pytest.mark.usefixtures("collected_on_request")
+@pytest.mark.parametrize("where", ["pause", "dial", "handshake", "hang-up"])
+@pytest.mark.parametrize("kind", WRITING_KINDS)
+def test_a_command_that_its_loop_left_while_a_lost_node_is_tried_again_ends_quietly(
+    every: EveryKind, every_name: WorldNames, kind: str, where: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Left between two attempts, in the dial or the handshake of the second one, or when that has just been cut."""
+    thrown: list[str] = []
+    monkeypatch.setattr("sys.unraisablehook", lambda one: thrown.append(repr(one.exc_value)))
+    to = Named(every.documents(kind)[0], every_name)
+    policy = replace(POLICY, connect_seconds=600, sentinel_seconds=600, total_seconds=600)
+    client = aio.connect(to.connection, to.credentials, policy=policy)
+
+    async def start(leaving: Leaving) -> weakref.ref[Any]:
+        await client.ping()
+        await client.aclose()
+        leaving.lead_to(f"{next_subnet()}.2")  # where nobody listens
+        task = asyncio.ensure_future(client.get("loop"))
+        await asyncio.to_thread(leaving.wait)
+        return weakref.ref(task)
+
+    asyncio.set_event_loop(None)
+    loop = asyncio.new_event_loop()
+    loop.set_exception_handler(lambda *_: None)  # asyncio's own words: a pending task was destroyed
+    with Silent("gone" if where == "dial" else "frozen", DATA_PORT, SENTINEL_PORT) as silent:
+        leaving = Leaving(every_name, where, silent)
+        with monkeypatch.context() as patch:
+            leaving.patch(patch)
+            task = loop.run_until_complete(start(leaving))
+            loop.close()
+        every_name.addresses.update(leaving.before)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ResourceWarning)  # a loop was closed over its connections
+            run(client, collects)
+            gc.collect()
+    assert task() is None
+    assert thrown == []
+    run(client, crowd_before_it_closes)

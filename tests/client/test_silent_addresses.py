@@ -11,7 +11,7 @@ import pytest
 
 from redis_ha_client.errors import CertificateError
 from tests.support.connecting import connected, in_async
-from tests.support.every_kind import KINDS, EveryKind
+from tests.support.every_kind import KINDS, EveryKind, Named
 from tests.support.global_processes import HOME, WorldNames
 from tests.support.managed_processes import ManagedGroup, Names
 from tests.support.redis_processes import DATA_PORT, SENTINEL_PORT
@@ -20,21 +20,6 @@ from tests.support.twins import TWINS
 from tests.support.waiting import SLOWEST_SECONDS
 
 pytestmark = pytest.mark.servers
-
-
-class Named:
-    """Documents whose Sentinels have names."""
-
-    def __init__(self, whole: Any, names: Names) -> None:
-        self.credentials = whole.credentials
-        self.connection = whole.connection
-        if self.connection["kind"] == "sentinel":
-            sentinels = self.connection["sentinels"]
-            hosts = [f"sentinel-{number}.shop.internal" for number, _ in enumerate(sentinels)]
-            names.addresses.update({host: [one["host"]] for host, one in zip(hosts, sentinels, strict=True)})
-            self.connection = self.connection | {
-                "sentinels": [{**one, "host": host} for host, one in zip(hosts, sentinels, strict=True)]
-            }
 
 
 @pytest.fixture

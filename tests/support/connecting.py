@@ -38,7 +38,8 @@ def connected(to: Documents, **arguments: Any) -> Iterator[Any]:
 
 def hasten(client: Any, policy: FailoverPolicy) -> None:
     """Give another policy to a client that is connected: its small budget is then for what the test does with it."""
-    client.connection_pool.policy = client.connection_pool.retry.policy = policy
+    holder = getattr(client, "connection_pool", client)  # a cluster's client has a pool for each node
+    holder.policy = holder.retry.policy = policy
 
 
 def thaw_before_the_next_attempt(monkeypatch: pytest.MonkeyPatch, *nodes: Node) -> None:

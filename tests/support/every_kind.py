@@ -1,15 +1,23 @@
 """Real processes for every kind of connection at once, for tests of what all kinds of client have in common."""
 
+import contextlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from redis_ha_client import aio, sync
 from tests.support.connecting import Documents
 from tests.support.global_processes import HOME, GlobalGroups, WorldNames
-from tests.support.redis_processes import Node, RedisProcesses, Started
+from tests.support.managed_processes import Names
+from tests.support.redis_processes import ADMIN, Node, RedisProcesses, Started
+from tests.support.relay import Relay
 
 CLUSTERS = ("cluster", "cluster reader", "global cluster")
 KINDS = ("sentinel", "primary", "reader", "global", *CLUSTERS)
+WRITING_KINDS = ("sentinel", "primary", "global", "cluster", "global cluster")
 
 
 @dataclass
@@ -52,3 +60,44 @@ class EveryKind(Started):
         nodes += [(self.topology, node) for node in self.topology.nodes]
         rows = [(node, row) for owner, node in nodes for row in str(owner.command(node, "CLIENT", "LIST")).splitlines()]
         return [node.name for node, row in rows if f" name={name} " in row and (" flags=b" in row or not blocked)]
+
+    def as_admin(self, kind: str) -> dict[str, Any]:
+        """Credentials of a user that may use channels: those of a Sentinel topology's applications may not."""
+        credentials = self.documents(kind)[0].credentials
+        if kind != "sentinel":
+            return credentials
+        return credentials | {"username": ADMIN, "password": self.topology.passwords[ADMIN]}
+
+    def node(self, kind: str) -> tuple[Any, Node]:
+        """The node that a client of `kind` writes to while all is well, and the processes that it is of."""
+        if kind == "sentinel":
+            return self.topology, self.topology.master()
+        group = (self.sharded if kind in CLUSTERS else self.plain).groups[HOME]
+        return group, group.nodes[0]
+
+    def replicated(self) -> list[tuple[Any, Node]]:
+        """All nodes that get what is written with cluster mode off, each with its group."""
+        return [(group, node) for group in self.plain.groups.values() for node in group.nodes]
+
+    @contextlib.contextmanager
+    def behind_relay(self, names: Names, kind: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Relay]:
+        """Let whatever a client of `kind` dials lead to that node through a relay, and what Sentinels name too."""
+        _, node = self.node(kind)
+        with Relay(node) as relay:
+            for name in names.addresses:
+                names.addresses[name] = [relay.host]
+            for half in (sync.sentinel, aio.sentinel) if kind == "sentinel" else ():
+                monkeypatch.setattr(half, "parse_address", lambda _: relay.address)
+            yield relay
+
+
+class Named:
+    """Documents whose Sentinels have names."""
+
+    def __init__(self, whole: Documents, names: Names) -> None:
+        self.credentials, self.connection = whole.credentials, whole.connection
+        sentinels = self.connection.get("sentinels", [])
+        if sentinels:
+            rows = {f"sentinel-{number}.shop.internal": one for number, one in enumerate(sentinels)}
+            names.addresses.update({host: [one["host"]] for host, one in rows.items()})
+            self.connection = self.connection | {"sentinels": [{**one, "host": host} for host, one in rows.items()]}

@@ -16,13 +16,13 @@ class Silent:
         self.host = f"{next_subnet()}.2"
         # Linux lets no more connects in than a listener's queue holds, and drops the others: the queue of 0 holds one.
         self._listeners = [socket.create_server((self.host, port), backlog=0 if silence == "gone" else 64) for port in ports]
-        self._fillers = [socket.create_connection((self.host, port)) for port in ports if silence == "gone"]
+        self._open = [socket.create_connection((self.host, port)) for port in ports if silence == "gone"]
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for one in (*self._listeners, *self._fillers):
+        for one in (*self._listeners, *self._open):
             one.close()
 
     def dials(self) -> int:
@@ -32,6 +32,11 @@ class Silent:
             listener.setblocking(False)
             with contextlib.suppress(BlockingIOError):
                 while True:
-                    listener.accept()[0].close()
+                    self._open.append(listener.accept()[0])
                     count += 1
         return count
+
+    def hang_up(self) -> None:
+        """Close what `dials` has counted."""
+        while self._open:
+            self._open.pop().close()

@@ -209,7 +209,7 @@ class ClusterClient(LeftByLoops, ReadsOnElsewhere, RedisCluster):  # type: ignor
     async def _leave_endpoint(self) -> None:
         """Let the next time look the endpoint's name up anew, which leads to another node."""
         for startup in self.nodes_manager.startup_nodes.values():
-            await startup.disconnect()
+            await close_all(startup)
 
     async def aclose(self) -> None:
         """Close all connections; without their loop if that has ended."""
@@ -334,7 +334,7 @@ class ClusterClient(LeftByLoops, ReadsOnElsewhere, RedisCluster):  # type: ignor
         left = list(self.nodes_manager.startup_nodes.values())
         self._start_at_the_endpoint()  # should the new one not answer yet, nothing is asked of the old one
         for node in left:
-            await node.disconnect()
+            await close_all(node)
 
     async def _translating(self, act: Callable[[], Awaitable[Any]]) -> Any:
         host, port = self.settings.of_kind(ClusterConnection).configuration
@@ -373,6 +373,12 @@ class ClusterClient(LeftByLoops, ReadsOnElsewhere, RedisCluster):  # type: ignor
         pool = _ClusterNodePoolAdapter(own)
         self._subscribers_pools.add(pool)
         return pool
+
+
+async def close_all(node: ClusterNode) -> None:
+    """Close a node's connections. redis-py begins a task for each: asyncio complains of one that its loop closes before."""
+    for connection in tuple(node._connections):  # noqa: SLF001 - redis-py has no way to list these
+        await connection.disconnect(nowait=True)
 
 
 class BudgetPipeline(ClusterPipeline):
