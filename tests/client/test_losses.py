@@ -24,7 +24,7 @@ from tests.client.test_scans import COUNT, ELEMENTS, fill
 from tests.support.connecting import POLICY, connected
 from tests.support.every_kind import CLUSTERS, KINDS, EveryKind
 from tests.support.global_processes import AWAY, HOME, WorldNames
-from tests.support.losses import FAULTS, lose, masters, mend
+from tests.support.losses import FAULTS, lose, mended
 from tests.support.managed_processes import ManagedGroup
 from tests.support.redis_processes import ADMIN, Node
 from tests.support.waiting import SLOWEST_SECONDS, wait_until
@@ -261,10 +261,8 @@ def lost(
     """Fill what clients of `kind` talk to; give what loses it; mend and empty it afterwards."""
     monkeypatch.setattr(wiring, "HEALTH_CHECK_SECONDS", 0.3)
     fill_all(every, every_name, kind)
-    yield lambda: lose(every, every_name, kind, fault)
-    mend(every, every_name, kind)
-    for owner, node in masters(every, kind):
-        owner.command(node, "FLUSHALL")
+    with mended(every, every_name, kind):
+        yield lambda: lose(every, every_name, kind, fault)
     # Item 9: closed are also the connections to nodes that had been left, which are back by now.
     wait_until(lambda: not every.listed(called(kind, fault)), "every client has closed all its connections")
 

@@ -1,5 +1,7 @@
 """A lost node for every kind of connection: what a client talks to is killed, falls silent, or is demoted and lives on."""
 
+import contextlib
+from collections.abc import Iterator
 from typing import Any
 
 from tests.support.every_kind import CLUSTERS, EveryKind
@@ -21,6 +23,17 @@ def lose(every: EveryKind, names: WorldNames, kind: str, fault: str) -> None:
         lose_region(whole, names, fault)
     else:
         lose_node(whole.groups[HOME], names, fault, replica=kind.endswith("reader"))
+
+
+@contextlib.contextmanager
+def mended(every: EveryKind, names: WorldNames, kind: str) -> Iterator[None]:
+    """Mend what the block lost, and empty it."""
+    try:
+        yield
+    finally:
+        mend(every, names, kind)
+        for owner, node in masters(every, kind):
+            owner.command(node, "FLUSHALL")
 
 
 def masters(every: EveryKind, kind: str) -> list[tuple[Any, Node]]:
