@@ -338,6 +338,38 @@ def test_a_generator_that_is_closed_closes_its_client(every: EveryKind) -> None:
     run(client, borrow)
 
 
+@pytest.mark.usefixtures("collected_on_request")
+def test_a_lock_that_a_loop_left_is_not_given_back(every: EveryKind, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the README says: the end of redis-py's own block sends a command, which nothing can wait for any more."""
+    thrown: list[str] = []
+    monkeypatch.setattr("sys.unraisablehook", lambda one: thrown.append(repr(one.exc_value)))
+    client = client_of(every, "primary", client_name="left-lock")
+
+    async def hold() -> None:
+        async with client.lock("{loop}lock", timeout=60):
+            await waits(client)
+
+    async def start() -> None:
+        held.append(asyncio.ensure_future(hold()))
+        await asyncio.to_thread(wait_until, lambda: every.listed("left-lock", blocked=True), "the command waits on a node")
+
+    async def given_up(_: Any) -> None:
+        assert await client.delete("{loop}lock") == 1
+
+    held: list[Any] = []
+    loop = asyncio.new_event_loop()
+    loop.set_exception_handler(lambda *_: None)
+    loop.run_until_complete(start())
+    loop.close()
+    held.clear()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        run(client, collects, given_up)
+        gc.collect()
+    assert thrown == ["RuntimeError('coroutine ignored GeneratorExit')"]
+    run(client, crowd_before_it_closes)
+
+
 class Leaving:
     """Leads a command's second attempt to where nobody answers, and knows when it is where it is to be left."""
 
