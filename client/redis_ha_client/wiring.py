@@ -58,8 +58,8 @@ class Settings:
 
     Of a global datastore `connection` is one region's: the reader's own, or the one that takes writes as far as is known
     (`region`); `whole` is the document, and `writer` follows the region that takes writes (None for a reader). Of kind "ssm"
-    `connection` is what the endpoints document named when the settings were made, and `published` follows it. `addresses` is what
-    the client's dials have found out about its names.
+    `connection` is what the endpoints document named when the settings were made, and `published` follows it. `addresses` is
+    what the client's dials have found out about its names.
     """
 
     connection: Connection

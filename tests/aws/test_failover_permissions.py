@@ -14,11 +14,11 @@ from pulumi_emulator.aws.access import environment_of
 from redis_ha.failover.function import handler
 from redis_ha.failover.function.calls import Cloud
 from redis_ha.failover.function.table import FAILOVER
+from redis_ha.failover.permissions import function_document
 from tests.support.aws_roles import denied, make_role, put_policy, trusting, under
 from tests.support.aws_world import REGION, World
 from tests.support.failover_events import delivery, record, told
 from tests.support.failover_function import Deployed, deploy, environment
-from redis_ha.failover.permissions import function_document
 
 SERVICE = "lambda.amazonaws.com"
 # Each call that the function makes, and a run that makes it.

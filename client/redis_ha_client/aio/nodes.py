@@ -484,7 +484,7 @@ class ByDocument(NodeConnection, SSLConnection):
         """Return what the dial is made with."""
         arguments = dict(super()._connection_arguments())
         if self.published is not None and not self.published.current.tls:
-            del arguments["ssl"]
+            del arguments["ssl"], arguments["server_hostname"]
         return arguments
 
 

@@ -20,6 +20,11 @@ class Dialling(Connection):
         self.place: Place | None = None  # dialled last
         super().__init__(**kwargs)
 
+    @property
+    def uses_tls(self) -> bool:
+        """Whether the next dial uses TLS, where the class can."""
+        return True
+
     def came_to_nothing(self) -> None:
         """Remember that the dial failed, up to the end of the handshake."""
         if self.place is not None:
@@ -54,7 +59,7 @@ class Dialling(Connection):
                     sock.setsockopt(socket.IPPROTO_TCP, option, value)
             sock.settimeout(self.socket_connect_timeout)
             sock.connect(address)
-            if isinstance(self, SSLConnection):
+            if isinstance(self, SSLConnection) and self.uses_tls:
                 sock = self._wrap_socket_with_ssl(sock)  # takes the descriptor over
             sock.settimeout(self.socket_timeout)
         except BaseException:

@@ -385,11 +385,10 @@ class NodeConnection(Budgeted):
 class ByDocument(NodeConnection, SSLConnection):
     """A connection that uses TLS if what is published says so when it dials."""
 
-    def _connect(self) -> Any:
-        """Dial."""
-        if self.published is None or self.published.current.tls:
-            return super()._connect()
-        return Connection._connect(self)  # noqa: SLF001 - its own, but for TLS
+    @property
+    def uses_tls(self) -> bool:
+        """Whether the next dial uses TLS."""
+        return self.published is None or self.published.current.tls
 
 
 class Places(LifoQueue[Any]):
