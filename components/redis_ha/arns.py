@@ -41,6 +41,12 @@ TOPIC = Kind(
     "arn:aws:sns:eu-central-1:123456789012:name",
     rf"sns:{_REGION}:\d{{12}}:[\w-]{{1,256}}(?:\.fifo)?",
 )
+# docs.aws.amazon.com, secretsmanager/latest/userguide, reference_iam-permissions, "Secrets Manager resources".
+SECRET = Kind(
+    "a secret of Secrets Manager",
+    "arn:aws:secretsmanager:eu-central-1:123456789012:secret:name-a1B2c3",
+    rf"secretsmanager:{_REGION}:\d{{12}}:secret:[\w/+=.@-]+",
+)
 ALARM = Kind(
     "a CloudWatch alarm",
     "arn:aws:cloudwatch:eu-central-1:123456789012:alarm:name",

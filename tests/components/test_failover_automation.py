@@ -13,7 +13,7 @@ from pulumi.runtime import rpc
 
 import redis_ha.failover
 from redis_ha.failover import FailoverAutomation, FailoverAutomationArgs
-from redis_ha.failover.function.settings import read_settings
+from redis_ha.failover.function.settings import CopyTo, read_settings
 from tests.support.failover_sets import ALARMS, SLACK, topic
 from tests.support.hosted import constructed, nested_output
 from tests.support.pulumi_world import Monitor, inputs, run
@@ -70,6 +70,30 @@ def test_the_function_and_what_it_is_told() -> None:
     assert {"shop-log", "shop-role-policy"} <= dependencies(monitor, "shop-function")
     assert inputs(monitor, "shop-log")["name"] == "/aws/lambda/shop-failover"
     assert inputs(monitor, "shop-log")["retentionInDays"] == 30
+
+
+def test_copies_go_to_the_servers_with_the_secrets_that_were_given() -> None:
+    known = f"arn:aws:secretsmanager:{REGION}:123456789012:secret:consul-a1B2c3"
+    later = f"arn:aws:secretsmanager:{REGION}:123456789012:secret:vault-a1B2c3"
+    servers = {
+        "consul": {"url": "https://consul.internal:8501", "secret_arn": known},
+        "vault": {"url": "https://vault.internal:8200", "secret_arn": pulumi.Output.from_input(later), "mount": "kv"},
+    }
+    network = {"subnet_ids": ["subnet-1", "subnet-2"], "security_group_ids": ["sg-1"]}
+    monitor, _ = made({**LEAST, "copies": servers, "function": network})
+    function = inputs(monitor, "shop-function")
+    settings = read_settings({**function["environment"]["variables"], "AWS_REGION": REGION})
+    assert settings.copies == (
+        CopyTo("consul", "https://consul.internal:8501", known),
+        CopyTo("vault", "https://vault.internal:8200", later, "kv"),
+    )
+    assert function["timeout"] == 30 + 75 + 15
+    assert function["vpcConfig"] == {"subnetIds": ["subnet-1", "subnet-2"], "securityGroupIds": ["sg-1"]}
+    statements = {one["Sid"]: one for one in json.loads(inputs(monitor, "shop-role-policy")["policy"])["Statement"]}
+    assert statements["ReadTokens"]["Resource"] == [known, later]
+    assert "RunInVpc" in statements
+    monitor, _ = made(LEAST)
+    assert "vpcConfig" not in inputs(monitor, "shop-function")
 
 
 def dependencies(monitor: Monitor, name: str) -> set[str]:

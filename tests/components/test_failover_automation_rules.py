@@ -19,7 +19,7 @@ from redis_ha.failover import archive, messages
 from redis_ha.failover.alarm_table import NAMES, PRESETS, TABLE, definitions
 from redis_ha.failover.automation import checked_plan
 from redis_ha.failover.function import log
-from redis_ha.failover.function.settings import SPARE_SECONDS
+from redis_ha.failover.function.settings import COPY_SECONDS, SPARE_SECONDS
 from redis_ha.failover.function.table import TABLE as EVENTS
 from redis_ha.failover.later import later_problems
 from redis_ha.failover.permissions import (
@@ -39,6 +39,7 @@ REGION, ACCOUNT = "eu-central-1", "123456789012"
 BUS = f"arn:aws:events:{REGION}:{ACCOUNT}:event-bus/shop-failover"
 QUEUE = f"arn:aws:sqs:{REGION}:{ACCOUNT}:shop-failover-dead-letters"
 LOG = f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/aws/lambda/shop-failover"
+SECRET = f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:tokens/failover-a1B2c3"
 GOOD: dict[str, Any] = {
     "region": REGION,
     "groups": {"orders": {"topic_arn": topic("orders")}},
@@ -106,6 +107,25 @@ def group(**changes: Any) -> dict[str, Any]:
         ({"function": {"reserved_concurrency": 0}}, "function.reservedConcurrency", "never run"),
         ({"function": {"log_retention_days": 31}}, "function.logRetentionDays", "31 is not one of CloudWatch's"),
         ({"function": {"timeout": 3}}, "function.timeout", "no such argument"),
+        ({"function": {"subnet_ids": ["subnet-1"]}}, "function.securityGroupIds", "a function in a VPC needs both"),
+        ({"function": {"security_group_ids": ["sg-1"]}}, "function.subnetIds", "a function in a VPC needs both"),
+        ({"function": {"subnet_ids": "subnet-1"}}, "function.subnetIds", "is no list"),
+        ({"copies": {"consul": {"secret_arn": SECRET}}}, "copies.consul.url", "is missing or no https address"),
+        ({"copies": {"vault": {"url": "https://u:p@v", "secret_arn": SECRET}}}, "copies.vault.url", "no https address"),
+        ({"copies": {"vault": {"url": "https://v"}}}, "copies.vault.secretArn", "is missing"),
+        ({"copies": {"vault": {"url": "https://v", "secret_arn": "token"}}}, "copies.vault.secretArn", "is no ARN of a secret"),
+        (
+            {"copies": {"consul": {"url": "https://c", "secret_arn": SECRET.replace(REGION, "us-east-1")}}},
+            "copies.consul.secretArn",
+            "lies in us-east-1",
+        ),
+        (
+            {"copies": {"vault": {"url": "https://v", "secret_arn": SECRET, "mount": "/kv/"}}},
+            "copies.vault.mount",
+            "is not the path of a mount",
+        ),
+        ({"copies": {"consul": {"url": "https://c", "secret_arn": SECRET, "mount": "kv"}}}, "copies.consul.mount", "no such"),
+        ({"copies": {"etcd": {}}}, "copies.etcd", "no such argument"),
         ({"alarm_topics": {"a b": ALARMS}}, "alarmTopics", "'a b' is no name"),
         ({"alarm_topics": {"cpu": topic("cpu", "us-east-1")}}, "alarmTopics.cpu", "lies in us-east-1"),
         ({"alarm_topics": {"cpu": "cpu"}}, "alarmTopics.cpu", "is no ARN of an SNS topic"),
@@ -240,6 +260,32 @@ def test_tracing_adds_one_statement() -> None:
     )
     assert traced.pop("Trace") == (["xray:PutTraceSegments", "xray:PutTelemetryRecords"], ["*"])
     assert traced == plain
+
+
+def test_copies_and_a_vpc_add_a_statement_each() -> None:
+    plain = allowed(function_document(BUS, LOG, QUEUE, ["orders"], "/p", tracing=False))
+    more = allowed(function_document(BUS, LOG, QUEUE, ["orders"], "/p", [SECRET], tracing=False, in_a_vpc=True))
+    assert more.pop("ReadTokens") == (["secretsmanager:GetSecretValue"], [SECRET])
+    actions, resources = more.pop("RunInVpc")
+    assert {action.split(":")[0] for action in actions} == {"ec2"}
+    assert resources == ["*"]
+    assert more == plain
+
+
+def test_a_refused_address_is_not_told() -> None:
+    found = refused(copies={"vault": {"url": "https://user:pass-word@vault", "secret_arn": SECRET}})
+    assert "pass-word" not in str(found)
+
+
+def test_every_server_takes_its_time_of_a_run() -> None:
+    servers = {kind: {"url": f"https://{kind}", "secret_arn": SECRET} for kind in ("consul", "vault")}
+    groups = {f"g{at}": {"topic_arn": topic("all")} for at in range(3)}
+    plain = checked_plan("shop", {**GOOD, "groups": groups})
+    copying = checked_plan("shop", {**GOOD, "groups": groups, "copies": servers})
+    assert copying.timeout_seconds - plain.timeout_seconds == 3 * 2 * COPY_SECONDS
+    assert (
+        "enough for 11" in refused(groups={f"g{at}": {"topic_arn": topic("all")} for at in range(12)}, copies=servers)["groups"]
+    )
 
 
 def test_every_call_of_the_function_s_code_is_in_its_policy() -> None:

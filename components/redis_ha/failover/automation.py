@@ -19,7 +19,7 @@ from .later import check_later
 from .notify import Teller
 from .permissions import client_document, function_document, trust_document
 from .plan import Plan
-from .settings import FailoverAlarms, FailoverFunction, FailoverGroup, FailoverNotify
+from .settings import FailoverAlarms, FailoverCopies, FailoverFunction, FailoverGroup, FailoverNotify
 
 # docs.aws.amazon.com/lambda/latest/dg/lambda-runtimes.html: the newest stable one of Python.
 RUNTIME = "python3.14"
@@ -55,6 +55,8 @@ class FailoverAutomationArgs(TypedDict):
     """How the function runs."""
     alarms: NotRequired[FailoverAlarms]
     """CloudWatch alarms of the automation. Default: all."""
+    copies: NotRequired[FailoverCopies]
+    """Servers of Consul and Vault that get copies of the documents. Default: none."""
     notify: NotRequired[FailoverNotify]
     """Who is told of the groups' events. Default: nobody but whose rules are on the bus."""
     tags: NotRequired[Mapping[str, str]]
@@ -156,14 +158,24 @@ class FailoverAutomation(pulumi.ComponentResource):
             tags=place.tags,
             opts=self._child(),
         )
-        known = pulumi.Output.all(self.bus.arn, self.log_group.arn, self.dead_letters.arn)
+        secrets = [server.secret_arn for server in plan.servers]
+        known = pulumi.Output.all(self.bus.arn, self.log_group.arn, self.dead_letters.arn, *secrets)
         policy = aws.iam.RolePolicy(
             f"{place.name}-role-policy",
             name="failover",
             role=self.role.name,
             policy=known.apply(
                 lambda arns: json.dumps(
-                    function_document(arns[0], arns[1], arns[2], plan.groups, plan.parameter_path, tracing=plan.tracing)
+                    function_document(
+                        arns[0],
+                        arns[1],
+                        arns[2],
+                        plan.groups,
+                        plan.parameter_path,
+                        arns[3:],
+                        tracing=plan.tracing,
+                        in_a_vpc=bool(plan.subnet_ids),
+                    )
                 )
             ),
             opts=self._child(),
@@ -183,6 +195,9 @@ class FailoverAutomation(pulumi.ComponentResource):
             environment={"variables": {**plan.environment, "EVENT_BUS": self.bus.name}},
             # PassThrough is AWS's default (botocore, lambda 2015-03-31, TracingMode).
             tracing_config={"mode": "Active" if plan.tracing else "PassThrough"},
+            vpc_config=(
+                {"subnet_ids": plan.subnet_ids, "security_group_ids": plan.security_group_ids} if plan.subnet_ids else None
+            ),
             region=plan.region,
             tags=place.tags,
             opts=self._child(depends_on=[self.log_group, policy], protect=plan.protect),

@@ -51,13 +51,34 @@ def teller_document(destinations: Sequence[str]) -> Document:
     return document(_allow("Tell", ["events:InvokeApiDestination"], destinations))
 
 
+# docs.aws.amazon.com, lambda/latest/dg, configuration-vpc, "Required IAM permissions": Lambda makes the function's network
+# interfaces as its role, and takes these on all resources.
+IN_A_VPC = (
+    "ec2:CreateNetworkInterface",
+    "ec2:DescribeNetworkInterfaces",
+    "ec2:DescribeSubnets",
+    "ec2:DeleteNetworkInterface",
+    "ec2:AssignPrivateIpAddresses",
+    "ec2:UnassignPrivateIpAddresses",
+)
+
+
 def function_document(
-    bus_arn: str, log_group_arn: str, queue_arn: str, groups: Sequence[str], parameter_path: str, *, tracing: bool
+    bus_arn: str,
+    log_group_arn: str,
+    queue_arn: str,
+    groups: Sequence[str],
+    parameter_path: str,
+    secrets: Sequence[str] = (),
+    *,
+    tracing: bool,
+    in_a_vpc: bool = False,
 ) -> Document:
     """Return what the function may do: a statement for each of its calls, and no more than these calls.
 
     Two are for all resources, because AWS takes no other there: DescribeEvents ("No Resource ARN: *", docs.aws.amazon.com,
     AmazonElastiCache/latest/dg, IAM.APIReference), which only reads, and X-Ray's (list_awsx-ray), when the runs are traced.
+    So are those that Lambda itself makes for a function in a VPC.
     """
     statements = [
         _allow(
@@ -77,6 +98,10 @@ def function_document(
         # Lambda puts there what the function gave up, as the function's role.
         _allow("KeepWhatFailed", ["sqs:SendMessage"], [queue_arn]),
     ]
+    if secrets:
+        statements.append(_allow("ReadTokens", ["secretsmanager:GetSecretValue"], secrets))
+    if in_a_vpc:
+        statements.append(_allow("RunInVpc", IN_A_VPC, ["*"]))
     if tracing:
         statements.append(_allow("Trace", ["xray:PutTraceSegments", "xray:PutTelemetryRecords"], ["*"]))
     return document(*statements)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .alarm_table import Definition
-from .function.settings import SPARE_SECONDS, document_name
+from .function.settings import SPARE_SECONDS, document_name, spare_seconds
 
 # docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html: seconds that a run may take.
 MOST_SECONDS = 900
@@ -40,6 +40,22 @@ class Receiver:
 
 
 @dataclass(frozen=True)
+class Server:
+    """A server that gets copies: `kind` is consul or vault, `secret_arn` may be an Output, `mount` is of Vault alone."""
+
+    kind: str
+    url: str
+    secret_arn: Any
+    mount: str = ""
+
+    @property
+    def environment(self) -> dict[str, Any]:
+        """Return the function's variables for it."""
+        found = {"URL": self.url, "SECRET": self.secret_arn, **({"MOUNT": self.mount} if self.mount else {})}
+        return {f"{self.kind.upper()}_{name}": value for name, value in found.items()}
+
+
+@dataclass(frozen=True)
 class Plan:
     """One FailoverAutomation as far as it is known before its resources are made."""
 
@@ -59,6 +75,9 @@ class Plan:
     max_event_age_seconds: int
     log_retention_days: int
     tracing: bool
+    subnet_ids: Sequence[Any]
+    security_group_ids: Sequence[Any]
+    servers: tuple[Server, ...]
     alarms: tuple[Definition, ...]
     nodes: Mapping[str, Mapping[str, tuple[str, ...]]]
     alarm_topics: Sequence[Any]
@@ -72,7 +91,7 @@ class Plan:
     @property
     def timeout_seconds(self) -> int:
         """Return how long a run may take: the wait, and for each group and at the end what its calls may need."""
-        return timeout_seconds(self.wait_seconds, len(self.groups))
+        return timeout_seconds(self.wait_seconds, len(self.groups), len(self.servers))
 
     @property
     def parameter_names(self) -> dict[str, str]:
@@ -80,9 +99,11 @@ class Plan:
         return {group: document_name(self.parameter_path, group) for group in self.groups}
 
     @property
-    def environment(self) -> dict[str, str]:
+    def environment(self) -> dict[str, Any]:
         """Return the function's variables, but for the bus."""
+        copies = {name: value for server in self.servers for name, value in server.environment.items()}
         return {
+            **copies,
             "REPLICATION_GROUPS": ",".join(self.groups),
             "PARAMETER_PATH": self.parameter_path,
             "EVENT_SOURCE": self.event_source,
@@ -99,6 +120,6 @@ class Plan:
         return {"version": 1, "kind": "ssm", "region": self.region, "parameter": self.parameter_names[group]}
 
 
-def timeout_seconds(wait_seconds: int, groups: int) -> int:
+def timeout_seconds(wait_seconds: int, groups: int, servers: int) -> int:
     """Return how long a run of the function may take."""
-    return wait_seconds + int(SPARE_SECONDS) * (groups + 1)
+    return wait_seconds + int(spare_seconds(servers)) * groups + int(SPARE_SECONDS)

@@ -43,6 +43,41 @@ class FailoverFunction(TypedDict):
     """Days that the function's log is kept, one of CloudWatch's. Default 30."""
     tracing: NotRequired[bool]
     """Whether AWS X-Ray traces the runs. Default false."""
+    subnet_ids: NotRequired[Sequence[pulumi.Input[str]]]
+    """Subnets that the function runs in, where a server of `copies` is reached from a VPC alone. They need a way to the APIs of
+    ElastiCache, SSM, EventBridge, CloudWatch Logs and Secrets Manager: VPC endpoints or a NAT gateway. Default: no VPC."""
+    security_group_ids: NotRequired[Sequence[pulumi.Input[str]]]
+    """Security groups of the function in these subnets. Needed with `subnet_ids`."""
+
+
+class FailoverServer(TypedDict):
+    """A server of Consul that gets copies of the documents."""
+
+    url: str
+    """Its address, e.g. `https://consul.internal:8501`. https alone, without a path."""
+    secret_arn: pulumi.Input[str]
+    """The secret in Secrets Manager, in the region, with `{"token": "..", "ca_pem": ".."}`; `ca_pem` where the authority is no
+    public one. With a KMS key of your own, its policy has to let the function's role decrypt."""
+
+
+class FailoverVault(TypedDict):
+    """A server of Vault that gets copies of the documents."""
+
+    url: str
+    """Its address, e.g. `https://vault.internal:8200`. https alone, without a path."""
+    secret_arn: pulumi.Input[str]
+    """The secret with its token, as Consul's."""
+    mount: NotRequired[str]
+    """Where its key/value store of version 2 is mounted. Default `secret`."""
+
+
+class FailoverCopies(TypedDict):
+    """Servers that get copies of the documents, at the parameters' own paths."""
+
+    consul: NotRequired[FailoverServer]
+    """Consul's key/value store."""
+    vault: NotRequired[FailoverVault]
+    """Vault's key/value store."""
 
 
 class FailoverAlarms(TypedDict):

@@ -20,7 +20,7 @@ from . import copies, log
 from . import document as documents
 from .calls import Cloud
 from .events import Event, missed_failover, read_events
-from .settings import SPARE_SECONDS, Settings, read_settings
+from .settings import Settings, read_settings
 from .table import CHANGED, READING, RELAYING, SCHEDULE, Row, row_of
 
 LOOK_SECONDS: Final = 2.0  # between two looks at a group that is not available
@@ -150,7 +150,7 @@ def _settle(world: World, event: Event, group_id: str, outcome: Outcome) -> dict
     The document was written before: a group is not available until the lost node is replaced, and its application cannot wait
     for that. Returns the document as it is at the end.
     """
-    seconds = min(world.settings.wait_seconds, world.remaining() - SPARE_SECONDS)
+    seconds = min(world.settings.wait_seconds, world.remaining() - world.settings.spare_seconds)
     for _ in range(int(seconds / LOOK_SECONDS)):
         if outcome.document is None or outcome.document["state"] in {documents.AVAILABLE, documents.GONE}:
             break

@@ -22,6 +22,7 @@ RESERVED_SOURCE = "aws."
 DEFAULT_WAIT_SECONDS = 30.0
 MOST_WAIT_SECONDS = 600.0  # docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html: a function runs for 900 s at most
 SPARE_SECONDS = 15.0  # of the function's time, left for the calls of a last look
+COPY_SECONDS = 30.0  # the same for a server that gets copies: two attempts of up to seven requests of 2 s each
 
 
 # A server's address alone: no path, no query, and nobody's name or password, which would stand in the function's environment.
@@ -60,6 +61,16 @@ class Settings:
     event_source: str
     wait_seconds: float
     copies: tuple[CopyTo, ...] = ()
+
+    @property
+    def spare_seconds(self) -> float:
+        """Return the time that is left for what comes after the last look."""
+        return spare_seconds(len(self.copies))
+
+
+def spare_seconds(servers: int) -> float:
+    """Return the time that a group's calls may need, with so many servers that get copies."""
+    return SPARE_SECONDS + COPY_SECONDS * servers
 
 
 def document_name(parameter_path: str, group_id: str) -> str:
