@@ -41,6 +41,8 @@ from tests.support.failover_function import environment
 from tests.support.published import CONNECTION, PARAMETER, REGION, Parameters, endpoints_document
 from tests.support.waiting import wait_until
 
+pytestmark = pytest.mark.servers  # by what it imports
+
 A, B = ({"host": f"master.{name}.abc123.euc1.cache.amazonaws.com", "port": 6379} for name in ("group", "other"))
 READER = {"host": "replica.group.abc123.euc1.cache.amazonaws.com", "port": 6379}
 CONFIGURATION = {"host": "clustercfg.group.abc123.euc1.cache.amazonaws.com", "port": 6379}
