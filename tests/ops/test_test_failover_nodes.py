@@ -58,7 +58,7 @@ def test_the_outage_of_a_shard_is_measured(stack: Stack, tmp_path: Path, cluster
     before = stack.roles(group)
     done = redis_ha(folder, *DRILL, "--shard", shard)
     made = report_of(folder)
-    # On a busy computer the writers may see a long outage of which the health check, with more patience, sees none: no pass then.
+    # On a busy computer the writers may see a long outage of which the health check, with more patience, sees none.
     missed = [item["what"] for item in made["checklist"] if item["needed"] and item["state"] != "seen"]
     assert set(missed) <= {"health check fired, and cleared"}, done.stdout + done.stderr
     assert done.returncode == (1 if missed else 0)
