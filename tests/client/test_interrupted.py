@@ -5,21 +5,26 @@
 import asyncio
 import contextvars
 import inspect
+import os
+import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import pytest
 import redis
 import redis.asyncio
 
-from redis_ha_client import FailoverPolicy
+from redis_ha_client import FailoverPolicy, aio, connect
 from redis_ha_client.budget import Budget, attempt, command_budget, current_budget
-from tests.support.redis_processes import RedisProcesses
+from tests.support.connecting import POLICY
+from tests.support.redis_processes import Node, RedisProcesses
 from tests.support.targets import KINDS, Target, targets_of
+from tests.support.waiting import SLOWEST_SECONDS, wait_until
 
 pytestmark = pytest.mark.servers
 
@@ -233,3 +238,73 @@ def test_a_handler_takes_a_connection_while_its_thread_takes_another(targets: di
     with client.connection_pool.pool.mutex:
         assert client.ping()
     client.close()
+
+
+# --- a real signal ---
+
+
+def waits(topology: RedisProcesses, node: Node) -> Callable[[], bool]:
+    def waiting() -> bool:
+        with topology.admin(node) as client:
+            return any(row["cmd"] == "blpop" for row in client.client_list())
+
+    return waiting
+
+
+def test_a_signal_handlers_command_rides_over_a_lost_master(whole: RedisProcesses) -> None:
+    """redis/redis-py#565. The handler runs while BLPOP waits; the master dies first, then the handler writes."""
+    master = whole.master()
+    done: list[Any] = []
+    policy = replace(POLICY, total_seconds=SLOWEST_SECONDS)
+    client: Any = connect(whole.connection, whole.credentials, policy=policy)
+    client.delete("queue")
+
+    def handle(*_: object) -> None:
+        master.kill()
+        done.append(client.set("{own}handled", 1))
+        client.rpush("queue", "from the handler")
+
+    def interrupt() -> None:
+        wait_until(waits(whole, master), "the command waits on the master")
+        os.kill(os.getpid(), signal.SIGUSR1)
+
+    before = signal.signal(signal.SIGUSR1, handle)
+    try:
+        with ThreadPoolExecutor(1) as threads:
+            interrupting = threads.submit(interrupt)
+            assert client.blpop(["queue"], timeout=SLOWEST_SECONDS) == (b"queue", b"from the handler")
+            interrupting.result()
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+    assert done == [True]
+    client.close()
+
+
+def test_a_signal_handlers_task_rides_over_a_lost_master(whole: RedisProcesses) -> None:
+    master = whole.master()
+    policy = replace(POLICY, total_seconds=SLOWEST_SECONDS)
+
+    async def use() -> None:
+        client: Any = aio.connect(whole.connection, whole.credentials, policy=policy)
+        await client.delete("queue")
+        loop = asyncio.get_running_loop()
+        tasks: list[asyncio.Task[Any]] = []
+
+        async def write() -> Any:
+            await client.set("{own}handled", 1)
+            return await client.rpush("queue", "from the handler")
+
+        def handle() -> None:
+            master.kill()
+            tasks.append(loop.create_task(write()))
+
+        loop.add_signal_handler(signal.SIGUSR1, handle)
+        popped = asyncio.create_task(client.blpop(["queue"], timeout=SLOWEST_SECONDS))
+        await asyncio.to_thread(wait_until, waits(whole, master), "the command waits on the master")
+        os.kill(os.getpid(), signal.SIGUSR1)
+        assert await popped == (b"queue", b"from the handler")
+        assert await tasks[0] == 1
+        loop.remove_signal_handler(signal.SIGUSR1)
+        await client.aclose()
+
+    asyncio.run(use())
