@@ -12,7 +12,7 @@ from pulumi_emulator import aws
 from tests.support.aws_world import until
 from tests.support.emulated import Emulated
 
-pytestmark = [pytest.mark.engine, pytest.mark.servers, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.engine, pytest.mark.timeout(600)]
 
 CONFIG = """config:
   aws:region: eu-central-1
