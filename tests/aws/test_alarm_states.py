@@ -233,3 +233,22 @@ def test_one_contributor_makes_a_query_s_alarm_ring(minutes: Minutes) -> None:
             )
         minutes.go()
         assert minutes.state(alarm)[0] == wanted
+
+
+def test_an_alarm_sees_what_waits_in_a_queue(minutes: Minutes) -> None:
+    queue = minutes.world.name("dead-letters")
+    sqs = minutes.world.client("sqs")
+    url = sqs.create_queue(QueueName=queue)["QueueUrl"]
+    alarm = put(
+        minutes,
+        Namespace="AWS/SQS",
+        MetricName="ApproximateNumberOfMessagesVisible",
+        Dimensions=[{"Name": "QueueName", "Value": queue}],
+        Statistic="Maximum",
+        Threshold=0,
+    )
+    minutes.go()
+    assert minutes.state(alarm)[0] == "OK"
+    sqs.send_message(QueueUrl=url, MessageBody="what could not be delivered")
+    minutes.go()
+    assert minutes.state(alarm)[0] == "ALARM"

@@ -9,8 +9,8 @@ import pytest
 from tests.support.imports import imported, tree_of
 
 TESTS = Path(__file__).resolve().parents[1]
-# What starts a server names its program; tests/support/servers.py builds it, the emulator's host of cache nodes brings its own, and
-# its Lambda runs functions.
+# What starts a server names its program; tests/support/servers.py builds it, the emulator's host of cache nodes brings its own,
+# and its Lambda runs functions.
 STARTS = ("redis-server", "ensure_software(", "build_engine.go_of_path(", "create_function(")
 # Any of these says it: with an engine or machines come servers.
 ENOUGH = {"servers", "machines", "engine"}

@@ -27,6 +27,7 @@ from pulumi_emulator.aws import (
     fis,
     load_balancing,
     managed_policies,
+    queues,
     route53,
     security_groups,
     sns,
@@ -85,7 +86,9 @@ def make_endpoint(account: Account, address: str, key: access.Key) -> BaseWSGISe
     sns.install(account)
     sts.install(account)
     tags = functools.partial(measuring.tags_of, account)
-    cloudwatch.install(Monitor(account, [measuring.Measuring(account)], tags))
+    monitor = Monitor(account, [measuring.Measuring(account), queues.measured], tags)
+    account.publish = monitor.publish
+    cloudwatch.install(monitor)
     dispatcher = DomainDispatcherApplication(create_backend_app)
     application = Application(account, dispatcher, key)
     server = make_server(address, 0, application, threaded=True, request_handler=QuietHandler)

@@ -56,12 +56,10 @@ def _publish(account: Account, region: str, arn: str, subject: str, text: str) -
 
 
 def _invoke(account: Account, arn: str, alarm: dict[str, Any], payload: str) -> None:
-    # There once the account was asked about functions.
-    functions: Any = getattr(account, "functions", None)
-    if functions is None:
+    if account.functions is None:  # there once the account was asked about functions
         account.log(f"alarm {alarm['AlarmName']}: there is no function {arn}")
         return
-    functions.hand_over(arn, payload, INVOKER, alarm["AlarmArn"])
+    account.functions.hand_over(arn, payload, INVOKER, alarm["AlarmArn"])
 
 
 def _put_event(account: Account, region: str, alarm: dict[str, Any], old: State, new: State) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from moto.cloudwatch.models import Alarm, cloudwatch_backends
 
 from pulumi_emulator.aws.clients import ACCOUNT_ID
-from pulumi_emulator.aws.cloudwatch import actions, alarms
+from pulumi_emulator.aws.cloudwatch import actions, alarms, published
 from pulumi_emulator.aws.cloudwatch.evaluation import Verdict, judge
 from pulumi_emulator.aws.cloudwatch.insights import TagsOf
 from pulumi_emulator.aws.cloudwatch.series import MINUTE, Key, Sample, Store
@@ -106,6 +106,11 @@ class Monitor:
         """Keep a sample."""
         with self.lock:
             self.stores[region].put(metric, sample)
+
+    def publish(self, region: str, namespace: str, data: Sequence[Mapping[str, Any]]) -> None:
+        """Keep what a PutMetricData gives; values without a time are of now."""
+        for metric, sample in published.samples(namespace, data, self.now().timestamp()):
+            self.put(region, metric, sample)
 
     def now(self) -> datetime:
         """Return the account's time."""

@@ -18,7 +18,8 @@ from moto.core.responses import ActionResult, EmptyResult
 from pulumi_emulator.aws.cloudwatch import alarms
 from pulumi_emulator.aws.cloudwatch.evaluation import MetricStat, Query, Verdict, computed
 from pulumi_emulator.aws.cloudwatch.monitor import Monitor
-from pulumi_emulator.aws.cloudwatch.series import MINUTE, STATISTICS, Key, Sample, UnsupportedError, key, one, points
+from pulumi_emulator.aws.cloudwatch.published import pairs, seconds
+from pulumi_emulator.aws.cloudwatch.series import MINUTE, STATISTICS, Key, UnsupportedError, key, points
 
 STATES: Final = ("OK", "ALARM", "INSUFFICIENT_DATA")
 PAGE: Final = 500  # botocore ListMetrics: up to 500 results a call
@@ -36,11 +37,7 @@ class CloudWatch(CloudWatchResponse):
         namespace = str(self._get_param("Namespace"))
         for number, datum in enumerate(data, start=1):
             self.cloudwatch_backend._validate_parameters_put_metric_data(datum, number)  # noqa: SLF001 - its texts are AWS's
-        now = self.monitor.now().timestamp()
-        for datum in data:
-            metric = key(namespace, datum["MetricName"], _pairs(datum.get("Dimensions")))
-            for sample in _samples(datum, now):
-                self.monitor.put(self.region, metric, sample)
+        self.monitor.publish(self.region, namespace, data)
         return EmptyResult()
 
     def list_metrics(self) -> ActionResult:
@@ -68,14 +65,14 @@ class CloudWatch(CloudWatchResponse):
 
     def get_metric_statistics(self) -> ActionResult:
         """Return statistics of one metric."""
-        start, end = _time(self._get_param("StartTime")), _time(self._get_param("EndTime"))
+        start, end = seconds(self._get_param("StartTime")), seconds(self._get_param("EndTime"))
         if start >= end:
             raise InvalidParameterValue("The parameter StartTime must be less than the parameter EndTime.")
         plain, extended = self._get_param("Statistics", []), self._get_param("ExtendedStatistics", [])
         if not plain and not extended:
             raise InvalidParameterCombination("Must specify either Statistics or ExtendedStatistics")
         period, unit = int(self._get_param("Period")), self._get_param("Unit")
-        metric = key(self._get_param("Namespace"), self._get_param("MetricName"), _pairs(self._get_param("Dimensions")))
+        metric = key(self._get_param("Namespace"), self._get_param("MetricName"), pairs(self._get_param("Dimensions")))
         starts = _starts(start, end, period)
         with self.monitor.lock:
             store = self.monitor.stores[self.region]
@@ -101,7 +98,7 @@ class CloudWatch(CloudWatchResponse):
 
     def get_metric_data(self) -> ActionResult:
         """Return time series: of metrics, of math on them, and of queries."""
-        start, end = _time(self._get_param("StartTime")), _time(self._get_param("EndTime"))
+        start, end = seconds(self._get_param("StartTime")), seconds(self._get_param("EndTime"))
         if start >= end:
             raise ValidationError("The parameter EndTime must be greater than StartTime.")
         given: Sequence[dict[str, Any]] = self._get_param("MetricDataQueries", [])
@@ -164,16 +161,12 @@ class CloudWatch(CloudWatchResponse):
                 for item in self.monitor.history[self.region]
                 if name in (None, item["AlarmName"])
                 and kind in (None, item["HistoryItemType"])
-                and (start is None or item["Timestamp"].timestamp() >= _time(start))
-                and (end is None or item["Timestamp"].timestamp() <= _time(end))
+                and (start is None or item["Timestamp"].timestamp() >= seconds(start))
+                and (end is None or item["Timestamp"].timestamp() <= seconds(end))
             ]
         if self._get_param("ScanBy") != "TimestampAscending":
             found.reverse()
         return ActionResult({"AlarmHistoryItems": found[: int(self._get_param("MaxRecords") or PAGE)]})
-
-
-def _pairs(dimensions: Sequence[Mapping[str, str]] | None) -> dict[str, str]:
-    return {one["Name"]: one["Value"] for one in dimensions or []}
 
 
 def _named(metric: Key) -> list[dict[str, str]]:
@@ -184,19 +177,6 @@ def _has(metric: Key, name: str, value: str | None) -> bool:
     return any(name == own and value in (None, other) for own, other in metric.dimensions)
 
 
-def _samples(datum: Mapping[str, Any], now: float) -> list[Sample]:
-    """Return what PutMetricData was given in one datum: a value, values with their counts, or a statistic set."""
-    time, unit = _time(datum["Timestamp"]) if datum.get("Timestamp") else now, datum.get("Unit") or "None"
-    if datum.get("Values"):
-        counts = datum.get("Counts") or [1] * len(datum["Values"])
-        pairs = [(float(value), float(count)) for value, count in zip(datum["Values"], counts, strict=True)]
-        return [Sample(time, count, value * count, value, value, unit) for value, count in pairs]
-    if datum.get("StatisticValues"):
-        given = {name: float(value) for name, value in datum["StatisticValues"].items()}
-        return [Sample(time, given["SampleCount"], given["Sum"], given["Minimum"], given["Maximum"], unit)]
-    return [one(time, float(datum.get("Value", 0)), unit)]
-
-
 def _query(entry: Mapping[str, Any]) -> Query:
     shown = str(entry.get("ReturnData", True)).lower() == "true"
     stat = entry.get("MetricStat")
@@ -204,7 +184,7 @@ def _query(entry: Mapping[str, Any]) -> Query:
         raise ValidationError("The parameter MetricDataQueries.member.1.MetricStat is required.\n")
     if stat is None:
         return Query(entry["Id"], entry["Expression"], int(entry.get("Period") or MINUTE), shown)
-    metric = key(stat["Metric"]["Namespace"], stat["Metric"]["MetricName"], _pairs(stat["Metric"].get("Dimensions")))
+    metric = key(stat["Metric"]["Namespace"], stat["Metric"]["MetricName"], pairs(stat["Metric"].get("Dimensions")))
     return Query(entry["Id"], MetricStat(metric, stat["Stat"], stat.get("Unit")), int(stat["Period"]), shown)
 
 
@@ -217,11 +197,6 @@ def _label(query: Query) -> str:
 def _starts(start: float, end: float, period: int) -> list[int]:
     """Return the begins of the periods; the first is rounded down to the minute (botocore GetMetricStatistics, StartTime)."""
     return list(range(int(start) // MINUTE * MINUTE, int(end), period))
-
-
-def _time(value: datetime) -> float:
-    """Return a time in seconds since 1970; moto parses one into UTC without saying so."""
-    return (value if value.tzinfo else value.replace(tzinfo=UTC)).timestamp()
 
 
 def install(monitor: Monitor) -> None:

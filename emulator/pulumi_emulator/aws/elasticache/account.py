@@ -7,7 +7,7 @@ import queue
 import secrets
 import string
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -50,6 +50,8 @@ class Account:
         self.globals: dict[str, GlobalGroup] = {}
         # Told of the data plane when it is there.
         self.on_plane: Callable[[Plane], None] = lambda _: None
+        # Keeps metrics: Region, namespace, and data as PutMetricData has them.
+        self.publish: Callable[[str, str, Sequence[Mapping[str, Any]]], None] = lambda *_: None
         # Where the account answers, once it does; its files; how a command gets to where the caches' names resolve.
         self.endpoint: Endpoint | None = None
         self.folder = folder

@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from moto.cloudwatch.models import cloudwatch_backends
 from moto.logs.models import logs_backends
 
 from pulumi_emulator.aws.clients import ACCOUNT_ID
@@ -49,7 +48,7 @@ class Executor:
     def count(self, region: str, name: str, values: Mapping[str, float]) -> None:
         """Publish metrics of a function."""
         metrics = telling.own_metrics(name, values, self.account.clock.now())
-        cloudwatch_backends[ACCOUNT_ID][region].put_metric_data(telling.NAMESPACE, metrics)
+        self.account.publish(region, telling.NAMESPACE, metrics)
 
     def _run(self, settings: Settings, code: bytes, payload: str, request_id: str) -> Outcome:
         ahead = self.account.clock.ahead().total_seconds()
@@ -115,7 +114,6 @@ class Executor:
 
     def _publish(self, settings: Settings, printed: list[str], milliseconds: float, *, failed: bool) -> None:
         self.count(settings.region, settings.name, {"Invocations": 1, "Errors": int(failed), "Duration": milliseconds})
-        backend = cloudwatch_backends[ACCOUNT_ID][settings.region]
         for line in printed:
             for namespace, data in telling.embedded_metrics(line):
-                backend.put_metric_data(namespace, data)
+                self.account.publish(settings.region, namespace, data)

@@ -69,8 +69,7 @@ def own_metrics(name: str, values: Mapping[str, float], time: datetime) -> list[
             "MetricName": metric,
             "Value": value,
             "Unit": "Milliseconds" if metric == "Duration" else "Count",
-            # moto keeps times in UTC without saying so.
-            "Timestamp": time.replace(tzinfo=None),
+            "Timestamp": time,
             "Dimensions": [{"Name": "FunctionName", "Value": name}],
         }
         for metric, value in values.items()
@@ -106,7 +105,7 @@ def _data(root: Mapping[str, Any], part: Mapping[str, Any], time: datetime) -> l
                         "MetricName": metric["Name"],
                         "Value": float(value),
                         "Unit": unit,
-                        "Timestamp": time.replace(tzinfo=None),
+                        "Timestamp": time,
                         "Dimensions": dimensions,
                     }
                 )
