@@ -11,10 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
-from moto.cloudwatch.models import cloudwatch_backends
-
 from pulumi_emulator.aws import queueing
-from pulumi_emulator.aws.clients import ACCOUNT_ID
 from pulumi_emulator.aws.elasticache.account import Account
 from pulumi_emulator.aws.event_bus import targets
 from pulumi_emulator.aws.event_bus.targets import Job
@@ -116,7 +113,6 @@ class Delivery:
             "MetricName": metric,
             "Value": 1,
             "Unit": "Count",
-            "Timestamp": self.account.clock.now().replace(tzinfo=None),
             "Dimensions": dimensions,
         }
-        cloudwatch_backends[ACCOUNT_ID][job.region].put_metric_data("AWS/Events", [data])
+        self.account.publish(job.region, "AWS/Events", [data])
