@@ -64,9 +64,12 @@ def node(built: Path) -> None:
     """Install what package-lock.json pins; without install scripts, which no package here needs."""
     place = built / "node"
     place.mkdir(exist_ok=True)
+    lock, installed = HERE / "node/package-lock.json", place / "package-lock.json"
+    same = installed.exists() and installed.read_bytes() == lock.read_bytes()
     for name in ("package.json", "package-lock.json", "writers.mjs"):
         shutil.copyfile(HERE / "node" / name, place / name)
-    call(built, place, "npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--prefer-offline")
+    if not same:  # `npm ci` removes everything first, also under a run that is at work
+        call(built, place, "npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--prefer-offline")
 
 
 def java(built: Path) -> None:

@@ -28,6 +28,7 @@ def parts(document: Mapping[str, Any]) -> dict[str, str]:
     """Return name -> text of everything that is filled in."""
     made = {"versions": versions(document)}
     made |= {f"table {form}": "\n".join(summary.table(document, form)) for form in FORMS}
+    made["table refused"] = "\n".join(summary.refusals(document))
     for client in CLIENTS:
         made[f"settings {regions.library(client)}"] = regions.block(client, regions.of(client.language))
     return made

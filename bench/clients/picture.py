@@ -48,7 +48,7 @@ def draw(document: Mapping[str, Any]) -> str:
     head = [_text(10, 20, heading, "600"), _text(10, 38, legend)]
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{y}" viewBox="0 0 {WIDTH} {y}" '
-        'font-family="sans-serif" font-size="12">\n'
+        f'role="img" aria-label="{heading}" font-family="sans-serif" font-size="12">\n'
         f'<rect width="{WIDTH}" height="{y}" fill="#fff"/>\n' + "\n".join([*head, *parts]) + "\n</svg>\n"
     )
 

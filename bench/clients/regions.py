@@ -23,8 +23,8 @@ _BEGIN = re.compile(r"settings: ([a-z_-]+ [a-z]+ [a-z]+)(?: \*/)?$")
 _END = re.compile(r"^\s*(?://|#|/\*) end(?: \*/)?$")
 
 
-def read(text: str) -> dict[str, str]:
-    """Return `CLIENT FORM SETTINGS` -> the lines between `settings: CLIENT FORM SETTINGS` and `end`, in the file's order."""
+def read(text: str) -> dict[str, list[str]]:
+    """Return `CLIENT FORM SETTINGS` -> the parts between `settings: CLIENT FORM SETTINGS` and `end`, in the file's order."""
     found: dict[str, list[str]] = {}
     names: list[str] = []
     lines: list[str] = []
@@ -38,10 +38,10 @@ def read(text: str) -> dict[str, str]:
             names, lines = [], []
         elif names:
             lines.append(line)
-    return {name: "\n\n".join(parts) for name, parts in found.items()}
+    return found
 
 
-def of(language: str) -> dict[str, str]:
+def of(language: str) -> dict[str, list[str]]:
     """Return the regions of a language's program."""
     return read((HERE / FILES[language]).read_text())
 
@@ -52,11 +52,14 @@ def library(client: Client) -> str:
     return "ioredis" if name == "iovalkey" else name
 
 
-def block(client: Client, regions: Mapping[str, str]) -> str:
-    """Return the fenced block with the recommended settings of all forms; forms with the same code stand together."""
-    titled: dict[str, list[str]] = {}
+def block(client: Client, regions: Mapping[str, list[str]]) -> str:
+    """Return the fenced block with the recommended settings of all forms. A part that several forms share stands there once."""
+    forms: dict[str, list[str]] = {}
     for form in client.forms:
-        titled.setdefault(regions[f"{library(client)} {form} {SETTINGS[1]}"], []).append(TITLES[form])
-    mark = COMMENTS.get(client.language, "//")
-    parts = [f"{mark} {', '.join(titles)}\n{code}" for code, titles in titled.items()]
-    return f"```{FENCES[client.language]}\n" + "\n\n".join(parts) + "\n```"
+        for part in regions[f"{library(client)} {form} {SETTINGS[1]}"]:
+            forms.setdefault(part, []).append(TITLES[form])
+    mark, written, title = COMMENTS.get(client.language, "//"), [], ""
+    for part in sorted(forms, key=lambda part: -len(forms[part])):
+        above, title = title, f"{mark} {', '.join(forms[part])}\n"
+        written.append(part if title == above else title + part)
+    return f"```{FENCES[client.language]}\n" + "\n\n".join(written) + "\n```"

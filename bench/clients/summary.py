@@ -5,6 +5,8 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
+REFUSED = "refused"  # the fault in which nothing is lost and the Sentinels refuse the login
+
 
 def grouped(document: Mapping[str, Any]) -> dict[tuple[str, str, str, str], list[dict[str, Any]]]:
     """Return (client, form, settings, fault) -> what was seen in each repeat."""
@@ -58,9 +60,25 @@ def commonest(seen: list[dict[str, Any]]) -> str:
     return counted.most_common(1)[0][0] if counted else ""
 
 
+def lost(document: Mapping[str, Any], form: str) -> list[str]:
+    """Return the faults of a form that lose a master."""
+    return list(dict.fromkeys(run["fault"] for run in document["runs"] if run["form"] == form and run["fault"] != REFUSED))
+
+
+def refusals(document: Mapping[str, Any]) -> list[str]:
+    """Return the Markdown table of what clients say, and after how long, when the Sentinels refuse their login."""
+    lines = ["| client | settings | longest command, s | what most of its errors say |", "|---|---|---|---|"]
+    for (client, _, settings, fault), seen in grouped(document).items():
+        if fault == REFUSED:
+            held = max(one["longest_seconds"] for one in seen)
+            text = commonest(seen).replace("|", "\\|").replace("`", "'")
+            lines.append(f"| {client} | {settings} | {held:.1f} | {f'`{text}`' if text else 'nothing: no command ended'} |")
+    return lines
+
+
 def table(document: Mapping[str, Any], form: str) -> list[str]:
     """Return the Markdown table of a form: a line for each client and settings, with both faults."""
-    found, faults = grouped(document), list(dict.fromkeys(run["fault"] for run in document["runs"] if run["form"] == form))
+    found, faults = grouped(document), lost(document, form)
     heads = [f"{fault}: {head}" for fault in faults for head in ("outage, s", "longest command, s", "failed", "lost")]
     lines = [f"| client | settings | {' | '.join(heads)} |", "|---" * (2 + len(heads)) + "|"]
     server = [cell for fault in faults for cell in (spread(servers(document)[form, fault]), "", "", "")]
@@ -74,4 +92,4 @@ def table(document: Mapping[str, Any], form: str) -> list[str]:
 def lines(document: Mapping[str, Any]) -> list[str]:
     """Return all tables."""
     forms = list(dict.fromkeys(run["form"] for run in document["runs"]))
-    return [line for form in forms for line in (f"\n{form}", *table(document, form))]
+    return [line for form in forms if lost(document, form) for line in (f"\n{form}", *table(document, form))]

@@ -21,6 +21,7 @@ from redis.backoff import NoBackoff
 from redis.crc import key_slot
 from redis.retry import Retry
 
+from bench.clients.summary import REFUSED
 from pulumi_emulator.caches.host import CacheHost
 from pulumi_emulator.caches.names import configuration_name, primary_name
 from pulumi_emulator.caches.spec import Access
@@ -29,7 +30,7 @@ from tests.support.cache_groups import Told, cluster_spec, group_spec
 from tests.support.loopback_cluster import LoopbackCluster, running
 from tests.support.waiting import wait_until
 
-FAULTS = ("killed", "frozen")
+FAULTS = ("killed", "frozen", REFUSED)
 DOWN_AFTER_MS, FAILOVER_TIMEOUT_MS = 5_000, 20_000  # the component's defaults
 TOKEN = secrets.token_hex(16)
 SHARD = "0001"
@@ -42,6 +43,11 @@ class World(ABC):
     prefix: str  # of all keys: in cluster mode they lie on one shard
     environment: dict[str, str]  # what every writer is told
     nodes: list[str]  # the addresses that could take the writes
+
+    @staticmethod
+    def faults(form: str) -> tuple[str, ...]:
+        """Return the faults that a form knows."""
+        return FAULTS if form == "sentinel" else tuple(fault for fault in FAULTS if fault != REFUSED)
 
     @abstractmethod
     def lose(self, fault: str) -> None:

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"strconv"
@@ -25,15 +26,34 @@ var (
 
 type set func(key string, value int) error
 
-func goRedis(client redis.UniversalClient, deadline time.Duration) set {
+func goRedis(client redis.UniversalClient) set {
 	return func(key string, value int) error {
-		ctx := context.Background()
-		if deadline > 0 {
-			bounded, cancel := context.WithTimeout(ctx, deadline)
-			defer cancel()
-			ctx = bounded
+		return client.Set(context.Background(), key, value, 0).Err()
+	}
+}
+
+// settings: go-redis sentinel recommended
+// settings: go-redis primary recommended
+// settings: go-redis cluster recommended
+// Around each command that may be sent twice. MaxRetries does not help here: a write without an answer is not sent again,
+// and with Sentinel a large one keeps a command on the old master.
+func rideOver(budget time.Duration, command func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(context.Background(), budget)
+	defer cancel()
+	for {
+		err := command(ctx)
+		if err == nil || ctx.Err() != nil {
+			return err
 		}
-		return client.Set(ctx, key, value, 0).Err()
+		time.Sleep(50*time.Millisecond + time.Duration(rand.Int64N(int64(450*time.Millisecond))))
+	}
+}
+
+// end
+
+func goRedisRiding(client redis.UniversalClient) set {
+	return func(key string, value int) error {
+		return rideOver(20*time.Second, func(ctx context.Context) error { return client.Set(ctx, key, value, 0).Err() })
 	}
 }
 
@@ -45,7 +65,7 @@ func goRedisSentinelDefaults() set {
 		SentinelUsername: sentinelUser, SentinelPassword: sentinelPass,
 	})
 	// end
-	return goRedis(client, 0)
+	return goRedis(client)
 }
 
 func goRedisSentinelRecommended() set {
@@ -55,19 +75,18 @@ func goRedisSentinelRecommended() set {
 		Username: user, Password: pass,
 		SentinelUsername: sentinelUser, SentinelPassword: sentinelPass,
 		DialTimeout: time.Second, ReadTimeout: time.Second, WriteTimeout: time.Second,
-		DialerRetries: 1,
-		MaxRetries:    30, MinRetryBackoff: 50 * time.Millisecond, MaxRetryBackoff: 500 * time.Millisecond,
-		ContextTimeoutEnabled: true, // with a context of 20 s for each command
+		DialerRetries:         1, // else each dial is tried five times
+		ContextTimeoutEnabled: true,
 	})
 	// end
-	return goRedis(client, 20*time.Second)
+	return goRedisRiding(client)
 }
 
 func goRedisPrimaryDefaults() set {
 	// settings: go-redis primary defaults
 	client := redis.NewClient(&redis.Options{Addr: hosts[0], Username: user, Password: pass})
 	// end
-	return goRedis(client, 0)
+	return goRedis(client)
 }
 
 func goRedisPrimaryRecommended() set {
@@ -75,19 +94,18 @@ func goRedisPrimaryRecommended() set {
 	client := redis.NewClient(&redis.Options{
 		Addr: hosts[0], Username: user, Password: pass,
 		DialTimeout: time.Second, ReadTimeout: time.Second, WriteTimeout: time.Second,
-		DialerRetries: 1,
-		MaxRetries:    30, MinRetryBackoff: 50 * time.Millisecond, MaxRetryBackoff: 500 * time.Millisecond,
-		ContextTimeoutEnabled: true, // with a context of 20 s for each command
+		DialerRetries:         1, // else each dial is tried five times
+		ContextTimeoutEnabled: true,
 	})
 	// end
-	return goRedis(client, 20*time.Second)
+	return goRedisRiding(client)
 }
 
 func goRedisClusterDefaults() set {
 	// settings: go-redis cluster defaults
 	client := redis.NewClusterClient(&redis.ClusterOptions{Addrs: hosts, Username: user, Password: pass})
 	// end
-	return goRedis(client, 0)
+	return goRedis(client)
 }
 
 func goRedisClusterRecommended() set {
@@ -95,12 +113,11 @@ func goRedisClusterRecommended() set {
 	client := redis.NewClusterClient(&redis.ClusterOptions{
 		Addrs: hosts, Username: user, Password: pass,
 		DialTimeout: time.Second, ReadTimeout: time.Second, WriteTimeout: time.Second,
-		DialerRetries: 1,
-		MaxRedirects:  30, MinRetryBackoff: 50 * time.Millisecond, MaxRetryBackoff: 500 * time.Millisecond,
-		ContextTimeoutEnabled: true, // with a context of 20 s for each command
+		DialerRetries:         1, // else each dial is tried five times
+		ContextTimeoutEnabled: true,
 	})
 	// end
-	return goRedis(client, 20*time.Second)
+	return goRedisRiding(client)
 }
 
 // Made at the first command: NewClient dials, and answers an error when nobody is there.

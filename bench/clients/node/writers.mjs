@@ -26,7 +26,8 @@ const ioredisKind = {
       maxRetriesPerRequest: null, // the deadline is the command's
       commandTimeout: 20000,
       failoverDetector: true,
-      reconnectOnError: (error) => (error.message.startsWith("READONLY") ? 2 : false),
+      // Not executed, and another connection may help: a demoted master; a new one without replicas (min-replicas-to-write).
+      reconnectOnError: (error) => (/^(READONLY|NOREPLICAS)/.test(error.message) ? 2 : false),
     }),
   // end
   "primary defaults": ({ Redis }) =>
@@ -75,12 +76,9 @@ const nodeRedisKind = {
     // settings: node-redis sentinel recommended
     createSentinel({
       name, sentinelRootNodes: hosts,
-      nodeClientOptions: { username, password, socket: { connectTimeout: 1000, socketTimeout: 2000 } },
-      sentinelClientOptions: {
-        username: sentinelUsername, password: sentinelPassword,
-        pingInterval: 1000, socket: { connectTimeout: 1000, socketTimeout: 3000 },
-      },
-      scanInterval: 1000,
+      nodeClientOptions: { username, password, socket: { connectTimeout: 1000 } },
+      sentinelClientOptions: { username: sentinelUsername, password: sentinelPassword, socket: { connectTimeout: 1000 } },
+      scanInterval: 1000, // without it a missed message of the Sentinels is never made good
       maxCommandRediscovers: 100,
       commandOptions: { timeout: 20000 },
     }),
@@ -108,10 +106,9 @@ const nodeRedisKind = {
     // settings: node-redis cluster recommended
     createCluster({
       rootNodes: [{ socket: { host, port } }],
-      defaults: { username, password, socket: { connectTimeout: 1000, socketTimeout: 2000 } },
+      defaults: { username, password, pingInterval: 1000, socket: { connectTimeout: 1000, socketTimeout: 2000 } },
       topologyRefreshOnReconnectionAttemptStrategy: 500,
       maxCommandRedirections: 40,
-      commandOptions: { timeout: 20000 },
     }),
   // end
 };
@@ -139,15 +136,14 @@ const glideKind = {
     // settings: glide cluster recommended
     GlideClusterClient.createClient({
       addresses: [{ host, port }], credentials: glideCredentials,
-      requestTimeout: 2000,
-      advancedConfiguration: { connectionTimeout: 1000 },
-      periodicChecks: { duration_in_sec: 5 },
+      requestTimeout: 1000,
     }),
   // end
 };
 
 const row = `${FORM} ${SETTINGS}`;
 let client;
+const held = {};
 const set = {
   ioredis: async (key, value) => {
     client ??= listening(ioredisKind[row](await import("ioredis")));
@@ -158,6 +154,10 @@ const set = {
     await client.set(key, value);
   },
   "node-redis": async (key, value) => {
+    if (row === "cluster recommended") {
+      const make = async () => listening(nodeRedisKind[row](await import("redis"))).connect();
+      return rideOver(held, make, (made) => made.set(key, String(value)), 20000);
+    }
     if (client === undefined) {
       const made = listening(nodeRedisKind[row](await import("redis")));
       await made.connect();
@@ -175,6 +175,25 @@ const set = {
 function listening(made) {
   return made.on("error", () => {});
 }
+
+// settings: node-redis cluster recommended
+// Around each command that may be sent twice. A client that says it is closed is made anew.
+async function rideOver(held, make, command, milliseconds) {
+  for (const deadline = Date.now() + milliseconds; ; await new Promise((wake) => setTimeout(wake, 50 + Math.random() * 450))) {
+    try {
+      held.client ??= await make();
+      return await command(held.client);
+    } catch (error) {
+      if (error.name === "ClientClosedError" || error.constructor.name === "ClientClosedError") {
+        held.client = undefined;
+      }
+      if (Date.now() > deadline) {
+        throw error;
+      }
+    }
+  }
+}
+// end
 
 const now = () => Math.round((performance.timeOrigin + performance.now()) * 1000);
 process.on("uncaughtException", (error) => console.error("uncaught", error));

@@ -27,6 +27,7 @@ import org.redisson.config.ConstantDelay;
 import org.redisson.config.Config;
 import redis.clients.jedis.DefaultJedisClientConfig;
 import redis.clients.jedis.HostAndPort;
+import redis.clients.jedis.exceptions.JedisDataException;
 import redis.clients.jedis.exceptions.JedisException;
 
 /** Writers by Lettuce, Jedis and Redisson. One process is one row: CLIENT, FORM and SETTINGS say which. */
@@ -215,8 +216,16 @@ public class Writers {
                 .clientConfig(DefaultJedisClientConfig.builder().user(USER).password(PASSWORD)
                         .connectionTimeoutMillis(1000).socketTimeoutMillis(1000).build())
                 .build();
+        Set2 set = (key, value) -> rideOver(Duration.ofSeconds(20), () -> {
+            try {
+                client.set(key, value);
+            } catch (JedisDataException error) { // READONLY: to the pool its connection to the old primary is a good one
+                client.getPool().clear();
+                throw error;
+            }
+        });
         // end
-        return (key, value) -> rideOver(Duration.ofSeconds(20), () -> client.set(key, value));
+        return set;
     }
 
     static Set2 jedisClusterDefaults() {
