@@ -147,6 +147,7 @@ def failover_automation(
         made = stage.component(failover.FailoverAutomation, pulumi.get_stack(), cast("FailoverAutomationArgs", filled))
     stage.export("failover_connections", made.connections)
     stage.export("failover_client_policies", made.client_policies)
+    stage.export("failover_function_arn", made.function_arn)
     stage.export("failover_event_bus_arn", made.event_bus_arn)
     stage.export("failover_dead_letter_queue_url", made.dead_letter_queue_url)
     stage.export("failover_alarm_names", made.alarm_names)

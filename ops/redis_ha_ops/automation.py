@@ -1,4 +1,4 @@
-"""A stack's failover automation, by the output that it exports: where its document is, and what it logged."""
+"""A stack's failover automation, by the outputs of its block: where its document is, what it logged, and what rang."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from . import cloud
 from .cloud import Ask
 from .errors import OpsError
 
-# What `__main__.py` exports for a FailoverAutomation.
-OUTPUT = "failover_automation"
+# What `__main__.py` exports for a FailoverAutomation: how applications find the documents, by group, and the function.
+CONNECTIONS = "failover_connections"
+FUNCTION = "failover_function_arn"
 MOST_LINES = 100
 
 
@@ -26,19 +27,21 @@ class Automation:
     log_group: str | None = None
 
 
-def automation_of(stack: str, outputs: Mapping[str, Any], group_id: str, region: str) -> Automation | None:
-    """Read `{"region", "documents": {GROUP: PARAMETER}, "log_group"}`; None when nothing watches over the group."""
-    told = outputs.get(OUTPUT)
-    if told is None:
-        return None
+def automation_of(stack: str, outputs: Mapping[str, Any], group_id: str) -> Automation | None:
+    """Read how a group is watched over; None when nothing watches over it."""
     try:
-        name = dict(told["documents"]).get(group_id)
-        made = None if name is None else Automation(str(told.get("region") or region), str(name), told.get("log_group"))
-    except (TypeError, KeyError, ValueError, AttributeError):
+        found = (outputs.get(CONNECTIONS) or {}).get(group_id)
+        return None if found is None else Automation(str(found["region"]), str(found["parameter"]), _log_group(outputs))
+    except (TypeError, KeyError, AttributeError):
         raise OpsError(
-            f"stack {stack}: output {OUTPUT} is of another form; use the redis-ha of the stack's own release"
+            f"stack {stack}: output {CONNECTIONS} is of another form; use the redis-ha of the stack's own release"
         ) from None
-    return made
+
+
+def _log_group(outputs: Mapping[str, Any]) -> str | None:
+    """Return where the function logs (docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs.html)."""
+    arn = outputs.get(FUNCTION)
+    return f"/aws/lambda/{arn.rpartition(':')[2]}" if isinstance(arn, str) else None
 
 
 def generation(ask: Ask, made: Automation) -> int | None:

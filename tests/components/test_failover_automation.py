@@ -72,6 +72,7 @@ def test_the_function_and_what_it_is_told() -> None:
     assert inputs(monitor, "shop-log")["retentionInDays"] == 30
 
 
+@pytest.mark.usefixtures("loop_for_outputs")
 def test_copies_go_to_the_servers_with_the_secrets_that_were_given() -> None:
     known = f"arn:aws:secretsmanager:{REGION}:123456789012:secret:consul-a1B2c3"
     later = f"arn:aws:secretsmanager:{REGION}:123456789012:secret:vault-a1B2c3"
@@ -291,12 +292,14 @@ def test_everything_lies_in_the_region_and_has_the_tags() -> None:
         assert inputs(monitor, name)["tags"] == {"team": "shop"}
 
 
+@pytest.mark.usefixtures("loop_for_outputs")
 def test_topics_that_are_outputs() -> None:
     args = {**LEAST, "groups": {"orders": {"topic_arn": pulumi.Output.from_input(topic("orders"))}}}
     monitor, _ = made(args)
     assert inputs(monitor, "shop-topic-orders")["topic"] == topic("orders")
 
 
+@pytest.mark.usefixtures("loop_for_outputs")
 @pytest.mark.parametrize(
     ("groups", "said"),
     [

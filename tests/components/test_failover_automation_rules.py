@@ -179,6 +179,7 @@ def test_mail_addresses_make_up_for_a_topic_and_no_alarms_need_none() -> None:
     assert checked_plan("shop", {**GOOD, "alarms": {"enabled": False}}).alarms == ()
 
 
+@pytest.mark.usefixtures("loop_for_outputs")
 def test_a_topic_of_several_groups_is_subscribed_to_once() -> None:
     later = pulumi.Output.from_input("arn")
     plan = checked_plan(

@@ -22,6 +22,11 @@ GROUP = {"dashboard": False, **QUIET}
 PLAIN: dict[str, dict[str, Any]] = {
     "AlbBlueGreen": {"region": REGION, **SUBNETS, **QUIET, "targets": {"blue": {"ecs": True}, "green": {"ecs": True}}},
     "ElastiCacheHaGroup": {"region": REGION, "zones": ZONES, **SUBNETS, **GROUP},
+    "FailoverAutomation": {
+        "region": REGION,
+        "groups": {"orders": {"topicArn": f"arn:aws:sns:{REGION}:123456789012:orders"}},
+        **QUIET,
+    },
     "GlobalDatastore": {
         "primary": {"region": REGION, "zones": ZONES, **SUBNETS, **GROUP},
         "secondaries": {"eu-west-1": {"zones": ["eu-west-1a", "eu-west-1b"], **SUBNETS, **GROUP}},

@@ -60,7 +60,9 @@ NESTED = {
     "ExperimentSettings": {"roleArn"},
     "FailoverGroup": {"topicArn", "topicKmsKey"},
     "FailoverPagerDuty": {"routingKey"},
+    "FailoverServer": {"secretArn"},
     "FailoverSlack": {"webhookUrl"},
+    "FailoverVault": {"secretArn"},
     "FailoverWebhook": {"token", "webhookUrl"},
     "GlobalSecondary": {"kmsKeyId", "securityGroupIds", "subnetGroupName", "subnetIds", "userGroupId", "vpcId"},
     "LiveTargets": {"blue", "green"},
@@ -79,6 +81,7 @@ NESTED_LISTS = {
     "ElastiCacheUser": {"passwords"},
     "ExperimentSettings": {"stopAlarmArns"},
     "FailoverAlarms": {"topicArns"},
+    "FailoverFunction": {"securityGroupIds", "subnetIds"},
     "GlobalSecondary": LISTS["ElastiCacheHaGroup"],
 }
 

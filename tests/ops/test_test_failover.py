@@ -13,7 +13,7 @@ import jsonschema
 import pytest
 from click.testing import CliRunner
 
-from redis_ha_ops import automation, cloud, group
+from redis_ha_ops import cloud, group
 from redis_ha_ops.automation import Automation, automation_of
 from redis_ha_ops.call import Call
 from redis_ha_ops.cli import cli
@@ -269,13 +269,18 @@ def test_a_group_that_aws_does_not_know(calls: cloud.Ask) -> None:
 
 
 def test_the_automation_s_output() -> None:
-    told = {"region": "eu-west-1", "documents": {"orders": "/p/orders/endpoints"}, "log_group": "/aws/lambda/f"}
-    made = automation_of("shop", {automation.OUTPUT: told}, "orders", REGION)
-    assert made == Automation("eu-west-1", "/p/orders/endpoints", "/aws/lambda/f")
-    assert automation_of("shop", {automation.OUTPUT: told}, "other", REGION) is None
-    assert automation_of("shop", {}, "orders", REGION) is None
-    with pytest.raises(OpsError, match="is of another form"):
-        automation_of("shop", {automation.OUTPUT: {"documents": "x"}}, "orders", REGION)
+    told = {
+        "failover_connections": {"orders": {"kind": "ssm", "region": "eu-west-1", "parameter": "/p/orders/endpoints"}},
+        "failover_function_arn": "arn:aws:lambda:eu-west-1:123456789012:function:shop-failover",
+    }
+    made = automation_of("shop", told, "orders")
+    assert made == Automation("eu-west-1", "/p/orders/endpoints", "/aws/lambda/shop-failover")
+    assert automation_of("shop", {**told, "failover_function_arn": None}, "orders") == Automation(made.region, made.document)
+    assert automation_of("shop", told, "other") is None
+    assert automation_of("shop", {}, "orders") is None
+    for other in ("x", {"orders": "/p/orders/endpoints"}):
+        with pytest.raises(OpsError, match="is of another form"):
+            automation_of("shop", {"failover_connections": other}, "orders")
 
 
 def test_only_a_runbook_changes_anything(calls: cloud.Ask) -> None:

@@ -248,7 +248,7 @@ def _servers(checks: Checks, region: str) -> Iterator[Server]:
         hint = f"the path of a mount such as {DEFAULT_MOUNT}"
         mount = inner.text("mount", DEFAULT_MOUNT, MOUNT, hint) if kind == VAULT else ""
         whole.problems += inner.under(kind)
-        yield Server(kind, str(url), secret, mount)
+        yield Server(kind, url if isinstance(url, str) else "", secret, mount)
     checks.problems += whole.under("copies")
 
 

@@ -23,6 +23,9 @@ from redis_ha_ops.runbook.journal import Journal, Outcome
 
 BLOCK = "elasticache"
 
+# Outputs with names of alarms: of the group, and of what watches over it.
+ALARMS = ("elasticache_alarm_names", "failover_alarm_names")
+
 
 @click.command("test-failover")
 @stack_options
@@ -72,7 +75,7 @@ def test_failover_command(  # noqa: PLR0913 - click hands over every option
     outputs = call.outputs(stack, emulated=on_this_machine, program=program)
     found, region = group.group_of_stack(stack, outputs, group_id)
     made = managed.managed_of(stack, outputs, emulated=on_this_machine)
-    followed = automation.automation_of(stack, outputs, found, region)
+    followed = automation.automation_of(stack, outputs, found)
     if on_this_machine and call.outside is None:
         arguments = [*call.arguments, "--output", str(json_path), "--html", str(html_path)]
         sys.exit(run_inside(arguments, stack=stack, program=program, on="aws", outputs=outputs))
@@ -90,7 +93,7 @@ def test_failover_command(  # noqa: PLR0913 - click hands over every option
         seconds=seconds,
         measure=not no_measure,
         automation=followed,
-        alarms=[str(name) for name in outputs.get("elasticache_alarm_names") or []],
+        alarms=[str(name) for output in ALARMS for name in outputs.get(output) or []],
     )
     book = failover.runbook(drill)
     desk = places.aws_desk(calls, stack, BLOCK, region, program, teller(console))
