@@ -1,5 +1,5 @@
-// Consul's own program, for the tests of the failover function's copies: the last minor version without modules that are not
-// open source. Its own go.mod takes api and sdk from beside it, which a build from outside cannot; these releases of them fit.
+// Consul's own program, for the tests of the failover function's copies: an MPL version with few modules, which is built in minutes.
+// Its own go.mod takes api and sdk from beside it, which a build from outside cannot; these releases of them fit.
 module redis-ha/consul
 go 1.20
 require github.com/hashicorp/consul v1.10.4
