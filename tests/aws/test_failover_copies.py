@@ -23,6 +23,7 @@ from tests.support.aws_world import World
 from tests.support.certificates import issue
 from tests.support.failover_events import schedule
 from tests.support.failover_function import Deployed, Topic, deploy
+from tests.support.ports import free_port
 from tests.support.servers import Server
 
 pytestmark = [pytest.mark.servers, pytest.mark.timeout(1800)]  # building the servers takes minutes, once a computer
@@ -174,7 +175,7 @@ def test_a_write_of_somebody_else_in_between_is_seen(deployed: Deployed, server:
 def test_an_outage_holds_up_nothing_and_a_retry_mends_it(world: World, monkeypatch: pytest.MonkeyPatch, server: Server) -> None:
     group = world.group()
     arn = secret(world, token=server.token, ca_pem=server.authority)
-    away = f"https://127.0.0.1:{servers.free_port()}"
+    away = f"https://127.0.0.1:{free_port()}"
     deployed = with_copies(world, monkeypatch, server, arn, group, away)
     with pytest.raises(RunError, match=rf"{group} at Schedule: CopyError: {server.name}: CopyError: {away} cannot be reached"):
         deployed.run(schedule())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,12 +14,14 @@ from pulumi_emulator import aws
 from pulumi_emulator.aws.access import environment_of
 from redis_ha.failover.function import handler
 from redis_ha.failover.function.calls import Cloud
+from redis_ha.failover.function.copies import targets_of
 from redis_ha.failover.function.table import FAILOVER
 from redis_ha.failover.permissions import function_document
 from tests.support.aws_roles import denied, make_role, put_policy, trusting, under
 from tests.support.aws_world import REGION, World
 from tests.support.failover_events import delivery, record, told
 from tests.support.failover_function import Deployed, deploy, environment
+from tests.support.ports import free_port
 
 SERVICE = "lambda.amazonaws.com"
 # Each call that the function makes, and a run that makes it.
@@ -45,18 +48,23 @@ def policy(deployed: Deployed, group: str) -> list[dict[str, Any]]:
         arn.format("sqs", "dead-letters"),
         [group],
         settings.parameter_path,
+        [one.secret_arn for one in settings.copies],
         tracing=False,
     )["Statement"]
     return found
 
 
-def deploy_under_role(monkeypatch: pytest.MonkeyPatch, world: World, group: str) -> tuple[Deployed, str]:
+def deploy_under_role(
+    monkeypatch: pytest.MonkeyPatch, world: World, group: str, variables: Mapping[str, str] | None = None
+) -> tuple[Deployed, str]:
     """Let the function have a role's credentials in its environment, as Lambda gives them."""
-    deployed = deploy(monkeypatch, world, group)
+    deployed = deploy(monkeypatch, world, group, variables=variables)
     role = make_role(world, *policy(deployed, group), trust=trusting(Service=SERVICE))
     session = world.account.roles.issue(role, "failover")
     environment(monkeypatch, world, **environment_of(aws.Endpoint(world.endpoint.url, session.key)))
-    deployed.world = dataclasses.replace(deployed.world, cloud=Cloud(deployed.world.settings))
+    cloud = Cloud(deployed.world.settings)
+    targets = targets_of(deployed.world.settings.copies, cloud.secret)
+    deployed.world = dataclasses.replace(deployed.world, cloud=cloud, targets=targets)
     return deployed, role
 
 
@@ -111,6 +119,28 @@ def test_without_a_call_of_it_the_run_fails_by_that_calls_name(
     assert deployed.versions(group) == before + (service == "events")
     put_policy(world, role, *policy(deployed, group))
     deployed.run(given)
+
+
+def test_the_secret_of_a_server_is_read_as_the_role_and_no_other(
+    world: World, group: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own, other = (
+        world.client("secretsmanager").create_secret(Name=world.name("token"), SecretString='{"token": "t"}')["ARN"]
+        for _ in range(2)
+    )
+    away = f"https://127.0.0.1:{free_port()}"
+    deployed, role = deploy_under_role(monkeypatch, world, group, {"CONSUL_URL": away, "CONSUL_SECRET": own})
+    with pytest.raises(handler.RunError, match="cannot be reached"):  # the token was read
+        deployed.run(schedule())
+    with under(world, make_role(world, *policy(deployed, group))) as caller:
+        assert denied(caller, "secretsmanager", "get_secret_value", SecretId=other)
+    action = "secretsmanager:GetSecretValue"
+    put_policy(world, role, *without(policy(deployed, group), action))
+    deployed.world = dataclasses.replace(
+        deployed.world, targets=targets_of(deployed.world.settings.copies, deployed.world.cloud.secret)
+    )
+    with pytest.raises(handler.RunError, match=f"failover is not authorized to perform: {action} on resource"):
+        deployed.run(schedule())
 
 
 def test_nothing_beside_it_is_allowed(world: World, group: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,7 +6,6 @@ import contextlib
 import fcntl
 import hashlib
 import json
-import socket
 import ssl
 import subprocess
 import urllib.error
@@ -18,13 +17,13 @@ from typing import Any
 
 from pulumi_emulator.stacks import emulator_home
 from tests.support.certificates import issue
+from tests.support.ports import ADDRESS, free_port
 from tests.support.waiting import wait_until
 from tools import build_engine
 
 SOURCES = Path(__file__).resolve().parents[1] / "servers"
 # What is built of each: Consul's own program; of Vault what main.go says.
 PACKAGES = {"consul": "github.com/hashicorp/consul", "vault": "."}
-ADDRESS = "127.0.0.1"
 
 
 def program(name: str) -> Path:
@@ -78,12 +77,6 @@ class Server:
             return self.ask("GET", path) is not None
         except (AssertionError, OSError):
             return False
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((ADDRESS, 0))
-        return int(probe.getsockname()[1])
 
 
 @contextlib.contextmanager

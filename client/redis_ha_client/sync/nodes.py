@@ -21,7 +21,6 @@ from redis.utils import SENTINEL
 from redis_ha_client.batches import Batch, Emptied
 from redis_ha_client.blocking import block_seconds
 from redis_ha_client.budget import RETRIED_ERRORS, Budget, attempt, bounded, command_budget, current_budget, interrupts
-from redis_ha_client.clocks import moment, seconds_since
 from redis_ha_client.endpoint import number_of
 from redis_ha_client.errors import (
     OutcomeUnknownError,
@@ -31,6 +30,7 @@ from redis_ha_client.errors import (
     name_command,
     refusal_of,
 )
+from redis_ha_client.freshness import Freshness
 from redis_ha_client.policy import AGE_JITTER, FailoverPolicy
 from redis_ha_client.published import Published
 from redis_ha_client.rebuilding import retries_refused, settings_again
@@ -170,7 +170,7 @@ class BudgetedTLS(Budgeted, SSLConnection):
     """The TLS twin."""
 
 
-class NodeConnection(Budgeted):
+class NodeConnection(Freshness, Budgeted):
     """A connection to a data node: what may have been executed is noted, refusals become errors that are tried again.
 
     redis_ha_settings: what `connect` was told; time-outs and retries come from there, whatever else is passed.
@@ -184,10 +184,7 @@ class NodeConnection(Budgeted):
         self._renewed_at = float("inf")
         self._dialled_at = float("-inf")
         self._cursors: tuple[Cursor, ...] = ()  # in what is sent next
-        self.published = redis_ha_settings.published
-        self._epoch = 0  # of what was published when this was dialled
-        self._idle_seconds = redis_ha_settings.policy.idle_seconds
-        self._used_at = moment()
+        self.begin(redis_ha_settings)
         super().__init__(
             addresses=redis_ha_settings.addresses,
             **redis_ha_settings.held(kwargs),
@@ -210,26 +207,6 @@ class NodeConnection(Budgeted):
     def too_old(self) -> bool:
         """Whether the next use should dial anew; not while a scan goes on with what it gave."""
         return self.is_connected and (time.monotonic() > self._renewed_at or self.rested) and not self.wanted
-
-    @property
-    def rested(self) -> bool:
-        """Whether nobody used the connection for so long that the node may be gone without a word."""
-        return self._idle_seconds is not None and seconds_since(self._used_at) > self._idle_seconds
-
-    @property
-    def outdated(self) -> bool:
-        """Whether connections had to be made anew since this one was dialled."""
-        return self.published is not None and self._epoch != self.published.known.epoch
-
-    def up_to_date(self) -> None:
-        """Note that a dial goes by what is published now; called before that is read."""
-        if self.published is not None:
-            self._epoch = self.published.known.epoch
-
-    def look_around(self) -> None:
-        """Look at what is published, if it is time. Commands do so anyway; a subscriber sends none."""
-        if self.published is not None:
-            self.published.look()
 
     @property
     def node_name(self) -> str:
@@ -370,8 +347,7 @@ class NodeConnection(Budgeted):
                 self.disconnect()  # the next dial looks for the right node anew
             raise refusal from error
         self._count_reply()
-        if self._idle_seconds is not None:
-            self._used_at = moment()
+        self.used()
         return reply
 
     def _count_reply(self) -> None:

@@ -6,27 +6,23 @@ from typing import Any
 
 from redis_ha.amazon import REGION, checked_tags
 from redis_ha.arguments import Checks, did_you_mean, kind_of, shown
-from redis_ha.arns import SECRET, TOPIC, check_value
+from redis_ha.arns import TOPIC, check_value
 from redis_ha.cloudwatch import check_periods, checked_settings
 
 from .alarm_table import NAMES, PRESETS, definitions
+from .copies_checks import checked_copies
 from .function.settings import (
-    CONSUL,
-    DEFAULT_MOUNT,
     DEFAULT_SOURCE,
     DEFAULT_WAIT_SECONDS,
     GROUP_ID,
     MOST_WAIT_SECONDS,
-    MOUNT,
     PARAMETER_PATH,
     RESERVED_PATHS,
     RESERVED_SOURCE,
-    SERVER,
-    VAULT,
 )
 from .notify_checks import Notified, checked_notify
-from .plan import MOST_SECONDS, Plan, Server, Topic, timeout_seconds
-from .settings import FailoverAlarms, FailoverCopies, FailoverFunction, FailoverGroup, FailoverServer, FailoverVault
+from .plan import MOST_SECONDS, Plan, Topic, timeout_seconds
+from .settings import FailoverAlarms, FailoverFunction, FailoverGroup
 
 # What is called after the function has a suffix: AWS takes 64 characters for rules, connections and roles (botocore, events
 # 2015-10-07, RuleName, ConnectionName; iam 2010-05-08, roleNameType), and the longest suffix has 24 of them.
@@ -85,7 +81,7 @@ def make_plan(name: str, args: Mapping[str, Any], known: Sequence[str]) -> tuple
         schedule_minutes=schedule_minutes,
         cloudtrail=checks.switch("cloudtrail", default=False),
         **function,
-        servers=tuple(_servers(checks, region)),
+        servers=checked_copies(checks, region),
         **alarms,
         nodes=nodes,
         severities=told.severities,
@@ -226,30 +222,6 @@ def _listed(checks: Checks, argument: str) -> Sequence[Any]:
         checks.refuse(argument, f"{kind_of(value)} is no list; give ids one by one")
         return ()
     return value or ()
-
-
-def _servers(checks: Checks, region: str) -> Iterator[Server]:
-    """Yield the servers that get copies."""
-    whole = Checks(checks.mapping("copies"))
-    whole.known(tuple(FailoverCopies.__annotations__))
-    for kind, block in ((CONSUL, FailoverServer), (VAULT, FailoverVault)):
-        if kind not in whole.args:
-            continue
-        inner = Checks(whole.mapping(kind))
-        inner.known(tuple(block.__annotations__))
-        url = inner.args.get("url")
-        if not isinstance(url, str) or not SERVER.fullmatch(url):
-            # Not shown: it may hold a password.
-            inner.refuse("url", f"is missing or no https address of a server; give one such as https://{kind}.internal:8200")
-        secret = inner.args.get("secret_arn")
-        if secret is None:
-            inner.refuse("secret_arn", "is missing; give the ARN of the secret with the server's token")
-        check_value(inner, "secret_arn", secret, SECRET, region=region)
-        hint = f"the path of a mount such as {DEFAULT_MOUNT}"
-        mount = inner.text("mount", DEFAULT_MOUNT, MOUNT, hint) if kind == VAULT else ""
-        whole.problems += inner.under(kind)
-        yield Server(kind, url if isinstance(url, str) else "", secret, mount)
-    checks.problems += whole.under("copies")
 
 
 def _alarms(checks: Checks, schedule_minutes: int, presets: frozenset[str], told: Notified) -> dict[str, Any]:

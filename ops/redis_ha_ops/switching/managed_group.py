@@ -11,16 +11,16 @@ from collections.abc import Mapping
 from typing import Any
 
 from redis_ha_ops import managed
-from redis_ha_ops.drill.checklist import NOT_SEEN, SEEN, UNKNOWN, Evidence, Item, losses, outage, recovery
+from redis_ha_ops.drill.checklist import NOT_SEEN, SEEN, UNKNOWN, Item
 from redis_ha_ops.drill.failover_checks import in_sync
 from redis_ha_ops.drill.failover_report import ASYNCHRONOUS, IN_DOUBT, Kind
-from redis_ha_ops.drill.measuring import Measuring
 from redis_ha_ops.drill.subject import Drill
 from redis_ha_ops.errors import OpsError
 from redis_ha_ops.group import AVAILABLE, Group
 from redis_ha_ops.runbook.desk import Run
 from redis_ha_ops.runbook.journal import Journal
 from redis_ha_ops.runbook.plan import Answer, Check, Runbook, Step
+from redis_ha_ops.switching import writers
 
 NAME = "switch"
 CHANGE_SECONDS = 1800.0  # a change of a group on a real account takes minutes
@@ -39,9 +39,10 @@ def runbook(subject: Drill, wanted: str | None) -> Runbook:
     """Return the plan. wanted: the node that becomes primary; None: the first replica that AWS names."""
     seen = subject.read()
     where = f"group {seen.id} in {seen.region}"
+    write, count = writers.steps(subject, subject, RECOVER_SECONDS)
     steps = [Step("mark", "Note the primary and the failover's settings", lambda run: _mark(subject, run, wanted))]
     if subject.measure:
-        steps.append(Step("write", "Write, undisturbed", lambda run: _write(subject, run)))
+        steps.append(write)
     steps += [
         Step(
             "unguard",
@@ -72,9 +73,7 @@ def runbook(subject: Drill, wanted: str | None) -> Runbook:
         ),
     ]
     if subject.measure:
-        steps.append(
-            Step("count", "Write until nothing fails, stop, and read everything back", lambda run: _count(subject, run))
-        )
+        steps.append(count)
     given = {"group": seen.id, "region": seen.region, "to": wanted}
     return Runbook(NAME, f"Make another node the primary of {where}", subject.name, given, checks(subject, wanted), steps)
 
@@ -132,11 +131,6 @@ def _mark(subject: Drill, run: Run, wanted: str | None) -> None:
     run.facts.update(facts, automatic=seen.automatic_failover, multi_az=seen.multi_az)
 
 
-def _write(subject: Drill, run: Run) -> None:
-    subject.measuring = Measuring(subject, f"redis-ha:switch:{run.journal.id}", subject.rate)
-    subject.measuring.start(run.check)
-
-
 def _guarded(subject: Drill, run: Run, *, on: bool) -> bool:
     """Tell whether the failover's settings are as they were (on), or off."""
     seen = _settled(subject, run)
@@ -187,20 +181,6 @@ def primary_of(seen: Group) -> str | None:
     return seen.shards[0].primary if seen.shards else None
 
 
-def _count(subject: Drill, run: Run) -> None:
-    measuring = subject.measuring
-    if measuring is None:
-        return
-
-    def over() -> bool:
-        lasted = measuring.since_cut()
-        return lasted >= RECOVER_SECONDS or (measuring.calm(disturbed=False) and lasted >= subject.seconds)
-
-    run.wait("writes", over, RECOVER_SECONDS + subject.seconds)
-    subject.measured = measuring.stop()
-    subject.measuring = None
-
-
 # --- what the report is made of ---
 
 
@@ -220,9 +200,7 @@ def items(subject: Drill, facts: Mapping[str, Any]) -> list[Item]:
         found += [Item(what, UNKNOWN, str(error)) for what in ("the chosen node is primary", "failover is on as before")]
     found.append(_endpoints(subject))
     if subject.measure:
-        why = {"measured": "the tool was ended during the switch, and its writers with it"}
-        evidence = Evidence(measured=subject.measured, why=why)
-        found += [outage(evidence, needed=False), recovery(evidence, disturbed=False), losses(evidence)]
+        found += writers.items(subject)
     return found
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from redis_ha_ops.asking import Dial, tell
-from redis_ha_ops.drill.checklist import NOT_SEEN, SEEN, Evidence, Item, losses, outage, recovery
+from redis_ha_ops.drill.checklist import NOT_SEEN, SEEN, Item
 from redis_ha_ops.drill.failover_report import IN_DOUBT, Kind
 from redis_ha_ops.drill.measuring import Measured, Measuring
 from redis_ha_ops.errors import OpsError
@@ -20,6 +20,7 @@ from redis_ha_ops.runbook.desk import Run
 from redis_ha_ops.runbook.plan import Answer, Check, Runbook, Step
 from redis_ha_ops.stack import Stack
 from redis_ha_ops.status import Look, look
+from redis_ha_ops.switching import writers
 
 NAME = "switch"
 HOLD_SECONDS = 60  # writes are held at most so long, should the tool be killed; it ends when the old master is a replica
@@ -63,9 +64,10 @@ class Subject:
 def runbook(subject: Subject) -> Runbook:
     """Return the plan."""
     where = f"master name {subject.stack.master_name}"
+    write, count = writers.steps(subject, subject.stack, RECOVER_SECONDS)
     steps = [Step("mark", "Note the master", lambda run: _mark(subject, run))]
     if subject.measure:
-        steps.append(Step("write", "Write, undisturbed", lambda run: _write(subject, run)))
+        steps.append(write)
     steps += [
         Step(
             "switch",
@@ -79,7 +81,7 @@ def runbook(subject: Subject) -> Runbook:
         Step("settle", "Wait until all is well with the old master", lambda run: _settle(subject, run)),
     ]
     if subject.measure:
-        steps.append(Step("count", "Write until nothing fails, and read everything back", lambda run: _count(subject, run)))
+        steps.append(count)
     checks = [Check("topology", lambda: fits(subject.look()))]
     return Runbook(NAME, f"Make another node the master of {where}", subject.stack.name, {}, checks, steps)
 
@@ -109,11 +111,6 @@ def _mark(subject: Subject, run: Run) -> None:
     if master is None:
         raise OpsError("there is no master")
     run.facts["master"] = master.slot.name
-
-
-def _write(subject: Subject, run: Run) -> None:
-    subject.measuring = Measuring(subject.stack, f"redis-ha:switch:{run.journal.id}", subject.rate)
-    subject.measuring.start(run.check)
 
 
 def _master(subject: Subject) -> tuple[str | None, bool]:
@@ -164,20 +161,6 @@ def _settle(subject: Subject, run: Run) -> None:
     run.wait("the topology is not healthy", lambda: subject.look().healthy, REJOIN_SECONDS)
 
 
-def _count(subject: Subject, run: Run) -> None:
-    measuring = subject.measuring
-    if measuring is None:
-        return
-
-    def over() -> bool:
-        lasted = measuring.since_cut()
-        return lasted >= RECOVER_SECONDS or (measuring.calm(disturbed=False) and lasted >= subject.seconds)
-
-    run.wait("writes", over, RECOVER_SECONDS + subject.seconds)
-    subject.measured = measuring.stop()
-    subject.measuring = None
-
-
 def items(subject: Subject, facts: Mapping[str, Any]) -> list[Item]:
     """Return the checklist of a switch."""
     seen = subject.look()
@@ -191,7 +174,5 @@ def items(subject: Subject, facts: Mapping[str, Any]) -> list[Item]:
         Item("the topology is healthy", NOT_SEEN if wrong else SEEN, told),
     ]
     if subject.measure:
-        why = {"measured": "the tool was ended during the switch, and its writers with it"}
-        evidence = Evidence(measured=subject.measured, why=why)
-        found += [outage(evidence, needed=False), recovery(evidence, disturbed=False), losses(evidence)]
+        found += writers.items(subject)
     return found

@@ -63,14 +63,8 @@ def _invoke(account: Account, arn: str, alarm: dict[str, Any], payload: str) -> 
 
 
 def _put_event(account: Account, region: str, alarm: dict[str, Any], old: State, new: State) -> None:
-    detail, resources = messages.event_detail(alarm, old, new), [alarm["AlarmArn"]]
-    # There once the account was asked about buses; without it moto delivers.
-    buses: Any = getattr(account, "buses", None)
-    if buses is not None:
-        time = datetime.fromtimestamp(new.time, UTC)
-        buses.emit(region, "default", SOURCE, STATE_CHANGE, detail, resources=resources, time=time)
+    if account.buses is None:  # there once the account was asked about buses: before that nobody has a rule
         return
-    from moto.events.models import events_backends  # noqa: PLC0415 - it takes its time, and most accounts change no alarm
-
-    event = {"Source": SOURCE, "DetailType": STATE_CHANGE, "Time": new.time, "Resources": resources}
-    events_backends[ACCOUNT_ID][region].put_events([{**event, "Detail": json.dumps(detail)}])
+    detail, resources = messages.event_detail(alarm, old, new), [alarm["AlarmArn"]]
+    time = datetime.fromtimestamp(new.time, UTC)
+    account.buses.emit(region, "default", SOURCE, STATE_CHANGE, detail, resources=resources, time=time)

@@ -143,7 +143,7 @@ class Runtime:
             if not started.timed_out:
                 break
             self._end(sandbox)
-        return Warm(settings, stream, sandbox, started, getattr(endpoint.key, "expires", None))
+        return Warm(settings, stream, sandbox, started, endpoint.key.expires)
 
     def _unpacked(self, settings: Settings, code: bytes) -> Path:
         """Return the folder with the function's code."""
