@@ -120,6 +120,15 @@ def test_without_sources_only_the_cluster_comes_in() -> None:
     ]
 
 
+def test_who_reads_metrics_reads_nothing_else() -> None:
+    monitor, _ = made(metrics_sources=["10.20.0.250/32"])
+    rules = [rule for rule in inputs(monitor, "local-firewall")["inboundRules"] if rule.get("sourceAddresses")]
+    assert [(rule["portRange"], rule.get("sourceTags"), rule["sourceAddresses"]) for rule in rules] == [
+        ("9100", None, ["10.20.0.250/32"]),
+        ("9121", None, ["10.20.0.250/32"]),
+    ]
+
+
 def test_an_existing_vpc_and_project() -> None:
     monitor, _ = made(vpc_ip_range=..., vpc_id="existing", project_id="project-1")
     assert monitor.names("Vpc") == []

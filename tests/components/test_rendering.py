@@ -16,6 +16,7 @@ import yaml
 
 from redis_ha.arguments import InvalidArgumentsError
 from redis_ha.sentinel import render
+from redis_ha.sentinel.node.install import SELF_ADDRESS
 from redis_ha.sentinel.slots import Kind, Slot
 from redis_ha.sentinel.topology import Plan, make_plan
 from tests.support.droplet_image import NODE_SSHD, exposures, in_image
@@ -283,7 +284,7 @@ def test_redis_and_sentinel_take_the_files(persistence: str, tmp_path: Path) -> 
         assert data.call("CONFIG", "GET", "appendonly") == ["appendonly", "no" if persistence == "rdb" else "yes"]
         assert data.call("CONFIG", "GET", "slowlog-max-len") == ["slowlog-max-len", "512"]
         assert sorted(data.call("ACL", "USERS")) == ["admin", "application", "default", "exporter", "replication", "sentinel"]  # type: ignore[call-overload]
-        assert sorted(sentinel.call("ACL", "USERS")) == ["admin", "application", "default", "sentinel-peer"]  # type: ignore[call-overload]
+        assert sorted(sentinel.call("ACL", "USERS")) == ["admin", "application", "default", "exporter", "sentinel-peer"]  # type: ignore[call-overload]
         assert "off" in data.call("ACL", "GETUSER", "default")[1]  # type: ignore[index]
         assert sentinel.call("SENTINEL", "MYID") == sentinel.slot.sentinel_id
     finally:
@@ -305,6 +306,21 @@ def test_systemd_takes_the_units(kind: str, tmp_path: Path) -> None:
     complaints = [line for line in done.stderr.splitlines() if str(tmp_path) in line or "redis-ha" in line]
     # What a droplet installs need not be on this computer.
     assert [line for line in complaints if "is not executable: No such file or directory" not in line] == []
+
+
+@pytest.mark.parametrize(("kind", "port"), [("data", 6379), ("sentinel", 26379)])
+def test_exporters_have_settings_where_somebody_reads_metrics(kind: str, port: int) -> None:
+    """Without their file the set-up installs none."""
+    path = f"{render.Layout().seed}/{render.EXPORTERS_SEED}"
+    assert path not in files(user_data(kind))
+    found = files(user_data(kind, metrics_sources=["10.20.0.250/32"]))
+    settings = dict(line.split("=", 1) for line in found[path].splitlines() if not line.startswith("#"))
+    assert settings["REDIS_ADDR"] == f"redis://{SELF_ADDRESS}:{port}"
+    assert settings["REDIS_PASSWORD"] == PASSWORDS.exporter
+    assert settings["REDIS_EXPORTER_CONFIG_COMMAND"] == "-"
+    listens = {text for name, text in settings.items() if name.endswith("LISTEN_ADDRESS")}
+    assert listens == {f"{SELF_ADDRESS}:9100", f"{SELF_ADDRESS}:9121"}
+    assert render.EXPORTERS_SEED in json.loads(found[f"{render.Layout().seed}/manifest.json"])["files"]
 
 
 @pytest.mark.machines

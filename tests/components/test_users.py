@@ -40,6 +40,13 @@ DATA = {
 }
 SENTINEL = {
     "default": frozenset(),
+    # As on the data nodes, exporter/sentinels.go.
+    "exporter": frozenset(
+        {
+            *("client|setname", "info", "ping", "sentinel|ckquorum", "sentinel|masters", "sentinel|replicas"),
+            *("sentinel|sentinels", "sentinel|slaves"),
+        }
+    ),
     "sentinel-peer": frozenset({"client|setname", "ping", "publish", "sentinel|is-master-down-by-addr"}),
 }
 # What belongs to operators; of it an application has what tells it where it is.
@@ -105,7 +112,7 @@ def test_who_serves_the_cluster_may_what_its_work_needs(cluster: LoopbackCluster
 
 
 @pytest.mark.parametrize("user", SENTINEL)
-def test_sentinels_may_ask_each_other_and_nothing_else(cluster: LoopbackCluster, user: str) -> None:
+def test_who_serves_the_sentinels_may_what_its_work_needs(cluster: LoopbackCluster, user: str) -> None:
     assert allowed(cluster.nodes["sentinel-0"], user) == SENTINEL[user] | (ALWAYS & {"auth", "hello"})
 
 

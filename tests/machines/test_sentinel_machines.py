@@ -3,12 +3,16 @@
 import json
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
 from redis_ha.sentinel import render
+from tests.support.alert_faults import NOT_SEEN, RINGS
 from tests.support.droplet_image import NODE_SSHD, exposures
-from tests.support.sentinel_machines import BOOT_S, Machines, booted, probing
+from tests.support.prometheus import alerts, used_metrics, watching
+from tests.support.sentinel_machines import BOOT_S, RANGE, Machines, booted, probing
 from tests.support.waiting import wait_until
 
 pytestmark = [pytest.mark.machines, pytest.mark.timeout(600)]
@@ -18,7 +22,7 @@ CAP_DAC_OVERRIDE = 1  # linux/capability.h
 
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machines]:
-    with booted(tmp_path_factory.mktemp("machines"), "debian-13-x64", disk_gb=4) as machines:
+    with booted(tmp_path_factory.mktemp("machines"), "debian-13-x64", disk_gb=4, metrics_sources=[RANGE]) as machines:
         machines.wait_whole(BOOT_S)
         yield machines
 
@@ -321,6 +325,27 @@ def test_status_names_each_sentinel_whose_disk_is_full(machines: Machines) -> No
         for name in full:
             machines.host.free_disk(name)
     assert unsaved() == {"findings": [], "sentinels": []}
+
+
+def test_each_alert_rings_in_a_real_fault(machines: Machines, tmp_path: Path) -> None:
+    with watching(machines, tmp_path) as watch:
+        watch.wait_quiet()
+        assert {"redis_sentinel_tilt", "redis_up"} <= used_metrics() <= watch.metrics()
+        for fault, names in RINGS.items():
+            with contextmanager(fault)(machines):
+                watch.wait_for(*names)
+            machines.wait_whole(120)
+            watch.wait_quiet()
+    assert {name for names in RINGS.values() for name in names} == set(alerts()) - NOT_SEEN
+
+
+def test_an_exporter_listens_on_the_private_address_alone_and_is_refused_nothing(machines: Machines) -> None:
+    for name in machines.addresses:
+        wait_until(lambda name=name: "9121" in machines.inside(name, "ss", "-Hltn"), f"{name} has its exporter")  # type: ignore[misc]
+        listening = [line.split()[3] for line in machines.inside(name, "ss", "-Hltn").splitlines()]
+        found = {entry for entry in listening if entry.endswith((":9100", ":9121"))}
+        assert found == {f"{machines.addresses[name]}:{port}" for port in (9100, 9121)}
+        assert not [entry for entry in machines.ask(name, "ACL", "LOG") if "exporter" in entry]
 
 
 def test_debian_12_boots_the_same_user_data_also_when_its_first_boot_is_cut_off(

@@ -85,6 +85,8 @@ class Machines:
         tag, everywhere = (self.plan.tag,), ("0.0.0.0/0",)
         rules = [FirewallRule("in", "tcp", (port, port), (RANGE,), (), tag) for port in (6379, 26379)]
         rules += [FirewallRule("out", "tcp", (port, port), (), (), tag) for port in (6379, 26379)]
+        metrics = self.plan.metrics_sources
+        rules += [FirewallRule("in", "tcp", (port, port), metrics, (), ()) for port in (9100, 9121) if metrics]
         rules += [
             FirewallRule("out", "udp", (53, 53), everywhere, (), ()),
             FirewallRule("out", "tcp", (80, 80), everywhere, (), ()),
@@ -340,9 +342,9 @@ def probing(machines: Machines) -> Iterator[Probe]:
 
 @contextmanager
 def booted(
-    folder: Path, image: str, *, mirror: bool = True, stalled: str | None = None, disk_gb: int | None = None
+    folder: Path, image: str, *, mirror: bool = True, stalled: str | None = None, disk_gb: int | None = None, **args: object
 ) -> Iterator[Machines]:
-    machines = Machines(folder, image, disk_gb=disk_gb)
+    machines = Machines(folder, image, disk_gb=disk_gb, **args)
     try:
         machines.create(mirror=mirror, stalled=stalled)
         yield machines

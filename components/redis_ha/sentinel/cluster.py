@@ -17,6 +17,8 @@ from .outputs import connection_document, credentials_document, desired_document
 from .render import MAX_PASSWORD_LENGTH, ROLES, Passwords, check_size, cloud_config
 from .slots import Slot, in_creation_order, seeds_of
 from .topology import (
+    NODE_EXPORTER_PORT,
+    REDIS_EXPORTER_PORT,
     REDIS_PORT,
     SENTINEL_PORT,
     Plan,
@@ -86,6 +88,10 @@ class SentinelClusterArgs(TypedDict):
     """Tags, which have to exist, whose droplets may do the same; at most 4. Default: none."""
     admin_sources: NotRequired[Sequence[str]]
     """Networks (CIDR) whose machines may also log in by ssh. Default: none."""
+    metrics_sources: NotRequired[Sequence[str]]
+    """Networks (CIDR) of the Prometheus servers that may read metrics, by HTTP from the private addresses. Where one is given,
+    new droplets also run redis_exporter (port 9121) and node_exporter (port 9100). A droplet that exists gets them when it is
+    replaced. Default: none, and no exporter."""
     down_after_ms: NotRequired[int]
     """Milliseconds without an answer after which a Sentinel counts a node as down, 200 to 600000. Default 5000: a pause of a
     second or two starts no failover. With less than 2000 a second failover may follow the first: Sentinels reach the new master
@@ -211,6 +217,13 @@ class SentinelCluster(pulumi.ComponentResource):
             inbound.append(
                 digitalocean.FirewallInboundRuleArgs(protocol="tcp", port_range="22", source_addresses=list(plan.admin_sources))
             )
+        if plan.metrics_sources:
+            inbound += [
+                digitalocean.FirewallInboundRuleArgs(
+                    protocol="tcp", port_range=str(port), source_addresses=list(plan.metrics_sources)
+                )
+                for port in (NODE_EXPORTER_PORT, REDIS_EXPORTER_PORT)
+            ]
         outbound = [
             digitalocean.FirewallOutboundRuleArgs(protocol=protocol, port_range=port, destination_addresses=OPEN_OUTWARDS)
             for protocol, port in OUTBOUND

@@ -21,6 +21,8 @@ from .node.install import SEED_DIRECTORY, SELF_ADDRESS
 from .slots import Kind, Slot, seeds_of
 from .topology import (
     MASTER_REBOOT_DOWN_AFTER_MS,
+    NODE_EXPORTER_PORT,
+    REDIS_EXPORTER_PORT,
     REDIS_PORT,
     REPLICA_PRIORITY,
     RESERVED_CONNECTIONS,
@@ -36,6 +38,8 @@ MAX_PASSWORD_LENGTH = 128
 LONGEST_ADDRESS = "255.255.255.255"
 LIBRARY_DIRECTORY = "/usr/local/lib/redis-ha"
 SETUP_UNIT = "redis-ha-setup.service"
+# They run where the stack names who reads metrics.
+EXPORTERS = ("redis-ha-exporter.service", "redis-ha-node-exporter.service")
 SETTING_UP_UNIT = "redis-ha-setting-up.service"
 # systemd reads it for every unit whose name begins so (systemd.unit(5)).
 SANDBOX_FILE = "/etc/systemd/system/redis-ha-.service.d/sandbox.conf"
@@ -43,6 +47,8 @@ SSHD_FILE = "/etc/ssh/sshd_config.d/10-redis-ha.conf"
 SYSCTL_FILE = "/etc/sysctl.d/60-redis-ha.conf"
 METADATA_FILE = "/etc/redis-ha/metadata.nft"
 CONNECTIONS_FILE = "/etc/redis-ha/connections.nft"
+# The settings of the exporters; the set-up installs them where it is there.
+EXPORTERS_SEED = "exporters.env"
 # The last of the files that cloud-init writes: when it is there, all are.
 LAST_FILE = CONNECTIONS_FILE
 # It is there when all of the archive is on the disk.
@@ -153,8 +159,12 @@ def seed_files(
         "hashes": {role: acl_hash(getattr(passwords, role)) for role in ROLES},
         "directives": redis_directives(plan),
         "self_address": SELF_ADDRESS,
+        "port": layout.redis_port if slot.kind == "data" else layout.sentinel_port,
+        "exporter_ports": {"node": NODE_EXPORTER_PORT, "redis": REDIS_EXPORTER_PORT},
     }
     seeds = {name: _TEMPLATES.get_template(f"{name}.j2").render(values) for name in names}
+    if plan.metrics_sources:
+        seeds[EXPORTERS_SEED] = _TEMPLATES.get_template(f"{EXPORTERS_SEED}.j2").render(values)
     seeds["node.json"] = node_document(plan, slot, passwords, addresses, layout)
     seeds["manifest.json"] = json.dumps({"owner": layout.owner, "files": sorted(seeds)}) + "\n"
     return seeds
@@ -206,15 +216,22 @@ def shared_files(kind: Kind) -> dict[str, str]:
     def rendered(name: str, **values: object) -> str:
         return _TEMPLATES.get_template(f"{name}.j2").render(layout=layout, **values)
 
+    exporters = {name: rendered(name, exporters_file=EXPORTERS_SEED) for name in EXPORTERS}
     setup_units = {
         SETTING_UP_UNIT: rendered(SETTING_UP_UNIT),
         SETUP_UNIT: rendered(SETUP_UNIT, last_file=LAST_FILE),
     }
     return (
         {f"{layout.library}/redis_ha_node/{name}": source for name, source in node_modules().items()}
-        | {f"/etc/systemd/system/{name}": text for name, text in (services | setup_units).items()}
+        | {f"/etc/systemd/system/{name}": text for name, text in (services | exporters | setup_units).items()}
         | {
-            f"{layout.library}/setup.sh": rendered("setup.sh", services=services, setting_up_name=SETTING_UP_UNIT),
+            f"{layout.library}/setup.sh": rendered(
+                "setup.sh",
+                services=services,
+                setting_up_name=SETTING_UP_UNIT,
+                exporters=EXPORTERS,
+                exporters_file=EXPORTERS_SEED,
+            ),
             SANDBOX_FILE: rendered("sandbox.conf", open_files=OPEN_FILES),
             SSHD_FILE: rendered("sshd.conf"),
             SYSCTL_FILE: rendered("sysctl.conf"),

@@ -15,6 +15,9 @@ from .slots import Kind, Slot
 
 REDIS_PORT = 6379  # redis.io, redis.conf `port`
 SENTINEL_PORT = 26379  # redis.io, sentinel.conf `port`
+# github.com/prometheus/prometheus/wiki/Default-port-allocations.
+NODE_EXPORTER_PORT = 9100
+REDIS_EXPORTER_PORT = 9121
 
 # Two replicas: after the loss of the master one replica still confirms the new master's writes (min-replicas-to-write 1).
 DEFAULT_REPLICAS = 2
@@ -145,6 +148,7 @@ class Plan:
     client_sources: tuple[str, ...]
     client_tags: tuple[str, ...]
     admin_sources: tuple[str, ...]
+    metrics_sources: tuple[str, ...]
     protect: bool
 
     def of_kind(self, kind: Kind) -> tuple[Slot, ...]:
@@ -236,6 +240,7 @@ def make_plan(resource_name: str, args: Mapping[str, Any], known: Sequence[str] 
         client_sources=_sources(checks, "client_sources"),
         client_tags=_client_tags(checks),
         admin_sources=_sources(checks, "admin_sources"),
+        metrics_sources=_sources(checks, "metrics_sources"),
         protect=checks.switch("protect", default=True),
     )
     if checks.problems:

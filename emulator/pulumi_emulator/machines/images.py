@@ -51,6 +51,8 @@ REPOSITORY_PACKAGES: Final = (
     "htop",
     "jq",
     "nginx-light",
+    "prometheus",
+    "prometheus-node-exporter",
     "prometheus-redis-exporter",
     "python3-redis",
     "redis-sentinel",

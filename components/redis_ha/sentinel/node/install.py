@@ -22,10 +22,11 @@ METADATA_VARIABLE = "REDIS_HA_METADATA"
 METADATA_ADDRESS = "http://169.254.169.254/metadata/v1/interfaces/private/0/ipv4/address"
 METADATA_TIMEOUT_S = 5.0
 SELF_ADDRESS = "@SELF_ADDRESS@"
-# Who owns what: Redis and Sentinel rewrite their files and need their directory for it, the agents' files are root's.
+# Who owns what: Redis and Sentinel rewrite their files and need their directory for it. The agents' files are root's, and so is
+# the one that systemd reads for the exporters.
 REDIS_DIRECTORIES = ("config", "data")
 AGENT_DIRECTORY = "agent"
-AGENT_FILES = ("node.json",)
+AGENT_FILES = ("node.json", "exporters.env")
 
 
 def fill(seed: str, self_address: str) -> str:
