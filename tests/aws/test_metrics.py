@@ -10,11 +10,13 @@ from typing import Any
 import pytest
 
 from pulumi_emulator.aws.elasticache import metrics
-from pulumi_emulator.aws.elasticache.node_types import room
+from pulumi_emulator.aws.elasticache.engines import NODE_SIZES
+from pulumi_emulator.aws.elasticache.node_types import Room, room
 from pulumi_emulator.caches.measure import Calls, Reading, calls
 from redis_ha.elasticache.monitored import GROUP_TAG, Watched
 from redis_ha.elasticache.topology import Topology
-from tests.support.aws_world import ZONES, World
+from tests.support.aws_global import WEST, WEST_ZONES, datastore
+from tests.support.aws_world import REGION, ZONES, World
 from tests.support.minutes import NAMESPACE, Minutes, reading, still
 from tests.support.product_alarms import put_alarms
 
@@ -125,15 +127,15 @@ def test_replication_bytes_are_a_primary_s_with_replicas() -> None:
     assert node(reading(connected_slaves=0, master_repl_offset=900), pair[1])["ReplicationBytes"] == 0
 
 
-def test_rooms() -> None:
-    assert (room("cache.m7g.large").processors, room("cache.r6g.4xlarge").processors, room("cache.t4g.micro").processors) == (
-        2,
-        16,
-        2,
-    )
-    assert room("cache.r7g.4xlarge").memory == 128 * 2**30
-    assert room("cache.t4g.small").memory == 2 * 2**30
-    assert (room("cache.c7gn.xlarge").memory, room("cache.c7gn.xlarge").data) == (None, None)
+def test_every_type_has_its_processors_and_its_room() -> None:
+    every = [f"cache.{family}.{size}" for family, sizes in NODE_SIZES.items() for size in sizes]
+    assert all(0 < room(one).data < room(one).memory for one in every)
+    assert (room("cache.t2.micro").processors, room("cache.r6g.4xlarge").processors) == (1, 16)
+    assert room("cache.r4.large").memory == 15.25 * 2**30
+    # Generation 8 leaves more of the same memory to the data.
+    assert room("cache.m7g.large") == Room(2, 8 * 2**30, 6854542746)
+    assert room("cache.m8g.large") == Room(2, 8 * 2**30, 7294178820)
+    assert room("cache.c7gn.xlarge") == Room(4, 8 * 2**30, 6854542746)
 
 
 @pytest.fixture
@@ -178,6 +180,46 @@ def test_shards_and_groups_have_what_elasticache_publishes_of_them(minutes: Minu
         assert minutes.values(name, "Minimum", ReplicationGroupId=group_id, **of_shard) == [0]
     assert minutes.values(name, "Maximum", ReplicationGroupId=group_id, Role="Primary") == [0]
     assert minutes.values("CurrConnections", ReplicationGroupId=group_id) == []
+
+
+def lags(minutes: Minutes, region: str, node_id: str) -> list[tuple[float, str]]:
+    """Return what a node published of the lag between regions, with the unit."""
+    end = datetime.fromtimestamp(minutes.now, UTC)
+    answer = minutes.world.client("cloudwatch", region).get_metric_statistics(
+        Namespace=NAMESPACE,
+        MetricName=metrics.GLOBAL_LAG,
+        Dimensions=[{"Name": "CacheClusterId", "Value": node_id}],
+        StartTime=end - timedelta(minutes=10),
+        EndTime=end,
+        Period=60,
+        Statistics=["Maximum"],
+    )
+    return [(point["Maximum"], point["Unit"]) for point in answer["Datapoints"]]
+
+
+def test_the_lag_between_regions_is_published_where_a_region_follows(minutes: Minutes, monkeypatch: pytest.MonkeyPatch) -> None:
+    world = minutes.world
+    made = datastore(world)
+    (first,) = made.roles()
+    second = made.add(CacheSubnetGroupName=world.subnet_group(WEST_ZONES, WEST))
+    nodes = {group_id: [node["CacheClusterId"] for node in made.nodes(group_id)] for group_id in (first, second)}
+    for node_id in (*nodes[first], *nodes[second]):
+        world.plane.says[node_id] = reading
+    minutes.go()
+    primary, replica = nodes[second]
+    assert lags(minutes, WEST, primary) == [(0.5, "Seconds")]
+    assert lags(minutes, WEST, replica) == []
+    assert [lags(minutes, region, node_id) for node_id in nodes[first] for region in (REGION, WEST)] == [[]] * 4
+    # Without a link there is nothing to publish, which is what the product's alarm on missing data is for.
+    monkeypatch.setattr(world.plane, "lag", lambda _: None)
+    minutes.go()
+    assert lags(minutes, WEST, primary) == [(0.5, "Seconds")]
+    monkeypatch.undo()
+    # Who is promoted follows nobody, and the other one follows it.
+    made.promote(second)
+    minutes.go()
+    assert lags(minutes, WEST, primary) == [(0.5, "Seconds")]
+    assert lags(minutes, REGION, nodes[first][0]) == [(0.5, "Seconds")]
 
 
 def test_a_node_that_is_gone_publishes_nothing(minutes: Minutes) -> None:

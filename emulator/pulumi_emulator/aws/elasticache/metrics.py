@@ -112,12 +112,11 @@ def _grown(now: Reading, before: Reading, field: str) -> float:
 
 
 def _memory(node: Node) -> dict[str, Value]:
-    """Return how full a node is, as if it had its type's memory; where no source has that, this computer's."""
+    """Return how full a node is, as if it had its type's memory."""
     info = node.now.info
-    used, total = float(info["used_memory"]), float(info["total_system_memory"])
-    most = float(node.room.data or float(info.get("maxmemory", 0)) or total)
+    used, most = float(info["used_memory"]), float(node.room.data)
     counted = used - float(info.get("mem_not_counted_for_evict", 0))
-    free = max(0.0, (node.room.memory or total) - float(info["used_memory_rss"]))
+    free = max(0.0, node.room.memory - float(info["used_memory_rss"]))
     return {
         "DatabaseMemoryUsagePercentage": Value(100 * used / most, "Percent"),
         COUNTED_MEMORY: Value(100 * counted / most, "Percent"),
