@@ -11,6 +11,7 @@ import pytest
 from pulumi.runtime import rpc
 
 from redis_ha.elasticache import GlobalDatastore
+from redis_ha.failover import FailoverAutomation
 from redis_ha.guard import RefusedChangeError
 from tests.support.global_sets import PASSWORD, connection, network
 from tests.support.pulumi_world import Monitor, inputs, run
@@ -329,6 +330,43 @@ def test_the_connection_is_what_clients_take(clustered: bool) -> None:
     host = f"{prefix}.orders-eu-west-1.abc123.euc1.cache.amazonaws.com"
     assert document["regions"]["eu-west-1"][kind]["host"] == found["endpoints"][0]["eu-west-1"] == host
     assert {name for name, (_, _, secret) in found.items() if secret} == {"credentials"}
+
+
+def test_each_region_is_followed_by_an_automation_of_its_own() -> None:
+    regions = ("eu-central-1", "eu-west-1", "us-east-1")
+
+    def program() -> dict[str, Any]:
+        datastore = GlobalDatastore("orders", MADE)  # type: ignore[arg-type]
+        found = {}
+        for region in regions:
+            args = {**datastore.as_watched(region), "alarms": {"enabled": False}}
+            automation = FailoverAutomation(f"follow-{region}", args)  # type: ignore[arg-type]
+            found[region] = pulumi.Output.all(automation.connections, args["groups"])
+        return found
+
+    monitor, found = run(program)
+    for region in regions:
+        group = f"orders-{region}"
+        connections, groups = found[region][0]
+        parameter = f"/redis-ha/follow-{region}/failover/{group}/endpoints"
+        assert connections == {group: {"version": 1, "kind": "ssm", "region": region, "parameter": parameter}}
+        assert groups[group]["node_ids"] == [f"{group}-{number:03d}" for number in (1, 2)]
+        subscription = inputs(monitor, f"follow-{region}-topic-{group}")
+        assert (subscription["region"], subscription["topic"]) == (region, groups[group]["topic_arn"])
+
+
+def test_a_region_that_cannot_be_followed_is_refused_by_name() -> None:
+    def program() -> None:
+        datastore = GlobalDatastore("orders", BROUGHT)  # type: ignore[arg-type]
+        said = r"region: 'eu-central-1' has no group that is made here; there is eu-west-1"
+        with pytest.raises(pulumi.InputPropertiesError, match=said):
+            datastore.as_watched("eu-central-1")
+        quiet = with_secondary(BROUGHT, notifications={"enabled": False})
+        silent = GlobalDatastore("silent", BROUGHT | quiet)  # type: ignore[arg-type]
+        with pytest.raises(pulumi.InputPropertiesError, match=r"secondaries\.eu-west-1.* false, but the failover automation"):
+            silent.as_watched("eu-west-1")
+
+    run(program)
 
 
 def test_without_lag_alarms_no_bound_is_stated() -> None:

@@ -7,7 +7,7 @@ import pulumi
 import pulumi_aws as aws
 
 from redis_ha.amazon import Place
-from redis_ha.arguments import camel_case
+from redis_ha.arguments import InvalidArgumentsError, camel_case
 from redis_ha.guard import apart, guard
 from redis_ha.inputs import as_input_errors, known_now, outputs_of
 
@@ -20,6 +20,7 @@ from .global_secondary import Secondary, make_secondary
 from .global_settings import GlobalLag, GlobalSecondary, GlobalWriter
 from .group import ElastiCacheHaGroup, ElastiCacheHaGroupArgs
 from .monitored import GROUP_TAG
+from .notifications import followed
 from .permissions import member_arn
 from .settings import ElastiCacheUser
 
@@ -126,6 +127,7 @@ class GlobalDatastore(pulumi.ComponentResource):
         plan = checked_global_plan(name, args)
         super().__init__("redis-ha:index:GlobalDatastore", name, {}, opts)
         self._args: Mapping[str, Any] = args
+        self._plan = plan
         self._apart = apart(opts)
         self.primary = self._make_primary(plan)
         self.global_group = self._make_global_group(plan)
@@ -138,6 +140,23 @@ class GlobalDatastore(pulumi.ComponentResource):
     def check(name: str, args: GlobalDatastoreArgs) -> GlobalPlan:
         """Check arguments, and make nothing; return what follows from them. Raises what making it would raise."""
         return checked_global_plan(name, args)
+
+    def as_watched(self, region: str) -> dict[str, Any]:
+        """Return the arguments by which a FailoverAutomation of the same program follows the group of a region made here.
+
+        A FailoverAutomation follows the groups of one region: make one for each region. A primary that was given is followed by
+        `as_watched` of its own ElastiCacheHaGroup. Raises pulumi.InputPropertiesError for another region, and where the
+        region's group has no topic of ElastiCache's events.
+        """
+        if self.primary is not None and region == self._plan.primary_region:
+            return self.primary.as_watched()
+        if region not in self.secondaries:
+            made = [*([] if self.primary is None else [self._plan.primary_region]), *self.secondaries]
+            with as_input_errors():
+                reason = f"{region!r} has no group that is made here; there is {', '.join(made)}"
+                raise InvalidArgumentsError(what(self._plan.name), [("region", reason)])
+        secondary = self.secondaries[region]
+        return followed(f"{what(self._plan.name)}, secondaries.{region}", secondary.plan, secondary.notifications)
 
     def _child(self, **options: Any) -> pulumi.ResourceOptions:
         return pulumi.ResourceOptions(parent=self, **options)

@@ -24,7 +24,7 @@ from .global_changes import member_parameter_refusals, member_refusals
 from .logs import make_log_groups
 from .monitored import GROUP_TAG, Watched
 from .network import Network, make_network
-from .notifications import NotificationSettings, check_notifications, make_notifications
+from .notifications import NotificationSettings, check_notifications, followed, make_notifications
 from .outputs import connection_document
 from .permissions import client_policy, operator_policy, read_policy
 from .plan import Plan, User
@@ -300,17 +300,8 @@ class ElastiCacheHaGroup(pulumi.ComponentResource):
         Raises pulumi.InputPropertiesError where the group has no topic of ElastiCache's events. With autoscaling the nodes are
         not named, because they come and go.
         """
-        plan = self._plan
-        if (self._args.get("notifications") or {}).get("enabled") is False:
-            with as_input_errors():
-                remedy = "the failover automation follows these events: leave it out"
-                raise InvalidArgumentsError(
-                    f"ElastiCacheHaGroup {plan.name!r}", [("notifications.enabled", f"false, but {remedy}")]
-                )
-        one: dict[str, Any] = {"topic_arn": self.notification_topic_arn}
-        if self._args.get("autoscaling") is None:
-            one["node_ids"] = list(plan.topology.node_ids())
-        return {"region": plan.region, "groups": {plan.group_id: one}}
+        what, same_nodes = f"ElastiCacheHaGroup {self._plan.name!r}", self._args.get("autoscaling") is None
+        return followed(what, self._plan, self.notifications, same_nodes=same_nodes)
 
     def _as_everywhere(self, user: User) -> dict[str, Any]:
         found: dict[str, Any] = {"access": user.access, "authentication": user.authentication}

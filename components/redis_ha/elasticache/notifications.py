@@ -9,9 +9,11 @@ import pulumi
 import pulumi_aws as aws
 
 from redis_ha.amazon import Place, adoption
-from redis_ha.arguments import Checks
+from redis_ha.arguments import Checks, InvalidArgumentsError
 from redis_ha.arns import TOPIC, check_arn
+from redis_ha.inputs import as_input_errors
 
+from .plan import Plan
 from .topology import Topology
 
 # botocore, sns/2010-03-31, Subscribe; those that a group's operators use. A queue or a function also has to let the topic in.
@@ -111,6 +113,22 @@ def check_notifications(settings: NotificationSettings | None) -> list[tuple[str
             inner.refuse("endpoint", "is missing; give the address, URL or ARN")
         checks.problems += inner.under(f"subscriptions.{name}")
     return checks.under("notifications")
+
+
+def followed(what: str, plan: Plan, notifications: Notifications, *, same_nodes: bool = True) -> dict[str, Any]:
+    """Return the arguments by which a FailoverAutomation follows a group: region and groups.
+
+    same_nodes: whether the nodes stay the same ones, so that they can be named. Raises pulumi.InputPropertiesError where the
+    group has no topic of ElastiCache's events.
+    """
+    if notifications.arn is None:
+        with as_input_errors():
+            remedy = "the failover automation follows these events: leave it out"
+            raise InvalidArgumentsError(what, [("notifications.enabled", f"false, but {remedy}")])
+    one: dict[str, Any] = {"topic_arn": notifications.arn}
+    if same_nodes:
+        one["node_ids"] = list(plan.topology.node_ids())
+    return {"region": plan.region, "groups": {plan.group_id: one}}
 
 
 def make_notifications(
