@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import jsonschema
 import pulumi
+import pulumi_aws as aws
 import pytest
 from google.protobuf import json_format
 from pulumi.runtime import rpc
 
 import redis_ha.failover
+import redis_ha_client
 from redis_ha.failover import FailoverAutomation, FailoverAutomationArgs
 from redis_ha.failover.function.settings import CopyTo, read_settings
+from redis_ha.failover.function.table import FAILOVER
+from redis_ha_client.documents import SsmConnection, read_connection
+from tests.support.documents import blocks
 from tests.support.failover_sets import ALARMS, SLACK, topic
 from tests.support.hosted import constructed, nested_output
 from tests.support.pulumi_world import Monitor, inputs, run
@@ -276,6 +283,19 @@ def test_outputs_say_where_the_documents_are_and_nothing_of_what_is_in_them() ->
     assert outputs["event_bus_name"][0] == "shop-failover"
 
 
+@pytest.mark.parametrize("region", [REGION, "us-gov-west-1"])
+def test_the_connections_are_what_clients_take(region: str) -> None:
+    path = "/redis-ha/x.y-z_1/failover"
+    args = {"region": region, "groups": {"orders": {"topic_arn": topic("orders", region)}}, "alarms": {"enabled": False}}
+    _, outputs = made({**args, "parameter_path": path})
+    schema = json.loads((Path(redis_ha_client.__file__).parent / "connection.schema.json").read_text())
+    (connection,) = outputs["connections"][0].values()
+    jsonschema.validate(connection, {**schema, "oneOf": [{"$ref": "#/$defs/ssm"}]})
+    read = read_connection(connection)
+    assert isinstance(read, SsmConnection)
+    assert (read.region, read.parameter) == (region, f"{path}/orders/endpoints")
+
+
 @pytest.mark.parametrize("protect", [True, False])
 def test_what_others_hang_on_is_protected(protect: bool) -> None:
     monitor, _ = made({**LEAST, "protect": protect})
@@ -370,6 +390,39 @@ def test_a_secret_of_a_wrong_type_is_not_told(path: str) -> None:
     with pytest.raises(pulumi.InputPropertiesError) as caught:
         constructed("FailoverAutomation", HOSTED | {"notify": {kind: {name: {key: 4711}}}})
     assert "4711" not in str(caught.value)
+
+
+def test_the_reference_s_rules_call_a_topic_a_function_and_a_state_machine() -> None:
+    """The example of rules of one's own is run as it stands there, beside a program's other resources."""
+    given = SimpleNamespace(arn="arn:aws:states:eu-central-1:123456789012:stateMachine:repair")
+    starter = SimpleNamespace(arn="arn:aws:iam::123456789012:role/starter")
+    function = SimpleNamespace(arn="arn:aws:lambda:eu-central-1:123456789012:function:mine")
+
+    def program() -> dict[str, Any]:
+        names: dict[str, Any] = {
+            "automation": FailoverAutomation("shop", FailoverAutomationArgs(**LEAST)),
+            "topic": SimpleNamespace(arn=topic("mine")),
+            "function": function,
+            "machine": given,
+            "starter": starter,
+            "aws": aws,
+            "json": json,
+        }
+        for block in blocks(Path(redis_ha.failover.__file__).parent / "README.md", "python"):
+            if "aws.cloudwatch" in block.text:
+                exec(block.text, names)  # noqa: S102 - the document's own example
+        return {}
+
+    monitor, _ = run(program)
+    rule = inputs(monitor, "on-failover")
+    event = {"source": "redis-ha", "detail-type": FAILOVER}
+    pattern = json.loads(rule["eventPattern"])
+    assert {name: value in pattern[name] for name, value in event.items()} == {"source": True, "detail-type": True}
+    assert inputs(monitor, "shop-function")["environment"]["variables"]["EVENT_SOURCE"] == event["source"]
+    targets = {name: inputs(monitor, name) for name in ("to-topic", "to-function", "to-machine")}
+    assert [one["arn"] for one in targets.values()] == [topic("mine"), function.arn, given.arn]
+    assert {one["eventBusName"] for one in targets.values()} == {"shop-failover"}
+    assert targets["to-machine"]["roleArn"] == starter.arn
 
 
 def test_the_reference_names_every_argument_and_output() -> None:
