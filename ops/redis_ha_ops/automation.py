@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -15,6 +15,8 @@ from .errors import OpsError
 # What `__main__.py` exports for a FailoverAutomation: how applications find the documents, by group, and the function.
 CONNECTIONS = "failover_connections"
 FUNCTION = "failover_function_arn"
+# ElastiCache's event of a promoted replica; the function's line of it has the name (components/redis_ha/failover).
+FAILOVER = "ElastiCache:FailoverComplete"
 MOST_LINES = 100
 
 
@@ -53,19 +55,35 @@ def generation(ask: Ask, made: Automation) -> int | None:
         return None
 
 
-def logged(ask: Ask, made: Automation, since: datetime) -> list[str]:
-    """Return what the function logged since a time, at most MOST_LINES lines."""
-    given = {"logGroupName": made.log_group, "startTime": int(since.timestamp() * 1000), "limit": MOST_LINES}
-    answer = ask("logs", "filter_log_events", given, made.region)
-    return [str(event["message"]).strip() for event in answer.get("events") or []]
+def logged(ask: Ask, made: Automation, group_id: str, since: datetime) -> list[str]:
+    """Return what the function logged of a group's failovers since a time, at most MOST_LINES lines."""
+    # AWS answers with empty pages too while there is more (docs.aws.amazon.com/AmazonCloudWatchLogs FilterLogEvents).
+    given = {
+        "logGroupName": made.log_group,
+        "startTime": int(since.timestamp() * 1000),
+        "filterPattern": f'"{FAILOVER}"',
+    }
+    rows = _pages(ask, "logs", "filter_log_events", given, made.region, ("nextToken", "events"))
+    return [text for row in rows if group_id in (text := str(row["message"]).strip())][:MOST_LINES]
 
 
 def rang(ask: Ask, names: list[str], region: str, since: datetime) -> list[str]:
-    """Return the alarms that went into ALARM since a time."""
-    found = []
-    for name in names:
-        given = {"AlarmName": name, "HistoryItemType": "StateUpdate", "StartDate": since}
-        rows = ask("cloudwatch", "describe_alarm_history", given, region).get("AlarmHistoryItems") or []
-        if any("to ALARM" in str(row.get("HistorySummary")) for row in rows):
-            found.append(name)
-    return found
+    """Return those of the alarms that went into ALARM since a time, in the order of their names."""
+    given = {"HistoryItemType": "StateUpdate", "StartDate": since}
+    rows = _pages(ask, "cloudwatch", "describe_alarm_history", given, region, ("NextToken", "AlarmHistoryItems"))
+    found = {str(row["AlarmName"]) for row in rows if "to ALARM" in str(row.get("HistorySummary"))}
+    return sorted(found & set(names))
+
+
+def _pages(
+    ask: Ask, service: str, operation: str, given: Mapping[str, Any], region: str, names: tuple[str, str]
+) -> Iterator[Mapping[str, Any]]:
+    """Yield the rows of all pages. names: of the token, and of the rows."""
+    token, rows = names
+    more: dict[str, Any] = {}
+    while True:
+        answer = ask(service, operation, {**given, **more}, region)
+        yield from answer.get(rows) or []
+        if not answer.get(token):
+            return
+        more = {token: answer[token]}

@@ -75,7 +75,15 @@ def test_without_evidence_nothing_is_seen() -> None:
     assert "outage measured: could not be looked at (nobody looked)" in reasons
 
 
-SHORT = writes(range(20, 25))
+STUCK, SHORT, WELL = writes(range(20, 85)), writes(range(20, 25)), writes(range(0))
+UP = [(0.5, "up")]
+
+
+def unnoticed(probe: list[Operation], application: list[Operation]) -> Measured:
+    """Return what two writers saw of a failover of which the health check saw nothing."""
+    return measured(health=UP, operations={PROBE: probe, APPLICATION: application})
+
+
 CASES: list[tuple[str, dict[str, Any], str, bool]] = [
     ("AWS's events", {"missing": ["Recovering"]}, NOT_SEEN, False),
     ("AWS's events", {"in_order": False}, NOT_SEEN, False),
@@ -83,10 +91,15 @@ CASES: list[tuple[str, dict[str, Any], str, bool]] = [
     ("outage measured", {"measured": None}, UNKNOWN, False),
     ("outage measured", {"measured": measured(cut=None)}, NOT_SEEN, False),
     ("outage measured", {"measured": measured(operations={PROBE: writes(range(20, 100)), APPLICATION: []})}, NOT_SEEN, False),
+    ("outage measured", {"measured": measured(operations={PROBE: WELL, APPLICATION: WELL})}, NOT_SEEN, False),
     ("errors caught", {"measured": measured(cut=9.0)}, NOT_SEEN, False),
-    ("health check", {"measured": measured(health=[(0.5, "up")])}, NOT_SEEN, False),
+    ("health check", {"measured": unnoticed(STUCK, STUCK)}, NOT_SEEN, False),
+    ("health check", {"measured": measured(cut=None, health=UP)}, NOT_SEEN, False),
+    ("health check", {"measured": unnoticed(STUCK, [])}, NOT_SEEN, False),
+    ("health check", {"measured": unnoticed(STUCK, WELL)}, UNKNOWN, True),
+    ("health check", {"measured": unnoticed(WELL[:20] + SHORT[20:], STUCK)}, UNKNOWN, True),
+    ("health check", {"measured": unnoticed(SHORT, SHORT)}, UNKNOWN, True),
     ("health check", {"measured": measured(health=[(0.5, "up"), (6.0, "down")])}, NOT_SEEN, False),
-    ("health check", {"measured": measured(health=[(0.5, "up")], operations={PROBE: SHORT, APPLICATION: []})}, NOT_SEEN, True),
     ("alarms rang", {"alarms": []}, NOT_SEEN, True),
     ("alarms rang", {"alarms": None}, UNKNOWN, True),
     ("log lines of the application", {"measured": measured(lines=[(0.1, "before")])}, NOT_SEEN, True),
@@ -121,6 +134,27 @@ def test_a_lost_write_and_one_that_should_not_be_there(changes: dict[str, Any]) 
     seen = replace(WHOLE, measured=measured(losses=losses))
     assert item(seen, "no acknowledged").state == NOT_SEEN
     assert not passes_of(checklist(seen))[0]
+
+
+def test_a_check_without_a_chance_is_told_as_such() -> None:
+    seen = replace(WHOLE, measured=unnoticed(SHORT, STUCK))
+    detail = (
+        "it had no chance: it notices what lasts 5.5 s, and no more than 0.6 s were without an acknowledged write (up at 0.5 s)"
+    )
+    assert item(seen, "health check").detail == detail
+    assert passes_of(checklist(seen)) == (True, ["all is well; could not be looked at: health check fired, and cleared"])
+
+
+def test_a_failover_that_disturbed_nobody_is_told_from_one_without_an_end() -> None:
+    details = [
+        item(replace(WHOLE, measured=measured(operations={PROBE: probe, APPLICATION: WELL})), "outage measured").detail
+        for probe in (WELL, writes(range(20, 100)))
+    ]
+    assert details == ["no write was disturbed", "it had not ended"]
+
+
+def test_a_long_log_line_is_cut_in_the_checklist() -> None:
+    assert len(item(replace(WHOLE, function_lines=["x" * 1000]), "failover function").detail) < 200
 
 
 def test_a_pass_says_what_could_not_be_looked_at() -> None:

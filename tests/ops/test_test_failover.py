@@ -13,7 +13,7 @@ import jsonschema
 import pytest
 from click.testing import CliRunner
 
-from redis_ha_ops import cloud, group
+from redis_ha_ops import automation, cloud, group
 from redis_ha_ops.automation import Automation, automation_of
 from redis_ha_ops.call import Call
 from redis_ha_ops.cli import cli
@@ -24,7 +24,7 @@ from redis_ha_ops.drill.failover_checks import MOST_LAG_BYTES, fits, in_sync, li
 from redis_ha_ops.drill.failover_evidence import evidence
 from redis_ha_ops.errors import OpsError
 from redis_ha_ops.findings import Finding
-from redis_ha_ops.group import STAGES, Event, Group, Shard, group_of_stack, in_order, stages, tag_of
+from redis_ha_ops.group import MOST_TESTS, STAGES, Event, Group, Shard, group_of_stack, in_order, stages, tag_of
 from redis_ha_ops.managed import ManagedLook, ManagedNode
 from redis_ha_ops.runbook import history, places, running
 from redis_ha_ops.runbook.desk import Ended, Run, unfinished
@@ -152,6 +152,103 @@ def test_the_document_is_followed(world: World, calls: cloud.Ask, tmp_path: Path
     # A document that stays as it was is told, and ends nothing.
     ended = running.start(failover.runbook(drill), desk_of(calls, tmp_path / made))
     assert (ended.outcome, evidence(drill, ended.journal.facts)[0].generations) == ("done", (4, 4))
+
+
+@pytest.mark.parametrize("rings", [True, False])
+def test_an_alarm_is_waited_for_and_is_the_drill_s_own(
+    world: World, calls: cloud.Ask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rings: bool
+) -> None:
+    unreached(monkeypatch)
+    monkeypatch.setattr(failover, "ALARM_SECONDS", 0.5)
+    made, watch = world.group(), world.client("cloudwatch")
+    early, own, calm, other = (f"{made}-{name}" for name in ("early", "failover", "calm", "other"))
+    for name in (early, own, calm, other):
+        given = {"Period": 60, "EvaluationPeriods": 1, "Threshold": 1, "ComparisonOperator": "GreaterThanThreshold"}
+        watch.put_metric_alarm(AlarmName=name, Namespace="n", MetricName="m", Statistic="Sum", **given)
+    watch.set_alarm_state(AlarmName=early, StateValue="ALARM", StateReason="before the drill")
+    drill = drill_of(world, calls, made, alarms=[early, own, calm])
+    book = failover.runbook(drill)
+    back = next(step for step in book.steps if step.name == "back")
+
+    def ringing(run: Run) -> None:
+        back.act(run)
+        for name in (other, *([own] if rings else [])):
+            watch.set_alarm_state(AlarmName=name, StateValue="ALARM", StateReason="a test")
+        watch.set_alarm_state(AlarmName=calm, StateValue="OK", StateReason="a test")
+
+    steps = [replace(step, act=ringing) if step is back else step for step in book.steps]
+    ended = running.start(replace(book, steps=steps), desk_of(calls, tmp_path / made))
+    assert (ended.outcome, evidence(drill, ended.journal.facts)[0].alarms) == ("done", [own] if rings else [])
+
+
+def test_alarms_that_cannot_be_looked_at(
+    world: World, calls: cloud.Ask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unreached(monkeypatch)
+    monkeypatch.setattr(failover, "ALARM_SECONDS", 0.5)
+
+    def refusing(service: str, operation: str, given: Mapping[str, Any], region: str) -> Mapping[str, Any]:
+        if service == "cloudwatch":
+            raise CloudError("no permission", "AccessDenied")
+        return calls(service, operation, given, region)
+
+    made = world.group()
+    drill = drill_of(world, refusing, made, alarms=["one"])
+    ended = running.start(failover.runbook(drill), desk_of(refusing, tmp_path / made))
+    seen, _ = evidence(drill, ended.journal.facts)
+    assert (ended.outcome, seen.alarms, seen.why["alarms"]) == ("done", None, "no permission")
+    assert evidence(drill, {})[0].why["alarms"] == "the run did not come so far"
+
+
+def test_the_function_s_lines_are_those_of_the_group_s_failover(world: World, calls: cloud.Ask) -> None:
+    logs, name = world.client("logs"), f"/aws/lambda/{world.name('function')}"
+    logs.create_log_group(logGroupName=name)
+    logs.create_log_stream(logGroupName=name, logStreamName="s")
+    at = int(datetime.now(UTC).timestamp() * 1000)
+    lines = [
+        "START RequestId: x",
+        '{"event": {"name": "Schedule"}, "GroupId": "g"}',
+        '{"event": {"name": "ElastiCache:FailoverComplete"}, "GroupId": "h"}',
+        *(f'{{"event": {{"name": "ElastiCache:FailoverComplete"}}, "GroupId": "g", "number": {number}}}' for number in (1, 2)),
+    ]
+    logs.put_log_events(logGroupName=name, logStreamName="s", logEvents=[{"timestamp": at, "message": one} for one in lines])
+    made = Automation(REGION, "/p", name)
+
+    def paged(service: str, operation: str, given: Mapping[str, Any], region: str) -> Mapping[str, Any]:
+        """Answer with an empty page first and a line a page then, as AWS may."""
+        if given.get("nextToken") is None:
+            return {"events": [], "nextToken": "0"}
+        found = calls(service, operation, _without(given), region)["events"]
+        at = int(given["nextToken"])
+        return {"events": found[at : at + 1], **({"nextToken": str(at + 1)} if at + 1 < len(found) else {})}
+
+    for ask in (calls, paged):
+        assert automation.logged(ask, made, "g", NOW) == lines[3:]
+        assert automation.logged(ask, made, "g", datetime.now(UTC) + timedelta(hours=1)) == []
+
+
+def _without(given: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in given.items() if name != "nextToken"}
+
+
+def test_a_sixteenth_node_group_in_a_day_is_refused_and_nothing_is_touched(
+    world: World, calls: cloud.Ask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unreached(monkeypatch)
+    made = world.group()
+
+    def full(service: str, operation: str, given: Mapping[str, Any], region: str) -> Mapping[str, Any]:
+        if operation != "describe_events" or given["SourceType"] != "replication-group":
+            return calls(service, operation, given, region)
+        text, at = "Test Failover API called for node group 0001", datetime.now(UTC) - timedelta(hours=23)
+        return {"Events": [{"Date": at, "SourceIdentifier": f"other-{one}", "Message": text} for one in range(MOST_TESTS)]}
+
+    said: list[str] = []
+    desk = desk_of(full, tmp_path / made, said)
+    with pytest.raises(OpsError, match="15 of 15 node groups were tested within 24 h"):
+        running.start(failover.runbook(drill_of(world, full, made)), desk)
+    assert calls_for(world, made) == 0
+    assert unfinished(desk.records) is None
 
 
 # --- plain decisions ---

@@ -7,15 +7,22 @@ an application that knows the document alone goes on. Staging has cluster mode d
 from __future__ import annotations
 
 import json
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
+import jsonschema
 import pytest
 import yaml
 
+import redis_ha_client
+from redis_ha_ops.drill import failover
+from redis_ha_ops.drill.checklist import SEEN
+from redis_ha_ops.runbook import history
 from tests.stack.aws_stack import AWS_BLOCKS, AwsStack
 from tests.stack.conftest import ROOT
+from tests.support.cache_program import argv
 from tests.support.waiting import wait_until
 
 pytestmark = [pytest.mark.engine, pytest.mark.machines, pytest.mark.timeout(900)]
@@ -67,6 +74,18 @@ class FollowedStack(AwsStack):
         names = self.outputs()["failover_alarm_names"]
         found = self.api("cloudwatch", "describe_alarms", AlarmNames=names)["MetricAlarms"]
         return sorted(alarm["AlarmName"] for alarm in found if alarm["StateValue"] == "ALARM")
+
+    def start_drill(self, log: IO[str], *arguments: str) -> subprocess.Popen[str]:
+        """Test a failover as an operator does, from the program's folder."""
+        return subprocess.Popen(
+            argv("drill", "test-failover", "--stack", self.stack, "--emulated", "--yes", *arguments),
+            cwd=self.program,
+            env={**self._environment(), "COLUMNS": "200"},
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            text=True,
+        )
 
     def given_up(self) -> int:
         """Give how many events lie in the dead-letter queue."""
@@ -124,7 +143,47 @@ def test_a_lost_zone_is_followed_by_the_document_an_alarm_and_the_application(st
     assert stack.application(f'print(client.get("key-{number}"))') == f"b'{number}'\n"
 
 
+def test_a_drill_sees_the_whole_chain(stack: FollowedStack, tmp_path: Path) -> None:
+    stack.run("clock advance", "5m")  # who is primary, before
+    before, log = stack.document(), tmp_path / "log"
+    with log.open("w") as opened:
+        drill = stack.start_drill(opened, "--shard", max(stack.primaries()), "--rate", "20", "--seconds", "5")
+    try:
+        waits = "Wait until one of the stack's alarms has rung"
+        wait_until(lambda: drill.poll() is not None or log.read_text().count(waits) == 2, log.read_text, seconds=300, every=1)
+        if drill.poll() is None:
+            stack.run("clock advance", "3m")  # rather than to wait for them
+        drill.wait(300)
+    finally:
+        drill.kill()
+        drill.wait()
+    told = log.read_text()
+    (path,) = (stack.program / "reports").glob("*.json")
+    made = json.loads(path.read_text())
+    jsonschema.validate(made, json.loads((Path(failover.__file__).parent / "failover.schema.json").read_text()))
+    points = {item["what"]: item for item in made["checklist"]}
+    assert {what: item for what, item in points.items() if item["needed"] and item["state"] != SEEN} == {}, told
+    assert (drill.returncode, made["run"]["outcome"]) == (0, "done"), told
+    for what in (
+        "AWS's events, in AWS's order",
+        "outage measured",
+        "alarms rang",
+        "log lines of the failover function",
+        "generation of the endpoint document raised",
+    ):
+        assert points[what]["state"] == SEEN, told
+    assert "0 of 15 node groups were tested within 24 h" in told
+    assert all(name.endswith("-failover") for name in points["alarms rang"]["detail"].split(", ")), told
+    after = stack.document()
+    assert after["generation"] > before["generation"]
+    assert after["endpoints"] == before["endpoints"]
+    assert [line["outcome"] for line in history.read(stack.program / ".redis-ha" / stack.stack)] == ["done"]
+
+
 def test_what_the_function_wrote_is_no_difference_and_no_output(stack: FollowedStack) -> None:
     assert stack.document() is not None
     stack.run("preview", "--expect-no-changes")
-    assert "generation" not in json.dumps(stack.outputs()["failover_connections"])
+    connections = stack.outputs()["failover_connections"]
+    assert "generation" not in json.dumps(connections)
+    schema = json.loads((Path(redis_ha_client.__file__).parent / "connection.schema.json").read_text())
+    jsonschema.validate(connections[stack.stack], {**schema, "oneOf": [{"$ref": "#/$defs/ssm"}]})

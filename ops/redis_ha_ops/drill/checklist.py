@@ -17,6 +17,7 @@ State = Literal["seen", "not seen", "could not be looked at"]
 SEEN: State = "seen"
 NOT_SEEN: State = "not seen"
 UNKNOWN: State = "could not be looked at"
+MOST_SHOWN = 160  # characters of a log line
 
 
 @dataclass(frozen=True)
@@ -34,8 +35,8 @@ class Evidence:
     """What there is to judge by. None: it could not be looked at, and `why` says why, by the field's name.
 
     stages: what AWS told of the failover, by group.STAGES. generations: of the endpoint document, before and after.
-    alarms: those that rang. function_lines: what the failover function logged. status: of the group, at the end.
-    automated: whether the stack has a failover function, whose points are needed then.
+    alarms: those that rang. function_lines: what the failover function logged of the failover. status: of the group, at the
+    end. automated: whether the stack has a failover function, whose points are needed then.
     """
 
     measured: Measured | None = None
@@ -126,15 +127,15 @@ def _check(seen: Evidence) -> Item:
         return _not_known(seen, what, "measured", needed=False)
     states = [state for _, state in seen.measured.health]
     told = ", ".join(f"{state} at {at:.1f} s" for at, state in seen.measured.health) or "no change"
-    fired = "down" in states and "up" in states[states.index("down") :]
-    outage = seen.measured.outage()
-    lasted = outage.outage_seconds if outage else None
-    notices = seen.measured.notice_seconds
-    # Shorter than what it notices for sure, it may have been missed; a longer one must not be.
-    short = lasted is not None and lasted < notices and "down" not in states
-    if short:
-        told += f"; it notices what lasts {notices:g} s"
-    return Item(what, SEEN if fired else NOT_SEEN, told, needed=not short)
+    if "down" in states:
+        cleared = "up" in states[states.index("down") :]
+        return Item(what, SEEN if cleared else NOT_SEEN, told)
+    # The check is sure to fire when for so long it can write nothing, and while somebody's writes are acknowledged it can.
+    silent, notices = seen.measured.silent_seconds(), seen.measured.notice_seconds
+    if silent is None or silent >= notices:
+        return Item(what, NOT_SEEN, told)
+    chance = f"it notices what lasts {notices:g} s, and no more than {silent:.1f} s were without an acknowledged write"
+    return Item(what, UNKNOWN, f"it had no chance: {chance} ({told})", needed=False)
 
 
 def _alarms(seen: Evidence) -> Item:
@@ -158,7 +159,11 @@ def _function_lines(seen: Evidence) -> Item:
     if seen.function_lines is None:
         return _not_known(seen, what, "function_lines", needed=seen.automated)
     lines = seen.function_lines
-    return Item(what, SEEN if lines else NOT_SEEN, f"{len(lines)}: {lines[0]}" if lines else "none")
+    return Item(what, SEEN if lines else NOT_SEEN, f"{len(lines)}: {_short(lines[0])}" if lines else "none of this failover")
+
+
+def _short(line: str) -> str:
+    return line if len(line) <= MOST_SHOWN else f"{line[:MOST_SHOWN]}.."
 
 
 def recovery(seen: Evidence, *, disturbed: bool = True) -> Item:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from redis_ha_ops import automation, group
@@ -20,6 +21,9 @@ NAME = "drill test-failover"
 TOLD_SECONDS = 600.0
 RECOVER_SECONDS = 300.0  # for writes, after the promotion was told
 BACK_SECONDS = 3600.0
+# CloudWatch has a minute's values when the minute is over, and looks at an alarm once a minute: an alarm on one minute's value
+# has rung by then.
+ALARM_SECONDS = 180.0
 CALLED_SECONDS = 120.0  # from a call to its event
 DOCUMENT_SECONDS = 180.0
 EVENTS_BACK = timedelta(hours=1)
@@ -53,6 +57,8 @@ def runbook(drill: Drill) -> Runbook:
     if drill.automation is not None:
         steps.append(Step("document", "Wait for the endpoint document's next generation", lambda run: _document(drill, run)))
     steps.append(Step("back", "Wait until the lost node is replaced", lambda run: _back(drill, run)))
+    if drill.alarms:
+        steps.append(Step("alarms", "Wait until one of the stack's alarms has rung", lambda run: _alarms(drill, run)))
     return Runbook(
         NAME,
         f"Test the failover of {where}, as AWS offers it for tests; it is not for operations",
@@ -129,16 +135,38 @@ def _document(drill: Drill, run: Run) -> None:
     made, before = drill.automation, run.facts.get("generation")
     if made is None:
         return
-    end = drill.now() + timedelta(seconds=DOCUMENT_SECONDS)
 
-    def over() -> bool:
+    def raised() -> bool:
         try:
             run.facts["generation_after"] = automation.generation(drill.ask, made)
         except CloudError as error:
             run.facts["generation_trouble"] = str(error)
-        return (run.facts.get("generation_after") or 0) > (before or 0) or drill.now() >= end
+        return (run.facts.get("generation_after") or 0) > (before or 0)
 
-    run.wait("the endpoint document", over, DOCUMENT_SECONDS + 60)
+    _look(drill, run, "the endpoint document", raised, DOCUMENT_SECONDS)
+
+
+def _alarms(drill: Drill, run: Run) -> None:
+    """Wait for an alarm. That none rings is no reason to end: the checklist says so."""
+    called = _stages(drill, run).get("called")
+    since = datetime.fromisoformat(run.facts["since"]) if called is None else called.at
+
+    def rung() -> bool:
+        try:
+            run.facts["alarms"] = automation.rang(drill.ask, drill.alarms, drill.region, since)
+        except CloudError as error:
+            run.facts["alarms_trouble"] = str(error)
+        return bool(run.facts.get("alarms"))
+
+    _look(drill, run, "an alarm", rung, ALARM_SECONDS)
+    if run.facts.get("alarms"):
+        run.say(f"  alarms: {', '.join(run.facts['alarms'])}")
+
+
+def _look(drill: Drill, run: Run, what: str, there: Callable[[], bool], seconds: float) -> None:
+    """Look until it is there or the time is up, whichever is first."""
+    end = drill.now() + timedelta(seconds=seconds)
+    run.wait(what, lambda: there() or drill.now() >= end, seconds + 60)
 
 
 def _back(drill: Drill, run: Run) -> None:

@@ -25,7 +25,7 @@ def evidence(drill: Drill, facts: Mapping[str, Any]) -> tuple[Evidence, list[Eve
         why["measured"] = KILLED if drill.measure else UNMEASURED
     since = datetime.fromisoformat(facts["since"]) if "since" in facts else None
     found: dict[str, Event] | None = None
-    status, alarms, lines = None, None, None
+    status, lines = None, None
     try:
         seen = drill.read()
         status = seen.status
@@ -39,13 +39,11 @@ def evidence(drill: Drill, facts: Mapping[str, Any]) -> tuple[Evidence, list[Eve
         why["generations"] = why["function_lines"] = "the stack has no FailoverAutomation for this group"
     else:
         generations, lines = _of_automation(drill, drill.automation, facts, since, why)
-    if since is not None and drill.alarms:
-        try:
-            alarms = automation.rang(drill.ask, drill.alarms, drill.region, since)
-        except OpsError as error:
-            why["alarms"] = str(error)
-    else:
+    alarms = facts.get("alarms")
+    if not drill.alarms:
         why["alarms"] = "the stack has no alarms for its group"
+    elif alarms is None:
+        why["alarms"] = facts.get("alarms_trouble") or "the run did not come so far"
     ordered = [found[stage] for stage in STAGES if stage in found] if found else []
     made = Evidence(
         measured=drill.measured,
@@ -74,7 +72,7 @@ def _of_automation(
         why["function_lines"] = "the stack does not tell where the function logs"
     else:
         try:
-            lines = automation.logged(drill.ask, made, since)
+            lines = automation.logged(drill.ask, made, drill.group_id, since)
         except OpsError as error:
             why["function_lines"] = str(error)
     return generations, lines

@@ -51,6 +51,13 @@ class Measured:
             return None
         return ledger.outage(self.operations.get(name, []), self.cut, self.rate)
 
+    def silent_seconds(self) -> float | None:
+        """Return the longest time without an acknowledged write of any writer; None when nothing was cut or acknowledged."""
+        if self.cut is None:
+            return None
+        every = [one for operations in self.operations.values() for one in operations]
+        return ledger.outage(every, self.cut, self.rate).longest_gap_seconds
+
 
 class Measuring:
     """Two writers and a monitor, from `start` to `stop`. tag: a hash tag, so that all that is written is of one shard."""
