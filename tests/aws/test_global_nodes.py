@@ -37,6 +37,21 @@ def lag(stack: Stack, made: Datastore, group_id: str) -> float | None:
     return seen
 
 
+def published_lag(stack: Stack, made: Datastore, group_id: str) -> float | None:
+    """Return what CloudWatch has of the lag of a member's first node; None when nothing was published."""
+    time, _ = aws.account_time(stack.folder)
+    answer = stack.client("cloudwatch", made.regions[group_id]).get_metric_statistics(
+        Namespace="AWS/ElastiCache",
+        MetricName="GlobalDatastoreReplicationLag",
+        Dimensions=[{"Name": "CacheClusterId", "Value": f"{group_id}-001"}],
+        StartTime=time.timestamp() - 600,
+        EndTime=time,
+        Period=600,
+        Statistics=["Maximum"],
+    )
+    return next((float(point["Maximum"]) for point in answer["Datapoints"]), None)
+
+
 def test_cluster_mode_off(stack: Stack) -> None:
     made, first = datastore(stack, Engine="redis", EngineVersion="7.1")
     other = second(made, stack)
@@ -45,6 +60,8 @@ def test_cluster_mode_off(stack: Stack) -> None:
     assert until(lambda: stack.lost(hosts[other]), lambda lost: lost == []) == []
     assert lag(stack, made, other) is not None
     assert lag(stack, made, first) is None
+    aws.advance(stack.folder, 60)
+    assert [published_lag(stack, made, name) is None for name in (first, other)] == [True, False]
     refused = stack.ask(hosts[other], [["SET", "here", 1]])[0]
     assert "ReadOnlyError" in refused
     # To Valkey, on every member, with all data and the link.

@@ -12,8 +12,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from importlib import metadata
+from pathlib import Path
 from typing import Any
 
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+import redis_ha_client
 from pulumi_emulator.aws import ACCOUNT_ID
 from tests.support.aws_world import REGION, Remote, until
 
@@ -35,6 +41,35 @@ def zipped(files: dict[str, str]) -> bytes:
         for name, text in files.items():
             archive.writestr(name, textwrap.dedent(text))
     return packed.getvalue()
+
+
+def packed_client(code: str) -> bytes:
+    """Pack a function that uses redis_ha_client, as its user does: the client, what it needs, and the code as main.py."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("main.py", textwrap.dedent(code))
+        for folder in (Path(redis_ha_client.__file__).parent, *needed_of("redis-ha-client")):
+            for path in [folder] if folder.is_file() else sorted(folder.rglob("*")):
+                if path.is_file() and "__pycache__" not in path.parts:
+                    archive.write(path, path.relative_to(folder.parent))
+    return packed.getvalue()
+
+
+def needed_of(distribution: str, known: set[str] | None = None) -> list[Path]:
+    """Return the packages and modules of what a distribution needs, and of what these need."""
+    known = set() if known is None else known
+    found: list[Path] = []
+    for text in metadata.requires(distribution) or []:
+        needed = Requirement(text)
+        name = canonicalize_name(needed.name)
+        if name in known or (needed.marker is not None and not needed.marker.evaluate({"extra": ""})):
+            continue
+        known.add(name)
+        files = metadata.files(name) or []
+        tops = {file.parts[0] for file in files if file.parts[0] != ".." and not file.parts[0].endswith(".dist-info")}
+        found += [Path(str(metadata.distribution(name).locate_file(top))) for top in sorted(tops - {"__pycache__"})]
+        found += needed_of(name, known)
+    return found
 
 
 @dataclass
@@ -109,9 +144,13 @@ def role(remote: Remote, *actions: str) -> str:
 
 def function(remote: Remote, code: str, *actions: str, files: dict[str, str] | None = None, **more: Any) -> Function:
     """Make a function of some code with a `handle`; its role may do the actions."""
+    return function_of(remote, zipped({"main.py": code, **(files or {})}), *actions, **more)
+
+
+def function_of(remote: Remote, archive: bytes, *actions: str, **more: Any) -> Function:
+    """Make a function of an archive with a `handle` in main.py; its role may do the actions."""
     client = remote.client("lambda")
     name = unique("function")
-    archive = zipped({"main.py": code, **(files or {})})
     given = {"Runtime": "python3.14", "Handler": "main.handle", "Role": role(remote, *actions), "Timeout": 30, **more}
     client.create_function(FunctionName=name, Code={"ZipFile": archive}, **given)
     return Function(remote, name, f"arn:aws:lambda:{REGION}:{ACCOUNT_ID}:function:{name}")
