@@ -400,7 +400,7 @@ def test_the_reference_s_rules_call_a_topic_a_function_and_a_state_machine() -> 
 
     def program() -> dict[str, Any]:
         names: dict[str, Any] = {
-            "automation": FailoverAutomation("shop", FailoverAutomationArgs(**LEAST)),
+            "automation": FailoverAutomation("shop", FailoverAutomationArgs(**LEAST)),  # type: ignore[typeddict-item]
             "topic": SimpleNamespace(arn=topic("mine")),
             "function": function,
             "machine": given,
