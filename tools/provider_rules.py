@@ -78,7 +78,7 @@ RESOURCES: dict[str, list[str]] = {
         "vpc.SecurityGroupEgressRule",
         "vpc.SecurityGroupIngressRule",
     ],
-    "digitalocean": ["Droplet", "Firewall", "Project", "ProjectResources", "SshKey", "Tag", "Vpc"],
+    "digitalocean": ["Droplet", "Firewall", "MonitorAlert", "Project", "ProjectResources", "SshKey", "Tag", "Vpc"],
     "random": ["RandomId", "RandomInteger", "RandomPassword", "RandomPet", "RandomString", "RandomUuid"],
     "tls": ["CertRequest", "LocallySignedCert", "PrivateKey", "SelfSignedCert"],
 }

@@ -12,6 +12,8 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 # registries: IPv4 was given out in /8s, the largest IPv6 allocations are /19s).
 WIDEST_IPV4_PREFIX = 8
 WIDEST_IPV6_PREFIX = 19
+# What has the form of a mail address; whether anybody reads it only a mail can tell.
+EMAIL = re.compile(r"[^\s@]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63})+")
 # From here on a number is not shown: it may be too large for a float, or for Python's text (sys.set_int_max_str_digits).
 MOST_SHOWN = 10**15
 

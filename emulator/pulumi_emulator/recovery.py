@@ -14,7 +14,7 @@ from pulumi_emulator.environment import COMMAND_MARKER
 from pulumi_emulator.handlers import HANDLERS, Cloud
 from pulumi_emulator.handlers.aws import AWS_HANDLERS
 from pulumi_emulator.handlers.aws.global_group import TOKEN as GLOBAL_GROUP
-from pulumi_emulator.handlers.tokens import DROPLET, FIREWALL, PROJECT, PROJECT_RESOURCES, SSH_KEY, TAG, VPC
+from pulumi_emulator.handlers.tokens import DROPLET, FIREWALL, MONITOR_ALERT, PROJECT, PROJECT_RESOURCES, SSH_KEY, TAG, VPC
 from pulumi_emulator.stacks import StackFolder
 from pulumi_emulator.type_names import type_name
 
@@ -22,6 +22,7 @@ from pulumi_emulator.type_names import type_name
 REMOVAL_ORDER: Final = (
     PROJECT_RESOURCES,
     PROJECT,
+    MONITOR_ALERT,
     FIREWALL,
     DROPLET,
     SSH_KEY,

@@ -129,6 +129,24 @@ def test_who_reads_metrics_reads_nothing_else() -> None:
     ]
 
 
+def test_the_provider_s_monitoring_tells_of_the_cluster_s_machines() -> None:
+    assert made()[0].names("MonitorAlert") == []
+    monitor, _ = made(alert_emails=["ops@example.com"])
+    found = {name: inputs(monitor, name) for name in monitor.names("MonitorAlert")}
+    assert {name: (alert["type"], alert["value"]) for name, alert in found.items()} == {
+        "local-processor-alert": ("v1/insights/droplet/cpu", 90),
+        "local-memory-alert": ("v1/insights/droplet/memory_utilization_percent", 90),
+        "local-disk-alert": ("v1/insights/droplet/disk_utilization_percent", 80),
+    }
+    for alert in found.values():
+        assert (alert["tags"], alert["alerts"], alert["compare"]) == (
+            ["redis-ha-local"],
+            {"emails": ["ops@example.com"]},
+            "GreaterThan",
+        )
+        assert alert["description"].startswith("redis-ha local: ")
+
+
 def test_an_existing_vpc_and_project() -> None:
     monitor, _ = made(vpc_ip_range=..., vpc_id="existing", project_id="project-1")
     assert monitor.names("Vpc") == []

@@ -84,6 +84,7 @@ def test_numbers_may_come_as_floats() -> None:
         ({"client_sources": ["10.0.0.0/33"]}, "client_sources", "'10.0.0.0/33' is no network"),
         ({"client_sources": ["0.0.0.0/0"]}, "client_sources", "'0.0.0.0/0' is open to the world"),
         ({"admin_sources": ["128.0.0.0/1"]}, "admin_sources", "open to the world"),
+        ({"alert_emails": ["ops"]}, "alert_emails", "'ops' is not a mail address"),
         ({"metrics_sources": ["0.0.0.0/0"]}, "metrics_sources", "'0.0.0.0/0' is open to the world"),
         ({"admin_sources": ["::/0"]}, "admin_sources", "open to the world"),
         ({"admin_sources": "198.51.100.0/24"}, "admin_sources", "is no list"),

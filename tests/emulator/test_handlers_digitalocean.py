@@ -253,6 +253,21 @@ def test_a_project_and_its_resources(cloud: Cloud) -> None:
     assert seen.outputs["resources"] == []
 
 
+def test_a_monitor_alert_is_kept_as_it_was_given(cloud: Cloud) -> None:
+    given = {"type": "v1/insights/droplet/cpu", "compare": "GreaterThan", "value": 90.0, "window": "10m", "description": "busy"}
+    given |= {"alerts": {"emails": ["ops@example.com"]}, "tags": ["web"]}
+    alert, computed = create(cloud, "MonitorAlert", **given)
+    assert computed["uuid"] == alert
+    BY_NAME["MonitorAlert"].update(cloud, alert, computed, given | {"value": 80.0})
+    seen = BY_NAME["MonitorAlert"].read(cloud, alert, {})
+    assert seen is not None
+    assert seen.inputs == given | {"value": 80.0}
+    BY_NAME["MonitorAlert"].delete(cloud, alert, {})
+    assert BY_NAME["MonitorAlert"].read(cloud, alert, {}) is None
+    with pytest.raises(EmulatorError, match=f"{alert} does not exist any more"):
+        BY_NAME["MonitorAlert"].update(cloud, alert, {}, given)
+
+
 def test_a_deleted_tag_leaves_the_droplets_that_carry_it(cloud: Cloud, host: StandInHost) -> None:
     tag, counts = create(cloud, "Tag", name="web")
     assert (tag, counts["dropletsCount"]) == ("web", 0)

@@ -12,6 +12,14 @@ from pulumi_emulator.values import UNKNOWN, Secret
 
 DROPLET = {"name": "a", "image": "debian-13-x64", "size": "s-1vcpu-1gb", "region": "ams3"}
 FIREWALL = {"name": "f", "inboundRules": [{"protocol": "tcp", "portRange": "22", "sourceAddresses": ["10.0.0.0/8"]}]}
+ALERT = {
+    "type": "v1/insights/droplet/cpu",
+    "compare": "GreaterThan",
+    "value": 90.0,
+    "window": "10m",
+    "description": "busy",
+    "alerts": {"emails": ["ops@example.com"]},
+}
 # The aws types have tests of their own; some share a last word with others ("Vpc").
 TOKENS = {token.rsplit(":", 1)[1]: token for token in HANDLERS if not token.startswith("aws:")}
 
@@ -29,6 +37,7 @@ def failures(kind: str, inputs: dict[str, Any]) -> dict[str, str]:
 def test_good_inputs_have_no_failures() -> None:
     assert failures("Droplet", DROPLET) == {}
     assert failures("Firewall", FIREWALL) == {}
+    assert failures("MonitorAlert", ALERT) == {}
     assert failures("Vpc", {"name": "v", "region": "ams3", "ipRange": "10.20.0.0/24"}) == {}
     assert failures("RandomPassword", {"length": 20}) == {}
 
@@ -93,6 +102,11 @@ def test_good_inputs_have_no_failures() -> None:
         ("Vpc", {"name": "v", "region": "ams3", "ipRange": "10.244.0.0/24"}, "ipRange", ["10.244.0.0/16"]),
         ("Vpc", {"name": "v"}, "region", ["missing"]),
         ("SshKey", {"name": "k", "publicKey": "hello"}, "publicKey", ["OpenSSH"]),
+        ("MonitorAlert", ALERT | {"type": "v1/insights/droplet/heat"}, "type", ["heat", "v1/insights/droplet/cpu"]),
+        ("MonitorAlert", ALERT | {"compare": "Above"}, "compare", ["Above", "GreaterThan"]),
+        ("MonitorAlert", ALERT | {"window": "1m"}, "window", ["1m", "5m"]),
+        ("MonitorAlert", ALERT | {"value": -1.0}, "value", ["-1", "0"]),
+        ("MonitorAlert", ALERT | {"tags": ["a b"]}, "tags[0]", ["a b"]),
         ("Project", {"name": "p", "environment": "moon"}, "environment", ["moon", "production"]),
         ("ProjectResources", {"project": "p", "resources": ["do:vpc:1"]}, "resources[0]", ["do:vpc:1", "droplet"]),
         ("Tag", {"name": "a b"}, "name", ["a b"]),

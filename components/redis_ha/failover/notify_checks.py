@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from redis_ha.arguments import Checks
+from redis_ha.arguments import EMAIL, Checks
 
 from .function.table import CRITICAL, INFO, WARNING
 from .plan import Receiver
@@ -13,7 +13,6 @@ from .settings import FailoverNotify, FailoverPagerDuty, FailoverSlack, Failover
 
 SEVERITIES = (CRITICAL, WARNING, INFO)
 DEFAULT_SEVERITIES = (CRITICAL, WARNING)
-EMAIL = re.compile(r"[^\s@]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63})+")
 # Behind the longest function name and `-pagerduty-` this fits into the 64 characters of a rule's name.
 RECEIVER_NAME = re.compile(r"[A-Za-z0-9_-]{1,12}")
 # botocore, events 2015-10-07, HttpsEndpoint; an API destination's path may have `*` in it, which nothing here fills.

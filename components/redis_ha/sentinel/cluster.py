@@ -13,6 +13,7 @@ from redis_ha.guard import Judge, Refusals, apart, before_creation, guard, hooks
 from redis_ha.inputs import as_input_errors, known_now, outputs_of
 
 from .changes import Out, recorded, refusals, resized
+from .monitor_alerts import make_monitor_alerts
 from .outputs import connection_document, credentials_document, desired_document
 from .render import MAX_PASSWORD_LENGTH, ROLES, Passwords, check_size, cloud_config
 from .slots import Slot, in_creation_order, seeds_of
@@ -92,6 +93,9 @@ class SentinelClusterArgs(TypedDict):
     """Networks (CIDR) of the Prometheus servers that may read metrics, by HTTP from the private addresses. Where one is given,
     new droplets also run redis_exporter (port 9121) and node_exporter (port 9100). A droplet that exists gets them when it is
     replaced. Default: none, and no exporter."""
+    alert_emails: NotRequired[Sequence[str]]
+    """Mail addresses that DigitalOcean's monitoring tells of a busy processor, of memory and of disks that fill. It takes those
+    of the team's members alone. Default: none, and no such alert."""
     down_after_ms: NotRequired[int]
     """Milliseconds without an answer after which a Sentinel counts a node as down, 200 to 600000. Default 5000: a pause of a
     second or two starts no failover. With less than 2000 a second failover may follow the first: Sentinels reach the new master
@@ -144,8 +148,8 @@ class SentinelClusterArgs(TypedDict):
 class SentinelCluster(pulumi.ComponentResource):
     """A highly available Redis on DigitalOcean: a master, replicas, and Sentinels that replace the master when it is lost.
 
-    Raw children: `vpc` (None when brought), `tag`, `firewall`, `droplets` (by slot name), `passwords` (made ones, by role),
-    `project_resources` (None without a project).
+    Raw children: `vpc` (None when brought), `tag`, `firewall`, `monitor_alerts` (by key), `droplets` (by slot name),
+    `passwords` (made ones, by role), `project_resources` (None without a project).
     """
 
     connection: pulumi.Output[dict[str, Any]]
@@ -175,6 +179,7 @@ class SentinelCluster(pulumi.ComponentResource):
         vpc_id = self.vpc.id if self.vpc is not None else pulumi.Output.from_input(args["vpc_id"])
         self.tag = digitalocean.Tag(f"{name}-tag", name=plan.tag, opts=self._child())
         self.firewall = self._make_firewall(plan)
+        self.monitor_alerts = make_monitor_alerts(name, plan.name, self.tag.name, plan.alert_emails, self._child())
         self.passwords: dict[str, random.RandomPassword] = {}
         passwords = self._all_passwords(args)
         self.droplets: dict[str, digitalocean.Droplet] = {}

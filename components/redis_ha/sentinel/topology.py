@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from redis_ha.arguments import Checks, InvalidArgumentsError, network, shown
+from redis_ha.arguments import EMAIL, Checks, InvalidArgumentsError, network, shown
 
 from .checks import forbidden_channel, is_ambiguous
 from .connections import MOST_MAXCLIENTS, maxclients, reserved_connections
@@ -149,6 +149,7 @@ class Plan:
     client_tags: tuple[str, ...]
     admin_sources: tuple[str, ...]
     metrics_sources: tuple[str, ...]
+    alert_emails: tuple[str, ...]
     protect: bool
 
     def of_kind(self, kind: Kind) -> tuple[Slot, ...]:
@@ -241,6 +242,7 @@ def make_plan(resource_name: str, args: Mapping[str, Any], known: Sequence[str] 
         client_tags=_client_tags(checks),
         admin_sources=_sources(checks, "admin_sources"),
         metrics_sources=_sources(checks, "metrics_sources"),
+        alert_emails=checks.texts("alert_emails", EMAIL, "a mail address"),
         protect=checks.switch("protect", default=True),
     )
     if checks.problems:

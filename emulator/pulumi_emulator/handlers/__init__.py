@@ -7,7 +7,7 @@ from typing import Final
 from pulumi_emulator.handlers import random_values, tls
 from pulumi_emulator.handlers.aws import AWS_HANDLERS, FUNCTIONS
 from pulumi_emulator.handlers.base import Cloud, Handler, Made, Seen
-from pulumi_emulator.handlers.digitalocean import Project, ProjectResources, SshKey, Tag, Vpc
+from pulumi_emulator.handlers.digitalocean import MonitorAlert, Project, ProjectResources, SshKey, Tag, Vpc
 from pulumi_emulator.handlers.droplet import Droplet
 from pulumi_emulator.handlers.firewall import Firewall
 
@@ -16,6 +16,7 @@ __all__ = ["FUNCTIONS", "HANDLERS", "Cloud", "Handler", "Made", "Seen"]
 _ALL: Final[list[Handler]] = [
     Droplet(),
     Firewall(),
+    MonitorAlert(),
     Project(),
     ProjectResources(),
     SshKey(),

@@ -15,7 +15,7 @@ from typing_extensions import override
 from pulumi_emulator.errors import EmulatorError
 from pulumi_emulator.handlers.base import Cloud, Handler, Made, Properties, Seen
 from pulumi_emulator.handlers.packet_filter import enforce
-from pulumi_emulator.handlers.tokens import DROPLET, PROJECT, PROJECT_RESOURCES, SSH_KEY, TAG, VPC
+from pulumi_emulator.handlers.tokens import DROPLET, MONITOR_ALERT, PROJECT, PROJECT_RESOURCES, SSH_KEY, TAG, VPC
 from pulumi_emulator.rules import Failure
 from pulumi_emulator.values import UNKNOWN, has_unknown
 
@@ -423,3 +423,43 @@ class ProjectResources(Handler):
     def delete(self, cloud: Cloud, resource_id: str, state: Properties) -> None:
         if cloud.world.get(PROJECT, resource_id) is not None:
             self._assign(cloud, resource_id, list(state.get("resources") or []), [])
+
+
+class MonitorAlert(Handler):
+    """An alert of DigitalOcean's monitoring: recorded only, nothing measures a machine here."""
+
+    emulated_by = "rules"
+    token = MONITOR_ALERT
+
+    @override
+    def create(self, cloud: Cloud, inputs: Properties) -> Made:
+        resource_id = cloud.world.new_uuid()
+        record = dict(inputs) | {"uuid": resource_id}
+        cloud.world.put(MONITOR_ALERT, resource_id, record)
+        return Made(resource_id, record)
+
+    @override
+    def read(self, cloud: Cloud, resource_id: str, state: Properties) -> Seen | None:
+        del state
+        return self.import_(cloud, resource_id)
+
+    @override
+    def import_(self, cloud: Cloud, resource_id: str) -> Seen | None:
+        record = cloud.world.get(MONITOR_ALERT, resource_id)
+        if record is None:
+            return None
+        return Seen(record, {name: value for name, value in record.items() if name != "uuid"})
+
+    @override
+    def update(self, cloud: Cloud, resource_id: str, state: Properties, inputs: Properties) -> dict[str, Any]:
+        del state
+        if cloud.world.get(MONITOR_ALERT, resource_id) is None:
+            raise EmulatorError(f"monitor alert {resource_id} does not exist any more; run `refresh`")
+        record = dict(inputs) | {"uuid": resource_id}
+        cloud.world.put(MONITOR_ALERT, resource_id, record)
+        return record
+
+    @override
+    def delete(self, cloud: Cloud, resource_id: str, state: Properties) -> None:
+        del state
+        cloud.world.delete(MONITOR_ALERT, resource_id)
