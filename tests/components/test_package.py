@@ -35,7 +35,7 @@ from redis_ha.sentinel import SentinelCluster, SentinelClusterArgs, render, topo
 assert redis_ha.__file__.startswith({str(tmp_path)!r}), redis_ha.__file__
 plan = topology.make_plan("wheel", SentinelClusterArgs(region="ams3", vpc_ip_range="10.20.0.0/24"))
 render.check_size(plan)
-print(len(render.node_modules()))
+print(len(render.node_modules("data")))
 function = pathlib.Path(redis_ha.__file__).parent / "failover/function"
 print(*sorted(path.name for path in function.glob("*.py")))
 """

@@ -186,7 +186,7 @@ class LoopbackCluster:
         for name, content in render.seed_files(self.plan, slot, self.passwords, self.addresses, layout).items():
             # All nodes share one loopback here: the second bound address would clash.
             (folder / "seed" / name).write_text(content.replace("bind @SELF_ADDRESS@ 127.0.0.1", "bind @SELF_ADDRESS@"))
-        for name, content in render.node_modules().items():
+        for name, content in render.node_modules(slot.kind).items():
             (folder / "library/redis_ha_node" / name).write_text(content)
         return node
 

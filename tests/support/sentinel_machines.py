@@ -75,7 +75,7 @@ class Machines:
         self._asking = threading.Lock()
         modules = folder / "library/redis_ha_node"
         modules.mkdir(parents=True)
-        for name, source in render.node_modules().items():
+        for name, source in render.node_modules("data").items():
             (modules / name).write_text(source)
 
     def create(self, *, mirror: bool = True, stalled: str | None = None) -> None:

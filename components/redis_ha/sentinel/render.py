@@ -1,5 +1,6 @@
 """From a plan to the text that a node boots: seeds for its files, systemd units, cloud-config. Plain functions, no Pulumi."""
 
+import ast
 import base64
 import gzip
 import hashlib
@@ -55,6 +56,12 @@ LAST_FILE = CONNECTIONS_FILE
 UNPACKED_MARK = f"{LIBRARY_DIRECTORY}/unpacked"
 # redis.conf `shutdown-timeout` is 10 s: a stopping master waits that long for its replicas, then writes its dump.
 STOP_TIMEOUT_S = 120
+
+# Which modules the units of a node start (node/__main__.py).
+RUN_BY: dict[Kind, tuple[str, ...]] = {
+    "data": ("install", "setting_up", "gate", "data_agent"),
+    "sentinel": ("install", "setting_up", "sentinel_agent"),
+}
 
 _TEMPLATES = Environment(
     loader=PackageLoader("redis_ha.sentinel", "templates"),
@@ -198,14 +205,24 @@ def connection_rules(plan: Plan, slot: Slot, layout: Layout | None = None) -> st
     )
 
 
-def node_modules() -> dict[str, str]:
-    """Return the agents' source by file name, as it is shipped."""
+def node_modules(kind: Kind) -> dict[str, str]:
+    """Return the agents' source by file name, as it is shipped: what a node of this kind runs, and what that imports."""
     folder = resources.files("redis_ha.sentinel.node")
-    return {
-        entry.name: entry.read_text()
-        for entry in sorted(folder.iterdir(), key=lambda entry: entry.name)
-        if entry.name.endswith(".py")
-    }
+    found: dict[str, str] = {}
+    wanted = ["__init__", "__main__", *RUN_BY[kind]]
+    while wanted:
+        name = wanted.pop()
+        if f"{name}.py" not in found:
+            source = (folder / f"{name}.py").read_text()
+            found[f"{name}.py"] = source
+            wanted += _imported(source)
+    return dict(sorted(found.items()))
+
+
+def _imported(source: str) -> list[str]:
+    """Return the modules of its own package that a module imports."""
+    relative = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.ImportFrom) and node.level == 1]
+    return [name for node in relative for name in ([node.module] if node.module else [one.name for one in node.names])]
 
 
 def shared_files(kind: Kind) -> dict[str, str]:
@@ -222,7 +239,7 @@ def shared_files(kind: Kind) -> dict[str, str]:
         SETUP_UNIT: rendered(SETUP_UNIT, last_file=LAST_FILE),
     }
     return (
-        {f"{layout.library}/redis_ha_node/{name}": source for name, source in node_modules().items()}
+        {f"{layout.library}/redis_ha_node/{name}": source for name, source in node_modules(kind).items()}
         | {f"/etc/systemd/system/{name}": text for name, text in (services | exporters | setup_units).items()}
         | {
             f"{layout.library}/setup.sh": rendered(
