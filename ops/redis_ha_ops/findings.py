@@ -6,7 +6,7 @@ from typing import Literal
 
 from .live_settings import differences
 from .stack import Slot, Stack
-from .topology import FENCED, LINK_UP, RESERVED_CONNECTIONS, Peer, SentinelNode, Topology
+from .topology import FENCED, LINK_UP, LOWERED_MS, RESERVED_CONNECTIONS, Peer, SentinelNode, Topology
 
 # broken: writes are refused, or two nodes may take them. degraded: it works, one more fault may end that. note: worth knowing.
 Severity = Literal["broken", "degraded", "note"]
@@ -313,6 +313,10 @@ def _settings(seen: Topology, stack: Stack) -> Iterator[Finding]:
                 continue  # said by the Sentinels' own rule
             if name == "min-replicas-to-write" and live == str(FENCED):
                 continue  # the agent's doing, said above
+            if name == "down-after-milliseconds" and live == str(LOWERED_MS):
+                told = "its agent hears nothing of the master's host, and has lowered down-after-milliseconds for the moment"
+                yield Finding("degraded", "host-silent", node.slot.name, told)
+                continue
             raised = name == "min-replicas-to-write" and live.isdigit() and wanted.isdigit() and int(live) > int(wanted)
             cause = "; an agent raises it while its master hears no majority of the Sentinels" if raised else ""
             yield Finding(

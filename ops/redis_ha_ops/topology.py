@@ -7,8 +7,10 @@ from typing import Any
 from .asking import FLUSH, Answers, key_of
 from .stack import Slot
 
-# min-replicas-to-write by which an agent keeps a master from taking writes: more than there can be.
+# min-replicas-to-write by which an agent keeps a master from taking writes: more than there can be (node/fencing.py).
 FENCED = 1_000_000
+# down-after-milliseconds while the agent of a Sentinel hears nothing of the master's host (node/lowering.py).
+LOWERED_MS = 307
 # Connections of a node that its packet filter keeps for the cluster (redis_ha.sentinel.topology, RESERVED_CONNECTIONS).
 RESERVED_CONNECTIONS = 108
 LINK_UP = "connected"  # ROLE's word for a replica in step with its master; others are connect, connecting, handshake, sync
@@ -55,7 +57,7 @@ class DataNode:
 
     @property
     def fenced(self) -> bool:
-        """Whether the node's own agent keeps it from taking writes (redis_ha.sentinel.node.placement, FENCED)."""
+        """Whether the node's own agent keeps it from taking writes (redis_ha.sentinel.node.fencing, FENCED)."""
         return self.needed_replicas >= FENCED
 
     @property

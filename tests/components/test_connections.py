@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 
 from redis_ha.arguments import InvalidArgumentsError
 from redis_ha.sentinel import connections, render, topology
+from redis_ha.sentinel.node import silence
 from redis_ha.sentinel.slots import Kind
 from redis_ha.sentinel.topology import RESERVED_CONNECTIONS, Plan, make_plan
 from tests.support import crowded_cluster
@@ -44,6 +46,14 @@ def test_the_largest_cluster_counts_because_user_data_is_read_once(sentinels: in
 def test_a_sentinels_limit_is_redis_default_for_it() -> None:
     text = rules(plan(extra_directives={"maxclients": "20000"}), "sentinel")
     assert "tcp dport 26379 tcp sport >= 1024 ct count over 9892 " in text
+
+
+def test_tries_of_a_lost_host_do_not_use_up_the_ports_of_the_cluster() -> None:
+    """By default the kernel keeps an unanswered one for two minutes (nf_conntrack_tcp_timeout_syn_sent)."""
+    tried = 1 / silence.TRY_EVERY_S
+    for kind in ("data", "sentinel"):
+        (kept,) = re.findall(r"syn_sent : (\d+)", rules(plan(), kind))
+        assert int(kept) * tried < 1023 / 10
 
 
 @pytest.mark.parametrize("given", ["108", "65505"])

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from redis_ha.sentinel.node import append_only, bootstrap, crowd, install, marker, placement, position, promotion
+from redis_ha.sentinel.node import append_only, bootstrap, crowd, full_syncs, install, marker, placement, position, promotion
 from redis_ha.sentinel.node.bootstrap import Seed
 from redis_ha.sentinel.node.config import NOWHERE, write_privately
 from redis_ha.sentinel.node.min_replicas import MinReplicas
@@ -56,6 +56,7 @@ def words(
         ("two masters in one epoch", FRESH, [word(0, THIRD), word(1, OTHER), word(2, OTHER, 4)], "wait"),
         ("named, holds data, seen alive", FRESH, words(ME), "promote"),
         ("two of three are enough", FRESH, words(ME, 2), "promote"),
+        ("one is about to call it down", FRESH, [word(0, ME, lowered=True), *words(ME, 2)], "wait"),
         ("two masters in one epoch, one of them by a majority", FRESH, [word(0, THIRD), *words(OTHER, 2)], "follow"),
         ("itself by a majority, and another one", FRESH, [*words(ME, 2), word(2, OTHER)], "promote"),
         ("named by the newest epoch of one only", FRESH, [word(0, ME, 6), word(1, ME, 5), word(2, OTHER, 5)], "wait"),
@@ -111,6 +112,7 @@ ENDS = replace(LOST, flags=frozenset(), failover="reconf_slaves")
         ("it has just begun, or not", word(2, ME, ok_ping_age_ms=6_999), 0, []),
         ("it would have begun", word(2, ME, ok_ping_age_ms=7_000), 0, [0, 1, 2]),
         ("it monitors nothing", word(2, None, ok_ping_age_ms=5_000), 0, [0, 1, 2]),
+        ("it has lowered down-after: it may begin at any moment", word(2, ME, lowered=True), 0, []),
     ],
 )
 def test_who_is_asked_for_a_failover(what: str, third: Answer, wanted_ms: int, asked: list[int]) -> None:
@@ -183,34 +185,6 @@ def test_gate(holds_data: bool, answers: list[Answer], witness: tuple[str, int] 
 )
 def test_when_a_master_is_confirmed(what: str, master: tuple[str, int] | None, answers: list[Answer], confirmed: bool) -> None:
     assert placement.is_confirmed(MASTER, master, answers) is confirmed, what
-
-
-@pytest.mark.parametrize(
-    ("what", "node", "silent_ms", "online", "configured", "before", "needed"),
-    [
-        ("a majority names it", MASTER, 0, 1, 1, None, None),
-        ("not for long enough", MASTER, 1_250, 2, 1, None, None),
-        ("no majority: it needs all that it has", MASTER, 1_251, 2, 1, None, 2),
-        ("it goes on needing one that has left", MASTER, 3_000, 1, 1, 2, 2),
-        ("and one that has come", MASTER, 3_000, 2, 1, None, 2),
-        ("what is configured is no more than that", MASTER, 3_000, 1, 1, None, None),
-        ("less than is configured is never enough", MASTER, 3_000, 1, 2, None, None),
-        ("nothing is configured", MASTER, 3_000, 1, 0, None, 1),
-        ("too long, and one is missing", MASTER, 7_001, 1, 1, 2, placement.FENCED),
-        ("all are missing", MASTER, 7_001, 0, 1, 2, placement.FENCED),
-        ("not yet too long", MASTER, 7_000, 1, 1, 2, 2),
-        ("no replica is missing: none can have been promoted", MASTER, 600_000, 2, 1, 2, 2),
-        ("the missing one is back", MASTER, 600_000, 2, 1, placement.FENCED, 2),
-        ("a replica", REPLICA, 600_000, 0, 1, placement.FENCED, None),
-    ],
-)
-def test_how_many_replicas_a_master_needs_that_nobody_names(
-    what: str, node: Node, silent_ms: int, online: int, configured: int, before: int | None, needed: int | None
-) -> None:
-    found = placement.needed_replicas(
-        node, CLUSTER, silent_ms=silent_ms, replicas=2, online=online, configured=configured, needed=before
-    )
-    assert found == needed, what
 
 
 @pytest.mark.parametrize(
@@ -291,21 +265,9 @@ def test_when_a_failover_waits_in_vain(what: str, state: str, changes: dict[str,
     assert promotion.is_in_vain(state, CHOSEN | changes, waited_ms) is in_vain, what
 
 
-def test_a_replica_that_is_silent_for_down_after_is_not_online() -> None:
-    fields = {
-        "slave0": "ip=10.0.0.3,port=6379,state=online,offset=10,lag=1,type=replica",
-        "slave1": "ip=10.0.0.4,port=6379,state=online,offset=10,lag=6,type=replica",
-        "slave2": "ip=10.0.0.5,port=6379,state=wait_bgsave,offset=0,lag=0,type=replica",
-        "slave_repl_offset": "10",
-    }
-    assert placement.online_replicas(fields, 5000) == 1
-    assert placement.online_replicas(fields, 6000) == 2
-    assert placement.online_replicas({"slave0": "state=online,lag=2"}, 1000) == 1
-
-
-@pytest.mark.parametrize(("full_syncs", "seconds"), [(0, 0), (3, 0), (4, 5), (7, 5), (8, 30), (600, 30)])
-def test_a_replica_whose_full_syncs_fail_has_to_wait(full_syncs: int, seconds: int) -> None:
-    assert placement.sync_delay_s(full_syncs) == seconds
+@pytest.mark.parametrize(("count", "seconds"), [(0, 0), (3, 0), (4, 5), (7, 5), (8, 30), (600, 30)])
+def test_a_replica_whose_full_syncs_fail_has_to_wait(count: int, seconds: int) -> None:
+    assert full_syncs.sync_delay_s(count) == seconds
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from redis_ha.sentinel import topology as of_the_nodes
+from redis_ha.sentinel.node import fencing, lowering
 from redis_ha_ops import topology
 from redis_ha_ops.findings import healthy as is_healthy
 from redis_ha_ops.findings import judge, nobody_answered
@@ -131,6 +132,10 @@ CASES: dict[str, tuple[dict[str, dict[str, Any]], set[tuple[str, str]]]] = {
     "another Sentinel setting": (
         {"sentinel_0": {"settings": {"down-after-milliseconds": "30000"}}},
         {("setting-differs", "local-sentinel-0")},
+    ),
+    "a Sentinel whose agent hears nothing of the master's host": (
+        {"sentinel_0": {"settings": {"down-after-milliseconds": "307"}}},
+        {("host-silent", "local-sentinel-0")},
     ),
     "another setting": (
         {"data_1": {"settings": {"maxmemory": "1", "appendonly": "yes"}}},
@@ -275,3 +280,7 @@ def test_a_node_that_does_not_answer_comes_with_the_command_that_tells_why(
     seen = broken(data_2={"slot": slot, "trouble": "connection refused", "role": None})
     (found,) = judge(seen, replace(stack, emulated=emulated))
     assert found.text == f"10.0.0.4:6379: connection refused; if its machine runs, `{command}` tells why"
+
+
+def test_what_an_agent_sets_for_the_moment_is_known_by_its_value() -> None:
+    assert (topology.LOWERED_MS, topology.FENCED) == (lowering.LOWERED_MS, fencing.FENCED)

@@ -12,20 +12,17 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from redis_ha.sentinel import render
 from redis_ha.sentinel.node.resp import client_list
-from redis_ha.sentinel.slots import Slot
 from redis_ha.sentinel.topology import RESERVED_CONNECTIONS
-from tests.support.loopback_cluster import PYTHON, LoopbackCluster, LoopbackNode
+from tests.support.loopback_cluster import PYTHON, LoopbackNode
+from tests.support.placed_cluster import NET, PlacedCluster
 from tests.support.redis_processes import GUARD
 from tests.support.waiting import wait_until
 
-NET = "10.77.0"
-HERE = f"{NET}.1"
 CROWD_AT = f"{NET}.200"
 ALLOWED = 40  # connections for applications
 CROWD = 220  # how many want one, at every moment: more than maxclients
@@ -89,68 +86,12 @@ asyncio.run(main())
 """
 
 
-def run(*command: str, text: str | None = None) -> None:
-    done = subprocess.run(command, input=text, capture_output=True, text=True, check=False, timeout=20)
-    assert done.returncode == 0, f"{command}: {done.stderr}"
-
-
-class Place:
-    """A network namespace with one address, on the bridge of this one."""
-
-    def __init__(self, number: int, address: str) -> None:
-        ready = "echo ready; exec sleep infinity"
-        self._holder = subprocess.Popen(
-            [*GUARD, "unshare", "--net", "sh", "-c", ready], stdout=subprocess.PIPE, stdin=subprocess.DEVNULL
-        )
-        assert self._holder.stdout is not None
-        self._holder.stdout.readline()
-        inside = f"/proc/{self._holder.pid}/ns/net"
-        self.enter = ("nsenter", f"--net={inside}")
-        run("ip", "link", "add", f"p{number}", "type", "veth", "peer", "name", "eth1", "netns", inside)
-        run("ip", "link", "set", f"p{number}", "master", "bridge0", "up")
-        for device in ("lo", "eth1"):
-            run(*self.enter, "ip", "link", "set", device, "up")
-        run(*self.enter, "ip", "addr", "add", f"{address}/24", "dev", "eth1")
-
-    def end(self) -> None:
-        self._holder.kill()
-        self._holder.wait(10)
-
-
-class CrowdedCluster(LoopbackCluster):
-    """A cluster whose nodes have a namespace and a packet filter each; from here they are reached as from another node."""
+class CrowdedCluster(PlacedCluster):
+    """With room for few applications, and a place for those."""
 
     def __init__(self, folder: Path, **args: object) -> None:
-        self.places: list[Place] = []
-        run("ip", "link", "set", "lo", "up")
-        run("ip", "link", "add", "bridge0", "type", "bridge")
-        # Packets between two nodes are none of this namespace's: its own filter does not see them.
-        with suppress(FileNotFoundError):
-            Path("/proc/sys/net/bridge/bridge-nf-call-iptables").write_text("0")
-        run("ip", "link", "set", "bridge0", "up")
-        run("ip", "addr", "add", f"{HERE}/24", "dev", "bridge0")
-        maxclients = {"maxclients": str(RESERVED_CONNECTIONS + ALLOWED)}
-        super().__init__(folder, extra_directives=maxclients, **args)
-        run("nft", "-f", "-", text=render.connection_rules(self.plan, self.sentinels[0].slot))
-        self.crowd_place = self._place(CROWD_AT)
-
-    def subnet(self) -> str:
-        return NET
-
-    def _place(self, address: str) -> Place:
-        self.places.append(Place(len(self.places), address))
-        return self.places[-1]
-
-    def _node(self, slot: Slot, address: str, suffix: str = "") -> LoopbackNode:
-        node = super()._node(slot, address, suffix)
-        node.enter = self._place(address).enter
-        run(*node.enter, "nft", "-f", "-", text=render.connection_rules(self.plan, slot))
-        return node
-
-    def end(self) -> None:
-        super().end()
-        for place in self.places:
-            place.end()
+        super().__init__(folder, extra_directives={"maxclients": str(RESERVED_CONNECTIONS + ALLOWED)}, **args)
+        self.crowd_place = self.place(CROWD_AT)
 
     @contextmanager
     def crowd(self) -> Iterator["subprocess.Popen[str]"]:

@@ -97,9 +97,11 @@ class SentinelClusterArgs(TypedDict):
     """Mail addresses that DigitalOcean's monitoring tells of a busy processor, of memory and of disks that fill. It takes those
     of the team's members alone. Default: none, and no such alert."""
     down_after_ms: NotRequired[int]
-    """Milliseconds without an answer after which a Sentinel counts a node as down, 200 to 600000. Default 5000: a pause of a
-    second or two starts no failover. With less than 2000 a second failover may follow the first: Sentinels reach the new master
-    about a second after they named it, and may call it down before."""
+    """Milliseconds without an answer after which a Sentinel counts a node as down, 200 to 600000. Default 5000: a pause of
+    redis-server of a second or two starts no failover. A machine that answers no TCP counts as lost after half a second,
+    whatever this says; not with less than 1000 here, nor where `quorum` is less than a majority. With less than 2000 a second
+    failover may follow the first: Sentinels reach the new master about a second after they named it, and may call it down
+    before."""
     failover_timeout_ms: NotRequired[int]
     """After a failed failover the next attempt waits twice this time, in milliseconds. It does not bound an outage. A failover
     whose replica crashes waits no longer than it takes to see that. Default 20000."""

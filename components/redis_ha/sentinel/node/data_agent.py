@@ -6,38 +6,41 @@ from . import append_only
 from . import config as node_config
 from .config import NodeConfig
 from .crowd import Crowd
+from .fencing import REPLICAS_WITHIN_S, Fence, is_doubtful
+from .full_syncs import FullSyncs
+from .lines import Lines
 from .marker import holds_data, set_marker
-from .min_replicas import MinReplicas
 from .placement import (
-    FENCED,
     LAST_RESORT,
     Cluster,
     Decision,
     Node,
     as_known,
+    chosen,
     decide,
     has_to_ask,
     is_confirmed,
     is_detour,
     is_unplaced,
     named_master,
-    needed_replicas,
-    online_replicas,
     replica_priority,
-    sync_delay_s,
 )
 from .position import RECORD, Recorder, replication, was_linked, witness
 from .resp import Connection, ReplyError, info_fields
-from .sentinels import ASK_AT_MOST_S, AddressBook, Answer, Failovers, addresses_among_clients, ask_all
+from .sentinels import ASK_AT_MOST_S, AddressBook, Answer, Failovers, addresses_among_clients
 
 # An unplaced node is an outage when it is the master: look often. A placed one is looked after once a second.
 UNPLACED_EVERY_S = 0.25
 PLACED_EVERY_S = 1.0
 LOCAL_TIMEOUT_S = 2.0
-# A decision to become master counts only for this part of down-after (and at most a second) from the first question on.
+# Between two looks: how often what the Sentinels said is glanced at, and how old it may be then.
+GLANCE_EVERY_S = 0.1
+GLANCED_S = 0.4
+# A glance that comes so much later than the one before says nothing of the Sentinels: this process was not run meanwhile.
+STALLED_S = 0.3
+# A decision to become master counts only for this part of the least silence (and at most a second) from the question on.
 PROMOTION_WITHIN = 0.5
 PROMOTION_AT_MOST_S = 1.0
-FULL_SYNCS_WITHIN_S = 60.0
 
 
 class DataAgent:
@@ -58,11 +61,14 @@ class DataAgent:
         self._priority: int | None = None
         self._recorder = Recorder(config.agent_directory / RECORD)
         self._failovers = Failovers(config)
+        self._lines = Lines(config)
+        self._known = self._cluster
+        self._node_seen: Node | None = None
+        self._glanced = 0.0
+        self._confirmed = True
         self._heard = time.monotonic()
-        self._most_online = 0
-        self._full_syncs: list[tuple[float, int]] = []
-        self._sync_delay = -1
-        self._min_replicas = MinReplicas(config.agent_directory)
+        self._full_syncs = FullSyncs()
+        self._fence = Fence(config, self._cluster)
         self._epoch: int | None = None
         self._history = ""
         self._crowd = Crowd(config.application_connections)
@@ -83,6 +89,47 @@ class DataAgent:
             self._disconnect()
             return UNPLACED_EVERY_S
 
+    def wait(self, seconds: float) -> None:
+        """Wait until the next look is due, or the Sentinels say something that makes it due."""
+        until = time.monotonic() + seconds
+        self._glanced = time.monotonic()
+        while (left := until - time.monotonic()) > 0:
+            time.sleep(min(GLANCE_EVERY_S, left))
+            try:
+                if self._glance():
+                    return
+            except (OSError, ReplyError) as error:
+                self._say(f"redis-server does not answer: {error}")
+                self._disconnect()
+                return
+
+    def _glance(self) -> bool:
+        """Look at what the Sentinels said last; tell whether a whole look is due."""
+        now = time.monotonic()
+        stalled, self._glanced = now - self._glanced > STALLED_S, now
+        node = self._node_seen
+        if stalled or node is None or self._connection is None:
+            return False
+        answers = self._lines.heard(now - GLANCED_S)
+        if node.role != "master":
+            return self._follow_promoted(self._connection, node, answers)
+        if self._is_doubtful(answers):
+            self._fence_now(self._connection, info_fields(self._connection.call("INFO")), answers)
+        confirmed = is_confirmed(node, named_master(answers, self._known)[0], answers)
+        changed, self._confirmed = confirmed != self._confirmed, confirmed
+        return changed
+
+    def _follow_promoted(self, connection: Connection, node: Node, answers: list[Answer]) -> bool:
+        """Follow the replica that the Sentinels have made master, as soon as it is one; tell whether that was done."""
+        target = chosen(node, answers)
+        if target is None or replication(target, self._config, REPLICAS_WITHIN_S).get("role") != "master":
+            return False
+        if not self._still(connection, node):
+            return True
+        connection.transaction([("REPLICAOF", *target)])
+        self._say(f"follow: a leading Sentinel has chosen {target[0]}, and it is master")
+        return True
+
     def _look_at(self, connection: Connection, fields: dict[str, str]) -> float:
         node = self._node(fields)
         clients = connection.call("CLIENT", "LIST")
@@ -96,15 +143,16 @@ class DataAgent:
         if has_to_ask(node, fields, history=self._history, looks=self._looks):
             self._place(connection, node)
         self._history = fields.get("master_replid", "")
-        self._fence(connection, node, fields)
-        self._back_off(connection, node, fields)
+        self._fence_now(connection, fields, self._lines.heard(time.monotonic() - GLANCED_S))
+        self._full_syncs.look(connection, fields)
         return UNPLACED_EVERY_S if is_unplaced(node) else PLACED_EVERY_S
 
     def _place(self, connection: Connection, node: Node) -> None:
         asked = time.monotonic()
-        answers = ask_all(self._config, self._book.addresses())
+        self._lines.keep(self._book.addresses())
+        answers = self._lines.ask()
         self._book.learn(address for answer in answers for address in (answer.address, *answer.peers))
-        cluster = as_known(self._cluster, answers)
+        cluster = self._known = as_known(self._cluster, answers)
         named, agreeing, _ = named_master(answers, cluster)
         if is_confirmed(node, named, answers):
             self._heard = time.monotonic()
@@ -112,6 +160,9 @@ class DataAgent:
             self._epoch = agreeing[0].config_epoch
         decision = self._yielding(decide(node, answers, cluster), answers, agreeing)
         decision = self._repointing(decision, node)
+        if decision.act == "promote":  # the questions to the replicas took their time
+            asked = time.monotonic()
+            decision = decide(node, self._lines.ask(), cluster)
         self._say(f"{decision.act}: {decision.reason}" + (f" ({decision.target[0]})" if decision.target else ""))
         if decision.act in {"follow", "promote", "demote", "repoint"} and self._still(connection, node):
             self._act(connection, decision, asked)
@@ -136,49 +187,22 @@ class DataAgent:
             return decision
         return Decision("stay", "the Sentinels name another master, and have to re-point this node")
 
-    def _fence(self, connection: Connection, node: Node, fields: dict[str, str]) -> None:
-        """Let a master that no majority names need more replicas; as many as before afterwards, and in any other role."""
-        online = online_replicas(fields, self._config.down_after_ms)
-        if node.role != "master":
-            self._most_online = 0
-        self._most_online = max(self._most_online, online)
-        silent_s = min(time.monotonic() - self._heard, node.role_ms / 1000)
-        replicas = max(self._config.replicas, self._most_online)
-        self._min_replicas.look(connection)
-        needed = needed_replicas(
-            node,
-            self._cluster,
-            silent_ms=int(silent_s * 1000),
-            replicas=replicas,
-            online=online,
-            configured=self._min_replicas.configured,
-            needed=self._min_replicas.needed,
-        )
-        if not self._min_replicas.need(connection, needed):
-            return
-        if needed is None:
-            print("needs no more replicas than configured again", flush=True)
-        elif needed == FENCED:
-            print(f"takes no writes: no majority of Sentinels names it, {online} of {replicas} replicas are here", flush=True)
-        else:
-            print(f"no majority of Sentinels names it: takes writes only with {needed} replicas", flush=True)
+    def _unheard_ms(self) -> int:
+        """Return since when no majority of the Sentinels answers; 0 while one does, and before one ever did."""
+        heard = self._lines.heard_at(self._known.majority)
+        return 0 if heard is None else int((time.monotonic() - heard) * 1000)
 
-    def _back_off(self, connection: Connection, node: Node, fields: dict[str, str]) -> None:
-        """Let a replica wait whose full syncs fail again and again."""
-        now = time.monotonic()
-        if node.role != "master":
-            self._full_syncs = []
-        self._full_syncs = [one for one in self._full_syncs if now - one[0] < FULL_SYNCS_WITHIN_S]
-        self._full_syncs.append((now, int(fields.get("sync_full", "0"))))
-        wanted = sync_delay_s(self._full_syncs[-1][1] - self._full_syncs[0][1])
-        if wanted != self._sync_delay:
-            connection.call("CONFIG", "SET", "repl-diskless-sync-delay", wanted)
-            self._sync_delay = wanted
-            print(f"a full sync waits for {wanted} s", flush=True)
+    def _is_doubtful(self, answers: list[Answer]) -> bool:
+        return is_doubtful(self._address, self._unheard_ms(), answers)
+
+    def _fence_now(self, connection: Connection, fields: dict[str, str], answers: list[Answer]) -> None:
+        node = self._node(fields)
+        silent_s = min(time.monotonic() - self._heard, node.role_ms / 1000)
+        self._fence.look(connection, node, fields, int(silent_s * 1000), doubtful=self._is_doubtful(answers))
 
     def _act(self, connection: Connection, decision: Decision, asked: float) -> None:
         if decision.act == "promote":
-            limit = min(PROMOTION_AT_MOST_S, PROMOTION_WITHIN * self._config.down_after_ms / 1000)
+            limit = min(PROMOTION_AT_MOST_S, PROMOTION_WITHIN * self._known.least_silence_ms / 1000)
             if time.monotonic() - asked < limit:
                 connection.call("REPLICAOF", "NO", "ONE")
         elif decision.target is not None:
@@ -216,22 +240,23 @@ class DataAgent:
             self._run_id = fields.get("run_id", "")
             self._first_seen = time.monotonic()
             self._role = ""
-            self._full_syncs, self._sync_delay = [], -1
+            self._full_syncs = FullSyncs()
             self._priority = None
         if fields.get("role", "") != self._role:
             self._role = fields.get("role", "")
             self._role_since = time.monotonic()
             self._epoch = None
-        follows = fields.get("role") != "master"
-        return Node(
+        is_replica = fields.get("role") != "master"
+        self._node_seen = Node(
             address=self._address,
             role=fields.get("role", ""),
-            master=(fields["master_host"], int(fields["master_port"])) if follows else None,
+            master=(fields["master_host"], int(fields["master_port"])) if is_replica else None,
             holds_data=holds_data(self._config.data_directory),
             up_ms=int((time.monotonic() - self._first_seen) * 1000),
             role_ms=int((time.monotonic() - self._role_since) * 1000),
             epoch=self._epoch,
         )
+        return self._node_seen
 
     def _connect(self) -> Connection:
         if self._connection is None:
@@ -261,4 +286,4 @@ def main() -> int:
     """Look after the node until the service manager ends the process."""
     agent = DataAgent(node_config.load())
     while True:
-        time.sleep(agent.look())
+        agent.wait(agent.look())

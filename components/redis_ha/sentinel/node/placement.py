@@ -6,12 +6,14 @@ The rules (why: a rebooted old master must never be a second one; redis/redis is
 - Of several words the one with the highest config-epoch counts (redis.io, "Sentinel": configuration epochs). Where Sentinels
   name several masters in it (`bootstrap.is_stray`), that of a majority counts.
 - A node makes itself master only if it holds data, no Sentinel is about to fail over, and so many Sentinels have reached it
-  since it started that the others cannot call it down: a failover needs `down-after` of silence, none can begin meanwhile.
+  since it started that the others cannot call it down: a failover needs silence (`Cluster.least_silence_ms`), none can begin
+  meanwhile.
 - It does not while a replica lives that knows as much as its own disk: that one leads, by a failover (`position`).
 - A node that is master against the word of a majority follows, unless Sentinels may just have made it master: they name the old
   one until they have seen the promotion, for at most `failover-timeout`, and with no newer epoch than that of this node.
-- A master that no majority names needs all the replicas that it has: one that leaves may have been promoted. After `down-after`
-  and a margin it needs all that there are. With all its replicas nobody else can be master.
+- A replica follows the one that a leading Sentinel has chosen as soon as that one says that it is master. Sentinel tells it so
+  too, a second later: it asks a promoted node only then (src/sentinel.c, sentinelSendPeriodicCommands).
+- A master that may have been replaced takes fewer writes, or none (`fencing`).
 - A replica that follows another one, which follows the node that a majority names, follows that node itself.
 - A node that was not in step with a master since it started, or since it was one, is chosen only where there is no other.
 """
@@ -22,6 +24,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from .config import NOWHERE
+from .lowering import SILENT_MS, can_lower
 from .resp import Address
 from .sentinels import Answer
 
@@ -30,15 +33,6 @@ from .sentinels import Answer
 ROLE_MISMATCH_MS = 20_000
 # How long before that moment a node stops making itself master, so that it never acts while Sentinels begin to fail over.
 ROLE_MISMATCH_MARGIN_MS = 5_000
-
-# For this part of `down-after` a master without a majority's word goes on as before: it may have been promoted just now. It has
-# to end before Sentinels on the other side of a cut promote a replica, which they do after down-after at the earliest.
-ALONE_AFTER = 0.25
-# How long after `down-after` such a master stops taking writes if a replica is missing. Sentinels on the other side promote a
-# replica about then: they need down-after, up to a second until their timer sees it, and an election.
-FENCE_MARGIN_MS = 2_000
-# min-replicas-to-write of a master that takes no writes: more than there can ever be. Reads go on.
-FENCED = 1_000_000
 
 # replica-priority of a node that may lack what the others have. Sentinel takes the lowest number above 0, and only then the
 # highest offset (redis/redis src/sentinel.c, compareSlavesForPromotion). Offsets of two histories say nothing: a master that
@@ -52,14 +46,13 @@ REPLICA_ASKS_EVERY = 15
 # SENTINEL_ASK_PERIOD). One that was not is in this state for 10 s and more, and does nothing.
 ELECTION = "wait_start"
 ELECTION_MS = 2_000
+# The states in which the chosen replica has been told to lead (src/sentinel.c, sentinelFailoverStateStr).
+LEADING = ("wait_promotion", "reconf_slaves")
 # How long before and after the moment at which Sentinels call a master down no failover is asked for: it needs no votes. If
 # another one begins before its leader hears of that, both promote a replica, even in one epoch, and each makes the other's
 # choice a replica of its own: nobody leads for down-after and ROLE_MISMATCH_MS. Hellos come every 2 s (src/sentinel.c,
 # SENTINEL_PUBLISH_PERIOD).
 APART_MS = 2_000
-
-# More full syncs than this within a minute are no restart of a few replicas.
-MANY_FULL_SYNCS = 4
 
 Act = Literal["stay", "wait", "follow", "promote", "demote", "repoint"]
 
@@ -99,6 +92,12 @@ class Cluster:
     def promoters(self) -> int:
         """Return how many have to agree before a node makes itself master: with fewer, the silent ones could fail over."""
         return max(self.majority, self.sentinel_count - self.quorum + 1)
+
+    @property
+    def least_silence_ms(self) -> int:
+        """Return for how long a node is silent, at least, before its Sentinels call it down."""
+        lowered = can_lower(down_after_ms=self.down_after_ms, quorum=self.quorum, sentinels=self.sentinel_count)
+        return SILENT_MS if lowered else self.down_after_ms
 
 
 def as_known(cluster: Cluster, answers: list[Answer]) -> Cluster:
@@ -217,7 +216,7 @@ def _place(  # noqa: PLR0911 (one return a rule, in the order in which they coun
 def _calls_down(answer: Answer, cluster: Cluster) -> bool:
     nearly = cluster.down_after_ms + ROLE_MISMATCH_MS - ROLE_MISMATCH_MARGIN_MS
     mismatch = answer.role_reported == "slave" and answer.role_reported_ms > nearly
-    return mismatch or bool(answer.flags & {"s_down", "o_down"})
+    return answer.lowered or mismatch or bool(answer.flags & {"s_down", "o_down"})
 
 
 def replica_priority(configured: int, *, holds_data: bool, in_step: bool) -> int:
@@ -225,27 +224,6 @@ def replica_priority(configured: int, *, holds_data: bool, in_step: bool) -> int
     if not holds_data or configured == 0:
         return 0
     return configured if in_step else LAST_RESORT
-
-
-def sync_delay_s(full_syncs: int) -> int:
-    """Return repl-diskless-sync-delay of a master that began so many full syncs within the last minute.
-
-    A replica whose disk is full, or that otherwise cannot load what it gets, asks anew at once, and each time is a fork of the
-    master (redis/redis issues 6271, 12780, 13517).
-    """
-    return 0 if full_syncs < MANY_FULL_SYNCS else 5 if full_syncs < 2 * MANY_FULL_SYNCS else 30
-
-
-def online_replicas(fields: Mapping[str, str], down_after_ms: int) -> int:
-    """Count the replicas that INFO shows as connected and that have answered within down-after (at least 2 s: once a second).
-
-    A replica behind a cut network stays "online" until repl-timeout, 60 s; only its lag grows.
-    """
-    replicas = [
-        dict(pair.split("=", 1) for pair in value.split(",") if "=" in pair) for value in fields.values() if "lag=" in value
-    ]
-    longest = max(2, down_after_ms // 1000)
-    return sum(one.get("state") == "online" and int(one["lag"]) <= longest for one in replicas)
 
 
 def is_confirmed(node: Node, master: Address | None, answers: list[Answer]) -> bool:
@@ -256,21 +234,19 @@ def is_confirmed(node: Node, master: Address | None, answers: list[Answer]) -> b
     return master == node.address and not any(answer.flags & {"o_down", "failover_in_progress"} for answer in answers)
 
 
-def needed_replicas(
-    node: Node, cluster: Cluster, *, silent_ms: int, replicas: int, online: int, configured: int, needed: int | None
-) -> int | None:
-    """Return min-replicas-to-write for a master that no majority names, None where the configured value stays.
+def chosen(node: Node, answers: list[Answer]) -> Address | None:
+    """Return the replica that a Sentinel has chosen in place of this replica's master, and has told to lead; None without one.
 
-    `silent_ms` is since it was confirmed (`is_confirmed`), or since it became master; `needed` is what this said at the last
-    look. A replica that is promoted leaves its old master before it takes a write: Redis refuses from that moment on, not from
-    the next look.
+    It counts when the Sentinel leads in an epoch as new as any that is known. Whether the chosen one is master it says itself.
     """
-    if node.role != "master" or silent_ms <= ALONE_AFTER * cluster.down_after_ms:
-        return None
-    if silent_ms > cluster.down_after_ms + FENCE_MARGIN_MS and online < replicas:
-        return FENCED
-    so_far = configured if needed is None or needed == FENCED else needed
-    return max(so_far, online) if max(so_far, online) > configured else None
+    newest = max((answer.config_epoch for answer in answers), default=0)
+    leading = [
+        answer
+        for answer in answers
+        if answer.failover in LEADING and answer.leads >= max(newest, 1) and answer.failed == node.master
+    ]
+    promoted = max(leading, key=lambda answer: answer.leads).promoted if leading else None
+    return promoted if node.role != "master" and promoted != node.address else None
 
 
 def whom_to_ask(
@@ -281,7 +257,7 @@ def whom_to_ask(
     `election_ms` is for how long each of them has wanted to lead, by its id.
     """
     watching = [answer for answer in answers if answer.master is not None]
-    if any(abs(answer.ok_ping_age_ms - cluster.down_after_ms) < APART_MS for answer in watching):
+    if any(answer.lowered or abs(answer.ok_ping_age_ms - cluster.down_after_ms) < APART_MS for answer in watching):
         return []
     at_it = [answer for answer in answers if "failover_in_progress" in answer.flags]
     if any(answer.failover != ELECTION or election_ms.get(answer.sentinel_id, 0) < ELECTION_MS for answer in at_it):

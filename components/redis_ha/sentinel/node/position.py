@@ -103,13 +103,18 @@ def witness(config: NodeConfig, replicas: Iterable[Address], timeout: float) -> 
     """Ask the replicas all at once; return one that knows as much as this node's disk holds, None when there is none."""
     node = (config.self_address, config.redis_port)
     held = recorded(config.agent_directory / RECORD)
-    wanted = sorted(set(replicas) - {node})
+    told = ask_replication(set(replicas) - {node}, config, timeout)
+    return next((address for address, fields in told.items() if knows_as_much(fields, node, held)), None)
+
+
+def ask_replication(addresses: Iterable[Address], config: NodeConfig, timeout: float) -> dict[Address, dict[str, str]]:
+    """Ask data nodes for INFO replication all at once, in the order of their addresses; empty when one does not answer."""
+    wanted = sorted(set(addresses))
     if not wanted:
-        return None
+        return {}
     with ThreadPoolExecutor(max_workers=len(wanted)) as pool:
         answers = pool.map(lambda address: replication(address, config, timeout), wanted)
-    found = [address for address, fields in zip(wanted, answers, strict=True) if knows_as_much(fields, node, held)]
-    return found[0] if found else None
+    return dict(zip(wanted, answers, strict=True))
 
 
 def replication(address: Address, config: NodeConfig, timeout: float) -> dict[str, str]:

@@ -3,6 +3,7 @@
 What Sentinel knows from then on is its own: this agent takes a monitored master away only when a majority names another one in
 the same epoch. It goes on showing the way to data nodes that have lost their list of Sentinels, tells when its connections run
 out, and ends a Sentinel that is in TILT or whose own failover cannot go on, for the service manager to start it anew.
+Beside it a second witness watches the master's host (`second_witness`).
 """
 
 import time
@@ -13,6 +14,7 @@ from .config import NodeConfig, note
 from .crowd import Crowd
 from .promotion import awaited, is_in_vain
 from .resp import Address, Connection, ReplyError, info_fields, pairs
+from .second_witness import SecondWitness
 from .sentinels import PRESENCE, Answer, addresses_among_clients, ask_all, instances, read_answer
 
 UNSETTLED_EVERY_S = 0.5
@@ -236,6 +238,8 @@ class SentinelAgent:
 
 def main() -> int:
     """Look after the Sentinel until the service manager ends the process."""
-    agent = SentinelAgent(node_config.load())
+    config = node_config.load()
+    SecondWitness(config).start()
+    agent = SentinelAgent(config)
     while True:
         time.sleep(agent.look())

@@ -2,12 +2,14 @@
 
 import json
 import time
+from collections import Counter
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from .config import NodeConfig, note
+from .lowering import LOWERED_MS
 from .resp import Address, Connection, Reply, ReplyError, client_list, pairs, text
 
 # A Sentinel in the same VPC answers in a millisecond. A round with dead Sentinels has to be over well within down-after, else
@@ -30,7 +32,9 @@ class Answer:
     """One Sentinel's word about the master. `master` is None when it monitors none; ages and times in milliseconds.
 
     `replicas` are those that it reaches, `peers` the other Sentinels that it knows, lost ones too. `quorum` is its own, 0 when
-    it monitors none. `failover` is the state of the failover that it leads or wants to lead, empty when there is none.
+    it monitors none. `failover` is the state of the failover that it leads or wants to lead, empty when there is none. `leads`
+    is the epoch in which a majority voted for it, 0 when none did. `promoted` is the replica that it has chosen, and `failed`
+    the master that this is to replace. `lowered`: it is about to call the master down (`lowering`).
     """
 
     sentinel_id: str
@@ -45,6 +49,10 @@ class Answer:
     peers: tuple[Address, ...] = ()
     quorum: int = 0
     failover: str = ""
+    leads: int = 0
+    promoted: Address | None = None
+    failed: Address | None = None
+    lowered: bool = False
 
 
 def ask_one(address: Address, config: NodeConfig) -> Answer | None:
@@ -78,11 +86,9 @@ def read_answer(connection: Connection, address: Address, master_name: str) -> A
     # the promotion was seen; this command gives the new address then (src/sentinel.c, sentinelGetCurrentMasterAddress).
     current = connection.call("SENTINEL", "GET-MASTER-ADDR-BY-NAME", master_name)
     replicas = instances(connection.call("SENTINEL", "REPLICAS", master_name))
-    peers = tuple(
-        (peer["ip"], int(peer["port"]))
-        for peer in instances(connection.call("SENTINEL", "SENTINELS", master_name))
-        if peer.get("ip") and int(peer.get("port", "0"))
-    )
+    chosen = next((one for one in replicas if "promoted" in one.get("flags", "").split(",")), None)
+    others = instances(connection.call("SENTINEL", "SENTINELS", master_name))
+    peers = tuple((peer["ip"], int(peer["port"])) for peer in others if peer.get("ip") and int(peer.get("port", "0")))
     listed = (fields["ip"], int(fields["port"]))
     master = (text(current[0]), int(text(current[1]))) if isinstance(current, list) else listed
     known = Answer(
@@ -93,6 +99,10 @@ def read_answer(connection: Connection, address: Address, master_name: str) -> A
         peers=peers,
         quorum=int(fields["quorum"]),
         failover=fields.get("failover-state", ""),
+        leads=elected(sentinel_id, others),
+        promoted=None if chosen is None else (chosen["ip"], int(chosen["port"])),
+        failed=listed,
+        lowered=fields.get("down-after-milliseconds") == str(LOWERED_MS),
     )
     if master != listed:  # flags and times are those of the old master: nothing is known about how the new one was reached
         return replace(known, ok_ping_age_ms=NEVER_MS)
@@ -104,6 +114,16 @@ def read_answer(connection: Connection, address: Address, master_name: str) -> A
         role_reported_ms=int(fields.get("role-reported-time", "0")),
         replicas=tuple((one["ip"], int(one["port"])) for one in replicas if _usable(one)),
     )
+
+
+def elected(sentinel_id: str, peers: list[dict[str, str]]) -> int:
+    """Return the epoch in which a majority voted for a Sentinel, by what it knows of its peers (SENTINEL SENTINELS); 0 if none.
+
+    Its own vote counts too. What peers voted is forgotten after some seconds (src/sentinel.c, SENTINEL_ASK_PERIOD).
+    """
+    votes = Counter(int(peer.get("voted-leader-epoch", "0")) for peer in peers if peer.get("voted-leader") == sentinel_id)
+    won = [epoch for epoch, count in votes.items() if 1 + count > (len(peers) + 1) // 2]
+    return max(won, default=0)
 
 
 def instances(reply: Reply) -> list[dict[str, str]]:
