@@ -95,7 +95,17 @@ def test_a_machine_that_cannot_send_calls_nobody_silent() -> None:
     assert looked(Knocker("127.0.0.1", (1, 1), "192.0.2.1")) == 0
 
 
-WELL = View(ME[0], ME[1], down_after_ms=5000, ping_age_ms=0, flags=frozenset({"master"}), quorum=2, sentinels=3, failover="")
+WELL = View(
+    ME[0],
+    ME[1],
+    down_after_ms=5000,
+    ping_age_ms=0,
+    ok_ping_age_ms=60_000,
+    flags=frozenset({"master"}),
+    quorum=2,
+    sentinels=3,
+    failover="",
+)
 LOW = replace(WELL, down_after_ms=LOWERED_MS)
 
 
@@ -108,6 +118,8 @@ LOW = replace(WELL, down_after_ms=LOWERED_MS)
         ("suspected, and a PING waits nearly as long", replace(WELL, ping_age_ms=200), 392, None, "stay"),
         ("suspected, and its PING will wait long enough", replace(WELL, ping_age_ms=100), 293, None, "lower"),
         ("silent for long enough, whatever PING waits", replace(WELL, ping_age_ms=490), 500, None, "lower"),
+        ("silent since just before its last PONG", replace(WELL, ok_ping_age_ms=400), 500, None, "lower"),
+        ("PONG came since: only new connections are dropped", replace(WELL, ok_ping_age_ms=399), 500, None, "stay"),
         ("it would be down by now without that", WELL, 5000, None, "stay"),
         ("it is down already", replace(WELL, flags=frozenset({"master", "s_down"})), 600, None, "stay"),
         ("one Sentinel alone is no agreement", replace(WELL, quorum=1), 600, None, "stay"),
@@ -117,6 +129,7 @@ LOW = replace(WELL, down_after_ms=LOWERED_MS)
         ("a failover is on", replace(WELL, failover="wait_promotion"), 600, None, "stay"),
         ("lowered, and still silent", LOW, 700, 5000, "stay"),
         ("lowered, and it answers, or another host is watched", LOW, 0, 5000, "give back"),
+        ("lowered, and PONG came since", replace(LOW, ok_ping_age_ms=399), 500, 5000, "give back"),
         ("lowered, and a replica is chosen", replace(LOW, failover="send_slaveof_noone"), 900, 5000, "give back"),
         ("lowered, and the election goes on", replace(LOW, failover="wait_start"), 900, 5000, "stay"),
         ("lowered, and its own time has come too", LOW, 6000, 5000, "give back"),
@@ -336,16 +349,19 @@ class FakeConnection:
         return self._replies[str(words[1])]
 
 
-def test_what_a_leading_sentinel_says_is_read() -> None:
+@pytest.mark.parametrize(
+    ("state", "current"), [("wait_promotion", OTHER), ("reconf_slaves", THIRD)], ids=["promoting", "promoted, and seen"]
+)
+def test_what_a_leading_sentinel_says_is_read(state: str, current: tuple[str, int]) -> None:
     peer = ["ip", "10.0.0.11", "port", "26379", "voted-leader", "me", "voted-leader-epoch", "6"]
     fields = {
         "ip": OTHER[0], "port": "6379", "config-epoch": "5", "quorum": "2", "flags": "master,failover_in_progress",
-        "failover-state": "wait_promotion", "down-after-milliseconds": str(LOWERED_MS),
+        "failover-state": state, "down-after-milliseconds": str(LOWERED_MS),
     }  # fmt: skip
     replies: dict[str, object] = {
         "MYID": "me",
         "MASTER": [word for pair in fields.items() for word in pair],
-        "GET-MASTER-ADDR-BY-NAME": [OTHER[0], "6379"],
+        "GET-MASTER-ADDR-BY-NAME": [current[0], "6379"],
         "REPLICAS": [
             ["ip", THIRD[0], "port", "6379", "flags", "slave,promoted"],
             ["ip", ME[0], "port", "6379", "flags", "slave"],
@@ -353,6 +369,6 @@ def test_what_a_leading_sentinel_says_is_read() -> None:
         "SENTINELS": [peer, peer],
     }
     answer = sentinels.read_answer(FakeConnection(replies), ("10.0.0.10", 26379), "proc")  # type: ignore[arg-type]
-    assert (answer.leads, answer.promoted, answer.failed, answer.failover) == (6, THIRD, OTHER, "wait_promotion")
+    assert (answer.leads, answer.promoted, answer.failed, answer.failover) == (6, THIRD, OTHER, state)
     assert answer.lowered
     assert json.dumps(placement.chosen(REPLICA, [answer])) == json.dumps(THIRD)

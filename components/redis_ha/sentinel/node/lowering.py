@@ -16,6 +16,7 @@ from typing import Literal
 
 from .config import note
 from .resp import Connection, ReplyError
+from .silence import UNANSWERED_MS
 
 # What down-after is lowered to. Nobody sets such a number by hand, so agents and `redis-ha status` know the moment by it. The
 # value reaches the Sentinel's PINGs to replicas too (sentinelPropagateDownAfterPeriod): a healthy one answers in far less.
@@ -40,12 +41,16 @@ Act = Literal["stay", "lower", "give back"]
 
 @dataclass(frozen=True)
 class View:
-    """What a Sentinel says of its master: `ping_age_ms` is 0 when no PING waits, `sentinels` counts itself too."""
+    """What a Sentinel says of its master.
+
+    `ping_age_ms` is 0 when no PING waits, `ok_ping_age_ms` is since the last good answer. `sentinels` counts itself too.
+    """
 
     host: str
     port: int
     down_after_ms: int
     ping_age_ms: int
+    ok_ping_age_ms: int
     flags: frozenset[str]
     quorum: int
     sentinels: int
@@ -59,6 +64,7 @@ class View:
             port=int(fields["port"]),
             down_after_ms=int(fields[OPTION]),
             ping_age_ms=int(fields.get("last-ping-sent", "0")),
+            ok_ping_age_ms=int(fields["last-ok-ping-reply"]),
             flags=frozenset(fields["flags"].split(",")),
             quorum=int(fields["quorum"]),
             sentinels=int(fields["num-other-sentinels"]) + 1,
@@ -76,11 +82,14 @@ def decide(view: View, silent_ms: int, before: int | None) -> Act:
 
     `before` is the value from before it was lowered, None when it is not.
     """
+    # Answered on its open connection: then something on the way drops new ones alone.
+    answers = not silent_ms or view.ok_ping_age_ms + UNANSWERED_MS < silent_ms
     if before is not None:
         decided = view.failover not in UNDECIDED
-        return "give back" if not silent_ms or decided or silent_ms >= before + OVER_MS else "stay"
+        return "give back" if answers or decided or silent_ms >= before + OVER_MS else "stay"
     lowerable = can_lower(down_after_ms=view.down_after_ms, quorum=view.quorum, sentinels=view.sentinels)
-    if not lowerable or view.failover not in UNDECIDED or "s_down" in view.flags or silent_ms >= view.down_after_ms:
+    too_late = view.failover not in UNDECIDED or "s_down" in view.flags or silent_ms >= view.down_after_ms
+    if answers or not lowerable or too_late:
         return "stay"
     by_a_new_ping = silent_ms >= SUSPECTED_MS and silent_ms - view.ping_age_ms >= SILENT_MS - LOWERED_MS
     return "lower" if by_a_new_ping or silent_ms >= SILENT_MS else "stay"

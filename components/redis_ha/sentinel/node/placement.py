@@ -246,7 +246,7 @@ def chosen(node: Node, answers: list[Answer]) -> Address | None:
         if answer.failover in LEADING and answer.leads >= max(newest, 1) and answer.failed == node.master
     ]
     promoted = max(leading, key=lambda answer: answer.leads).promoted if leading else None
-    return promoted if node.role != "master" and promoted != node.address else None
+    return promoted if promoted != node.address else None
 
 
 def whom_to_ask(
