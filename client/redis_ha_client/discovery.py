@@ -40,6 +40,11 @@ class SentinelOrder:
         order, silent = self._order, self._silent
         return (*(one for one in order if one not in silent), *(one for one in order if one in silent))
 
+    def answering(self) -> tuple[Address, ...]:
+        """Return those that answered when they were last asked, best first."""
+        silent = self._silent
+        return tuple(one for one in self._order if one not in silent)
+
     def silent(self, sentinel: Address) -> None:
         """Ask `sentinel` last: it gave no usable answer."""
         self._silent = self._silent | {sentinel}

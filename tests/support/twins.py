@@ -1,9 +1,10 @@
-"""One test for both halves of the client: a pipeline that the synchronous or the asyncio client executes, with a fault."""
+"""One test for both halves of the client: what the synchronous or the asyncio client does, with a fault."""
 
 # mypy: disable-error-code="no-untyped-call"
 
 import asyncio
-from collections.abc import Callable, Sequence
+import inspect
+from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -11,6 +12,19 @@ from tests.support.connecting import Documents, connected, in_async
 
 TWINS = ("sync", "asyncio")
 Commands = Sequence[tuple[Any, ...]]
+
+
+async def settled(value: Any) -> Any:
+    """Give what a call of either half gives."""
+    return await value if inspect.isawaitable(value) else value
+
+
+def used(to: Documents, twin: str, act: Callable[[Any], Coroutine[Any, Any, Any]], **arguments: Any) -> Any:
+    """Let `act` work with a client of either half; it awaits `settled(client.get(key))`."""
+    if twin == "asyncio":
+        return in_async(to, act, **arguments)
+    with connected(to, **arguments) as client:
+        return asyncio.run(act(client))
 
 
 def queued(pipeline: Any, commands: Commands) -> Any:

@@ -17,6 +17,7 @@ from redis_ha_client.budget import RETRIED_ERRORS, SHORTEST_WAIT_SECONDS, curren
 from redis_ha_client.discovery import Address, Answers, SentinelOrder, parse_address, role_of
 from redis_ha_client.documents import SentinelConnection
 from redis_ha_client.errors import NotTheMasterError, role_forbidden
+from redis_ha_client.promotion import Ahead, Evidence, to_ask
 from redis_ha_client.rebuilding import settings_again
 from redis_ha_client.wiring import Settings
 
@@ -106,6 +107,7 @@ class MasterFinder:
         self.username = settings.credentials.sentinel_username
         self.order = SentinelOrder(connection.sentinels)
         self.address: Address | None = None
+        self.ahead = Ahead()
         self._clients: dict[Address, redis.Redis] = {}
         for host, port in connection.sentinels:
             pool = ConnectionPool(
@@ -149,9 +151,30 @@ class MasterFinder:
         elected = poll.elected()
         if elected is None:
             raise answers.error(self.username)
+        elected = self.ahead.instead_of(elected, await self._promoted(elected[0]) if self.ahead.wanted(elected[0]) else None)
         self.address, sentinel = elected
         self.order.answered(sentinel)
         return elected
+
+    async def _promoted(self, master: Address) -> tuple[Address, Address] | None:
+        """Return the node that a failover under way has promoted, and who promoted it, while the Sentinels name `master`."""
+        evidence = Evidence(master, len(self.order.sentinels))
+        for sentinel in to_ask(self.order):
+            budget = current_budget()
+            if evidence.is_decided or (budget is not None and budget.left() <= SHORTEST_WAIT_SECONDS):
+                break
+            client = self._clients[sentinel]
+            try:
+                if evidence.shows(sentinel, await client.execute_command("SENTINEL", "MASTER", self.master_name)):
+                    evidence.chooses(sentinel, await client.execute_command("SENTINEL", "REPLICAS", self.master_name))
+            except exceptions.ResponseError:  # a user who may not ask for it: the Sentinels' word counts
+                evidence.heard.add(sentinel)
+            except exceptions.RedisError:
+                evidence.heard.add(sentinel)
+                self.order.silent(sentinel)
+            else:
+                self.order.spoke(sentinel)
+        return evidence.found
 
     def move(self) -> None:
         """Leave an event loop that has ended."""

@@ -1,0 +1,118 @@
+"""Which node a failover that is under way has promoted: what is evidence, and when a client looks for it."""
+
+import asyncio
+from typing import Any
+
+import pytest
+from redis import exceptions
+
+from redis_ha_client import FailoverPolicy, aio, connect
+from redis_ha_client.budget import command_budget
+from redis_ha_client.promotion import Ahead, Evidence
+from tests.client.test_documents import CONNECTION, CREDENTIALS
+
+A, B, C = (("10.0.0.1", port) for port in range(3))
+OLD, NEW, OTHER = (("10.0.0.2", port) for port in range(3))
+POLICY = FailoverPolicy(total_seconds=5)
+
+
+def row(address: tuple[str, int], flags: str, *, flat: bool = False) -> Any:
+    told = {b"name": b"local", b"ip": address[0].encode(), b"port": str(address[1]).encode(), b"flags": flags.encode()}
+    return [word for pair in told.items() for word in pair] if flat else told
+
+
+LEADS, DOWN, FINE = "master,s_down,o_down,failover_in_progress", "master,s_down,disconnected", "master"
+CHOSEN = [row(OTHER, "slave"), row(NEW, "slave,promoted")]
+
+
+@pytest.mark.parametrize("flat", [False, True])
+@pytest.mark.parametrize(
+    ("told", "found"),
+    [
+        ([(A, OLD, LEADS), (B, OLD, DOWN)], (NEW, A)),
+        ([(B, OLD, DOWN), (A, OLD, LEADS)], (NEW, A)),
+        ([(B, OLD, DOWN), (C, OLD, "master,o_down")], None),  # nobody has promoted anything yet
+        (
+            [(A, OLD, LEADS), (B, OLD, FINE), (C, OLD, FINE)],
+            None,
+        ),  # a minority calls it down: a planned switch, or a leader of old
+        ([(A, OLD, LEADS), (B, OTHER, DOWN), (C, OTHER, LEADS)], None),  # a newer failover has ended since
+        ([(A, OLD, LEADS)], None),
+    ],
+)
+def test_a_majority_and_the_leaders_choice_are_evidence(told: list[Any], found: Any, *, flat: bool) -> None:
+    evidence = Evidence(OLD, 3)
+    for sentinel, named, flags in told:
+        if evidence.shows(sentinel, row(named, flags, flat=flat)):
+            evidence.chooses(sentinel, CHOSEN)
+    assert evidence.found == found
+    assert evidence.is_decided is (found is not None or len(told) == 3)
+
+
+def test_a_leader_that_has_chosen_nobody_yet_is_no_evidence() -> None:
+    evidence = Evidence(OLD, 3)
+    assert evidence.shows(A, row(OLD, LEADS))
+    evidence.chooses(A, [row(NEW, "slave"), row(OTHER, "slave,s_down")])
+    assert not evidence.shows(B, row(OLD, DOWN))
+    assert evidence.found is None
+
+
+def test_it_is_looked_for_after_a_failure_and_as_long_as_it_is_the_way() -> None:
+    ahead = Ahead()
+    with command_budget(POLICY, "GET") as budget:
+        assert not ahead.wanted(OLD)
+        budget.remember("Connection refused")
+        assert ahead.wanted(OLD)
+        assert ahead.instead_of((OLD, B), (NEW, A)) == (NEW, A)
+    with command_budget(POLICY, "GET"):  # the next command, or another thread's
+        assert ahead.wanted(OLD)
+        assert not ahead.wanted(NEW)
+        assert ahead.instead_of((NEW, B), None) == (NEW, B)
+        assert not ahead.wanted(OLD)
+
+
+class Asked:
+    """A Sentinel that names the old master, and calls it down, or does not answer."""
+
+    def __init__(self, *, gone: bool, half: str) -> None:
+        self.gone, self.half = gone, half
+        self.count = 0
+
+    def execute_command(self, *words: str) -> Any:
+        self.count += 1
+        return self._answer(words) if self.half == "sync" else self._later(words)
+
+    async def _later(self, words: tuple[str, ...]) -> Any:
+        return self._answer(words)
+
+    def _answer(self, words: tuple[str, ...]) -> Any:
+        if self.gone:
+            raise exceptions.TimeoutError("Timeout connecting to server")
+        return list(OLD) if words[1] == "GET-MASTER-ADDR-BY-NAME" else row(OLD, DOWN)
+
+
+@pytest.mark.parametrize("half", ["sync", "asyncio"])
+def test_a_sentinel_that_is_gone_is_waited_for_once_a_command(half: str) -> None:
+    client: Any = (connect if half == "sync" else aio.connect)(CONNECTION, CREDENTIALS)
+    finder = client.connection_pool.finder
+    gone, *answering = (Asked(gone=number == 0, half=half) for number in range(3))
+    finder._clients = dict(zip(finder.order.sentinels, (gone, *answering), strict=True))
+    finder.order._order = tuple(finder.order.sentinels[::-1])
+
+    def find() -> Any:
+        return finder.find() if half == "sync" else asyncio.run(finder.find())
+
+    for command in (1, 2):
+        with command_budget(POLICY, "GET") as budget:
+            for attempt in range(5):
+                budget.begin_attempt()
+                assert find()[0] == OLD
+                budget.remember("Connection refused")
+                assert gone.count == (command if attempt else command - 1)
+    gone.gone = False  # it answers again
+    with command_budget(POLICY, "GET") as budget:
+        budget.remember("Connection refused")
+        for _ in range(5):
+            budget.begin_attempt()
+            find()
+    assert gone.count == 2 + 5
