@@ -6,7 +6,15 @@ for asyncio. `HealthMonitor` tells whether the deployment takes writes.
 
 from . import aio as aio
 from .effective import describe
-from .errors import DocumentError, NotExecutedError, OutcomeUnknownError, ScanInterruptedError, outcome_of, outcomes_of
+from .errors import (
+    DocumentError,
+    NotExecutedError,
+    NotReplicated,
+    OutcomeUnknownError,
+    ScanInterruptedError,
+    outcome_of,
+    outcomes_of,
+)
 from .health import HealthPreset
 from .health_http import health_asgi, health_wsgi
 from .policy import FailoverPolicy
@@ -20,6 +28,7 @@ __all__ = [
     "HealthMonitor",
     "HealthPreset",
     "NotExecutedError",
+    "NotReplicated",
     "OutcomeUnknownError",
     "ScanInterruptedError",
     "Webhook",

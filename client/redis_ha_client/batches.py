@@ -44,6 +44,7 @@ class Batch:
     commands: Sequence[Command]
     atomic: bool = False
     replies: dict[int, Any] = field(default_factory=dict)  # position -> reply, or the error that is the reply
+    unconfirmed: set[int] = field(default_factory=set)  # writes of which nobody has counted yet which replicas have them
     _open: set[int] = field(default_factory=set)  # sent in the newest attempt; neither answered nor refused yet
     _lost: set[int] = field(default_factory=set)  # the same of an earlier attempt
 
@@ -54,7 +55,7 @@ class Batch:
     def begin(self) -> list[int]:
         """Return the positions that the next attempt sends over one connection."""
         waiting = self.waiting()
-        if not waiting or not self._is_bound:
+        if not self._starts_over:
             return waiting
         self._lost.update(self._done)
         self.replies.clear()
@@ -63,6 +64,11 @@ class Batch:
     @property
     def _is_bound(self) -> bool:
         return any(_name(args) in _BOUND for args, _ in self.commands)
+
+    @property
+    def _starts_over(self) -> bool:
+        """Whether the next attempt sends what was answered as well. Replicas are counted on the connection that wrote."""
+        return bool(self.unconfirmed) or (bool(self.waiting()) and self._is_bound)
 
     @property
     def _done(self) -> list[int]:
@@ -144,7 +150,7 @@ class Batch:
     def doubtful(self) -> bool:
         """Whether a command that the next attempt sends may have been executed."""
         waiting = self.waiting()
-        again = self._done if waiting and self._is_bound else ()
+        again = self._done if self._starts_over else ()
         return bool(again) or any(self.in_doubt(position) for position in waiting)
 
     @property
@@ -168,7 +174,7 @@ class Batch:
             return "unknown" if lost else unanswered
         reply = self.replies[position]
         if not isinstance(reply, Exception):
-            return "executed"
+            return "unknown" if position in self.unconfirmed else "executed"
         return "unknown" if lost else outcome_of(reply)
 
 

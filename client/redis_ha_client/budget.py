@@ -17,9 +17,11 @@ from .batches import Batch
 from .errors import (
     CertificateError,
     NotExecutedError,
+    NotReplicated,
     NotTheMasterError,
     OutcomeUnknownError,
     RefusedError,
+    UnconfirmedError,
     WrongKindError,
     mark_unknown,
     note_outcomes,
@@ -99,6 +101,8 @@ class Budget:
         if isinstance(error, FINAL_ERRORS):
             return error
         if self.ambiguous and not self.policy.resend_ambiguous:
+            if isinstance(error, UnconfirmedError):
+                return NotReplicated(f"{self.what}: {cause}; it is not sent again (resend_ambiguous=False)")
             return OutcomeUnknownError(
                 f"{self.what} was sent and no answer came; it is not sent again (resend_ambiguous=False): {cause}"
             )
@@ -293,6 +297,20 @@ def aside() -> Iterator[None]:
     finally:
         if budget is not None:
             budget.sent, budget.replies = before
+
+
+@contextmanager
+def waiting(seconds: float) -> Iterator[None]:
+    """Let the answers in the block take that much longer, within the budget."""
+    budget = _current.get()
+    before = 0.0 if budget is None else budget.block_seconds
+    try:
+        if budget is not None:
+            budget.block_seconds = seconds
+        yield
+    finally:
+        if budget is not None:
+            budget.block_seconds = before
 
 
 def interrupts(home: Budget | None = None) -> bool:

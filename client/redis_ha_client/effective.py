@@ -20,6 +20,7 @@ from .policy import (
     FailoverPolicy,
 )
 from .published import Published
+from .replicating import described
 from .sync.cluster import ClusterClient
 from .sync.nodes import NodePool
 from .wiring import Settings
@@ -36,7 +37,8 @@ def describe(subject: Client | FailoverPolicy) -> dict[str, Any]:
     with ElastiCache, which publishes none, `one_failover` is the longest that was seen (null: nothing is promoted).
     rides_over says whether the budget is as large as they. Of a global datastore `region` is a reader's own, or the one that
     takes writes as far as is known (null: not looked up yet). `durability` says what a failover of an ElastiCache group may
-    lose of what was acknowledged: `sync` nothing, `async` the last 10 s, null what the replicas lack. Of kind "ssm" `document`
+    lose of what was acknowledged: `sync` nothing, `async` the last 10 s, null what the replicas lack. `safe_writes` says
+    how many replicas have to have a write at least, and how long they are waited for (null: none is). Of kind "ssm" `document`
     is what is known of the endpoints document, with the `problem` of the last reading, and `failover` null: it names no clocks.
     Raises DocumentError for a client that `connect` did not make.
     """
@@ -74,9 +76,10 @@ def _sentinel(settings: Settings) -> dict[str, Any]:
     connection, policy = settings.of_kind(SentinelConnection), settings.policy
     clocks = connection.clocks
     named = 1 if settings.client_name else 0
-    # One wait each: connect, HELLO, CLIENT SETNAME if named, and the answer; TLS adds a handshake of one connect wait.
+    # One wait each: connect, HELLO, CLIENT SETNAME if named, and the answers (the address; whether it is down, and what was
+    # promoted in its place); TLS adds a handshake of one connect wait.
     tls = 1 if connection.tls else 0
-    look_up = len(connection.sentinels) * (3 + named + tls) * policy.sentinel_seconds
+    look_up = len(connection.sentinels) * (5 + named + tls) * policy.sentinel_seconds
     # Connect, HELLO, SETNAME, SELECT, ROLE, then the command's own answer.
     dial = (3 + named + tls + (1 if settings.database else 0)) * policy.connect_seconds
     budget = policy.budget_seconds
@@ -86,12 +89,13 @@ def _sentinel(settings: Settings) -> dict[str, Any]:
         "sentinels": [f"{host}:{port}" for host, port in connection.sentinels],
         "tls": connection.tls,
         "pool_size": settings.pool_size,
+        "safe_writes": described(settings.safety, settings.policy.read_seconds),
         "database": settings.database,
         "policy": asdict(policy),
         "failover": asdict(clocks),
         "worst_case_seconds": {
             "command": budget,
-            "attempt": min(look_up + dial + policy.read_seconds, budget),
+            "attempt": min(look_up + dial + _answers(settings), budget),
             "look_up": min(look_up, budget),
             "one_failover": clocks.one_failover_seconds(),
             "two_elections": clocks.two_elections_seconds(),
@@ -125,12 +129,13 @@ def _managed(settings: Settings) -> dict[str, Any]:
         "tls": connection.tls,
         "login": _login(settings),
         "pool_size": settings.pool_size,
+        "safe_writes": described(settings.safety, settings.policy.read_seconds),
         "database": settings.database,
         "policy": asdict(policy),
         "failover": asdict(connection.clocks),
         "worst_case_seconds": {
             "command": budget,
-            "attempt": min(dials + policy.read_seconds, budget),
+            "attempt": min(dials + _answers(settings), budget),
             "one_failover": MANAGED_FAILOVER_SECONDS if promotes else None,
         },
         "rides_over": {"one_failover": promotes and budget >= MANAGED_FAILOVER_SECONDS},
@@ -138,6 +143,11 @@ def _managed(settings: Settings) -> dict[str, Any]:
         **({} if settings.published is None else _published(settings.published)),
         **_fixed(),
     }
+
+
+def _answers(settings: Settings) -> float:
+    """Return the longest wait for a command's answer. With safe writes ROLE, the replicas and the answer to WAIT follow."""
+    return settings.policy.read_seconds * (1 if settings.safety is None else 4)
 
 
 def _global(settings: Settings, whole: GlobalConnection) -> dict[str, Any]:

@@ -43,6 +43,17 @@ class RefusedError(exceptions.ConnectionError):
     """A node answered that it does not execute the command now; only inside the retry, a caller sees NotExecutedError."""
 
 
+class NotReplicated(exceptions.RedisError):
+    """With safe_writes: the master has executed the command, and not all replicas had it in time. A failover may lose it.
+
+    Of a pipeline or transaction: that is so of all its writes. It is never sent again because of that.
+    """
+
+
+class UnconfirmedError(exceptions.ConnectionError):
+    """With safe_writes: executed, and the replicas that have it could not be counted; raised inside the retry only."""
+
+
 class NotTheMasterError(exceptions.ConnectionError):
     """The node that a Sentinel named says by ROLE that it is no master; raised inside the retry only."""
 
@@ -215,6 +226,14 @@ def wrong_kind(address: str, kind: str) -> WrongKindError:
     return WrongKindError(
         f"{address} is a node without cluster mode, but connection.kind is 'cluster': it has no configuration endpoint and no "
         "slots. Pass the stack's own `connection` output (kind 'primary', the primary and reader endpoints)"
+    )
+
+
+def counting_forbidden(address: str, username: str | None, error: Exception) -> exceptions.NoPermissionError:
+    """Build the error of a user who may not find out which replicas have a write; nothing was written."""
+    return exceptions.NoPermissionError(
+        f"safe_writes=True, but user {username!r} may not count replicas on {address} ({error}): allow it "
+        "(ACL: +command +role +wait)"
     )
 
 

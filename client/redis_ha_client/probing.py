@@ -45,6 +45,7 @@ def probe_settings(settings: Settings, preset: HealthPreset, key_prefix: str) ->
         pool_size=2,  # one for the probe, one for a cluster's layout meanwhile
         decode_responses=False,
         writer=None if whole is None else Writer(whole, ask_of(whole, policy)),
+        safety=None,  # asked is whether the master takes writes, not what its replicas have
     )
 
 

@@ -38,6 +38,7 @@ from .policy import (
 )
 from .presets import policy_of
 from .published import Published, published_of
+from .replicating import Safety, safety_of
 from .world import Writer
 
 # The settings as an argument of every pool and connection: a library that makes a client again from a pool's arguments hands
@@ -59,7 +60,7 @@ class Settings:
     Of a global datastore `connection` is one region's: the reader's own, or the one that takes writes as far as is known
     (`region`); `whole` is the document, and `writer` follows the region that takes writes (None for a reader). Of kind "ssm"
     `connection` is what the endpoints document named when the settings were made, and `published` follows it. `addresses` is
-    what the client's dials have found out about its names.
+    what the client's dials have found out about its names, `safety` what safe writes have to know (None without them).
     """
 
     connection: Connection
@@ -77,6 +78,7 @@ class Settings:
     writer: Writer | None = None
     published: Published | None = None
     addresses: Addresses = field(default_factory=Addresses, repr=False, compare=False)
+    safety: Safety | None = field(default=None, compare=False)
 
     @property
     def now(self) -> "Settings":
@@ -174,6 +176,7 @@ def read_settings(  # noqa: PLR0913 - as connect
     tls_ca_file: str | Path | None,
     reader: bool,
     region: str | None = None,
+    safe_writes: bool = False,
 ) -> Settings:
     """Check every argument of `connect` before anything is touched."""
     told = read_connection(connection)
@@ -208,6 +211,7 @@ def read_settings(  # noqa: PLR0913 - as connect
         whole=whole,
         writer=None if whole is None or reader else Writer(whole, ask_of(whole, completed)),
         published=published,
+        safety=safety_of(checked, safe_writes=safe_writes, reader=reader, whole=whole),
     )
 
 

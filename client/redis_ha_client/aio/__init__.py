@@ -26,6 +26,7 @@ def connect(  # noqa: PLR0913 - each is a setting of its own
     tls_ca_file: str | Path | None = None,
     reader: bool = False,
     region: str | None = None,
+    safe_writes: bool = False,
 ) -> redis.Redis | RedisCluster:
     """Return a redis.asyncio client that writes to a stack's master or primaries and rides over failovers.
 
@@ -45,6 +46,7 @@ def connect(  # noqa: PLR0913 - each is a setting of its own
         tls_ca_file=tls_ca_file,
         reader=reader,
         region=region,
+        safe_writes=safe_writes,
     )
     return client_of(settings)
 

@@ -21,6 +21,7 @@ from redis.backoff import NoBackoff
 from redis_ha_client.aio.batches import exchange
 from redis_ha_client.aio.dialling import Dialling
 from redis_ha_client.aio.loops import Home, LeftByLoops, cut, refuse_beside, running_loop
+from redis_ha_client.aio.replicating import SafeWrites, confirm_all, prepare
 from redis_ha_client.aio.scripts import RegisteredScript, load_scripts
 from redis_ha_client.aio.subscribing import NodeSubscriber
 from redis_ha_client.batches import Batch, Emptied
@@ -557,7 +558,7 @@ class NodePool(BlockingConnectionPool):
             raise busy_pool(self.max_connections, error) from error
 
 
-class NodeClient(LeftByLoops, redis.Redis):  # type: ignore[misc]  # redis-py's own bases differ in command_info
+class NodeClient(SafeWrites, LeftByLoops, redis.Redis):  # type: ignore[misc]  # redis-py's own bases differ in command_info
     """redis.asyncio.Redis, each command under one budget."""
 
     connection_pool: NodePool
@@ -607,7 +608,7 @@ class NodeClient(LeftByLoops, redis.Redis):  # type: ignore[misc]  # redis-py's 
         return NodeSubscriber(self.connection_pool, event_dispatcher=self._event_dispatcher, **kwargs)
 
 
-class NodePipeline(Pipeline):
+class NodePipeline(SafeWrites, Pipeline):  # type: ignore[misc]  # as above
     """A pipeline that executes within one budget."""
 
     connection_pool: NodePool
@@ -644,6 +645,7 @@ class NodePipeline(Pipeline):
 
     async def _execute_transaction(self, connection: Any, commands: Any, raise_on_error: bool) -> list[Any]:
         await load_scripts(connection, self.scripts)
+        await prepare(connection, self.connection_pool.settings.safety, self._batch)
         replies: list[Any] = await super()._execute_transaction(connection, commands, False)
         refusal, nothing_changed = self._batch.refusal_in(replies, connection.refusal_of)
         if refusal is not None:
@@ -652,6 +654,7 @@ class NodePipeline(Pipeline):
             if nothing_changed:
                 raise refusal
         self._batch.answered_all(replies)
+        await confirm_all(connection, self.connection_pool.settings.safety, self._batch)
         if raise_on_error:
             self.raise_first_error(commands, replies)
         return replies
@@ -659,7 +662,9 @@ class NodePipeline(Pipeline):
     async def _execute_pipeline(self, connection: Any, commands: Any, raise_on_error: bool) -> list[Any]:
         await load_scripts(connection, self.scripts)
         await self._himport_prepare_pipeline(connection, commands)
+        await prepare(connection, self.connection_pool.settings.safety, self._batch)
         await exchange(connection, self.parse_response, self._batch)
+        await confirm_all(connection, self.connection_pool.settings.safety, self._batch)
         replies = self._batch.in_order()
         if raise_on_error:
             self.raise_first_error(commands, replies)

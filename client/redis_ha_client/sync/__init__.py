@@ -25,6 +25,7 @@ def connect(  # noqa: PLR0913 - each is a setting of its own
     tls_ca_file: str | Path | None = None,
     reader: bool = False,
     region: str | None = None,
+    safe_writes: bool = False,
 ) -> redis.Redis | RedisCluster:
     """Return a redis-py client that writes to a stack's master or primaries and rides over failovers.
 
@@ -46,6 +47,9 @@ def connect(  # noqa: PLR0913 - each is a setting of its own
         the same in the group of `region`, without leaving it; how far behind, connection.stale_seconds says.
     region: where this process runs, for kind "global" only and with reader=True needed. Writes go to the region that the
         connection's writer names at the time, wherever that is.
+    safe_writes: a write counts when all replicas that its master has at that moment have acknowledged it (WAIT), at least one
+        and at least connection.failover.min_replicas_to_write. Else NotReplicated is raised, after policy.read_seconds at the
+        latest. Default False. For kind "sentinel", and for kinds "primary" and "ssm" without cluster mode and with replicas.
     Raises DocumentError for anything unusable, before anything is touched; of kind "ssm" also for an unusable parameter. A
     cluster's client may raise here what a command raises, WrongKindError among it. Kind "ssm": NotExecutedError when SSM does
     not answer, EndpointsForbiddenError when the parameter may not be read.
@@ -61,6 +65,7 @@ def connect(  # noqa: PLR0913 - each is a setting of its own
         tls_ca_file=tls_ca_file,
         reader=reader,
         region=region,
+        safe_writes=safe_writes,
     )
     return client_of(settings)
 

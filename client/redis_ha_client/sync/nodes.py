@@ -38,6 +38,7 @@ from redis_ha_client.scans import COMMANDS, Cursor, Origin, check, cursor_in, cu
 from redis_ha_client.silence import Stillness, first_wait, glance, traffic_in, traffic_of
 from redis_ha_client.sync.batches import exchange
 from redis_ha_client.sync.dialling import Dialling
+from redis_ha_client.sync.replicating import SafeWrites, confirm_all, prepare
 from redis_ha_client.sync.scripts import RegisteredScript, load_scripts
 from redis_ha_client.sync.sending import send_all
 from redis_ha_client.sync.subscribing import NodeSubscriber
@@ -463,7 +464,7 @@ class NodePool(BlockingConnectionPool):
         return connection
 
 
-class NodeClient(redis.Redis):
+class NodeClient(SafeWrites, redis.Redis):
     """redis.Redis, each command under one budget."""
 
     connection_pool: NodePool
@@ -508,7 +509,7 @@ class NodeClient(redis.Redis):
         return NodeSubscriber(self.connection_pool, event_dispatcher=self._event_dispatcher, **kwargs)
 
 
-class NodePipeline(Pipeline):
+class NodePipeline(SafeWrites, Pipeline):
     """A pipeline that executes within one budget."""
 
     connection_pool: NodePool
@@ -547,6 +548,7 @@ class NodePipeline(Pipeline):
 
     def _execute_transaction(self, connection: Any, commands: Any, raise_on_error: bool) -> list[Any]:
         load_scripts(connection, self.scripts)
+        prepare(connection, self.connection_pool.settings.safety, self._batch)
         replies: list[Any] = super()._execute_transaction(connection, commands, False)
         refusal, nothing_changed = self._batch.refusal_in(replies, connection.refusal_of)
         if refusal is not None:
@@ -555,6 +557,7 @@ class NodePipeline(Pipeline):
             if nothing_changed:
                 raise refusal
         self._batch.answered_all(replies)
+        confirm_all(connection, self.connection_pool.settings.safety, self._batch)
         if raise_on_error:
             self.raise_first_error(commands, replies)
         return replies
@@ -562,7 +565,9 @@ class NodePipeline(Pipeline):
     def _execute_pipeline(self, connection: Any, commands: Any, raise_on_error: bool) -> list[Any]:
         load_scripts(connection, self.scripts)
         self._himport_prepare_pipeline(connection, commands)
+        prepare(connection, self.connection_pool.settings.safety, self._batch)
         exchange(connection, self.parse_response, self._batch)
+        confirm_all(connection, self.connection_pool.settings.safety, self._batch)
         replies = self._batch.in_order()
         if raise_on_error:
             self.raise_first_error(commands, replies)
