@@ -1,5 +1,6 @@
 """Clients of kind "ssm": a higher generation swaps the connections, of either half, with cluster mode off and on."""
 
+import ssl
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -125,6 +126,22 @@ def test_other_endpoints_are_followed_to_tls_and_the_old_ones_are_left(two: Two,
         old.command(serving(old, "list"), "RPUSH", "list", "pushed")
         assert under_way.result() == ("list", "pushed")
         wait_until(lambda: not connections(old), "the old group's connections are closed")
+
+
+@pytest.mark.parametrize("twin", TWINS)
+def test_a_dial_without_tls_reads_no_authorities(parameters: Parameters, twin: str) -> None:
+    """The system's are hundreds of certificates, which take longer to read than the dial."""
+    made: list[Any] = []
+    make = ssl.create_default_context
+
+    def making(*args: Any, **kwargs: Any) -> ssl.SSLContext:
+        made.append(args)
+        return make(*args, **kwargs)
+
+    with pytest.MonkeyPatch.context() as patch, driven(parameters, twin) as one:
+        patch.setattr(ssl, "create_default_context", making)
+        assert one.do(lambda client: client.exists("nothing")) == 0
+    assert made == []
 
 
 @pytest.mark.parametrize("twin", TWINS)

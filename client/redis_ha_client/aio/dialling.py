@@ -23,6 +23,11 @@ class Dialling(Connection):
         self.place: Place | None = None  # dialled last
         super().__init__(**kwargs)
 
+    @property
+    def uses_tls(self) -> bool:
+        """Whether the next dial uses TLS, where the class can."""
+        return True
+
     def came_to_nothing(self) -> None:
         """Remember that the dial failed, up to the end of the handshake."""
         if self.place is not None:
@@ -63,7 +68,9 @@ class Dialling(Connection):
 
     def _connection_arguments(self) -> Mapping[str, Any]:
         """Return what asyncio dials: one address, whose certificate has to have the name."""
-        arguments = dict(super()._connection_arguments())
+        # redis-py's class for TLS makes a context, which reads the system's authorities.
+        own = super()._connection_arguments() if self.uses_tls else Connection._connection_arguments(self)  # noqa: SLF001
+        arguments = dict(own)
         if self.place is not None:
             arguments["host"] = self.place[0]
         if "ssl" in arguments:

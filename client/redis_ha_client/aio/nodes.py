@@ -457,12 +457,10 @@ class NodeConnection(Freshness, Budgeted):
 class ByDocument(NodeConnection, SSLConnection):
     """A connection that uses TLS if what is published says so when it dials."""
 
-    def _connection_arguments(self) -> Any:
-        """Return what the dial is made with."""
-        arguments = dict(super()._connection_arguments())
-        if self.published is not None and not self.published.current.tls:
-            del arguments["ssl"], arguments["server_hostname"]
-        return arguments
+    @property
+    def uses_tls(self) -> bool:
+        """Whether the next dial uses TLS."""
+        return self.published is None or self.published.current.tls
 
 
 class NodePool(BlockingConnectionPool):
