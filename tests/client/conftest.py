@@ -29,7 +29,8 @@ def every(topology: RedisProcesses, tmp_path_factory: pytest.TempPathFactory) ->
 
 @pytest.fixture
 def every_name(every: EveryKind, monkeypatch: pytest.MonkeyPatch) -> WorldNames:
-    """Publish the names of all of them."""
+    """Publish the names of all of them, and the endpoints that stand in parameters."""
     made = WorldNames(monkeypatch)
     every.publish(made)
+    every.write_parameters(monkeypatch)
     return made

@@ -14,6 +14,9 @@ from redis_ha_client import describe, world
 from tests.support.connecting import POLICY, connected, in_async
 from tests.support.every_kind import EveryKind
 from tests.support.global_processes import AWAY, HOME, RECORD, GlobalGroups, WorldNames
+from tests.support.losses import FAULTS, lose, mended
+from tests.support.published import driven
+from tests.support.twins import TWINS
 
 pytestmark = pytest.mark.servers
 
@@ -87,6 +90,24 @@ def test_a_mistake_is_told_at_once(sharded: GlobalGroups, every_name: WorldNames
 
     in_async(sharded, use, policy=SHORT)
     assert every_name.asked == [RECORD] * 4
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("twin", TWINS)
+def test_a_mistake_is_told_at_once_by_a_client_that_has_moved(
+    sharded: GlobalGroups, every: EveryKind, every_name: WorldNames, monkeypatch: pytest.MonkeyPatch, twin: str, fault: str
+) -> None:
+    """The look-ups of the move do not use up the one that is to confirm a mistake."""
+    monkeypatch.setattr(world, "RECORD_PAUSE_SECONDS", 0.05)
+    with mended(every, every_name, "global cluster"), driven(sharded, twin) as one:
+        one.do(lambda client: client.set("app:key", "home"))
+        lose(every, every_name, "global cluster", fault)
+        assert one.do(lambda client: client.set("app:key", "away")) is True
+        monkeypatch.setattr(world, "RECORD_PAUSE_SECONDS", NEVER)
+        every_name.asked.clear()
+        with pytest.raises(exceptions.NoPermissionError, match="no permissions"):
+            one.do(lambda client: client.execute_command("FLUSHALL"))
+        assert every_name.asked == [RECORD]
 
 
 @pytest.mark.parametrize("twin", ["sync", "asyncio"])

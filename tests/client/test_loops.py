@@ -21,6 +21,7 @@ from tests.support.connecting import POLICY
 from tests.support.every_kind import KINDS, WRITING_KINDS, EveryKind, Named
 from tests.support.global_processes import WorldNames
 from tests.support.loopback import next_subnet
+from tests.support.losses import FAULTS, lose, mended
 from tests.support.redis_processes import DATA_PORT, SENTINEL_PORT
 from tests.support.silent import Silent
 from tests.support.waiting import wait_until
@@ -220,6 +221,42 @@ def test_a_command_that_its_loop_left_ends_quietly(
     run(client, crowd_before_it_closes)  # its connections came back to the pool, and nobody is inside
     wait_until(lambda: not every.listed(name), "every connection is closed")
     assert "Traceback" not in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("collected_on_request")
+@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("kind", WRITING_KINDS)
+def test_a_command_that_its_loop_left_on_a_lost_node_ends_quietly(
+    every: EveryKind, every_name: WorldNames, kind: str, fault: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    thrown: list[str] = []
+    monkeypatch.setattr("sys.unraisablehook", lambda one: thrown.append(repr(one.exc_value)))
+    name = f"left-{kind}-{fault}".replace(" ", "-")
+    client = client_of(every, kind, client_name=name)
+    asyncio.set_event_loop(None)
+    loop = asyncio.new_event_loop()
+    loop.set_exception_handler(lambda *_: None)  # asyncio's own words: a pending task was destroyed
+
+    async def start() -> weakref.ref[Any]:
+        task = asyncio.ensure_future(waits(client))
+        await asyncio.to_thread(wait_until, lambda: every.listed(name, blocked=True), "the command waits on a node")
+        return weakref.ref(task)
+
+    async def writes(_: Any) -> None:
+        assert await client.set("{loop}left", 1) is True
+
+    task = loop.run_until_complete(start())
+    with mended(every, every_name, kind):
+        lose(every, every_name, kind, fault)
+        loop.close()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ResourceWarning)  # a loop was closed over its connections
+            run(client, writes, collects)
+            gc.collect()
+        assert task() is None
+        assert thrown == []
+        run(client, crowd_before_it_closes)  # its connection came back to the pool, and nobody is inside
+    wait_until(lambda: not every.listed(name), "every connection is closed")
 
 
 @pytest.mark.usefixtures("collected_on_request")

@@ -34,6 +34,7 @@ pytestmark = pytest.mark.servers
 ONCE = replace(POLICY, resend_ambiguous=False)
 ADD = "return redis.call('INCR', KEYS[1])"
 EMPTY = "the pipeline is empty"
+STREAM = "{a}stream"
 
 
 def called(kind: str, fault: str) -> str:
@@ -166,6 +167,15 @@ async def looping(case: Case) -> AsyncIterator[None]:
         await asyncio.to_thread(asyncio.run, crowd())
 
 
+async def read(case: Case) -> AsyncIterator[None]:
+    """Item 1, of what a client for reading may say too."""
+    client = case.make()
+    await case.use(client)
+    yield
+    assert await settled(client.xread({STREAM: "0"})) == [[STREAM.encode(), [(b"1-1", {b"f": b"v"})]]]
+    assert await settled(client.zrange("{a}sorted", 0, 0, withscores=True)) == [(min(ELEMENTS).encode(), 1.0)]
+
+
 async def shaped(case: Case) -> AsyncIterator[None]:
     """Item 1: a reply that comes by another way, after a failure, has the same shape."""
     client = case.make()
@@ -246,7 +256,7 @@ async def watching(case: Case) -> AsyncIterator[None]:
 
 
 Act = Callable[[Case], AsyncIterator[None]]
-READING: tuple[Act, ...] = (rebuilt, interrupting, scanning, subscribing, looping)
+READING: tuple[Act, ...] = (rebuilt, interrupting, scanning, subscribing, looping, read)
 WRITING: tuple[Act, ...] = (*READING, shaped, scripted, piped, watching)
 
 
@@ -261,6 +271,7 @@ def lost(
     """Fill what clients of `kind` talk to; give what loses it; mend and empty it afterwards."""
     monkeypatch.setattr(wiring, "HEALTH_CHECK_SECONDS", 0.3)
     fill_all(every, every_name, kind)
+    every.allow_channels(kind)
     with mended(every, every_name, kind):
         yield lambda: lose(every, every_name, kind, fault)
     # Item 9: closed are also the connections to nodes that had been left, which are back by now.
@@ -270,6 +281,7 @@ def lost(
 def fill_all(every: EveryKind, names: WorldNames, kind: str) -> None:
     if kind == "sentinel":
         with connected(every.topology) as client:
+            client.xadd(STREAM, {"f": "v"}, id="1-1")
             fill(client)
             client.wait(2, 5000)
         return
@@ -278,9 +290,9 @@ def fill_all(every: EveryKind, names: WorldNames, kind: str) -> None:
         whole.promote(region)
         whole.point(names)
         with connected(whole) as client:
+            client.xadd(STREAM, {"f": "v"}, id="1-1")
             fill(client)
     for group, node in [(one, node) for one in whole.groups.values() for node in one.nodes]:
-        group.command(node, "ACL", "SETUSER", "application", "&*")
         if not group.cluster:
             wait_until(partial(holds_all, group, node), f"{node.name} has all")
         elif group.role(node) == "master":

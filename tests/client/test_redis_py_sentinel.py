@@ -4,6 +4,7 @@
 
 import asyncio
 import inspect
+import select
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -17,7 +18,8 @@ from redis.backoff import ConstantBackoff
 from redis.retry import Retry
 from redis.sentinel import Sentinel
 
-from tests.support.redis_processes import ADMIN, RedisProcesses
+from tests.support.losses import strike, strike_master
+from tests.support.redis_processes import ADMIN, Node, RedisProcesses
 from tests.support.waiting import SLOWEST_SECONDS, wait_until
 
 pytestmark = pytest.mark.servers
@@ -31,9 +33,14 @@ async def settled(value: Any) -> Any:
 
 
 def told_apart(
-    topology: RedisProcesses, retries: int, act: Callable[[Any], Awaitable[Any]], *, asynchronous: bool
+    topology: RedisProcesses,
+    retries: int,
+    act: Callable[[Any], Awaitable[Any]],
+    *,
+    asynchronous: bool,
+    socket_timeout: float = 5,
 ) -> tuple[list[str], list[str]]:
-    """Let `act` use redis-py's client of the master; give what it asked and dialled since the master was killed."""
+    """Let `act` use redis-py's client of the master; give what it asked and dialled since `act` began."""
     place: Any = async_sentinel if asynchronous else redis.sentinel
     retry: Any = async_retry.Retry if asynchronous else Retry
     asked: list[str] = []
@@ -51,7 +58,9 @@ def told_apart(
     async def use() -> tuple[list[str], list[str]]:
         login = {"username": ADMIN, "password": topology.passwords[ADMIN]}
         addresses = [node.address for node in topology.sentinels]
-        finder = place.Sentinel(addresses, sentinel_kwargs={**login, "socket_timeout": 1}, **login, socket_timeout=5)
+        finder = place.Sentinel(
+            addresses, sentinel_kwargs={**login, "socket_timeout": 1}, **login, socket_timeout=socket_timeout
+        )
         client = finder.master_for(topology.master_name, retry=retry(ConstantBackoff(PAUSE_SECONDS), retries))
         try:
             await settled(client.ping())
@@ -70,42 +79,57 @@ def told_apart(
 
 
 @pytest.mark.parametrize("asynchronous", [False, True], ids=["sync", "asyncio"])
-def test_a_command_under_way_dials_the_dead_master_alone(whole: RedisProcesses, *, asynchronous: bool) -> None:
-    """redis/redis-py#3874: no retry of the command that was under way asks a Sentinel."""
+@pytest.mark.parametrize("fault", ["killed", "frozen"])
+def test_a_command_under_way_dials_the_dead_master_alone(whole: RedisProcesses, fault: str, *, asynchronous: bool) -> None:
+    """redis/redis-py#3874: no retry of the command that was under way asks a Sentinel. A demoted master is not dead."""
     old = whole.master()
 
-    def waits() -> bool:
-        with whole.admin(old) as admin:
-            return any(row["cmd"] == "blpop" for row in admin.client_list())
-
-    def kill() -> None:
-        wait_until(waits, "the command waits on the master")
-        old.kill()
-
     async def act(client: Any) -> None:
-        killing = asyncio.create_task(asyncio.to_thread(kill))
-        waiting = client.blpop(["queue"], timeout=4) if asynchronous else asyncio.to_thread(client.blpop, ["queue"], 4)
-        with pytest.raises(exceptions.ConnectionError):
-            await waiting
-        await killing
+        losing = asyncio.create_task(asyncio.to_thread(lose_under_way, whole, old, lambda: strike(old, fault)))
+        with pytest.raises((exceptions.ConnectionError, exceptions.TimeoutError)):
+            await waiting(client, asynchronous=asynchronous)
+        await losing
 
-    asked, dialled = told_apart(whole, REDIALS, act, asynchronous=asynchronous)
+    asked, dialled = told_apart(whole, REDIALS, act, asynchronous=asynchronous, socket_timeout=1 if fault == "frozen" else 5)
     assert (asked, dialled) == ([], [old.host] * REDIALS)
 
 
+def lose_under_way(topology: RedisProcesses, node: Node, lose: Callable[[], object]) -> None:
+    def waits() -> bool:
+        with topology.admin(node) as admin:
+            return any(row["cmd"] == "blpop" for row in admin.client_list())
+
+    wait_until(waits, "the command waits on the master")
+    lose()
+
+
+def waiting(client: Any, *, asynchronous: bool) -> Awaitable[Any]:
+    found: Awaitable[Any] = client.blpop(["queue"], 4) if asynchronous else asyncio.to_thread(client.blpop, ["queue"], 4)
+    return found
+
+
 @pytest.mark.parametrize("asynchronous", [False, True], ids=["sync", "asyncio"])
-def test_retries_on_an_idle_connection_ask_the_sentinels_and_heal(whole: RedisProcesses, *, asynchronous: bool) -> None:
+@pytest.mark.parametrize("fault", ["killed", "demoted"])
+def test_retries_on_an_idle_connection_ask_the_sentinels_and_heal(
+    whole: RedisProcesses, fault: str, *, asynchronous: bool
+) -> None:
+    """A Sentinel cuts the connections to the master that it demotes. A frozen one's stay: a command is then under way."""
     old = whole.master()
 
     async def act(client: Any) -> None:
         (connection,) = client.connection_pool._available_connections
-        old.kill()
+        if fault == "killed":
+            old.kill()
+        else:
+            strike_master(whole, "demoted")()
         while asynchronous and not connection._reader.at_eof():  # noqa: ASYNC110 - until then it would be under way
             await asyncio.sleep(0.01)
+        if not asynchronous:
+            await asyncio.to_thread(select.select, [connection._sock], [], [], SLOWEST_SECONDS)
         await settled(client.get("a"))  # a write may be refused until the new master has a replica, which redis-py tells
 
     asked, dialled = told_apart(whole, round(SLOWEST_SECONDS / PAUSE_SECONDS), act, asynchronous=asynchronous)
-    assert len(asked) > 1
+    assert asked
     assert dialled[-1] != old.host
 
 

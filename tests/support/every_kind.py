@@ -1,6 +1,7 @@
 """Real processes for every kind of connection at once, for tests of what all kinds of client have in common."""
 
 import contextlib
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,16 +9,46 @@ from typing import Any
 
 import pytest
 
-from redis_ha_client import aio, sync
+from redis_ha_client import aio, published, sync
 from tests.support.connecting import Documents
 from tests.support.global_processes import HOME, GlobalGroups, WorldNames
-from tests.support.managed_processes import Names
+from tests.support.managed_processes import ManagedGroup, Names
+from tests.support.published import CONNECTION, document_of
 from tests.support.redis_processes import ADMIN, Node, RedisProcesses, Started
 from tests.support.relay import Relay
 
-CLUSTERS = ("cluster", "cluster reader", "global cluster")
-KINDS = ("sentinel", "primary", "reader", "global", *CLUSTERS)
-WRITING_KINDS = ("sentinel", "primary", "global", "cluster", "global cluster")
+CLUSTERS = ("cluster", "cluster reader", "global cluster", "ssm cluster")
+KINDS = ("sentinel", "primary", "reader", "global", "ssm", *CLUSTERS)
+WRITING_KINDS = tuple(kind for kind in KINDS if not kind.endswith("reader"))
+
+
+@dataclass
+class Published:
+    """A group whose endpoints stand in a parameter. Its client is made from the parameter's name."""
+
+    group: ManagedGroup
+    name: str
+
+    @property
+    def connection(self) -> dict[str, Any]:
+        return {**CONNECTION, "parameter": self.name}
+
+    @property
+    def credentials(self) -> dict[str, Any]:
+        return self.group.credentials
+
+
+class Parameter:
+    """Takes the place of what reads the parameter from SSM."""
+
+    def __init__(self, published: Published) -> None:
+        self._published = published
+
+    def __str__(self) -> str:
+        return f"SSM parameter {self._published.name}"
+
+    def __call__(self) -> str:
+        return json.dumps(document_of(self._published.group))
 
 
 @dataclass
@@ -51,7 +82,21 @@ class EveryKind(Started):
         whole = self.sharded if kind in CLUSTERS else self.plain
         if kind.startswith("global"):
             return whole, {}
+        if kind.startswith("ssm"):
+            return self.published()[kind], {}
         return whole.groups[HOME], {"reader": True} if kind.endswith("reader") else {}
+
+    def published(self) -> dict[str, Published]:
+        """The groups of the kinds whose endpoints stand in a parameter."""
+        kinds = {"ssm": self.plain, "ssm cluster": self.sharded}
+        return {
+            kind: Published(whole.groups[HOME], f"/test/{kind.replace(' ', '-')}/endpoints") for kind, whole in kinds.items()
+        }
+
+    def write_parameters(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Let the parameters hold the endpoints."""
+        by_name = {one.name: one for one in self.published().values()}
+        monkeypatch.setattr(published, "Parameter", lambda name, *_, **__: Parameter(by_name[name]))
 
     def listed(self, name: str, *, blocked: bool = False) -> list[str]:
         """The connections that have this name, each by its node, on all nodes and Sentinels; `blocked`: those that wait."""
@@ -60,6 +105,14 @@ class EveryKind(Started):
         nodes += [(self.topology, node) for node in self.topology.nodes]
         rows = [(node, row) for owner, node in nodes for row in str(owner.command(node, "CLIENT", "LIST")).splitlines()]
         return [node.name for node, row in rows if f" name={name} " in row and (" flags=b" in row or not blocked)]
+
+    def allow_channels(self, kind: str) -> None:
+        """Let applications of a kind's nodes use channels. A Sentinel topology's do not; see as_admin."""
+        if kind == "sentinel":
+            return
+        for group in (self.sharded if kind in CLUSTERS else self.plain).groups.values():
+            for node in group.nodes:
+                group.command(node, "ACL", "SETUSER", "application", "&*")
 
     def as_admin(self, kind: str) -> dict[str, Any]:
         """Credentials of a user that may use channels: those of a Sentinel topology's applications may not."""

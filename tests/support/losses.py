@@ -1,7 +1,7 @@
 """A lost node for every kind of connection: what a client talks to is killed, falls silent, or is demoted and lives on."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from tests.support.every_kind import CLUSTERS, EveryKind
@@ -15,14 +15,30 @@ FAULTS = ("killed", "frozen", "demoted")
 
 def lose(every: EveryKind, names: WorldNames, kind: str, fault: str) -> None:
     """Lose what a client of `kind` talks to, and let another node, or region, take its place."""
+    struck(every, names, kind, fault)()
+
+
+def struck(every: EveryKind, names: WorldNames, kind: str, fault: str) -> Callable[[], None]:
+    """Strike what a client of `kind` talks to, and give what lets another node, or region, take its place."""
     if kind == "sentinel":
-        lose_master(every.topology, fault)
-        return
+        return strike_master(every.topology, fault)
     whole = every.sharded if kind in CLUSTERS else every.plain
     if kind.startswith("global"):
-        lose_region(whole, names, fault)
-    else:
-        lose_node(whole.groups[HOME], names, fault, replica=kind.endswith("reader"))
+        return strike_region(whole, names, fault)
+    return strike_node(whole.groups[HOME], names, fault, replica=kind.endswith("reader"))
+
+
+def refusing(every: EveryKind, kind: str) -> Callable[[], None]:
+    """Let what a client of `kind` writes to refuse writes, and give what lets it take them again."""
+    told = masters(every, kind)
+    for owner, node in told:
+        owner.command(node, "CONFIG", "SET", "min-replicas-to-write", "9")
+
+    def take() -> None:
+        for owner, node in told:
+            owner.command(node, *(owner.enough if kind == "sentinel" else ("CONFIG", "SET", "min-replicas-to-write", "0")))
+
+    return take
 
 
 @contextlib.contextmanager
@@ -51,34 +67,46 @@ def strike(node: Node, fault: str) -> None:
         node.freeze()
 
 
-def lose_master(topology: RedisProcesses, fault: str) -> None:
+def strike_master(topology: RedisProcesses, fault: str) -> Callable[[], None]:
     old = topology.master()
     strike(old, fault)
-    if fault == "demoted":
-        topology.command(topology.sentinels[0], "SENTINEL", "FAILOVER", topology.master_name)
-    wait_until(lambda: topology.master() is not old, "another node is the master")
+
+    def replace() -> None:
+        if fault == "demoted":
+            topology.command(topology.sentinels[0], "SENTINEL", "FAILOVER", topology.master_name)
+        wait_until(lambda: topology.master() is not old, "another node is the master")
+
+    return replace
 
 
-def lose_node(group: ManagedGroup, names: WorldNames, fault: str, *, replica: bool) -> None:
+def strike_node(group: ManagedGroup, names: WorldNames, fault: str, *, replica: bool) -> Callable[[], None]:
     """Lose the primary, whose replica takes its place; or the replica, in whose place the primary is read from."""
     primary, other = sorted(group.nodes, key=lambda node: group.role(node) != "master")
     strike(other if replica else primary, fault)
-    if group.cluster:
+
+    def replace() -> None:
+        if group.cluster:
+            if not replica or fault == "demoted":
+                group.command(other, "CLUSTER", "FAILOVER", *(["TAKEOVER"] if fault != "demoted" else []))
+                wait_until(lambda: group.role(other) == "master", "the replica took over")
+            return
         if not replica or fault == "demoted":
-            group.command(other, "CLUSTER", "FAILOVER", *(["TAKEOVER"] if fault != "demoted" else []))
-            wait_until(lambda: group.role(other) == "master", "the replica took over")
-        return
-    if not replica or fault == "demoted":
-        group.promote(other)
-        names.addresses[group.primary_name] = [other.host]
-    names.addresses[group.reader_name] = [primary.host]
+            group.promote(other)
+            names.addresses[group.primary_name] = [other.host]
+        names.addresses[group.reader_name] = [primary.host]
+
+    return replace
 
 
-def lose_region(regions: GlobalGroups, names: WorldNames, fault: str) -> None:
+def strike_region(regions: GlobalGroups, names: WorldNames, fault: str) -> Callable[[], None]:
     for node in regions.groups[HOME].nodes:
         strike(node, fault)
-    regions.promote(AWAY)
-    regions.point(names)
+
+    def replace() -> None:
+        regions.promote(AWAY)
+        regions.point(names)
+
+    return replace
 
 
 def mend(every: EveryKind, names: WorldNames, kind: str) -> None:
@@ -87,7 +115,7 @@ def mend(every: EveryKind, names: WorldNames, kind: str) -> None:
         every.topology.heal()
         return
     whole = every.sharded if kind in CLUSTERS else every.plain
-    if kind in ("cluster", "cluster reader"):
+    if kind in CLUSTERS and not kind.startswith("global"):
         group = whole.groups[HOME]
         group.heal()
         first = group.nodes[0]

@@ -7,6 +7,7 @@ at the pace at which they do.
 import contextlib
 import socket
 import threading
+from collections import Counter
 from typing import Literal, Self
 
 from tests.support.loopback import next_subnet
@@ -15,6 +16,18 @@ from tests.support.redis_processes import DATA_PORT, Node
 BUFFER_BYTES = 4 * 1024  # of each socket; the kernel doubles it
 TICK_SECONDS = 0.01
 Direction = Literal["to_client", "to_node"]
+
+
+class Hold:
+    """Lets each connection pass so many bytes more."""
+
+    def __init__(self, allowed: int) -> None:
+        self.allowed = allowed
+        self.passed: Counter[int] = Counter()  # by the thread that passes them on
+
+    @property
+    def left(self) -> int:
+        return self.allowed - self.passed[threading.get_ident()]
 
 
 class Relay:
@@ -26,7 +39,7 @@ class Relay:
         self.accepted = 0
         self.pace: dict[Direction, int | None] = {"to_client": None, "to_node": None}  # bytes a second; None: no bound
         self.passed: dict[Direction, int] = {"to_client": 0, "to_node": 0}
-        self._allowed: dict[Direction, int | None] = {"to_client": None, "to_node": None}
+        self._holds: dict[Direction, Hold | None] = {"to_client": None, "to_node": None}
         self._turn = threading.Condition()
         self._ended = False
         self._listener = socket.create_server((self.host, DATA_PORT))
@@ -55,15 +68,27 @@ class Relay:
             thread.join()
 
     def hold(self, direction: Direction, allowed: int = 0) -> None:
-        """Pass `allowed` more bytes on and then none."""
+        """Pass `allowed` more bytes of each connection on and then none."""
         with self._turn:
-            self._allowed[direction] = allowed
+            self._holds[direction] = Hold(allowed)
+
+    def stopped(self, direction: Direction) -> int:
+        """How many connections have passed on all that they may."""
+        with self._turn:
+            hold = self._holds[direction]
+            return 0 if hold is None else sum(passed == hold.allowed for passed in hold.passed.values())
 
     def release(self, direction: Direction) -> None:
         """Pass everything on again."""
         with self._turn:
-            self._allowed[direction] = None
+            self._holds[direction] = None
             self._turn.notify_all()
+
+    def cut(self) -> None:
+        """Cut all connections. What was held is lost."""
+        for one in self._open:
+            with contextlib.suppress(OSError):
+                one.shutdown(socket.SHUT_RDWR)
 
     def _accept(self) -> None:
         while True:
@@ -103,9 +128,10 @@ class Relay:
     def _share(self, direction: Direction, wanted: int) -> int:
         """Wait until some of `wanted` bytes may pass, and give how many."""
         with self._turn:
-            self._turn.wait_for(lambda: self._ended or self._allowed[direction] != 0)
-            allowed = self._allowed[direction]
-            share = wanted if allowed is None or self._ended else min(wanted, allowed)
-            if allowed is not None:
-                self._allowed[direction] = max(allowed - share, 0)
+            self._turn.wait_for(lambda: self._ended or (hold := self._holds[direction]) is None or hold.left > 0)
+            hold = self._holds[direction]
+            if hold is None or self._ended:
+                return wanted
+            share = min(wanted, hold.left)
+            hold.passed[threading.get_ident()] += share
             return share
