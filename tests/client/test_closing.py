@@ -1,4 +1,7 @@
-"""Closing a client closes all that it has opened, of every kind, and a command after it dials anew."""
+"""Closing a client closes all that it has opened, of every kind, and a command after it dials anew.
+
+Grokzen/redis-py-cluster#267: a cluster client's close() closed nothing.
+"""
 
 # mypy: disable-error-code="no-untyped-call"
 

@@ -1,4 +1,7 @@
-"""Sentinels that contradict each other: whose word counts, and a master that is cut off together with one of them."""
+"""Sentinels that contradict each other: whose word counts, and a master that is cut off together with one of them.
+
+redis/go-redis#1019, redis/redis#12271: a client that asked the Sentinel that was cut off stayed with the old master.
+"""
 
 # mypy: disable-error-code="no-untyped-call"
 

@@ -1,4 +1,7 @@
-"""Clients that a library makes again from the class and the pool of one that `connect` made work, or are refused by name."""
+"""Clients that a library makes again from the class and the pool of one that `connect` made work, or are refused by name.
+
+rq/rq#1879: RQ's scheduler and WorkerPool make a client again from its pool's arguments.
+"""
 
 # mypy: disable-error-code="no-untyped-call"
 

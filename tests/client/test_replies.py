@@ -1,4 +1,7 @@
-"""Every command's reply is that of a default client of redis-py: a program that moves to `connect` need not change."""
+"""Every command's reply is that of a default client of redis-py: a program that moves to `connect` need not change.
+
+redis/redis-py#3452: RESP3 alone changes what XREAD, ZPOPMIN, BLPOP and others give.
+"""
 
 # mypy: disable-error-code="no-untyped-call"
 

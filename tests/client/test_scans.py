@@ -1,4 +1,7 @@
-"""SCAN and its kin over a change of the node: told by an error, never continued where the cursor means nothing."""
+"""SCAN and its kin over a change of the node: told by an error, never continued where the cursor means nothing.
+
+redis/redis#12440: a cursor of another node is taken without a word, and elements are left out.
+"""
 
 # mypy: disable-error-code="no-untyped-call"
 

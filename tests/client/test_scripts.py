@@ -1,4 +1,7 @@
-"""Registered scripts over a failover: a promoted master has none of those that the lost one had loaded."""
+"""Registered scripts over a failover: a promoted master has none of those that the lost one had loaded.
+
+redis/ioredis#1497: a script in a pipeline ended with NoScriptError on the new master.
+"""
 
 # mypy: disable-error-code="no-untyped-call"
 

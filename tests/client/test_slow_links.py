@@ -1,4 +1,7 @@
-"""Long answers and big values over a slow link: the bound is on silence, so what keeps moving is not cut and not sent again."""
+"""Long answers and big values over a slow link: the bound is on silence, so what keeps moving is not cut and not sent again.
+
+redis/redis-py#3454: an asyncio client cut a long answer after the time-out of one read, and fetched it again.
+"""
 
 # mypy: disable-error-code="no-untyped-call"
 
@@ -13,12 +16,14 @@ from typing import Any
 import pytest
 
 from redis_ha_client import FailoverPolicy, outcome_of
+from redis_ha_client.silence import Stillness
+from redis_ha_client.sync.sending import send_all
 from tests.support.connecting import connected, hasten, in_async
 from tests.support.every_kind import WRITING_KINDS, EveryKind
 from tests.support.global_processes import WorldNames
 from tests.support.managed_processes import ManagedGroup
 from tests.support.redis_processes import Node
-from tests.support.relay import BUFFER_BYTES, Direction, Relay
+from tests.support.relay import BUFFER_BYTES, TICK_SECONDS, Direction, Relay
 
 pytestmark = pytest.mark.servers
 
@@ -176,3 +181,34 @@ def test_a_link_that_stops_in_the_middle_is_silent(group: Place, link: Relay, di
     group.owner.command(group.node, "SET", "long", "x" * SIZE)
     errors = together(group, [job], lambda: link.hold(direction, SIZE))
     assert [outcome_of(error) for error in errors if error] == ["unknown"] * 2
+
+
+def test_a_kernel_that_takes_nothing_for_long_is_no_silent_peer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It takes more when a third of its buffer is free, which is later here than a silence may last."""
+    looks: list[bool] = []
+    is_over = Stillness.is_over
+
+    def looked(still: Stillness, traffic: Any, now: float) -> bool:
+        looks.append(is_over(still, traffic, now))
+        return looks[-1]
+
+    monkeypatch.setattr(Stillness, "is_over", looked)
+    sent = threading.Event()
+
+    def take_slowly() -> None:
+        peer, _ = server.accept()
+        with peer:
+            while not sent.wait(TICK_SECONDS):
+                peer.recv(round(PACE * TICK_SECONDS))
+
+    with socket.create_server(("127.0.0.1", 0)) as server, ThreadPoolExecutor(1) as threads, socket.socket() as sock:
+        server.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, BUFFER_BYTES)
+        threads.submit(take_slowly)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SIZE)  # doubled by the kernel
+        sock.connect(server.getsockname())
+        try:
+            send_all(sock, [b"x" * round(2.5 * SIZE)], POLICY.read_seconds)
+        finally:
+            sent.set()
+    assert looks
+    assert not any(looks)

@@ -1,4 +1,7 @@
-"""Subscribers whose master is killed, frozen or demoted, in every form of redis-py's; messages that arrive in parts."""
+"""Subscribers whose master is killed, frozen or demoted, in every form of redis-py's; messages that arrive in parts.
+
+redis/ioredis#1314, redis/redis-py#1137, redis/redis-py#2417: a subscriber of a silent node heard nothing, without an error.
+"""
 
 # mypy: disable-error-code="no-untyped-call"
 
