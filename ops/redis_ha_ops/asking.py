@@ -1,5 +1,6 @@
 """Ask every node what it knows: a handful of harmless commands each, all nodes at once, every wait bounded. Judges nothing."""
 
+import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -50,7 +51,7 @@ def questions(slot: Slot, stack: Stack) -> list[tuple[str, ...]]:
     """Return the commands for a node. They read; a Sentinel also has to write what it knows to its file, as it does itself."""
     if slot.kind == "data":
         settings = [name for name in sorted(stack.redis_settings) if name not in SECRET_SETTINGS]
-        always = ["min-replicas-to-write", "min-replicas-max-lag", "maxmemory-policy"]
+        always = ["min-replicas-to-write", "min-replicas-max-lag", "maxmemory-policy", "replica-priority"]
         wanted = sorted({*settings, *always})
         # CONFIG GET takes several names since Redis 7.0, the oldest one that Debian 12 has.
         # Names alone: ACL LIST and ACL GETUSER carry the hashes of passwords.
@@ -85,7 +86,11 @@ def key_of(command: tuple[str, ...]) -> str:
     return " ".join(command[: words.get(command[0], 1)])
 
 
-def _link(slot: Slot, stack: Stack, dial: Dial) -> Any:
+class RefusedError(OpsError):
+    """A node answered, with an error: the command has not been executed."""
+
+
+def _link(slot: Slot, stack: Stack, dial: Dial, seconds: float = ANSWER_SECONDS) -> Any:
     host, port = dial(slot.private_ip, slot.port)
     return Connection(  # type: ignore[no-untyped-call]
         host=host,
@@ -96,22 +101,68 @@ def _link(slot: Slot, stack: Stack, dial: Dial) -> Any:
         decode_responses=True,
         encoding_errors="replace",
         socket_connect_timeout=CONNECT_SECONDS,
-        socket_timeout=ANSWER_SECONDS,
+        socket_timeout=seconds,
         driver_info=None,
     )
 
 
+class Line:
+    """A connection to one node as admin that is kept, for commands that follow each other at once.
+
+    An error is an OpsError: RefusedError when the node answered with one; else whether it was executed is not known. A node
+    hangs up on its clients when a Sentinel places it: then a command is given again by a new connection.
+    """
+
+    def __init__(self, slot: Slot, stack: Stack, dial: Dial, seconds: float = ANSWER_SECONDS) -> None:
+        self.slot = slot
+        self._link = _link(slot, stack, dial, seconds)
+
+    def ask(self, *command: str) -> Any:
+        """Give the node a command that may be executed twice, and return its answer."""
+        return self._again(command)[0]
+
+    def ask_once(self, *command: str) -> Any:
+        """Give the node a command that must not be executed twice, and return its answer."""
+        return self._say(command)[0]
+
+    def together(self, *commands: tuple[str, ...]) -> None:
+        """Give the node commands that it executes without another one in between; they may be executed twice."""
+        self._again(("MULTI",), *commands, ("EXEC",))
+
+    def close(self) -> None:
+        """Hang up."""
+        self._link.disconnect()
+
+    def _again(self, *commands: tuple[str, ...]) -> list[Any]:
+        kept = self._link.is_connected
+        try:
+            return self._say(*commands)
+        except RefusedError:
+            raise
+        except OpsError:
+            if not kept:
+                raise
+        return self._say(*commands)
+
+    def _say(self, *commands: tuple[str, ...]) -> list[Any]:
+        said = " ".join(commands[0] if len(commands) == 1 else commands[1])
+        try:
+            self._link.connect()  # does nothing while it is connected
+            for command in commands:
+                self._link.send_command(*command)
+            return [self._link.read_response() for _ in commands]
+        except exceptions.ResponseError as error:
+            self._link.disconnect()  # answers to the rest may still come
+            raise RefusedError(f"{self.slot.name}: {said}: {_why(error)}") from None
+        except (exceptions.RedisError, OSError) as error:
+            self._link.disconnect()
+            raise OpsError(f"{self.slot.name}: {said}: {_why(error)}") from None
+
+
 def tell(slot: Slot, stack: Stack, dial: Dial, *command: str) -> None:
     """Give one node a command as admin; OpsError says why it was not taken."""
-    link = _link(slot, stack, dial)
-    try:
-        link.connect()
-        link.send_command(*command)
-        link.read_response()
-    except (exceptions.RedisError, OSError) as error:
-        raise OpsError(f"{slot.name}: {' '.join(command)}: {_why(error)}") from None
-    finally:
-        link.disconnect()
+    with contextlib.closing(Line(slot, stack, dial)) as line:
+        line.ask(*command)
 
 
 def ask(slot: Slot, stack: Stack, dial: Dial = directly) -> Answers:

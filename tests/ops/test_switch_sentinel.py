@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from redis_ha_ops.asking import directly
+from redis_ha_ops.errors import OpsError
 from redis_ha_ops.findings import judge
-from redis_ha_ops.runbook import running
+from redis_ha_ops.runbook import lease, places, running
 from redis_ha_ops.runbook.desk import Desk, Run
+from redis_ha_ops.runbook.journal import Journal
 from redis_ha_ops.runbook.records import FileRecords
 from redis_ha_ops.stack import Stack, stack_of
 from redis_ha_ops.status import Look
-from redis_ha_ops.switching.sentinel_group import MOST_LAG_BYTES, Subject, fits, items, runbook
+from redis_ha_ops.switching.candidates import MOST_LAG_BYTES, fits, slot_of
+from redis_ha_ops.switching.sentinel_group import Subject, items, runbook
 from redis_ha_ops.topology import Topology
 from tests.support.cache_program import STAND_IN, redis_ha
 from tests.support.redis_processes import RedisProcesses
@@ -67,6 +71,43 @@ def test_the_command(whole: RedisProcesses, tmp_path: Path) -> None:
     assert "PASSED: another node is master" in done.stdout
     assert whole.master().name != before
     assert "switch" in redis_ha(folder, "history").stdout
+    assert json.loads(redis_ha(folder, "status", "--json").stdout)["runbook"] is None
+    # One that was killed: in its lease first, and when that has been given back by its own record.
+    desk = places.local_desk("shop", folder, lambda _: None)
+    made = Journal("run-1", "switch", "shop", {}, "ann@one", "2026-01-01T00:00:00Z")
+    assert desk.records.create("run", made.text())
+    told = "switch by ann@one has not ended: --resume goes on with it, --abort takes it back"
+    assert json.loads(redis_ha(folder, "status", "--json").stdout)["runbook"] == told
+    assert f"runbook: {told}" in redis_ha(folder, "status").stdout
+    lease.take(desk.records, "bob@two", "switch", "run-1", "desk", lambda: datetime.now(UTC))
+    assert json.loads(redis_ha(folder, "status", "--json").stdout)["runbook"].startswith("switch by bob@two, until ")
+
+
+def test_a_node_that_the_stack_does_not_have(stack: Stack) -> None:
+    assert [slot_of(stack, wanted).name for wanted in ("local-data-1", "1")] == ["local-data-1"] * 2
+    with pytest.raises(OpsError, match=r"--to local-sentinel-0: the data nodes are local-data-0, .*Nothing was touched"):
+        slot_of(stack, "local-sentinel-0")
+
+
+@pytest.mark.parametrize(
+    ("wanted", "changes", "says"),
+    [
+        ("local-data-1", {}, "local-data-1 is to lead"),
+        (None, {"data_2": {"offset": 10**9}}, "local-data-2 is to lead"),  # it has most
+        ("local-data-0", {}, "local-data-0 is the master already"),
+        ("local-data-1", {"data_1": {"settings": {"replica-priority": "0"}}}, "local-data-1 may not lead"),
+        ("local-data-1", {"data_1": {"settings": {"replica-priority": "1000000"}}}, "local-data-1 may not lead"),
+        ("local-data-1", {"data_2": {"settings": {"replica-priority": "1"}}}, "local-data-2 has replica-priority 1 too"),
+    ],
+)
+def test_who_may_lead(healthy: Topology, broken: Any, wanted: str | None, changes: dict[str, Any], says: str) -> None:
+    changes = {
+        name: {key: {**healthy.data[0].settings, **value} if key == "settings" else value for key, value in fields.items()}
+        for name, fields in changes.items()
+    }
+    answer = fits(Look([], broken(**changes), []), wanted)
+    assert says in answer.text
+    assert answer.word == ("fits" if says.endswith("is to lead") else "against")
 
 
 def test_a_switch_that_was_killed_after_it_happened_is_not_made_twice(whole: RedisProcesses, tmp_path: Path) -> None:

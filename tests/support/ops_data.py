@@ -70,6 +70,7 @@ def healthy_topology(stack: Stack) -> Topology:
         "min-replicas-to-write": "1",
         "min-replicas-max-lag": "10",
         "maxmemory-policy": "noeviction",
+        "replica-priority": "100",
     }
     common: dict[str, Any] = {"version": "8.0.2", "used_bytes": 10, "maximum_bytes": 1000, "settings": settings}
     master = DataNode(

@@ -20,6 +20,8 @@ from redis_ha_ops.inside import run_inside
 from redis_ha_ops.outputs import is_emulated
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from redis_ha_ops.cloud import Ask
     from redis_ha_ops.status import AnyLook
 
@@ -84,7 +86,8 @@ def status_command(  # noqa: PLR0913, PLR0917 - click hands over every option
             ask = cloud.ask_of(stack, program, emulated=on_this_machine)
             codes.append(_managed_status(stack, outputs, ask, emulated=on_this_machine, as_json=as_json, wait=wait))
         else:
-            codes.append(_sentinel_status(stack, outputs, via, emulated=on_this_machine, raw=raw, as_json=as_json, wait=wait))
+            how = {"emulated": on_this_machine, "raw": raw, "as_json": as_json}
+            codes.append(_sentinel_status(stack, outputs, via, program, wait=wait, **how))
     sys.exit(max(codes))
 
 
@@ -138,29 +141,46 @@ def _managed_status(
         return seen.exit_code
     console = Console()
     managed.draw(group, seen, console)
-    if runbook is not None:
-        console.print(f"runbook: {runbook}", highlight=False, markup=False, soft_wrap=True)
+    _tell_runbook(runbook, console)
     return seen.exit_code
 
 
+def _tell_runbook(runbook: str | None, console: Console) -> None:
+    if runbook is not None:
+        console.print(f"runbook: {runbook}", highlight=False, markup=False, soft_wrap=True)
+
+
 def _sentinel_status(
-    name: str, outputs: Mapping[str, Any], via: str | None, *, emulated: bool, raw: bool, as_json: bool, wait: float | None
+    name: str,
+    outputs: Mapping[str, Any],
+    via: str | None,
+    program: Path,
+    *,
+    wait: float | None,
+    emulated: bool,
+    raw: bool,
+    as_json: bool,
 ) -> int:
+    from datetime import UTC, datetime  # noqa: PLC0415
+
     from rich.console import Console  # noqa: PLC0415
 
     from redis_ha_ops import drawing, status, tunnel  # noqa: PLC0415
+    from redis_ha_ops.runbook import places  # noqa: PLC0415
     from redis_ha_ops.stack import stack_of  # noqa: PLC0415
 
     stack = stack_of(name, outputs, emulated=emulated)
     with tunnel.dialling(via, stack) as dial:
         seen = _seen(lambda: status.look(stack, dial), wait)
+    runbook = places.under_way_here(name, program, datetime.now(UTC))
     if as_json:
-        click.echo(json.dumps(drawing.as_json(seen.topology, seen.findings, stack), indent=2))
+        click.echo(json.dumps(drawing.as_json(seen.topology, seen.findings, stack) | {"runbook": runbook}, indent=2))
     else:
         console = Console()
         if raw:
             drawing.print_raw(seen.answers, console)
         drawing.draw(seen.topology, seen.findings, stack, console)
+        _tell_runbook(runbook, console)
     return seen.exit_code
 
 

@@ -28,6 +28,7 @@ from redis_ha_ops.runbook.journal import Journal, Outcome
 from redis_ha_ops.runbook.plan import Runbook
 from redis_ha_ops.stack import stack_of
 from redis_ha_ops.switching import managed_group, sentinel_group
+from redis_ha_ops.switching.candidates import slot_of
 
 # Block -> where in an emulated stack's network it is reached.
 PLACES = {"sentinel": "client", "elasticache": "aws"}
@@ -36,7 +37,12 @@ PLACES = {"sentinel": "client", "elasticache": "aws"}
 @click.command("switch")
 @stack_options
 @click.option("--block", type=click.Choice(list(PLACES)), help="Which one of a stack that has both.")
-@click.option("--to", "wanted", metavar="NODE", help="ElastiCache: the node that becomes primary. Default: the first replica.")
+@click.option(
+    "--to",
+    "wanted",
+    metavar="NODE",
+    help="The node that becomes primary; of a Sentinel topology its slot's number does too. Default: the tool chooses.",
+)
 @click.option("--measure", is_flag=True, help="Write meanwhile, and measure the outage.")
 @click.option("--rate", type=click.FloatRange(1, 500), default=Plan.rate, show_default=True, help="Writes a second.")
 @click.option(
@@ -71,7 +77,8 @@ def switch_command(  # noqa: PLR0913 - click hands over every option
     """Make another node the primary of an ElastiCache group with cluster mode disabled, or of a Sentinel topology.
 
     ElastiCache: AWS takes that only while Multi-AZ and automatic failover are off: they are switched off before, and on again
-    after. Sentinel: the master's writes are held while a Sentinel fails over. Run it where the nodes are reached.
+    after. Sentinel: the master's writes are held while a Sentinel fails over, and it becomes a replica at once. Run it where
+    the nodes are reached.
 
     Exit code 0: switched, or taken back. 1: not so, paused, or failed. 2: did not start, nothing was touched.
     """
@@ -80,8 +87,6 @@ def switch_command(  # noqa: PLR0913 - click hands over every option
     paths = report_paths("switch", output, html, force=force)
     outputs = call.outputs(stack, emulated=on_this_machine, program=program)
     chosen = _block(stack, outputs, block)
-    if chosen == "sentinel" and wanted:
-        raise OpsError(f"--to {wanted}: a Sentinel chooses the replica itself; leave it out. Nothing was touched")
     if on_this_machine and call.outside is None:
         arguments = [*call.arguments, "--output", str(paths[0]), "--html", str(paths[1])]
         sys.exit(run_inside(arguments, stack=stack, program=program, on=PLACES[chosen], outputs=outputs))
@@ -89,7 +94,9 @@ def switch_command(  # noqa: PLR0913 - click hands over every option
     say = teller(console)
     subject: Drill | sentinel_group.Subject
     if chosen == "sentinel":
-        subject = sentinel_group.Subject(stack_of(stack, outputs, emulated=on_this_machine), directly, rate, seconds, measure)
+        seen = stack_of(stack, outputs, emulated=on_this_machine)
+        named = slot_of(seen, wanted).name if wanted else None
+        subject = sentinel_group.Subject(seen, directly, rate, seconds, measure, named)
         book, desk = sentinel_group.runbook(subject), places.local_desk(stack, program, say)
     else:
         found, region = group.group_of_stack(stack, outputs, None)

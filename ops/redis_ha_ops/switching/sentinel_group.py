@@ -1,34 +1,39 @@
-"""A planned switch of the master of a Sentinel topology: SENTINEL FAILOVER, with the old master's writes held meanwhile.
+"""A planned switch of the master of a Sentinel topology, as a runbook: see `handover` for the moment itself.
 
-A Sentinel that is told to fail over promotes a replica while the old master goes on taking writes, until it is made a replica
-seconds later (redis/redis src/sentinel.c, sentinelRefreshInstanceInfo: 8 s and more): what it acknowledges in between is lost.
-CLIENT PAUSE WRITE holds them: they are executed by nobody, or refused by the replica that it has become.
+The operator, or this tool, says who is to lead. Sentinel has no such option: it takes the replica with the lowest
+replica-priority above 0. So the priority of that one is lowered for the moment. A Sentinel hears of it with its next INFO, up
+to 10 s later; one that has not heard of it chooses another node, or answers OK and gives up.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from redis_ha_ops.asking import Dial, tell
+from redis_ha_ops.asking import Dial, Line, tell
 from redis_ha_ops.drill.checklist import NOT_SEEN, SEEN, Item
 from redis_ha_ops.drill.failover_report import IN_DOUBT, Kind
 from redis_ha_ops.drill.measuring import Measured, Measuring
 from redis_ha_ops.errors import OpsError
 from redis_ha_ops.runbook.desk import Run
-from redis_ha_ops.runbook.plan import Answer, Check, Runbook, Step
-from redis_ha_ops.stack import Stack
+from redis_ha_ops.runbook.plan import Check, Runbook, Step
+from redis_ha_ops.stack import Slot, Stack
 from redis_ha_ops.status import Look, look
 from redis_ha_ops.switching import writers
+from redis_ha_ops.switching.candidates import PRIORITY, chosen, fits, priority, slot_of
+from redis_ha_ops.switching.handover import PREFERRED, Handover, between, majority
 
 NAME = "switch"
-HOLD_SECONDS = 60  # writes are held at most so long, should the tool be killed; it ends when the old master is a replica
 SWITCH_SECONDS = 180.0  # sentinel.conf failover-timeout, by default
+MARGIN_SECONDS = 5.0  # after failover-timeout a Sentinel has given up
+HEAR_SECONDS = 45.0  # four of Sentinel's INFO periods of 10 s, and a busy machine
+# Without a failover under way and with the old master still named for so long, the Sentinel that led it has been lost.
+LEADER_LOST_SECONDS = 5.0
+OFTEN_SECONDS = 0.03
 REJOIN_SECONDS = 180.0
 RECOVER_SECONDS = 120.0
-# A write that waits longer than this for replicas that are behind is worse than a switch at another time.
-MOST_LAG_BYTES = 1024**2
 SWITCH = Kind(
     "switch",
     "The master was switched",
@@ -47,6 +52,7 @@ class Subject:
     rate: float
     seconds: float
     measure: bool
+    wanted: str | None = None  # the node that is to lead; None: the one that has most
     measuring: Measuring | None = None
     measured: Measured | None = None
 
@@ -63,68 +69,93 @@ class Subject:
 
 def runbook(subject: Subject) -> Runbook:
     """Return the plan."""
+    wanted = subject.wanted
     where = f"master name {subject.stack.master_name}"
     write, count = writers.steps(subject, subject.stack, RECOVER_SECONDS)
-    steps = [Step("mark", "Note the master", lambda run: _mark(subject, run))]
+    steps = [Step("mark", "Note the master, and who is to lead", lambda run: _mark(subject, run))]
     if subject.measure:
         steps.append(write)
     steps += [
         Step(
+            "prefer",
+            f"Lower the {PRIORITY} of the one that is to lead",
+            lambda run: _set_priority(subject, run, PREFERRED),
+            f"{PRIORITY} of one node",
+            "setting it as it was",
+            undo=lambda run: _put_back(subject, run),
+        ),
+        Step(
             "switch",
-            "Hold the master's writes, let a Sentinel fail over, and let them go when the old master is a replica",
+            "Hold the master's writes, let a Sentinel fail over, make the old master a replica, and let the writes go",
             lambda run: _switch(subject, run),
-            f"{where}: writes wait for some seconds",
+            f"{where}: writes wait for about a second",
             "letting the writes go; another switch makes the old master the master again",
             lambda run: _switched(subject, run),
-            lambda run: _let_writes_go(subject, run),
+            lambda run: _make_even(subject, run),
+        ),
+        Step(
+            "put-back",
+            f"Set the {PRIORITY} as it was",
+            lambda run: _put_back(subject, run),
+            f"{PRIORITY} of one node",
+            "nothing: it is as it was",
         ),
         Step("settle", "Wait until all is well with the old master", lambda run: _settle(subject, run)),
     ]
     if subject.measure:
         steps.append(count)
-    checks = [Check("topology", lambda: fits(subject.look()))]
-    return Runbook(NAME, f"Make another node the master of {where}", subject.stack.name, {}, checks, steps)
-
-
-def fits(seen: Look) -> Answer:
-    """Tell whether a master can be switched: everything is well, and a replica has what it has."""
-    wrong = [one for one in seen.findings if one.severity != "note"]
-    if wrong:
-        return Answer("against", f"{wrong[0].subject} {wrong[0].text}")
-    master = seen.topology.master()
-    if master is None:
-        return Answer("against", "there is no master")
-    if not master.attached:
-        return Answer("against", f"{master.slot.name} has no replica")
-    behind = max(master.offset - replica.offset for replica in master.attached)
-    if behind > MOST_LAG_BYTES:
-        return Answer("against", f"a replica of {master.slot.name} is {behind} bytes behind")
-    quorum = f"{sum(bool(one.quorum_ok) for one in seen.topology.sentinels)} of {len(seen.topology.sentinels)} Sentinels"
-    return Answer("fits", f"master {master.slot.name}, {len(master.attached)} replicas in sync; {quorum} reach the quorum")
+    checks = [Check("topology", lambda: fits(subject.look(), wanted))]
+    return Runbook(
+        NAME,
+        f"Make {wanted or 'another node'} the master of {where}",
+        subject.stack.name,
+        {} if wanted is None else {"to": wanted},
+        checks,
+        steps,
+    )
 
 
 # --- the steps ---
 
 
 def _mark(subject: Subject, run: Run) -> None:
-    master = subject.look().topology.master()
-    if master is None:
-        raise OpsError("there is no master")
-    run.facts["master"] = master.slot.name
-
-
-def _master(subject: Subject) -> tuple[str | None, bool]:
-    """Return the master that most Sentinels name, and whether a failover is under way."""
     seen = subject.look().topology
     master = seen.master()
+    if master is None:
+        raise OpsError("there is no master")
+    candidate = chosen(seen, subject.wanted)
+    if candidate is None:
+        raise OpsError(f"{subject.wanted or 'no replica'}: not in step any more")
+    run.facts.update(master=master.slot.name, to=candidate.slot.name, priority=priority(candidate))
+    run.say(f"  {master.slot.name} is the master, {candidate.slot.name} is to lead")
+
+
+def _slots(subject: Subject, run: Run) -> tuple[Slot, Slot]:
+    """Return the old master, and the one that is to lead."""
+    return slot_of(subject.stack, str(run.facts["master"])), slot_of(subject.stack, str(run.facts["to"]))
+
+
+def _set_priority(subject: Subject, run: Run, wanted: int) -> None:
+    tell(_slots(subject, run)[1], subject.stack, subject.dial, "CONFIG", "SET", PRIORITY, str(wanted))
+
+
+def _put_back(subject: Subject, run: Run) -> None:
+    _set_priority(subject, run, int(run.facts["priority"]))
+
+
+def _named(subject: Subject) -> tuple[str | None, bool]:
+    """Return the master that a majority of the Sentinels names, and whether a failover is under way."""
+    seen = subject.look().topology
+    address = majority([one.master for one in seen.sentinels])
     moving = any("failover_in_progress" in one.flags for one in seen.sentinels)
-    return (master.slot.name if master else None), moving
+    return next((node.slot.name for node in seen.data if node.slot.address == address), None), moving
 
 
 def _switched(subject: Subject, run: Run) -> bool:
-    """Tell whether the old master is a replica already; a failover that is under way is waited for."""
-    run.wait("a failover is under way", lambda: not _master(subject)[1], SWITCH_SECONDS)
-    return _master(subject)[0] not in {None, run.facts["master"]} and _follows(subject, run)
+    """Tell whether a majority names another master already and the old one follows; a failover under way is waited for."""
+    run.wait("a failover is under way", lambda: not _named(subject)[1], SWITCH_SECONDS)
+    named = _named(subject)[0]
+    return named not in {None, run.facts["master"]} and _follows(subject, run)
 
 
 def _follows(subject: Subject, run: Run) -> bool:
@@ -133,28 +164,92 @@ def _follows(subject: Subject, run: Run) -> bool:
 
 
 def _switch(subject: Subject, run: Run) -> None:
-    stack, old = subject.stack, str(run.facts["master"])
-    slot = next(slot for slot in stack.of_kind("data") if slot.name == old)
-    run.wait("a failover is under way", lambda: not _master(subject)[1], SWITCH_SECONDS)
+    old, new = _slots(subject, run)
     if subject.measuring is not None:
         subject.measuring.cut()
-    try:
-        if _master(subject)[0] == old:
-            tell(slot, stack, subject.dial, "CLIENT", "PAUSE", str(HOLD_SECONDS * 1000), "WRITE")
-            sentinel = next(one.slot for one in subject.look().topology.sentinels if one.quorum_ok)
-            tell(sentinel, stack, subject.dial, "SENTINEL", "FAILOVER", stack.master_name)
-            run.say(f"  {sentinel.name} was told to fail over")
-        run.wait(f"{old} is still the master", lambda: _master(subject) not in {(old, True), (old, False)}, SWITCH_SECONDS)
-        run.wait(f"{old} is no replica", lambda: _follows(subject, run), SWITCH_SECONDS)
-    finally:
-        tell(slot, stack, subject.dial, "CLIENT", "UNPAUSE")
-    run.facts["now"] = _master(subject)[0]
-    run.say(f"  {run.facts['now']} is the master")
+    run.wait("a failover is under way", lambda: not _named(subject)[1], SWITCH_SECONDS)
+    with between(subject.stack, subject.dial, old, new) as handover:
+        named = _named(subject)[0]
+        if named not in {None, old.name}:  # a run that was killed has come so far
+            led = slot_of(subject.stack, str(named))
+            if not _follows(subject, run):
+                handover.demote(led)
+        else:
+            longest = _failover_timeout(subject) + MARGIN_SECONDS
+            leading = handover.leaders()
+            if leading:  # promoted, and the Sentinel that did it was lost
+                handover.take_back(leading[0])
+            run.say(f"  waiting until a Sentinel has heard that {new.name} is preferred: they ask every 10 s")
+            found: list[Line] = []
+
+            def heard() -> bool:
+                found[:] = [line for line in [handover.moment()] if line is not None]
+                return bool(found)
+
+            _set_priority(subject, run, PREFERRED)  # an agent that started anew since has set it as it was
+            _often(run, f"a Sentinel hears of {PRIORITY} {PREFERRED} of {new.name}", heard, HEAR_SECONDS)
+            run.say(f"  holding the writes of {old.name}; {found[0].slot.name} is told to fail over")
+            led = handover.make(found[0], longest)
+            run.say(f"  {led.name} says master, {old.name} follows it, and writes go on")
+        _confirm(subject, run, handover, led)
+    run.facts["now"] = led.name
+    if led.name != new.name:
+        raise OpsError(f"{led.name} is the master, and not {new.name}: a Sentinel chose it. All writes are there")
+    run.say(f"  {led.name} is the master, as a majority of the Sentinels names it")
 
 
-def _let_writes_go(subject: Subject, run: Run) -> None:
-    slot = next(slot for slot in subject.stack.of_kind("data") if slot.name == run.facts["master"])
-    tell(slot, subject.stack, subject.dial, "CLIENT", "UNPAUSE")
+def _confirm(subject: Subject, run: Run, handover: Handover, led: Slot) -> None:
+    """Wait until a majority names the new master; when the Sentinel that promoted it is lost, the old one leads again."""
+    since: list[float] = []
+
+    def told() -> bool:
+        named, moving = handover.named()
+        if named == led.address:
+            return True
+        now = time.monotonic()
+        since[:] = [] if moving else since or [now]
+        return bool(since) and now - since[0] >= LEADER_LOST_SECONDS
+
+    _often(run, f"a majority of the Sentinels names {led.name}", told, _failover_timeout(subject) + MARGIN_SECONDS)
+    if handover.named()[0] != led.address:
+        handover.take_back(led)
+        raise OpsError(
+            f"the Sentinel that promoted {led.name} was lost before it told the others: {handover.old.slot.name} is the master "
+            "as before, with all writes. Run it again with --resume"
+        )
+
+
+def _failover_timeout(subject: Subject) -> float:
+    told = [one.settings.get("failover-timeout") for one in subject.look().topology.sentinels]
+    return max((int(one) / 1000 for one in told if one), default=SWITCH_SECONDS)
+
+
+def _often(run: Run, what: str, look: Callable[[], bool], seconds: float) -> None:
+    """Look many times a second until it is so; OpsError after `seconds`. A pause ends it, and so does a lost lease."""
+    end = time.monotonic() + seconds
+    while not look():
+        run.check()
+        if time.monotonic() >= end:
+            raise OpsError(f"{what}: not so after {seconds:g} s")
+        time.sleep(OFTEN_SECONDS)
+
+
+def _make_even(subject: Subject, run: Run) -> None:
+    """Take back what a switch may have left: held writes, or an old master that does not follow the new one yet."""
+    run.wait("a failover is under way", lambda: not _named(subject)[1], SWITCH_SECONDS)
+    old, new = _slots(subject, run)
+    named = _named(subject)[0]
+    with between(subject.stack, subject.dial, old, new) as handover:
+        leading = handover.leaders()
+        if named not in {None, old.name}:
+            handover.demote(slot_of(subject.stack, str(named)))
+            run.say(f"  {named} is the master, {old.name} follows it")
+        elif leading:
+            handover.take_back(leading[0])
+            run.say(f"  {old.name} is the master as before")
+        else:
+            tell(old, subject.stack, subject.dial, "CLIENT", "UNPAUSE")
+            run.say(f"  {old.name} is the master as before, and takes writes")
 
 
 def _settle(subject: Subject, run: Run) -> None:
