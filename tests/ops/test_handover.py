@@ -10,7 +10,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import pytest
 import redis
@@ -19,6 +19,7 @@ from redis_ha_ops.asking import Line, directly
 from redis_ha_ops.errors import OpsError
 from redis_ha_ops.runbook import running
 from redis_ha_ops.runbook.desk import unfinished
+from redis_ha_ops.runbook.journal import Journal
 from redis_ha_ops.stack import Slot
 from redis_ha_ops.switching import handover
 from redis_ha_ops.switching.candidates import slot_of
@@ -178,6 +179,27 @@ def test_a_tool_that_is_killed(whole: RedisProcesses, tmp_path: Path, after: str
     for node in whole.data:
         assert whole.command(node, "CONFIG", "GET", "replica-priority") == {"replica-priority": "100"}
     assert [whole.command(node, "ROLE")[0] for node in whole.data].count("master") == 1
+
+
+@pytest.mark.parametrize("go", [running.resume, running.abort], ids=["resume", "abort"])
+def test_without_a_majority_nobody_is_made_anything(whole: RedisProcesses, tmp_path: Path, go: Any) -> None:
+    """A run was killed, and when it is gone on with two of three Sentinels are away."""
+    subject, before = subject_of(whole), whole.master()
+    desk = desk_of(tmp_path)
+    made = Journal("run-1", "switch", "local", {}, "ann@one", "2026-01-01T00:00:00Z")
+    at = "2026-01-01T00:00:00Z"
+    made.steps = {
+        name: {"state": state, "at": at} for name, state in (("mark", "done"), ("prefer", "done"), ("switch", "begun"))
+    }
+    new = next(node for node in whole.data if node is not before)
+    made.facts = {"master": before.name, "to": new.name, "priority": 100}
+    desk.records.write("run", made.text())
+    for node in whole.sentinels[:2]:
+        node.kill()
+    ended = go(runbook(subject), desk)
+    assert (ended.outcome, "no majority of the Sentinels" in str(ended.why)) == ("failed", True)
+    assert [whole.command(node, "ROLE")[0] for node in whole.data].count("master") == 1
+    assert whole.command(before, "ROLE")[0] == "master"
 
 
 def test_a_replica_that_lacks_writes_does_not_lead(whole: RedisProcesses, moment: Handover) -> None:

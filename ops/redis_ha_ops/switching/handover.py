@@ -110,14 +110,9 @@ class Handover:
         return new
 
     def demote(self, new: Slot) -> None:
-        """Make the old master a replica of the new one at once, and let its held writes go: they are refused (READONLY).
-
-        Clients that keep a connection would go on talking to a replica: they are hung up on, as Sentinel does it.
-        """
+        """Make the old master a replica of the new one at once, and let its held writes go."""
         try:
-            self.old.together(("REPLICAOF", new.private_ip, str(new.port)), ("CLIENT", "UNPAUSE"))
-            for kind in ("normal", "pubsub"):
-                self.old.ask("CLIENT", "KILL", "TYPE", kind)
+            _follow(self.old, new)
         except OpsError as error:
             raise OpsError(
                 f"{new.name} is the master, and {self.old.slot.name} could not be made its replica ({error}); "
@@ -131,7 +126,7 @@ class Handover:
         line.ask("CLIENT", "PAUSE", str(int(HOLD_SECONDS * 1000)), "WRITE")
         _wait(lambda: _offset(self.old) >= _offset(line), f"{self.old.slot.name} lacks what {new.name} has", CATCH_UP_SECONDS)
         self.old.ask("REPLICAOF", "NO", "ONE")
-        line.together(("REPLICAOF", self.old.slot.private_ip, str(self.old.slot.port)), ("CLIENT", "UNPAUSE"))
+        _follow(line, self.old.slot)
 
     def named(self) -> tuple[str | None, bool]:
         """Return the address that a majority of the Sentinels names, and whether one of them fails over."""
@@ -215,6 +210,13 @@ def between(stack: Stack, dial: Dial, old: Slot, new: Slot) -> Iterator[Handover
     """Hold the connections of a switch as long as the block runs."""
     with contextlib.closing(Handover(stack, dial, old, new)) as handover:
         yield handover
+
+
+def _follow(line: Line, master: Slot) -> None:
+    """Make a node a replica whose held writes are refused (READONLY), and hang up on its clients, as Sentinel does."""
+    line.together(("REPLICAOF", master.private_ip, str(master.port)), ("CLIENT", "UNPAUSE"))
+    for kind in ("normal", "pubsub"):
+        line.ask("CLIENT", "KILL", "TYPE", kind)
 
 
 def majority(named: Sequence[str | None]) -> str | None:

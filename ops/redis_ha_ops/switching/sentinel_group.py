@@ -151,6 +151,14 @@ def _named(subject: Subject) -> tuple[str | None, bool]:
     return next((node.slot.name for node in seen.data if node.slot.address == address), None), moving
 
 
+def _by_majority(subject: Subject) -> str:
+    """Return the master that a majority of the Sentinels names; OpsError when none does: then nobody is made anything."""
+    named = _named(subject)[0]
+    if named is None:
+        raise OpsError("no majority of the Sentinels names a data node as master: see what `redis-ha status` finds")
+    return named
+
+
 def _switched(subject: Subject, run: Run) -> bool:
     """Tell whether a majority names another master already and the old one follows; a failover under way is waited for."""
     run.wait("a failover is under way", lambda: not _named(subject)[1], SWITCH_SECONDS)
@@ -169,9 +177,9 @@ def _switch(subject: Subject, run: Run) -> None:
         subject.measuring.cut()
     run.wait("a failover is under way", lambda: not _named(subject)[1], SWITCH_SECONDS)
     with between(subject.stack, subject.dial, old, new) as handover:
-        named = _named(subject)[0]
-        if named not in {None, old.name}:  # a run that was killed has come so far
-            led = slot_of(subject.stack, str(named))
+        named = _by_majority(subject)
+        if named != old.name:  # a run that was killed has come so far
+            led = slot_of(subject.stack, named)
             if not _follows(subject, run):
                 handover.demote(led)
         else:
@@ -238,11 +246,11 @@ def _make_even(subject: Subject, run: Run) -> None:
     """Take back what a switch may have left: held writes, or an old master that does not follow the new one yet."""
     run.wait("a failover is under way", lambda: not _named(subject)[1], SWITCH_SECONDS)
     old, new = _slots(subject, run)
-    named = _named(subject)[0]
+    named = _by_majority(subject)
     with between(subject.stack, subject.dial, old, new) as handover:
         leading = handover.leaders()
-        if named not in {None, old.name}:
-            handover.demote(slot_of(subject.stack, str(named)))
+        if named != old.name:
+            handover.demote(slot_of(subject.stack, named))
             run.say(f"  {named} is the master, {old.name} follows it")
         elif leading:
             handover.take_back(leading[0])
