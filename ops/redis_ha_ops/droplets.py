@@ -7,7 +7,8 @@ import shutil
 from typing import TYPE_CHECKING
 
 from .errors import OpsError
-from .faults import ON_THE_MACHINE, SERVICE, SSH, Fault, Kind, Words, run
+from .faults import Fault, run
+from .kinds import DOCTL, ON_THE_MACHINE, POWERED_ON, SERVICE, SSH, Kind, Words
 from .tunnel import OPTIONS
 
 if TYPE_CHECKING:
@@ -18,14 +19,18 @@ def refuse(kind: Kind) -> None:
     """Refuse what nothing here can do to a droplet and take back for certain."""
     if kind.needs is None:
         raise OpsError(
-            f"{kind.name} is for emulated stacks: DigitalOcean has no command that cuts a droplet's network. Use kill-master: "
+            f"{kind.name} is for emulated stacks: DigitalOcean has no command that does this to a droplet. Use kill-master: "
             "the others hear as little of it. Nothing was touched"
         )
 
 
 def droplet_fault(kind: Kind, stack: Stack) -> Fault:
     """Return a fault of real droplets, of a kind that was not refused; OpsError when it could not be made."""
-    return DropletPower(kind, stack) if kind.name == "kill-master" else DropletProcess(kind, stack)
+    if kind.needs != DOCTL and kind.name not in ON_THE_MACHINE:
+        return Fault(kind)  # nothing on a machine: the nodes are asked for it
+    if kind.name in POWERED_ON:
+        return DropletShutdown(kind, stack)
+    return DropletPower(kind, stack) if kind.needs == DOCTL else DropletProcess(kind, stack)
 
 
 class DropletPower(Fault):
@@ -81,6 +86,20 @@ class DropletProcess(Fault):
         return _ssh(slot, broken), None if mended is None else _ssh(slot, mended)
 
 
+class DropletShutdown(DropletProcess):
+    """A droplet that is shut down by ssh, and switched on by doctl."""
+
+    def __init__(self, kind: Kind, stack: Stack) -> None:
+        """See DropletProcess and DropletPower: what either lacks is refused."""
+        self.power = DropletPower(kind, stack)
+        super().__init__(kind, stack)
+
+    def commands(self, machine: str) -> tuple[Words, Words | None]:
+        """Return ssh's command line, and doctl's."""
+        return super().commands(machine)[0], self.power.commands(machine)[1]
+
+
 def _ssh(slot: Slot, words: Words) -> Words:
     options = [part for option in OPTIONS for part in ("-o", option)]
-    return ["ssh", "-T", *options, "--", f"root@{slot.public_ip or slot.private_ip}", *words]
+    # A shell on the other side reads what is asked for.
+    return ["ssh", "-T", *options, "--", f"root@{slot.public_ip or slot.private_ip}", shlex.join(words)]

@@ -1,14 +1,14 @@
-"""What drills do to the master: each kind in words, the faults, and those of emulated stacks."""
+"""What makes a drill's fault and mends it: the base, and the faults of emulated stacks."""
 
 from __future__ import annotations
 
 import shlex
 import subprocess
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from .emulator import emulator_command
 from .errors import OpsError
+from .kinds import BY_THE_EMULATOR, ON_THE_MACHINE, POWERED_ON, Kind, Words
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,81 +16,6 @@ if TYPE_CHECKING:
 
 # Emulated, off: processes end; on: namespaces and mounts come back. A droplet's action takes seconds, on a busy cloud more.
 COMMAND_SECONDS = 90
-SSH = "root's ssh to its data nodes (a key in ssh-agent, a network in admin_sources)"
-SERVICE = "redis-ha-data.service"  # of redis-server, on every data node
-
-
-@dataclass(frozen=True)
-class Kind:
-    """One kind of drill. `{}` in its words stands for the machine."""
-
-    name: str
-    summary: str
-    title: str
-    breaking: str
-    broken: str
-    mending: str
-    mended: str | None  # None: the machine mends it itself
-    left: str  # before the command for what could not be mended
-    needs: str | None  # what a real stack needs for it; None: there is no way to do it there
-
-
-DRILLS = {
-    kind.name: kind
-    for kind in (
-        Kind(
-            "kill-master",
-            "Cut the power of the current master under load, wait for its successor, and give the power back.",
-            "The master's power was cut",
-            "cutting the power of {}",
-            "power of {} cut",
-            "giving {} its power back",
-            "power on again",
-            "{} is still dark; switch it on with",
-            "doctl logged in to its account",
-        ),
-        Kind(
-            "kill-process",
-            "Kill redis-server of the current master under load (SIGKILL). systemd starts it anew.",
-            "The master's redis-server was killed",
-            "killing redis-server on {}",
-            "redis-server on {} killed",
-            "leaving redis-server on {} to systemd",
-            None,
-            "",
-            SSH,
-        ),
-        Kind(
-            "stall-master",
-            "Stop redis-server of the current master under load (SIGSTOP), wait for its successor, and let it run again.",
-            "The master's redis-server was stopped",
-            "stopping redis-server on {}",
-            "redis-server on {} stopped",
-            "letting redis-server on {} run",
-            "redis-server runs again",
-            "redis-server on {} still stands; let it run with",
-            SSH,
-        ),
-        Kind(
-            "cut-master",
-            "Cut the network of the current master under load, wait for its successor, and give it back.",
-            "The master's network was cut",
-            "cutting the network of {}",
-            "network of {} cut",
-            "giving {} its network back",
-            "network on again",
-            "{} is still cut off; give it its network back with",
-            None,
-        ),
-    )
-}
-
-Words = list[str]
-# What breaks and what mends, on the machine itself; None: nothing has to.
-ON_THE_MACHINE: dict[str, tuple[Words, Words | None]] = {
-    "kill-process": (["systemctl", "kill", "--signal=KILL", SERVICE], None),
-    "stall-master": (["systemctl", "kill", "--signal=STOP", SERVICE], ["systemctl", "kill", "--signal=CONT", SERVICE]),
-}
 
 
 class Fault:
@@ -152,21 +77,18 @@ class EmulatedFault(Fault):
         super().__init__(kind)
         self.stack = stack
         self.program = program
-        words = {
-            "kill-master": "power cut of the master's machine (emulated: no FIN or RST leaves it, then all its processes die)",
-            "cut-master": "network cut of the master's machine (emulated: packets vanish, nobody is told)",
-        }
-        on_it = ON_THE_MACHINE.get(kind.name)
-        self.description = f"{shlex.join(on_it[0])} on the master's machine (emulated)" if on_it else words[kind.name]
+        by_it, on_it = BY_THE_EMULATOR.get(kind.name), ON_THE_MACHINE.get(kind.name)
+        self.description = by_it[2] if by_it else f"{shlex.join(on_it[0])} on the master's machine (emulated)" if on_it else ""
 
     def commands(self, machine: str) -> tuple[Words, Words | None]:
         """Return the emulator's command lines."""
-        if self.kind.name == "kill-master":
-            return self._emulator("power", "off", machine), self._emulator("power", "on", machine)
-        if self.kind.name == "cut-master":
-            return self._emulator("link", "down", machine), self._emulator("link", "up", machine)
+        if self.kind.name in BY_THE_EMULATOR:
+            breaks, mends, _ = BY_THE_EMULATOR[self.kind.name]
+            return self._emulator(*breaks, machine), self._emulator(*mends, machine)
         broken, mended = ON_THE_MACHINE[self.kind.name]
         inside = ("exec", "--on", machine, "--")
+        if self.kind.name in POWERED_ON:
+            return self._emulator(*inside, *broken), self._emulator("power", "on", machine)
         return self._emulator(*inside, *broken), None if mended is None else self._emulator(*inside, *mended)
 
     def _emulator(self, subcommand: str, *arguments: str) -> Words:

@@ -80,11 +80,11 @@ class FaultOutside:
 
     def cut(self, machine: str) -> None:
         """Break it."""
-        self.outside.ask(want="cut", machine=machine)
+        self.outside.ask(want="cut", kind=self.kind.name, machine=machine)
 
     def restore(self, machine: str) -> None:
         """Mend it."""
-        self.outside.ask(want="restore", machine=machine)
+        self.outside.ask(want="restore", kind=self.kind.name, machine=machine)
 
     def restore_command(self, machine: str) -> str:
         """Return what a person types to mend it."""
@@ -98,19 +98,19 @@ def run_inside(
     program: Path,
     on: str,
     outputs: Mapping[str, Any],
-    fault: Fault | None = None,
+    faults: Sequence[Fault] = (),
     machines: Sequence[str] = (),
 ) -> int:
     """Run `redis-ha ARGUMENTS` in the namespace `on` (client, public), serve it, and return its exit code.
 
-    fault, machines: what it may break, and where. Afterwards none of them is broken, or the remedy has been said.
+    faults, machines: what it may do, and where. Afterwards none of them is broken, or the remedy has been said.
     """
     with tempfile.TemporaryDirectory(prefix="redis-ha-") as folder:  # made with mode 0700
         path = str(Path(folder) / "line")
         with socket.socket(socket.AF_UNIX) as listener:
             listener.bind(path)
             listener.listen(1)
-            server = _Server(listener, fault, outputs, machines)
+            server = _Server(listener, faults, outputs, machines)
             server.start()
             command = emulator_command("exec", stack, program, "--on", on, "--", *again(path, arguments))
             # A session of its own: Ctrl-C reaches this process, which hands it on once and then waits.
@@ -120,7 +120,7 @@ def run_inside(
                 server.finish()
             if code and server.peer is None:
                 raise OpsError(f"stack {stack}: its network cannot be entered; `python -m pulumi_emulator status` tells more")
-            if fault is not None:
+            for fault in faults:
                 mend_all(fault)
     if code not in KNOWN_CODES:
         click.echo(f"redis-ha: the process inside the stack's network was ended from outside (exit code {code})", err=True)
@@ -149,11 +149,11 @@ class _Server(threading.Thread):
     """Answers the second process, one request after the other."""
 
     def __init__(
-        self, listener: socket.socket, fault: Fault | None, outputs: Mapping[str, Any], machines: Sequence[str]
+        self, listener: socket.socket, faults: Sequence[Fault], outputs: Mapping[str, Any], machines: Sequence[str]
     ) -> None:
         super().__init__(daemon=True)
         self.listener = listener
-        self.fault = fault
+        self.faults = {fault.kind.name: fault for fault in faults}
         self.outputs = outputs
         self.machines = machines
         self.peer: int | None = None
@@ -173,10 +173,11 @@ class _Server(threading.Thread):
         if want == "outputs":
             environment = {name: os.environ[name] for name in HANDED_ON if name in os.environ}
             return {"outputs": dict(self.outputs), "directory": str(Path.cwd()), "environment": environment}
-        if self.fault is None or want not in ("cut", "restore") or machine not in self.machines:
+        fault = self.faults.get(str(request.get("kind")))
+        if fault is None or want not in ("cut", "restore") or machine not in self.machines:
             return {"error": f"refused: {want} {machine}"}
         try:
-            (self.fault.cut if want == "cut" else self.fault.restore)(str(machine))
+            (fault.cut if want == "cut" else fault.restore)(str(machine))
         except OpsError as error:
             return {"error": str(error)}
         return {}

@@ -13,10 +13,15 @@ from pathlib import Path
 import pytest
 
 from redis_ha_ops import cli, emulator, inside
+from redis_ha_ops.asking import directly
+from redis_ha_ops.commands import heal
+from redis_ha_ops.drill.asked import Switch, asked
 from redis_ha_ops.droplets import droplet_fault
 from redis_ha_ops.errors import OpsError
-from redis_ha_ops.faults import DRILLS, EmulatedFault
+from redis_ha_ops.faults import EmulatedFault
 from redis_ha_ops.inside import FaultOutside, Outside, mend_all, run_inside
+from redis_ha_ops.kinds import DRILLS
+from redis_ha_ops.runbook import places
 from redis_ha_ops.stack import stack_of
 from tests.support.ops_data import SECRET, outputs_of
 from tests.support.redis_processes import RedisProcesses
@@ -32,6 +37,8 @@ folder = pathlib.Path(__file__).parent
 subcommand, arguments = sys.argv[1], sys.argv[2:]
 if subcommand == "exec":
     environment = {name: os.environ[name] for name in ("PATH", "HOME", "PYTHONPATH") if name in os.environ}
+    if arguments[arguments.index("--on") + 1] != "client":  # a machine: this computer's services are left alone
+        sys.exit(0)
     sys.exit(subprocess.run(arguments[arguments.index("--") + 1 :], env=environment).returncode)
 if subcommand == "output":
     print((folder / "outputs.json").read_text())
@@ -194,12 +201,34 @@ def test_a_killed_second_process_leaves_no_machine_dark(up: Path, tmp_path: Path
     script = tmp_path / "inside.py"
     script.write_text(
         "import os, signal, sys\nfrom redis_ha_ops.inside import Outside\n"
-        "line = Outside(sys.argv[1])\nline.ask(want='cut', machine='local-data-0')\nos.kill(os.getpid(), signal.SIGKILL)\n"
+        "line = Outside(sys.argv[1])\nline.ask(want='cut', kind='kill-master', machine='local-data-0')\n"
+        "os.kill(os.getpid(), signal.SIGKILL)\n"
     )
     code = _run_inside(up, [str(script)], ["local-data-0"])
     assert code == 1
     assert switched.read_text() == "off local-data-0\non local-data-0\n"
     assert "local-data-0: power on again" in capfd.readouterr().err
+
+
+def test_heal_mends_every_kind_on_every_data_node(program: Path) -> None:
+    done = redis_ha(program, "drill", "heal", "--stack", "local")
+    assert done.returncode == 0, done.stdout + done.stderr
+    machines = ["local-data-0", "local-data-1", "local-data-2"]
+    assert (program / "power").read_text() == "".join(f"on {machine}\n" for machine in machines)
+    for machine in machines:
+        mended = [kind.mended for kind in DRILLS.values() if kind.mended]
+        assert all(f"{machine}: {words}" in done.stdout for words in mended), done.stdout
+    assert "everything is mended" in done.stdout
+
+
+def test_heal_tells_what_it_could_not_mend(program: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (program / "stuck").touch()
+    monkeypatch.setattr(heal, "BOOT_SECONDS", 0.0)
+    monkeypatch.setenv("PYTHONPATH", str(program))
+    fault = EmulatedFault(DRILLS["kill-master"], "local", program)
+    assert not heal.mended(fault, "local-data-0")
+    whole = EmulatedFault(DRILLS["freeze-master"], "local", program)
+    assert heal.mended(whole, "local-data-0")
 
 
 def test_a_stuck_switch_is_told_with_the_command(up: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -220,8 +249,9 @@ def test_only_the_stacks_own_machines_are_switched_and_only_by_the_line(up: Path
     script.write_text(
         "import sys\nfrom redis_ha_ops.inside import Outside\nfrom redis_ha_ops.errors import OpsError\n"
         "line = Outside(sys.argv[1])\n"
-        "for want, machine in (('cut', 'another'), ('destroy', 'local-data-0')):\n"
-        "    try:\n        line.ask(want=want, machine=machine)\n"
+        "for want, kind, machine in (('cut', 'kill-master', 'another'), ('destroy', 'kill-master', 'local-data-0'), "
+        "('cut', 'cut-master', 'local-data-0')):\n"
+        "    try:\n        line.ask(want=want, kind=kind, machine=machine)\n"
         "    except OpsError as error:\n        assert 'refused' in str(error)\n"
         "    else:\n        sys.exit(9)\n"
     )
@@ -255,7 +285,9 @@ def _run_inside(program: Path, script: list[str], machines: list[str]) -> int:
         patch.setattr(inside, "again", lambda path, arguments: [sys.executable, *arguments, path])
         fault = EmulatedFault(DRILLS["kill-master"], "local", program)
         outputs = {"password": SECRET}
-        return run_inside(script, stack="local", program=program, on="client", outputs=outputs, fault=fault, machines=machines)
+        return run_inside(
+            script, stack="local", program=program, on="client", outputs=outputs, faults=[fault], machines=machines
+        )
 
 
 def test_the_emulators_command_line_takes_no_module_from_the_current_folder(program: Path) -> None:
@@ -292,33 +324,61 @@ def test_without_doctl_or_a_droplets_id_nothing_is_touched(tmp_path: Path, monke
 
 
 def test_a_droplets_process_is_reached_by_ssh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As sshd does it: a shell on the droplet reads the words, joined by blanks."""
     said = tmp_path / "said"
-    ssh = tmp_path / "ssh"
-    ssh.write_text(f'#!/bin/sh\nwhile [ "$1" != -- ]; do shift; done\nshift\necho "$@" >> {said}\n')
-    ssh.chmod(0o755)
+    host = f'#!/bin/sh\nwhile [ "$1" != -- ]; do shift; done\nshift\necho "$1:" >> {said}\nshift\nexec sh -c "$*"\n'
+    for name, text in {"ssh": host, **dict.fromkeys(("systemctl", "systemd-run"), f'#!/bin/sh\necho "$*" >> {said}\n')}.items():
+        (tmp_path / name).write_text(text)
+        (tmp_path / name).chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
     outputs = outputs_of("prod")
     for number, row in enumerate(outputs["sentinel_desired"]["slots"]):
         row["public_ip"] = f"203.0.113.{number + 1}"
     stack = stack_of("prod", outputs, emulated=False)
+
+    def done() -> list[str]:
+        lines = said.read_text().splitlines()
+        said.write_text("")
+        return lines
+
     fault = droplet_fault(DRILLS["stall-master"], stack)
-    asked = [f"root@203.0.113.{number} systemctl is-active --quiet redis-ha-data.service" for number in (1, 2, 3)]
-    assert said.read_text().splitlines() == asked
+    asked = [line for n in (1, 2, 3) for line in (f"root@203.0.113.{n}:", "is-active --quiet redis-ha-data.service")]
+    assert done() == asked
     fault.cut("prod-data-1")
     assert fault.broken == ["prod-data-1"]
+    broke = done()
+    assert broke[0] == "root@203.0.113.2:"
+    assert broke[-1] == "kill --signal=STOP redis-ha-data.service"
     fault.restore("prod-data-1")
     assert fault.broken == []
-    done = [f"root@203.0.113.2 systemctl kill --signal={name} redis-ha-data.service" for name in ("STOP", "CONT")]
-    assert said.read_text().splitlines() == [*asked, *done]
-    assert fault.restore_command("prod-data-1").endswith(done[1])
-    said.unlink()
+    assert done()[:2] == ["root@203.0.113.2:", "kill --signal=CONT redis-ha-data.service"]
+    subprocess.run(["sh", "-c", fault.restore_command("prod-data-1")], check=True)  # as a person types it
+    assert done()[:2] == ["root@203.0.113.2:", "kill --signal=CONT redis-ha-data.service"]
     killed = droplet_fault(DRILLS["kill-process"], stack)
     killed.cut("prod-data-0")
     killed.restore("prod-data-0")  # systemd's work
-    assert said.read_text().splitlines() == [
-        *asked,
-        "root@203.0.113.1 systemctl kill --signal=KILL redis-ha-data.service",
-    ]
+    assert done() == [*asked, "root@203.0.113.1:", "kill --signal=KILL redis-ha-data.service"]
+
+
+def test_a_droplet_is_shut_down_by_ssh_and_switched_on_by_doctl(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("ssh", "doctl"):
+        (tmp_path / name).write_text("#!/bin/sh\n")
+        (tmp_path / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    outputs = outputs_of("prod")
+    for number, row in enumerate(outputs["sentinel_desired"]["slots"]):
+        row["droplet_id"] = str(number)
+    breaks, mends = droplet_fault(DRILLS["shutdown-master"], stack_of("prod", outputs, emulated=False)).commands("prod-data-1")
+    assert (breaks[0], breaks[-1]) == ("ssh", "systemctl --no-block poweroff")
+    assert mends == ["doctl", "compute", "droplet-action", "power-on", "1", "--wait"]
+
+
+def test_a_switch_as_a_drill_needs_no_way_to_a_droplet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    stack = stack_of("prod", outputs_of("prod"), emulated=False)
+    desk = places.local_desk("prod", tmp_path, lambda _: None)
+    fault = asked(droplet_fault(DRILLS["switch"], stack), stack, directly, desk)
+    assert isinstance(fault, Switch)
 
 
 def test_a_droplet_that_lets_nobody_in_is_not_touched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -339,11 +399,9 @@ def test_a_droplet_that_lets_nobody_in_is_not_touched(tmp_path: Path, monkeypatc
         ("kill-master", "power off local-data-0", "power on local-data-0"),
         ("cut-master", "link down local-data-0", "link up local-data-0"),
         ("kill-process", "exec --on local-data-0 -- systemctl kill --signal=KILL redis-ha-data.service", None),
-        (
-            "stall-master",
-            "exec --on local-data-0 -- systemctl kill --signal=STOP redis-ha-data.service",
-            "exec --on local-data-0 -- systemctl kill --signal=CONT redis-ha-data.service",
-        ),
+        ("freeze-master", "freeze local-data-0", "thaw local-data-0"),
+        ("shutdown-master", "exec --on local-data-0 -- systemctl --no-block poweroff", "power on local-data-0"),
+        ("reboot-master", "exec --on local-data-0 -- systemctl --no-block reboot", None),
     ],
 )
 def test_what_the_emulator_is_told(kind: str, breaks: str, mends: str | None, tmp_path: Path) -> None:
@@ -353,10 +411,3 @@ def test_what_the_emulator_is_told(kind: str, breaks: str, mends: str | None, tm
     place = f"--stack local --program {tmp_path} "
     broken, mended = EmulatedFault(DRILLS[kind], "local", tmp_path).commands("local-data-0")
     assert (words(broken), words(mended)) == (breaks, mends)
-
-
-def test_every_drill_can_be_made_on_an_emulated_stack(tmp_path: Path) -> None:
-    for kind in DRILLS.values():
-        fault = EmulatedFault(kind, "local", tmp_path)
-        assert fault.description
-        assert (fault.commands("m")[1] is None) is (kind.mended is None)

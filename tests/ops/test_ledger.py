@@ -197,3 +197,15 @@ def test_what_fails_a_drill(
 
 def test_what_passes_a_drill() -> None:
     assert ledger.verdict(SEEN, [NONE_LOST, NONE_LOST], rejoined=True, two_writable=False, interrupted=False)[0]
+
+
+def test_a_drill_that_need_not_disturb_a_write() -> None:
+    how = {"rejoined": True, "two_writable": False, "interrupted": False}
+    assert ledger.verdict(NOT_DISTURBED, [NONE_LOST], disturbed=False, **how)[0]
+    assert not ledger.verdict(NEVER_ENDED, [NONE_LOST], disturbed=False, **how)[0]
+
+
+def test_losses_that_are_allowed() -> None:
+    how = {"rejoined": True, "two_writable": False, "interrupted": False}
+    assert ledger.verdict(SEEN, [ONE_LOST], allowed=1, **how)[0]
+    assert not ledger.verdict(SEEN, [ONE_LOST, ONE_LOST], allowed=1, **how)[0]

@@ -17,12 +17,16 @@ from rich.console import Console
 
 from redis_ha_ops import drawing, status
 from redis_ha_ops.asking import directly
-from redis_ha_ops.drill import ledger, report
+from redis_ha_ops.drill import ledger, report, showing
+from redis_ha_ops.drill.asked import Switch
 from redis_ha_ops.drill.load import APPLICATION, PROBE, Clock, Load
 from redis_ha_ops.drill.run import Plan, Record, break_master
+from redis_ha_ops.drill.showing import Runs
 from redis_ha_ops.errors import OpsError
-from redis_ha_ops.faults import DRILLS
 from redis_ha_ops.forgetting import forget, obstacle
+from redis_ha_ops.kinds import DRILLS
+from redis_ha_ops.runbook.desk import Desk
+from redis_ha_ops.runbook.records import FileRecords
 from redis_ha_ops.stack import Stack, stack_of
 from redis_ha_ops.status import Look, look, wait_until_healthy
 from tests.support.connecting import thaw_before_the_next_attempt
@@ -333,6 +337,65 @@ def test_a_master_that_is_back_at_once_may_lead_again(whole: RedisProcesses) -> 
     assert made["detection"]["switched"] is None
     assert made["topology"]["after"]["master"] == record.victim
     assert made["fault"]["rejoined"] is not None
+
+
+def test_several_drills_wait_for_each_other_and_end_in_a_summary(whole: RedisProcesses, tmp_path: Path) -> None:
+    """A switch, which has to find a successor, and a kill, after which the stack is whole again."""
+    stack = stack_for(whole)
+    switch = Switch(stack, directly, Desk(FileRecords(tmp_path / "records"), tmp_path, lambda _: None))
+    console = Console(record=True, width=120, file=Path(os.devnull).open("w"))  # noqa: SIM115
+    path = tmp_path / "drills.json"
+    before = whole.master().name
+    passed = Runs(stack, PLAN, console).several([switch, Kill(whole)], path, path.with_suffix(".html"))
+    said = console.export_text()
+    console.file.close()
+    assert passed, said
+    made = json.loads(path.read_text())
+    assert [(line["drill"], line["failovers"], line["lost"]) for line in made["drills"]] == [
+        ("switch", 1, 0),
+        ("kill-master", 1, 0),
+    ]
+    runs = [json.loads(Path(row["report"]).read_text()) for row in made["runs"]]
+    assert runs[0]["fault"]["machine"] == before != runs[1]["fault"]["machine"]
+    assert all(Path(row["report"]).with_suffix(".html").exists() for row in made["runs"])
+    # What is expected is told before anything is broken.
+    assert said.index("expected: a failover") < said.index(f"switching from {before}")
+    order = [event["what"] for event in runs[1]["timeline"] if event["source"] == "drill"]
+    assert order.index("expected") < order.index("cut-begins")
+
+
+def test_a_series_ends_when_the_stack_does_not_become_whole(
+    whole: RedisProcesses, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(showing, "WHOLE_SECONDS", 1.0)
+    whole.sentinels[0].kill()
+    fault, path = Kill(whole), tmp_path / "drills.json"
+    passed = Runs(stack_for(whole), PLAN, Console(quiet=True)).several([fault, fault], path, path.with_suffix(".html"))
+    made = json.loads(path.read_text())
+    assert (passed, made["passed"], made["runs"], fault.cuts) == (False, False, [], [])
+    assert "not healthy" in made["trouble"]
+
+
+def test_a_run_that_broke_nothing_is_made_again(whole: RedisProcesses, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tried = []
+
+    def busy(_: Runs, __: object, path: Path, ___: Path) -> dict[str, object]:
+        tried.append(path)
+        made = {"cut_began": None if len(tried) < 3 else 1.0}
+        verdict = {"passed": True, "reasons": ["made"]}
+        return {
+            "drill": "switch",
+            "verdict": verdict,
+            "checklist": [],
+            "writers": {},
+            "fault": made,
+            "run": {"interrupted": False},
+        }
+
+    monkeypatch.setattr(Runs, "one", busy)
+    fault, path = Kill(whole), tmp_path / "drills.json"
+    assert Runs(stack_for(whole), PLAN, Console(quiet=True)).several([fault], path, path.with_suffix(".html"))
+    assert len(tried) == 3
 
 
 def test_a_drill_sees_a_loss(tmp_path: Path) -> None:

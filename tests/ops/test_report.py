@@ -18,8 +18,8 @@ from redis_ha_ops.drill.load import APPLICATION, PROBE, Clock
 from redis_ha_ops.drill.run import Plan, Record, refuse_unless_healthy
 from redis_ha_ops.drill.witness import Event
 from redis_ha_ops.errors import OpsError
-from redis_ha_ops.faults import DRILLS, Kind
 from redis_ha_ops.findings import Finding
+from redis_ha_ops.kinds import DRILLS, Kind
 from redis_ha_ops.stack import Stack
 from redis_ha_ops.status import Look
 from redis_ha_ops.topology import Topology
@@ -78,6 +78,20 @@ def test_what_the_report_says(record: Record) -> None:
     assert made["detection"]["sdown"] == pytest.approx(1.0)
     assert made["detection"]["odown"] is None
     assert [event["at"] for event in made["timeline"]] == sorted(event["at"] for event in made["timeline"])
+
+
+def test_another_outcome_than_the_expected_one_fails_the_report(record: Record) -> None:
+    record.after = record.before
+    made = report.report_of(record)
+    assert made["verdict"]["passed"] is False
+    assert made["verdict"]["reasons"] == ["master afterwards: expected not local-data-0, seen local-data-0"]
+    assert [point["what"] for point in made["checklist"] if not point["passed"]] == ["master afterwards"]
+    assert "FAIL" in page.render(made)
+
+
+def test_a_promotion_before_the_fault_is_not_the_drills(record: Record) -> None:
+    record.events = [replace(one, at=1.5) if one.what == "+switch-master" else one for one in record.events]
+    assert "failover: expected yes, seen no" in report.report_of(record)["verdict"]["reasons"]
 
 
 def test_a_loss_fails_the_report(record: Record) -> None:

@@ -179,23 +179,33 @@ def buckets(operations: Sequence[Operation], until: float, width: float = BUCKET
 
 
 def verdict(
-    seen: Outage | None, losses: Sequence[Loss | None], *, rejoined: bool, two_writable: bool, interrupted: bool
+    seen: Outage | None,
+    losses: Sequence[Loss | None],
+    *,
+    rejoined: bool,
+    two_writable: bool,
+    interrupted: bool,
+    disturbed: bool = True,
+    allowed: int = 0,
 ) -> tuple[bool, list[str]]:
-    """Return whether the drill was passed and, in words, why (not)."""
+    """Return whether the drill was passed and, in words, why (not).
+
+    disturbed: whether a write has to be. allowed: how many acknowledged writes may be missing.
+    """
     if interrupted:
         return False, ["the drill was interrupted: this report is partial"]
     reasons: list[str] = []
     if seen is None:
         reasons.append("nothing was broken")
-    elif seen.began is None:
+    elif seen.began is None and disturbed:
         reasons.append("no write was disturbed: the fault did not reach the master, so nothing was measured")
-    elif seen.ended is None or seen.steady is None:
+    elif seen.began is not None and (seen.ended is None or seen.steady is None):
         reasons.append("writes did not recover")
     if any(one is None for one in losses):
         reasons.append("what was written could not be read back: lost writes are not known")
     known = [one for one in losses if one is not None]
     lost = sum(one.lost for one in known)
-    if lost:
+    if lost > allowed:
         reasons.append(f"{lost} acknowledged writes are lost")
     if impossible := sum(one.impossible for one in known):
         reasons.append(f"{impossible} writes were reported as certainly not executed and are there")

@@ -6,7 +6,7 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
-from redis_ha_ops.faults import DRILLS
+from redis_ha_ops.kinds import DRILLS
 
 from .ledger import BUCKET_SECONDS, KINDS, LATE_SECONDS, Operation, buckets
 from .load import APPLICATION, PROBE

@@ -19,10 +19,10 @@ from redis_ha_client import FailoverPolicy
 from redis_ha_client.documents import read_sentinel_connection
 from redis_ha_ops.drawing import as_json
 from redis_ha_ops.errors import OpsError
-from redis_ha_ops.faults import DRILLS
+from redis_ha_ops.kinds import DRILLS
 from redis_ha_ops.status import Look
 
-from . import ledger
+from . import expectation, ledger
 from .load import APPLICATION, APPLICATION_RATE, PROBE, PROBE_POLICY
 from .run import Record
 from .witness import Event, first
@@ -38,6 +38,7 @@ DETECTION = {
     "promoted": "+promoted-slave",
     "switched": "+switch-master",
 }
+PROMOTIONS = (DETECTION["promoted"], DETECTION["switched"])
 
 
 def report_of(record: Record) -> dict[str, Any]:
@@ -53,13 +54,21 @@ def report_of(record: Record) -> dict[str, Any]:
         rejoined=record.rejoined is not None,
         two_writable=record.two_writable,
         interrupted=record.interrupted,
+        disturbed=record.kind.expected.disturbed,
+        allowed=record.kind.expected.lost,
     )
+    checklist = expectation.points(record.kind.expected, _ended(record))
+    unexpected = [] if record.interrupted or cut is None else expectation.against(checklist)
+    if unexpected:
+        passed, reasons = False, unexpected + ([] if passed else reasons)
     if record.trouble:
         passed, reasons = False, [record.trouble, *reasons]
     return {
         "version": VERSION,
         "drill": record.kind.name,
         "verdict": {"passed": passed, "reasons": reasons, "remedy": record.remedy},
+        "expected": asdict(record.kind.expected) | {"text": expectation.told(record.kind.expected)},
+        "checklist": [asdict(point) for point in checklist],
         "run": {
             "id": record.run_id,
             "started_utc": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(record.clock.began_wall)),
@@ -97,6 +106,21 @@ def report_of(record: Record) -> dict[str, Any]:
             },
         },
     }
+
+
+def _ended(record: Record) -> expectation.Ended:
+    master = record.after.topology.master() if record.after else None
+    known = [loss.lost for loss in record.losses.values() if loss is not None]
+    began = record.cut_began
+    promoted = [] if began is None else [one for one in record.events if one.what in PROMOTIONS and one.at >= began]
+    return expectation.Ended(
+        victim=record.victim,
+        leader=master.slot.name if master else None,
+        promoted=[f"{one.what} by {one.source}" for one in promoted],
+        lost=sum(known) if len(known) == len(record.losses) and known else None,
+        two_writable=record.two_writable,
+        rejoined=record.rejoined is not None,
+    )
 
 
 def cut_of(began: float | None, ended: float | None, seen: ledger.Outage | None) -> float | None:

@@ -17,11 +17,11 @@ import redis_ha_client
 from redis_ha_client.documents import read_sentinel_connection
 from redis_ha_ops.asking import Dial
 from redis_ha_ops.errors import OpsError
-from redis_ha_ops.faults import Kind
+from redis_ha_ops.kinds import Kind
 from redis_ha_ops.stack import Stack
 from redis_ha_ops.status import Look, look
 
-from . import ledger
+from . import expectation, ledger
 from .load import PROBE, Clock, Load, clean_up, read_back
 from .witness import Event, Witness
 
@@ -144,6 +144,7 @@ def break_master(stack: Stack, dial: Dial, fault: Fault, plan: Plan, tell: Calla
             witness.start()
             load.start()
             _baseline(record, load, tell)
+            record.happened("expected", expectation.told(fault.kind.expected))
             breaker.cut(lambda: tell(fault.kind.breaking.format(victim), record))
             _recovery(record, load, tell)
             breaker.restore(lambda: tell(fault.kind.mending.format(victim), record))
@@ -269,11 +270,19 @@ def _recovery(record: Record, load: Load, tell: Callable[[str, Record | None], N
         time.sleep(TICK_SECONDS)
         _count(record, load)
         now = record.clock.now()
-        whole = ledger.recovered(record.operations[PROBE], cut, now, CALM_SECONDS)
+        whole = _whole(record, cut, now)
         tell("writes are acknowledged again" if whole else "waiting for a master", record)
         if now - cut >= (record.plan.seconds if whole else limit):
             record.happened("recovered" if whole else "not-recovered")
             return
+
+
+def _whole(record: Record, cut: float, now: float) -> bool:
+    """Tell whether writes are acknowledged again, or always were where a drill need not disturb one."""
+    operations = record.operations[PROBE]
+    if record.kind.expected.disturbed or any(one.disturbed for one in operations if one.finished >= cut):
+        return ledger.recovered(operations, cut, now, CALM_SECONDS)
+    return any(one.finished >= now - CALM_SECONDS for one in operations)
 
 
 def _return(record: Record, dial: Dial, load: Load, tell: Callable[[str, Record | None], None]) -> None:
