@@ -15,10 +15,10 @@ from typing import Any, Self
 import pytest
 import redis
 
-from redis_ha_ops.asking import Line, directly
+from redis_ha_ops.asking import Line, RefusedError, directly
 from redis_ha_ops.errors import OpsError
 from redis_ha_ops.runbook import running
-from redis_ha_ops.runbook.desk import unfinished
+from redis_ha_ops.runbook.desk import Run, unfinished
 from redis_ha_ops.runbook.journal import Journal
 from redis_ha_ops.stack import Slot
 from redis_ha_ops.switching import handover
@@ -36,7 +36,7 @@ WRITERS = 4
 PROCESS = """\
 import json, os, signal, sys
 from pathlib import Path
-from redis_ha_ops.asking import Line, directly
+from redis_ha_ops.asking import Line, RefusedError, directly
 from redis_ha_ops.runbook import running
 from redis_ha_ops.stack import stack_of
 from redis_ha_ops.switching import sentinel_group
@@ -146,6 +146,19 @@ def test_the_node_that_was_asked_for_leads(whole: RedisProcesses, tmp_path: Path
     assert whole.master().name == wanted
 
 
+def killed_after(cluster: RedisProcesses, folder: Path, name: str) -> None:
+    """Begin a switch in another process, which is killed right after a function of that name."""
+    outputs = {
+        "sentinel_connection": cluster.connection,
+        "sentinel_credentials": cluster.credentials,
+        "sentinel_desired": cluster.desired,
+    }
+    command = [sys.executable, "-c", PROCESS, str(folder), name]
+    process = subprocess.run(command, cwd=Path(__file__).parents[2], input=json.dumps(outputs), text=True, check=False)
+    assert process.returncode == -signal.SIGKILL
+    assert unfinished(desk_of(folder).records) is not None
+
+
 @pytest.mark.parametrize(
     ("after", "then"),
     [
@@ -156,18 +169,8 @@ def test_the_node_that_was_asked_for_leads(whole: RedisProcesses, tmp_path: Path
 def test_a_tool_that_is_killed(whole: RedisProcesses, tmp_path: Path, after: str, then: str) -> None:
     """Gone on with or taken back, nothing that was acknowledged is lost, and a master takes writes."""
     before = whole.master()
-    outputs = {
-        "sentinel_connection": whole.connection,
-        "sentinel_credentials": whole.credentials,
-        "sentinel_desired": whole.desired,
-    }
-    root = Path(__file__).parents[2]
     with Hammer(whole, before) as hammer:
-        process = subprocess.run(
-            [sys.executable, "-c", PROCESS, str(tmp_path), after], cwd=root, input=json.dumps(outputs), text=True, check=False
-        )
-        assert process.returncode == -signal.SIGKILL
-        assert unfinished(desk_of(tmp_path).records) is not None
+        killed_after(whole, tmp_path, after)
         subject = subject_of(whole)
         go = running.resume if then == "resume" else running.abort
         ended = go(runbook(subject), desk_of(tmp_path))
@@ -179,6 +182,20 @@ def test_a_tool_that_is_killed(whole: RedisProcesses, tmp_path: Path, after: str
     for node in whole.data:
         assert whole.command(node, "CONFIG", "GET", "replica-priority") == {"replica-priority": "100"}
     assert [whole.command(node, "ROLE")[0] for node in whole.data].count("master") == 1
+
+
+def test_a_switch_that_is_gone_on_with_makes_the_old_master_a_replica_at_once(whole: RedisProcesses, tmp_path: Path) -> None:
+    """The new one is named already, and the old one still says master: a Sentinel would need some 10 s more."""
+    before = whole.master()
+    for node in whole.sentinels:
+        whole.command(node, "SENTINEL", "DEBUG", "INFO-PERIOD", "10000")
+    killed_after(whole, tmp_path, "_promoted")
+    wait_until(lambda: whole.named_master() != before.address, "the Sentinels name the new one")
+    desk = desk_of(tmp_path)
+    left = unfinished(desk.records)
+    assert left is not None
+    runbook(subject_of(whole)).step("switch").act(Run(left, desk))
+    assert whole.command(before, "ROLE")[0] == "slave"
 
 
 @pytest.mark.parametrize("go", [running.resume, running.abort], ids=["resume", "abort"])
@@ -279,6 +296,20 @@ def test_every_hold_ends_by_itself(whole: RedisProcesses, moment: Handover, monk
     assert held
     assert all(0 < int(command[2]) <= HOLD_SECONDS * 1000 and command[3] == "WRITE" for command in held)
     wait_until(lambda: whole.master().name == moment.new.slot.name, "the Sentinels name the new one")
+
+
+def test_a_line_that_was_hung_up_on(whole: RedisProcesses, subject: Subject) -> None:
+    """A Sentinel that places a node hangs up on its clients: what may be executed twice is asked again."""
+    node = whole.master()
+    with contextlib.closing(Line(slot(subject, node), subject.stack, directly)) as line:
+        assert line.ask("PING") == "PONG"
+        whole.command(node, "CLIENT", "KILL", "TYPE", "normal")
+        assert line.ask("ROLE")[0] == "master"
+        whole.command(node, "CLIENT", "KILL", "TYPE", "normal")
+        with pytest.raises(OpsError, match=f"{node.name}: PING"):
+            line.ask_once("PING")
+        with pytest.raises(RefusedError, match=f"{node.name}: NONSENSE"):
+            line.ask("NONSENSE")
 
 
 @pytest.mark.parametrize(
