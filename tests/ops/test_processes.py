@@ -339,6 +339,24 @@ def test_a_master_that_is_back_at_once_may_lead_again(whole: RedisProcesses) -> 
     assert made["fault"]["rejoined"] is not None
 
 
+class Late(Kill):
+    """What disturbs writes first is not the fault: that comes seconds later, when all is calm again."""
+
+    def cut(self, machine: str) -> None:
+        node = self.node(machine)
+        node.freeze()
+        time.sleep(0.6)
+        node.thaw()
+        time.sleep(PLAN.seconds + 2)
+        super().cut(machine)
+
+
+def test_a_slow_fault_is_waited_for(whole: RedisProcesses) -> None:
+    made = report.report_of(drilled(whole, Late(whole)))
+    assert made["verdict"]["passed"], made["verdict"]
+    assert made["detection"]["switched"] is not None
+
+
 def test_several_drills_wait_for_each_other_and_end_in_a_summary(whole: RedisProcesses, tmp_path: Path) -> None:
     """A switch, which has to find a successor, and a kill, after which the stack is whole again."""
     stack = stack_for(whole)
@@ -376,21 +394,37 @@ def test_a_series_ends_when_the_stack_does_not_become_whole(
     assert "not healthy" in made["trouble"]
 
 
+def dummy(began: float | None) -> dict[str, object]:
+    verdict = {"passed": True, "reasons": ["made"]}
+    fault, run = {"cut_began": began}, {"interrupted": False}
+    return {"drill": "switch", "verdict": verdict, "checklist": [], "writers": {}, "fault": fault, "run": run}
+
+
+def test_a_series_waits_until_the_stack_is_whole(
+    whole: RedisProcesses, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole.sentinels[0].kill()
+
+    def back() -> None:
+        time.sleep(1)
+        whole.sentinels[0].start()
+
+    def healthy(runs: Runs, *_: object) -> dict[str, object]:
+        assert look(runs.stack, directly).healthy
+        return dummy(1.0)
+
+    monkeypatch.setattr(Runs, "one", healthy)
+    returned, path = STARTER.submit(back), tmp_path / "drills.json"
+    assert Runs(stack_for(whole), PLAN, Console(quiet=True)).several([Kill(whole)], path, path.with_suffix(".html"))
+    returned.result()
+
+
 def test_a_run_that_broke_nothing_is_made_again(whole: RedisProcesses, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     tried = []
 
     def busy(_: Runs, __: object, path: Path, ___: Path) -> dict[str, object]:
         tried.append(path)
-        made = {"cut_began": None if len(tried) < 3 else 1.0}
-        verdict = {"passed": True, "reasons": ["made"]}
-        return {
-            "drill": "switch",
-            "verdict": verdict,
-            "checklist": [],
-            "writers": {},
-            "fault": made,
-            "run": {"interrupted": False},
-        }
+        return dummy(None if len(tried) < 3 else 1.0)
 
     monkeypatch.setattr(Runs, "one", busy)
     fault, path = Kill(whole), tmp_path / "drills.json"
