@@ -122,6 +122,49 @@ def test_a_topic_is_published_to_when_its_policy_lets_it(world: World, bus: str)
     assert bodies(world, url) == [{"text": "a ü is here"}]
 
 
+def test_an_execution_of_a_state_machine_is_begun_as_the_target_s_role(world: World, bus: str) -> None:
+    iam, steps = world.client("iam"), world.client("stepfunctions")
+
+    def role(service: str, **allowed: str) -> str:
+        """Make a role that a service may take on, and that may begin executions of a machine."""
+        trust = {"Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole"}
+        name = unique("starter")
+        document = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
+        arn = str(iam.create_role(RoleName=name, AssumeRolePolicyDocument=document)["Role"]["Arn"])
+        for machine in allowed.values():
+            may = {"Effect": "Allow", "Action": "states:StartExecution", "Resource": machine}
+            document = json.dumps({"Version": "2012-10-17", "Statement": [may]})
+            iam.put_role_policy(RoleName=name, PolicyName="own", PolicyDocument=document)
+        return arn
+
+    definition = json.dumps({"StartAt": "End", "States": {"End": {"Type": "Succeed"}}})
+    machine, other = (
+        steps.create_state_machine(name=unique("repair"), definition=definition, roleArn=role("states.amazonaws.com"))[
+            "stateMachineArn"
+        ]
+        for _ in range(2)
+    )
+    events = "events.amazonaws.com"
+    refused: list[tuple[dict[str, str], str, str]] = [
+        ({}, machine, "NO_PERMISSIONS"),
+        ({"RoleArn": role("lambda.amazonaws.com", machine=machine)}, machine, "NO_PERMISSIONS"),
+        ({"RoleArn": role(events, machine=other)}, machine, "NO_PERMISSIONS"),
+        ({"RoleArn": role(events, machine="*")}, f"{machine}-gone", "NO_RESOURCE"),
+    ]
+    for at, (given, target, code) in enumerate(refused):
+        source, (dead_url, dead) = f"refused-{at}", queue(world)
+        rule(world, bus, target, {"source": [source]}, DeadLetterConfig={"Arn": dead}, **given)
+        put(world, bus, Source=source)
+        (message,) = received(world, dead_url)
+        assert message["MessageAttributes"]["ERROR_CODE"]["StringValue"] == code, given
+    assert steps.list_executions(stateMachineArn=machine)["executions"] == []
+    rule(world, bus, machine, RoleArn=role(events, machine=machine))
+    put(world, bus)
+    (begun,) = until(lambda: steps.list_executions(stateMachineArn=machine)["executions"], bool)
+    told = json.loads(steps.describe_execution(executionArn=begun["executionArn"])["input"])
+    assert (told["source"], told["detail"]) == ("own", {"who": "a ü"})
+
+
 def test_a_template_that_makes_no_json_fails(world: World, bus: str) -> None:
     url, arn = queue(world)
     dead_url, dead = queue(world)

@@ -81,6 +81,7 @@ def group(name: str) -> str:
 
 
 LISTENER = arn("elasticloadbalancing", "listener/app/lb/50dc6c495c0c9188/f2f7dc8efc522ab2")
+MACHINE = "arn:aws:states:eu-central-1:123456789012:stateMachine:repair"
 TARGETS = arn("elasticloadbalancing", "targetgroup/blue/73e2d6bc24d8a067")
 CASES: list[tuple[str, str, dict[str, Any], list[tuple[str, str]]]] = [
     # ElastiCache. Ids are kept in lower case. Without an id, or for what has no resource, any.
@@ -277,6 +278,8 @@ CASES: list[tuple[str, str, dict[str, Any], list[tuple[str, str]]]] = [
         },
         [("", arn("application-autoscaling", "scalable-target/*")), ("iam:PassRole", "arn:aws:iam::123456789012:role/scale")],
     ),
+    ("stepfunctions", "start_execution", {"stateMachineArn": MACHINE, "input": "{}"}, [("", MACHINE)]),
+    ("stepfunctions", "list_state_machines", {}, [("", "*")]),
     # Another service: its action on anything.
     ("s3", "list_buckets", {}, [("s3:ListBuckets", "*")]),
     ("ec2", "describe_vpcs", {}, [("ec2:DescribeVpcs", "*")]),
@@ -290,7 +293,7 @@ CASES: list[tuple[str, str, dict[str, Any], list[tuple[str, str]]]] = [
 def test_what_a_request_needs(
     session: Any, service: str, operation: str, given: dict[str, Any], expected: list[tuple[str, str]]
 ) -> None:
-    prefix = {"elbv2": "elasticloadbalancing"}.get(service, service)
+    prefix = {"elbv2": "elasticloadbalancing", "stepfunctions": "states"}.get(service, service)
     name = "".join(part.capitalize() for part in operation.split("_"))
     assert needs(session, service, operation, **given) == [(action or f"{prefix}:{name}", at) for action, at in expected]
 

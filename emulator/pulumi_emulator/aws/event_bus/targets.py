@@ -1,4 +1,4 @@
-"""The targets that events reach here: functions, queues, topics, other buses, log groups and addresses."""
+"""The targets that events reach here: functions, queues, topics, state machines, other buses and addresses."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from moto.sns.models import sns_backends
 from pulumi_emulator.aws import outbox, queueing, resource_policy
 from pulumi_emulator.aws.clients import ACCOUNT_ID
 from pulumi_emulator.aws.elasticache.account import Account
-from pulumi_emulator.aws.event_bus import connections
+from pulumi_emulator.aws.event_bus import connections, machines
 from pulumi_emulator.aws.event_bus.transform import MISSING, at
 from pulumi_emulator.aws.undelivered import UndeliveredError
 
@@ -54,6 +54,8 @@ def deliver(account: Account, job: Job) -> None:
         queueing.send(arn, job.text, SERVICE, job.rule_arn, group_id=group)
     elif service == "sns":
         _to_topic(arn, job)
+    elif service == "states":
+        machines.start(account, arn, job.target.get("RoleArn"), job.rule_arn, job.text)
     elif service == "events" and rest.startswith("event-bus/") and account.buses is not None:
         account.buses.relay(arn, json.loads(job.event))
     elif service == "events" and rest.startswith("api-destination/"):

@@ -16,7 +16,7 @@ from moto.core.utils import get_service_model
 from werkzeug.exceptions import NotFound
 
 # botocore's service where it is not called as in the signature (its models' signingName).
-SERVICES: Final = {"monitoring": "cloudwatch", "email": "ses", "elasticloadbalancing": "elbv2"}
+SERVICES: Final = {"monitoring": "cloudwatch", "email": "ses", "elasticloadbalancing": "elbv2", "states": "stepfunctions"}
 # Two APIs share this name in signatures; the request's version tells them apart (botocore, elb and elbv2).
 CLASSIC_BALANCERS: Final = "2012-06-01"
 # The prefix of IAM's actions where it is not the name in signatures (the Service Authorization Reference).

@@ -62,6 +62,7 @@ SERVICES: Final = frozenset(
         "iam",
         "fis",
         "application-autoscaling",
+        "states",
     }
 )
 
