@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import closing
-from typing import Any, Final
+from typing import Final
 
 from pulumi_emulator.aws.clients import ACCOUNT_ID, client
 from pulumi_emulator.aws.elasticache.account import Account
@@ -34,6 +34,5 @@ def start(account: Account, arn: str, role_arn: str | None, rule_arn: str, text:
         try:
             machines.start_execution(stateMachineArn=arn, input=text)
         except ClientError as error:
-            told: dict[str, Any] = error.response["Error"]
-            code = "NO_PERMISSIONS" if told["Code"] == DENIED else "NO_RESOURCE"
-            raise UndeliveredError(code, str(told.get("Message"))) from None
+            code = "NO_PERMISSIONS" if error.response["Error"]["Code"] == DENIED else "NO_RESOURCE"
+            raise UndeliveredError(code, str(error)) from None
