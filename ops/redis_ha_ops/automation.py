@@ -64,7 +64,16 @@ def logged(ask: Ask, made: Automation, group_id: str, since: datetime) -> list[s
         "filterPattern": f'"{FAILOVER}"',
     }
     rows = _pages(ask, "logs", "filter_log_events", given, made.region, ("nextToken", "events"))
-    return [text for row in rows if group_id in (text := str(row["message"]).strip())][:MOST_LINES]
+    return [text for row in rows if _is_of_failover(text := str(row["message"]).strip(), group_id)][:MOST_LINES]
+
+
+def _is_of_failover(line: str, group_id: str) -> bool:
+    """Tell whether a line is of that event: others name it too, because the document that they hold tells of the last one."""
+    try:
+        told = json.loads(line)
+        return bool(told["event"]["name"] == FAILOVER and told["GroupId"] == group_id)
+    except (ValueError, TypeError, KeyError):
+        return False
 
 
 def rang(ask: Ask, names: list[str], region: str, since: datetime) -> list[str]:

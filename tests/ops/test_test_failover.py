@@ -208,7 +208,10 @@ def test_the_function_s_lines_are_those_of_the_group_s_failover(world: World, ca
     lines = [
         "START RequestId: x",
         '{"event": {"name": "Schedule"}, "GroupId": "g"}',
-        '{"event": {"name": "ElastiCache:FailoverComplete"}, "GroupId": "h"}',
+        '{"event": {"name": "ElastiCache:FailoverComplete"}, "GroupId": "h", "document": {"group_id": "g"}}',
+        '{"event": {"name": "Schedule"}, "GroupId": "g", "document": {"event_name": "ElastiCache:FailoverComplete"}}',
+        '["ElastiCache:FailoverComplete", "g"]',
+        "ElastiCache:FailoverComplete of g",
         *(f'{{"event": {{"name": "ElastiCache:FailoverComplete"}}, "GroupId": "g", "number": {number}}}' for number in (1, 2)),
     ]
     logs.put_log_events(logGroupName=name, logStreamName="s", logEvents=[{"timestamp": at, "message": one} for one in lines])
@@ -223,7 +226,7 @@ def test_the_function_s_lines_are_those_of_the_group_s_failover(world: World, ca
         return {"events": found[at : at + 1], **({"nextToken": str(at + 1)} if at + 1 < len(found) else {})}
 
     for ask in (calls, paged):
-        assert automation.logged(ask, made, "g", NOW) == lines[3:]
+        assert automation.logged(ask, made, "g", NOW) == lines[6:]
         assert automation.logged(ask, made, "g", datetime.now(UTC) + timedelta(hours=1)) == []
 
 
