@@ -26,6 +26,7 @@ COMMANDS: Final[dict[str, dict[str, str]]] = {
         "link": "faults",
         "freeze": "faults",
         "thaw": "faults",
+        "pause": "faults",
         "stall": "faults",
         "fill-disk": "faults",
         "slow-mirror": "faults",

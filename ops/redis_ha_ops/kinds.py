@@ -123,7 +123,7 @@ DRILLS = {
         *(_stall(name, f"{seconds} s") for name, seconds in STALLS.items()),
         Kind(
             "freeze-master",
-            "Stop every process of the current master's machine under load, wait for its successor, and let them run again.",
+            "Stop the current master's machine as a hypervisor may, under load, wait for its successor, and let it run on.",
             "The master's machine was frozen",
             "freezing {}",
             "{} frozen",
@@ -258,7 +258,11 @@ BY_THE_EMULATOR: dict[str, tuple[tuple[str, ...], tuple[str, ...], str]] = {
         ("link", "up"),
         "network cut of the master's machine (emulated: packets vanish, nobody is told)",
     ),
-    "freeze-master": (("freeze",), ("thaw",), "freeze of the master's machine (emulated: its kernel still answers)"),
+    "freeze-master": (
+        ("pause", "on"),
+        ("pause", "off"),
+        "pause of the master's machine (emulated: every process stands, and packets vanish)",
+    ),
 }
 BY_THE_EMULATOR["kill-leader"] = (
     *BY_THE_EMULATOR["kill-master"][:2],

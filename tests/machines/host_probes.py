@@ -45,9 +45,9 @@ def say(host: Host, where: str, *argv: str) -> str:
     return done.stdout.strip()
 
 
-def connect(host: Host, where: str, address: str, *, patience: float = 1.5, source: str = "") -> str:
+def connect(host: Host, where: str, address: str, *, port: int = 22, patience: float = 1.5, source: str = "") -> str:
     """Return "open", "silence", "refused" or the system's words for an attempt to reach the ssh server at an address."""
-    return say(host, where, "python3", "-c", CONNECT, address, "22", str(patience), source)
+    return say(host, where, "python3", "-c", CONNECT, address, str(port), str(patience), source)
 
 
 def hold(host: Host, where: str, address: str, patience: float = 3) -> subprocess.Popen[str]:

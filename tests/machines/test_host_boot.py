@@ -207,6 +207,21 @@ def test_a_frozen_machine_accepts_and_says_nothing_until_it_thaws(stack: Stack) 
     wait_for_answer(host, "client", "10.20.0.2")
 
 
+@pytest.mark.parametrize(("stop", "go", "said"), [("freeze", "thaw", "refused"), ("pause", "resume", "silence")])
+def test_the_kernel_of_a_frozen_machine_answers_and_that_of_a_paused_one_does_not(
+    stack: Stack, stop: str, go: str, said: str
+) -> None:
+    """At a port where nothing listens."""
+    host = stack.host
+    getattr(host, stop)("1")
+    try:
+        assert connect(host, "client", "10.20.0.2", port=9) == said
+        assert host.machine("1").power == "on"  # type: ignore[union-attr]
+    finally:
+        getattr(host, go)("1")
+    wait_for_answer(host, "client", "10.20.0.2")
+
+
 def result(host: Host, machine: str, *argv: str) -> int:
     return subprocess.run(host.command_in(machine, argv), capture_output=True, check=False, timeout=120).returncode
 

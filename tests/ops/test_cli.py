@@ -399,7 +399,7 @@ def test_a_droplet_that_lets_nobody_in_is_not_touched(tmp_path: Path, monkeypatc
         ("kill-master", "power off local-data-0", "power on local-data-0"),
         ("cut-master", "link down local-data-0", "link up local-data-0"),
         ("kill-process", "exec --on local-data-0 -- systemctl kill --signal=KILL redis-ha-data.service", None),
-        ("freeze-master", "freeze local-data-0", "thaw local-data-0"),
+        ("freeze-master", "pause on local-data-0", "pause off local-data-0"),
         ("shutdown-master", "exec --on local-data-0 -- systemctl --no-block poweroff", "power on local-data-0"),
         ("reboot-master", "exec --on local-data-0 -- systemctl --no-block reboot", None),
     ],

@@ -78,6 +78,17 @@ def thaw(stack: str, program: Path, machine: str) -> None:
 @PROGRAM_OPTION
 @click.argument("action", type=ON_OFF)
 @click.argument("machine")
+def pause(stack: str, program: Path, action: str, machine: str) -> None:
+    """Stop a machine as its hypervisor does, or let it run again: nothing in it runs, and its kernel answers nothing."""
+    host, machine_id = _machine(stack, program, machine)
+    (host.pause if action == "on" else host.resume)(machine_id)
+
+
+@click.command()
+@STACK_OPTION
+@PROGRAM_OPTION
+@click.argument("action", type=ON_OFF)
+@click.argument("machine")
 @click.argument("process")
 def stall(stack: str, program: Path, action: str, machine: str, process: str) -> None:
     """Stop the processes of one name in a machine, or let them run again; the rest of it goes on."""

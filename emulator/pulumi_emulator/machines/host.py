@@ -229,6 +229,16 @@ class Host:
         for entry in processes.in_pid_namespace_of(self._running(machine_id)):
             processes.send(entry, signal.SIGCONT)
 
+    def pause(self, machine_id: str) -> None:
+        """Stop the machine as its hypervisor does: nothing in it runs, and not even its kernel answers."""
+        self.link(machine_id, None, up=False)
+        self.freeze(machine_id)
+
+    def resume(self, machine_id: str) -> None:
+        """Let a paused machine run and answer again; a cable that was cut before is mended too."""
+        self.link(machine_id, None, up=True)
+        self.thaw(machine_id)
+
     def stall(self, machine_id: str, name: str) -> None:
         """Stop every process of this name in the machine (SIGSTOP); the rest of the machine goes on."""
         for process in self._named(machine_id, name):
