@@ -23,7 +23,7 @@ def test_a_lost_master_is_replaced_long_before_down_after_and_a_stalled_one_is_n
     assert found["same_after_stall"]
     assert found["lowered_by_stall"] == 0
     assert found["given_back"] == [LOWERED_MS, OPERATORS_MS], "lowered while its agent is dead, and the operator's value after"
-    assert found["cuts"][-1]["followed"], "the replica did not wait for Sentinel"
+    assert any(cut["followed"] for cut in found["cuts"]), "the replica did not wait for Sentinel"
     for cut in found["cuts"]:
         assert cut["refused_by_agent"]
         assert cut["old"] == "slave"
