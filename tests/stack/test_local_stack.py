@@ -199,6 +199,19 @@ def test_the_drill_loses_nothing_and_leaves_a_healthy_stack(kind: str, local: Ow
     local.ops("status")
 
 
+@pytest.mark.parametrize(("kind", "another"), [("switch", True), ("stall-1s", False)])
+def test_a_drill_is_judged_by_what_was_expected_of_it(kind: str, another: bool, local: OwnStack, tmp_path: Path) -> None:
+    summary, before = tmp_path / "drills.json", master_of(local)
+    local.ops("drill", kind, "--repeat", "2", "--seconds", "5", "--output", str(summary))
+    result = json.loads(summary.read_text())
+    assert result["passed"] is True
+    assert [(line["runs"], line["failovers"], line["lost"]) for line in result["drills"]] == [(2, 2 if another else 0, 0)]
+    first = json.loads(Path(result["runs"][0]["report"]).read_text())
+    assert (first["topology"]["after"]["master"] != before) is another
+    local.ops("drill", "heal")  # does nothing to what is whole
+    local.ops("status")
+
+
 def edited(folder: Path, home: Path, **changes: str) -> OwnStack:
     """The local stack with another stack file: lines of the block `sentinel`."""
     lay_out(folder)

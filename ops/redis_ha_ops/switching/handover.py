@@ -1,9 +1,10 @@
 """The moment of a planned switch: from the hold of the old master's writes until it follows the new one.
 
-SENTINEL FAILOVER alone treats the master as dead. The old one goes on acknowledging until it is made a replica, some 10 s after
-the promotion (redis/redis src/sentinel.c, sentinelRefreshInstanceInfo: it has to report itself master for 4 hello periods, and
-is asked every 10 s), and what it acknowledges meanwhile is thrown away. So its writes are held, the new one has all of them
-before a Sentinel is told, and the old one is made its replica as soon as it says master.
+SENTINEL FAILOVER alone treats the master as dead. The old one goes on acknowledging until it is made a replica: by its agent a
+second or two after the promotion, by a Sentinel some 10 s after it (redis/redis src/sentinel.c, sentinelRefreshInstanceInfo: it
+has to report itself master for 4 hello periods, and is asked every 10 s). What it acknowledges meanwhile is thrown away. So its
+writes are held, the new one has all of them before a Sentinel is told, and the old one is made its replica as soon as the new
+one says master.
 """
 
 from __future__ import annotations
