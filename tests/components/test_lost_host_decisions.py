@@ -6,11 +6,12 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from redis_ha.sentinel.node import fencing, lowering, placement, sentinels, silence
-from redis_ha.sentinel.node.fencing import FENCED, Backing
+from redis_ha.sentinel.node.fencing import FENCED, Backing, Fence
 from redis_ha.sentinel.node.lowering import LOWERED_MS, DownAfter, View
 from redis_ha.sentinel.node.placement import Cluster, Node
 from redis_ha.sentinel.node.resp import ReplyError
@@ -265,6 +266,38 @@ SURE = Backing(silent_ms=0, doubtful=False, replicas=2, online=2, confirming=0, 
 )
 def test_how_many_replicas_a_master_needs(what: str, node: Node, changes: dict[str, int], needed: int | None) -> None:
     assert fencing.needed_replicas(node, CLUSTER, replace(SURE, **changes)) == needed, what  # type: ignore[arg-type]
+
+
+class FakeMaster:
+    """The one directive that a fence sets; no replica is there."""
+
+    def __init__(self) -> None:
+        self.needs = 1
+
+    def call(self, *words: str | int) -> object:
+        if words[:2] == ("CONFIG", "SET"):
+            self.needs = int(words[3])
+        return ["min-replicas-to-write", str(self.needs)]
+
+
+def test_an_agent_that_is_started_anew_keeps_a_master_fenced_until_a_majority_names_it(tmp_path: Path) -> None:
+    server = FakeMaster()
+    config = SimpleNamespace(agent_directory=tmp_path, down_after_ms=5000, replicas=2)
+
+    def looked_at(fence: Fence, node: Node, *, doubtful: bool) -> int:
+        fence.look(server, node, {}, 0, doubtful=doubtful)  # type: ignore[arg-type]
+        return server.needs
+
+    assert looked_at(Fence(config, CLUSTER), MASTER, doubtful=True) == FENCED  # type: ignore[arg-type]
+    # It has been cut off all the while, and the new process has heard of nobody yet.
+    anew = Fence(config, CLUSTER)  # type: ignore[arg-type]
+    assert looked_at(anew, MASTER, doubtful=False) == FENCED
+    anew.confirm()
+    assert looked_at(anew, MASTER, doubtful=False) == 1
+    assert looked_at(anew, MASTER, doubtful=True) == FENCED
+    demoted = Fence(config, CLUSTER)  # type: ignore[arg-type]
+    assert looked_at(demoted, REPLICA, doubtful=False) == 1
+    assert looked_at(demoted, MASTER, doubtful=False) == 1
 
 
 def test_a_replica_that_is_silent_for_down_after_is_not_online() -> None:

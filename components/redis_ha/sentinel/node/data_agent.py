@@ -156,6 +156,7 @@ class DataAgent:
         named, agreeing, _ = named_master(answers, cluster)
         if is_confirmed(node, named, answers):
             self._heard = time.monotonic()
+            self._fence.confirm()
         if named == self._address:
             self._epoch = agreeing[0].config_epoch
         decision = self._yielding(decide(node, answers, cluster), answers, agreeing)

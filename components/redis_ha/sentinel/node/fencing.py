@@ -102,9 +102,18 @@ class Fence:
         self._cluster = cluster
         self._min_replicas = MinReplicas(config.agent_directory)
         self._most_online = 0
+        # An agent that was started anew does not know since when nobody named this master. What the earlier one raised stays
+        # in doubt until a majority's word.
+        self._inherited = self._min_replicas.raised
+
+    def confirm(self) -> None:
+        """Take note that a majority names this master: what an earlier process doubted is over."""
+        self._inherited = False
 
     def look(self, connection: Connection, node: Node, fields: Mapping[str, str], silent_ms: int, *, doubtful: bool) -> None:
         """Let a master that no majority names need more replicas; as many as before afterwards, and in any other role."""
+        self._inherited &= node.role == "master"
+        doubtful |= self._inherited
         online = online_replicas(fields, self._config.down_after_ms)
         self._most_online = max(self._most_online, online) if node.role == "master" else 0
         replicas = max(self._config.replicas, self._most_online)

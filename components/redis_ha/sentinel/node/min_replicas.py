@@ -27,6 +27,11 @@ class MinReplicas:
         except (OSError, ValueError):
             self._before = None
 
+    @property
+    def raised(self) -> bool:
+        """Whether it is raised, by this process or by an earlier one."""
+        return self._before is not None
+
     def look(self, connection: Connection) -> None:
         """Learn the live value, and with it what operators want; an agent that raised it knows that from its file."""
         self._live = int(pairs(connection.call("CONFIG", "GET", DIRECTIVE))[DIRECTIVE])
