@@ -300,6 +300,22 @@ def test_who_may_not_count_learns_it_before_anything_is_written(topology: RedisP
     assert topology.command(topology.master(), "EXISTS", f"safe-forbidden-{rule}-{twin}") == 0
 
 
+@pytest.mark.parametrize("twin", TWINS)
+def test_who_may_count_no_longer_writes_once(topology: RedisProcesses, twin: str) -> None:
+    """As on a promoted node whose users were not changed with those of the others."""
+
+    async def write(client: Any) -> None:
+        await settled(client.get("safe-no-longer"))
+        for act in (single, piped, transacted):
+            key = f"safe-no-longer-{twin}-{act.__name__}"
+            with without(topology, "wait"), pytest.raises(NotReplicated, match="may not be counted") as told:
+                await act(client, key)
+            assert outcome_of(told.value) == "unknown"
+            assert topology.command(topology.master(), "GET", key) == str(2 if act is transacted else 1)
+
+    safely(topology, twin, write)
+
+
 # --- another kind ---
 
 

@@ -57,7 +57,8 @@ def confirm_all(connection: Any, safety: Safety | None, batch: Batch) -> None:
 def confirm(connection: Any, safety: Safety) -> None:
     """Wait until the replicas have what was written over this connection.
 
-    Raises NotReplicated when too few have it in time, and UnconfirmedError when that cannot be found out here.
+    Raises NotReplicated when too few have it in time or the user may not count, and UnconfirmedError when that cannot be
+    found out here.
     """
     if not connection.is_connected:  # the count of another connection would be about nothing
         raise NotReplicated("executed, and its connection was closed before the replicas could be counted")
@@ -69,6 +70,8 @@ def confirm(connection: Any, safety: Safety) -> None:
             needed = replicas_needed(_ask(connection, "ROLE"), safety.least)
             with waiting(seconds):
                 acknowledged = _ask(connection, "WAIT", needed, max(int(seconds * 1000), 1))
+        except exceptions.NoPermissionError as error:  # asking again would only write again
+            raise NotReplicated(f"executed, and its replicas may not be counted: {error}") from error
         except _UNCOUNTED as error:
             connection.disconnect()
             raise UnconfirmedError(f"executed, and its replicas could not be counted: {error}") from error
