@@ -106,6 +106,15 @@ SILENT: dict[str, list[tuple[str, str]]] = {
     "one Sentinel has no quorum, as one that is cut off": [
         series("redis_sentinel_master_ckquorum_status", SENTINELS[0], f"0{FOR_EVER}", master_name="c")
     ],
+    "a cluster of one data node": [
+        *gone("up", *DATA[1:]),
+        series("redis_connected_slaves", DATA[0], f"0{FOR_EVER}"),
+    ],
+    "a full cache that evicts any key": [
+        series("redis_memory_used_bytes", DATA[0], f"99{FOR_EVER}"),
+        series("redis_instance_info", DATA[0], LONG, role="master", maxmemory_policy="allkeys-lru"),
+        role(DATA[0], "_x60", "master"),
+    ],
     "a failover an hour ago": [
         *(status(node, "1x9 stale _x50") for node in SENTINELS),
         *(status(node, "_x10 1x50", OTHER) for node in SENTINELS),
@@ -143,6 +152,40 @@ def test_promtool_takes_the_rules_and_the_settings(promtool: Path, tmp_path: Pat
         [promtool, "check", "config", tmp_path / "prometheus.yml"], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_labels_of_a_droplet_come_from_its_name_and_machines_of_others_are_left_out(promtool: Path, tmp_path: Path) -> None:
+    droplets = {
+        "blue-eu-sentinel-2": ",redis-ha-blue-eu,redis-ha-tier,web,",
+        "blue-eu-data-0": ",redis-ha-blue-eu,",
+        "web-1": ",redis-ha-clients,",  # an application's machine with a tag that begins so
+        "other-data-0": ",web,",
+    }
+    labelled = [
+        {
+            "targets": ["droplet"],
+            "labels": {
+                "__meta_digitalocean_droplet_name": name,
+                "__meta_digitalocean_tags": tags,
+                "__meta_digitalocean_private_ipv4": "10.20.0.2",
+            },
+        }
+        for name, tags in droplets.items()
+    ]
+    settings = yaml.safe_load((MONITORING / "prometheus.yml").read_text())
+    del settings["rule_files"]
+    for job, port in zip(settings["scrape_configs"], (9121, 9100), strict=True):
+        del job["digitalocean_sd_configs"]
+        job["static_configs"] = labelled
+        (tmp_path / "prometheus.yml").write_text(yaml.safe_dump(settings | {"scrape_configs": [job]}))
+        asked = [promtool, "check", "service-discovery", "--timeout=2s", tmp_path / "prometheus.yml", job["job_name"]]
+        done = subprocess.run(asked, capture_output=True, text=True, check=False)
+        kept = [one["labels"] for one in json.loads(done.stdout) if one.get("labels")]
+        found = {(one["node"], one["cluster"], one["kind"], one["__address__"]) for one in kept}
+        assert found == {
+            ("blue-eu-sentinel-2", "blue-eu", "sentinel", f"10.20.0.2:{port}"),
+            ("blue-eu-data-0", "blue-eu", "data", f"10.20.0.2:{port}"),
+        }
 
 
 def test_promtool_reads_every_question_of_the_dashboard(promtool: Path, tmp_path: Path) -> None:
