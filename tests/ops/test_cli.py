@@ -11,9 +11,11 @@ import time
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from redis_ha_ops import cli, emulator, inside
 from redis_ha_ops.asking import directly
+from redis_ha_ops.call import Call
 from redis_ha_ops.commands import heal
 from redis_ha_ops.drill.asked import Switch, asked
 from redis_ha_ops.droplets import droplet_fault
@@ -115,6 +117,22 @@ def test_what_is_refused_names_the_option_and_touches_nothing(
     assert told.out == ""
     assert all(word in told.err for word in words), told.err
     assert not (program / "power").exists()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["drill", "kill-master", "--rate", "nan"],
+        ["drill", "all", "--seconds", "NaN"],
+        ["drill", "test-failover", "--rate", "nan"],
+        ["switch", "--seconds", "nan"],
+        ["status", "--wait", "nan"],
+    ],
+)
+def test_what_is_no_number_is_refused(arguments: list[str]) -> None:
+    done = CliRunner().invoke(cli.cli, [*arguments, "--stack", "local"], obj=Call())
+    assert done.exit_code == 2
+    assert "nan is no number" in done.output.lower()
 
 
 def test_a_real_stack_is_refused_before_its_outputs_are_read(program: Path, tmp_path: Path) -> None:
@@ -229,6 +247,19 @@ def test_heal_tells_what_it_could_not_mend(program: Path, monkeypatch: pytest.Mo
     assert not heal.mended(fault, "local-data-0")
     whole = EmulatedFault(DRILLS["freeze-master"], "local", program)
     assert heal.mended(whole, "local-data-0")
+
+
+def test_heal_does_not_call_a_stack_mended_whose_machines_it_cannot_reach(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise OpsError("root's ssh needs a network in admin_sources")
+
+    monkeypatch.setattr(Call, "outputs", lambda *_, **__: outputs_of("prod"))
+    monkeypatch.setattr(heal.droplets, "droplet_fault", refuse)
+    monkeypatch.setattr(heal, "forgive", lambda *_: None)
+    done = CliRunner().invoke(cli.cli, ["drill", "heal", "--stack", "prod"], obj=Call())
+    assert done.exit_code == 1, done.output
+    assert "left out: stall-master: root's ssh needs" in done.output
+    assert "not everything is mended" in done.output
 
 
 def test_a_stuck_switch_is_told_with_the_command(up: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -23,6 +23,7 @@ from redis_ha_ops.faults import EmulatedFault
 from redis_ha_ops.inside import FaultOutside, run_inside
 from redis_ha_ops.kinds import DRILLS, Kind
 from redis_ha_ops.outputs import is_emulated
+from redis_ha_ops.ranges import Range
 from redis_ha_ops.runbook import places
 from redis_ha_ops.stack import stack_of
 
@@ -41,10 +42,10 @@ def drill_group() -> None:
 def drill_options(command: Command) -> Command:
     """Add the options of every drill."""
     options = (
-        click.option("--rate", type=click.FloatRange(1, 500), default=Plan.rate, show_default=True, help="Writes a second."),
+        click.option("--rate", type=Range(1, 500), default=Plan.rate, show_default=True, help="Writes a second."),
         click.option(
             "--seconds",
-            type=click.FloatRange(5, 3600),
+            type=Range(5, 3600),
             default=Plan.seconds,
             show_default=True,
             help="How long to write after the cut; longer while writes have not recovered.",

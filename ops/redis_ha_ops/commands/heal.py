@@ -41,9 +41,9 @@ def heal_command(call: Call, /, *, stack: str, emulated: bool | None, program: P
     if call.outside is not None:  # the Sentinels are reached in there
         forgive(seen, directly, click.echo)
         sys.exit(0)
-    faults: list[Fault] = _emulated(stack, program) if on_this_machine else _real(seen)
+    faults, left_out = (_emulated(stack, program), False) if on_this_machine else _real(seen)
     tried = [mended(fault, slot.name) for slot in seen.of_kind("data") for fault in faults]  # all of them, whatever fails
-    whole = all(tried)
+    whole = all(tried) and not left_out
     if on_this_machine:
         code = run_inside(call.arguments, stack=stack, program=program, on="client", outputs=outputs)
         whole = whole and code == 0
@@ -57,9 +57,10 @@ def _emulated(stack: str, program: Path) -> list[Fault]:
     return [EmulatedFault(DRILLS[name], stack, program) for name in MENDABLE if name != "kill-leader"]
 
 
-def _real(stack: Stack) -> list[Fault]:
-    """Return the faults of droplets that can be mended from here; which cannot is told."""
+def _real(stack: Stack) -> tuple[list[Fault], bool]:
+    """Return the faults of droplets that can be mended from here, and whether one cannot; which it is, is told."""
     found: list[Fault] = []
+    left_out = False
     for name in MENDABLE:
         kind = DRILLS[name]
         if kind.needs is None or (kind.needs == DOCTL and any(fault.kind.needs == DOCTL for fault in found)):
@@ -68,7 +69,8 @@ def _real(stack: Stack) -> list[Fault]:
             found.append(droplets.droplet_fault(kind, stack))
         except OpsError as error:
             click.echo(f"left out: {name}: {error}", err=True)
-    return found
+            left_out = True
+    return found, left_out
 
 
 def mended(fault: Fault, machine: str) -> bool:

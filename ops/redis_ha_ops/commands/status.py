@@ -18,6 +18,7 @@ from redis_ha_ops.call import Call, stack_options
 from redis_ha_ops.errors import OpsError
 from redis_ha_ops.inside import run_inside
 from redis_ha_ops.outputs import is_emulated
+from redis_ha_ops.ranges import Range
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -30,9 +31,7 @@ if TYPE_CHECKING:
 @stack_options
 @click.option("--raw", is_flag=True, help="Also show every answer that was read, unjudged.")
 @click.option("--json", "as_json", is_flag=True, help="For machines: one JSON object on standard output.")
-@click.option(
-    "--wait", type=click.FloatRange(min=0), metavar="SECONDS", help="Look again until it is healthy, at most so long."
-)
+@click.option("--wait", type=Range(min=0), metavar="SECONDS", help="Look again until it is healthy, at most so long.")
 @click.option("--via", metavar="USER@HOST", help="Reach the private nodes through this machine, by ssh (Sentinel topology).")
 @click.option(
     "--block",

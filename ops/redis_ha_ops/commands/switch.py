@@ -22,6 +22,7 @@ from redis_ha_ops.drill.subject import Drill
 from redis_ha_ops.errors import OpsError
 from redis_ha_ops.inside import run_inside
 from redis_ha_ops.outputs import is_emulated
+from redis_ha_ops.ranges import Range
 from redis_ha_ops.runbook import places
 from redis_ha_ops.runbook.desk import Desk
 from redis_ha_ops.runbook.journal import Journal, Outcome
@@ -44,10 +45,10 @@ PLACES = {"sentinel": "client", "elasticache": "aws"}
     help="The node that becomes primary; of a Sentinel topology its slot's number does too. Default: the tool chooses.",
 )
 @click.option("--measure", is_flag=True, help="Write meanwhile, and measure the outage.")
-@click.option("--rate", type=click.FloatRange(1, 500), default=Plan.rate, show_default=True, help="Writes a second.")
+@click.option("--rate", type=Range(1, 500), default=Plan.rate, show_default=True, help="Writes a second.")
 @click.option(
     "--seconds",
-    type=click.FloatRange(5, 3600),
+    type=Range(5, 3600),
     default=10.0,
     show_default=True,
     help="How long to write after the switch; longer while writes have not recovered.",

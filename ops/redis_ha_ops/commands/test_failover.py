@@ -18,6 +18,7 @@ from redis_ha_ops.drill.run import Plan
 from redis_ha_ops.drill.subject import Drill
 from redis_ha_ops.inside import run_inside
 from redis_ha_ops.outputs import is_emulated
+from redis_ha_ops.ranges import Range
 from redis_ha_ops.runbook import places
 from redis_ha_ops.runbook.journal import Journal, Outcome
 
@@ -31,10 +32,10 @@ ALARMS = ("elasticache_alarm_names", "failover_alarm_names")
 @stack_options
 @click.option("--group", "group_id", metavar="ID", help="The replication group. Default: the stack's.")
 @click.option("--shard", default="0001", show_default=True, metavar="NUMBER", help="The node group, as AWS numbers it.")
-@click.option("--rate", type=click.FloatRange(1, 500), default=Plan.rate, show_default=True, help="Writes a second.")
+@click.option("--rate", type=Range(1, 500), default=Plan.rate, show_default=True, help="Writes a second.")
 @click.option(
     "--seconds",
-    type=click.FloatRange(5, 3600),
+    type=Range(5, 3600),
     default=Plan.seconds,
     show_default=True,
     help="How long to write after the call; longer while writes have not recovered.",
