@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from redis_ha_ops import cli, emulator, inside
+from redis_ha_ops import cli, droplets, emulator, inside
 from redis_ha_ops.asking import directly
 from redis_ha_ops.call import Call
 from redis_ha_ops.commands import heal
@@ -254,7 +254,7 @@ def test_heal_does_not_call_a_stack_mended_whose_machines_it_cannot_reach(monkey
         raise OpsError("root's ssh needs a network in admin_sources")
 
     monkeypatch.setattr(Call, "outputs", lambda *_, **__: outputs_of("prod"))
-    monkeypatch.setattr(heal.droplets, "droplet_fault", refuse)
+    monkeypatch.setattr(droplets, "droplet_fault", refuse)
     monkeypatch.setattr(heal, "forgive", lambda *_: None)
     done = CliRunner().invoke(cli.cli, ["drill", "heal", "--stack", "prod"], obj=Call())
     assert done.exit_code == 1, done.output

@@ -229,7 +229,6 @@ DOCUMENT: dict[str, Any] = {"elasticache_connection": {}, "elasticache_arn": ARN
 @pytest.mark.parametrize(
     ("outputs", "arguments", "says"),
     [
-        ({"sentinel_connection": {}}, ["--to", "x"], "--to x: a Sentinel chooses the replica itself"),
         ({"sentinel_connection": {}}, ["--block", "elasticache"], "--block elasticache: stack staging has sentinel"),
         ({"sentinel_connection": {}, **DOCUMENT}, [], "has sentinel and elasticache: say --block sentinel"),
         ({"global_connection": {}}, [], "stack staging has neither"),
