@@ -48,8 +48,8 @@ class Safety:
 
 
 def _words(args: Sequence[Any]) -> list[str]:
-    """Return the words that may be a command's name: redis-py sends "XGROUP CREATE" as one."""
-    return [*text_of(args[0]).lower().split(" "), *(text_of(word).lower() for word in args[1:2])]
+    """Return the words that may be a command's name: redis-py takes "XGROUP CREATE" apart, and blanks away."""
+    return [*text_of(args[0]).lower().split(), *(text_of(word).lower() for word in args[1:2])] or [""]
 
 
 def writes(flags: Iterable[object]) -> bool:

@@ -208,6 +208,20 @@ def test_a_refusal_of_the_count_says_nothing_about_the_write(half: str, error: E
     assert not connection.is_connected
 
 
+@pytest.mark.parametrize(
+    "args", [("SET", "k", "v"), (" set", "k", "v"), ("SET ", "k", "v"), ("", "SET", "k", "v"), (b"set", "k", "v")]
+)
+def test_a_write_is_known_as_redis_py_sends_it(args: tuple[Any, ...]) -> None:
+    safety = Safety(1)
+    assert safety.unknown([args]) == ["set"]
+    safety.learn(["set"], [[b"set", -3, {b"write"}]])
+    assert safety.is_write(args)
+
+
+def test_no_words_are_no_write() -> None:
+    assert not Safety(1).is_write(("",))
+
+
 @pytest.mark.parametrize("half", ["sync", "asyncio"])
 def test_another_connection_is_never_asked(half: str) -> None:
     connection = (Counting if half == "sync" else AsyncCounting)(RuntimeError("asked"))
