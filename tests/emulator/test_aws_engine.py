@@ -144,6 +144,6 @@ def test_refusals_touch_nothing(emulated: Callable[..., Emulated]) -> None:
 def test_the_types_by_what_emulates_them(tmp_path: Path) -> None:
     del tmp_path
     found = by_emulation()
-    assert {name: len(members) for name, members in found.items()} == {MOTO: 40, OWN: 7, SELF: 15, RULES: 2}
+    assert {name: len(members) for name, members in found.items()} == {MOTO: 40, OWN: 7, SELF: 15, RULES: 3}
     assert "aws.elasticache.ReplicationGroup" in found[OWN]
     assert "digitalocean.Droplet" in found[SELF]

@@ -195,6 +195,7 @@ def test_only_the_emulator_destroys_by_force(emulated: Make) -> None:
     assert not stack.folder.exists()
 
 
+TAGS = 40  # enough that an `up` still runs when a second command begins on a busy computer
 CHAIN = """
 import pulumi, pulumi_digitalocean as do
 before = None
@@ -204,9 +205,10 @@ for number in range({count}):
 
 
 def test_two_stacks_at_once_and_one_stack_once(emulated: Make) -> None:
-    stack = emulated(CHAIN.format(count=12))
+    stack = emulated(CHAIN.format(count=TAGS))
     other = Emulated(stack.program, stack.home, "other", stack.project)
     (stack.program / "Pulumi.other.yaml").write_text("config: {}\n")
+    stack.run("preview")  # what commands are forked from has started then
     one, two = stack.start("up"), other.start("up")
     wait_until(lambda: stack.world().get("digitalocean:index/tag:Tag"), "the first tag")
     refused = stack.fails("up")
@@ -215,11 +217,11 @@ def test_two_stacks_at_once_and_one_stack_once(emulated: Make) -> None:
     outputs = [process.communicate(timeout=120)[0] for process in (one, two)]
     assert (one.returncode, two.returncode) == (0, 0), outputs
     for finished in (stack, other):
-        assert len(finished.world()["digitalocean:index/tag:Tag"]) == 12
+        assert len(finished.world()["digitalocean:index/tag:Tag"]) == TAGS
     everything = json.loads(stack.run("status --json", cold=True).stdout)
-    assert everything["resources"] == 12
+    assert everything["resources"] == TAGS
     other.run("destroy")
-    assert len(stack.world()["digitalocean:index/tag:Tag"]) == 12
+    assert len(stack.world()["digitalocean:index/tag:Tag"]) == TAGS
 
 
 def engines_of(stack: Emulated) -> list[int]:

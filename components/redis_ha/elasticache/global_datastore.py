@@ -156,7 +156,7 @@ class GlobalDatastore(pulumi.ComponentResource):
                 reason = f"{region!r} has no group that is made here; there is {', '.join(made)}"
                 raise InvalidArgumentsError(what(self._plan.name), [("region", reason)])
         secondary = self.secondaries[region]
-        return followed(f"{what(self._plan.name)}, secondaries.{region}", secondary.plan, secondary.notifications)
+        return followed(f"{what(self._plan.name)}, secondaries.{region}", secondary.plan, secondary.notifications.arn)
 
     def _child(self, **options: Any) -> pulumi.ResourceOptions:
         return pulumi.ResourceOptions(parent=self, **options)

@@ -300,8 +300,10 @@ class ElastiCacheHaGroup(pulumi.ComponentResource):
         Raises pulumi.InputPropertiesError where the group has no topic of ElastiCache's events. With autoscaling the nodes are
         not named, because they come and go.
         """
+        # By the arguments, and not by the topic: in a rehearsal nothing is made (stages.py).
+        enabled = (self._args.get("notifications") or {}).get("enabled") is not False
         what, same_nodes = f"ElastiCacheHaGroup {self._plan.name!r}", self._args.get("autoscaling") is None
-        return followed(what, self._plan, self.notifications, same_nodes=same_nodes)
+        return followed(what, self._plan, self.notification_topic_arn, enabled=enabled, same_nodes=same_nodes)
 
     def _as_everywhere(self, user: User) -> dict[str, Any]:
         found: dict[str, Any] = {"access": user.access, "authentication": user.authentication}

@@ -115,17 +115,19 @@ def check_notifications(settings: NotificationSettings | None) -> list[tuple[str
     return checks.under("notifications")
 
 
-def followed(what: str, plan: Plan, notifications: Notifications, *, same_nodes: bool = True) -> dict[str, Any]:
+def followed(
+    what: str, plan: Plan, topic: pulumi.Input[str] | None, *, enabled: bool = True, same_nodes: bool = True
+) -> dict[str, Any]:
     """Return the arguments by which a FailoverAutomation follows a group: region and groups.
 
-    same_nodes: whether the nodes stay the same ones, so that they can be named. Raises pulumi.InputPropertiesError where the
-    group has no topic of ElastiCache's events.
+    enabled: whether ElastiCache's events are published. same_nodes: whether the nodes stay the same ones, so that they can be
+    named. Raises pulumi.InputPropertiesError where the group has no topic of ElastiCache's events.
     """
-    if notifications.arn is None:
+    if not enabled or topic is None:
         with as_input_errors():
             remedy = "the failover automation follows these events: leave it out"
             raise InvalidArgumentsError(what, [("notifications.enabled", f"false, but {remedy}")])
-    one: dict[str, Any] = {"topic_arn": notifications.arn}
+    one: dict[str, Any] = {"topic_arn": topic}
     if same_nodes:
         one["node_ids"] = list(plan.topology.node_ids())
     return {"region": plan.region, "groups": {plan.group_id: one}}
