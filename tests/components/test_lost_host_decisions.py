@@ -2,6 +2,7 @@
 
 import json
 import socket
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -10,7 +11,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from redis_ha.sentinel.node import fencing, lowering, placement, sentinels, silence
+from redis_ha.sentinel.node import fencing, lines, lowering, placement, sentinels, silence
 from redis_ha.sentinel.node.fencing import FENCED, Backing, Fence
 from redis_ha.sentinel.node.lowering import LOWERED_MS, DownAfter, View
 from redis_ha.sentinel.node.placement import Cluster, Node
@@ -405,3 +406,24 @@ def test_what_a_leading_sentinel_says_is_read(state: str, current: tuple[str, in
     assert (answer.leads, answer.promoted, answer.failed, answer.failover) == (6, THIRD, OTHER, state)
     assert answer.lowered
     assert json.dumps(placement.chosen(REPLICA, [answer])) == json.dumps(THIRD)
+
+
+def test_an_answer_of_an_odd_shape_ends_no_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    known = Answer("a", ("10.0.0.5", 26379))
+    said: Iterator[Exception | Answer] = iter([IndexError("an empty list"), TypeError("a number"), known])
+
+    def read(*_: object) -> Answer:
+        told = next(said, known)
+        if isinstance(told, Exception):
+            raise told
+        return told
+
+    monkeypatch.setattr(lines, "read_answer", read)
+    monkeypatch.setattr(lines, "LOST_EVERY_S", 0.01)
+    monkeypatch.setattr(lines.Line, "_connect", lambda _: None)
+    line = lines.Line(known.address, SimpleNamespace(master_name="m"), threading.Condition())  # type: ignore[arg-type]
+    line.start()
+    try:
+        wait_until(lambda: line.answer == known, "the Sentinel is heard again")
+    finally:
+        line.end()
