@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 Words = list[str]
@@ -69,21 +69,23 @@ def _stall(name: str, seconds: str) -> Kind:
 
 STALLS = {"stall-200ms": "0.2", "stall-1s": "1", "stall-2s": "2", "stall-3s": "3"}  # seconds, as sleep(1) takes them
 
+_POWER_CUT = Kind(
+    "kill-master",
+    "Cut the power of the current master under load, wait for its successor, and give the power back.",
+    "The master's power was cut",
+    "cutting the power of {}",
+    "power of {} cut",
+    "giving {} its power back",
+    "power on again",
+    "{} is still dark; switch it on with",
+    DOCTL,
+    TAKEN_OVER,
+)
+
 DRILLS = {
     kind.name: kind
     for kind in (
-        Kind(
-            "kill-master",
-            "Cut the power of the current master under load, wait for its successor, and give the power back.",
-            "The master's power was cut",
-            "cutting the power of {}",
-            "power of {} cut",
-            "giving {} its power back",
-            "power on again",
-            "{} is still dark; switch it on with",
-            DOCTL,
-            TAKEN_OVER,
-        ),
+        _POWER_CUT,
         Kind(
             "kill-process",
             "Kill redis-server of the current master under load (SIGKILL). systemd starts it anew.",
@@ -193,17 +195,11 @@ DRILLS = {
             "no more than `redis-ha switch`",
             Expected(failover=True, leads="another", disturbed=False),
         ),
-        Kind(
-            "kill-leader",
-            "Cut the power of the current master under load; the Sentinel that leads the failover ends after the promotion.",
-            "The master's power was cut, and the leading Sentinel ended",
-            "cutting the power of {}",
-            "power of {} cut",
-            "giving {} its power back",
-            "power on again",
-            "{} is still dark; switch it on with",
-            DOCTL,
-            TAKEN_OVER,
+        replace(
+            _POWER_CUT,
+            name="kill-leader",
+            summary="Cut the current master's power under load; the Sentinel that leads the failover ends after the promotion.",
+            title="The master's power was cut, and the leading Sentinel ended",
         ),
     )
 }

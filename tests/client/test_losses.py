@@ -307,6 +307,22 @@ def holds_all(group: ManagedGroup, node: Node) -> bool:
     )
 
 
+async def live(act: Act, case: Case, barrier: threading.Barrier) -> None:
+    """Do what comes before a loss, wait for the others and the loss, and go on."""
+    steps = act(case)
+    try:
+        try:
+            await anext(steps)
+        except BaseException:
+            barrier.abort()
+            raise
+        await asyncio.to_thread(barrier.wait)
+        async for _ in steps:
+            pass
+    finally:
+        await case.close()
+
+
 @pytest.mark.parametrize("fault", FAULTS)
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_client_goes_on(every: EveryKind, lost: Callable[[], None], kind: str, fault: str) -> None:
@@ -314,22 +330,8 @@ def test_every_client_goes_on(every: EveryKind, lost: Callable[[], None], kind: 
     cases = [Case(every, kind, fault, half, f"{act.__name__}-{'asyncio' if half else 'sync'}") for act, half in acts]
     barrier = threading.Barrier(len(acts), lost, SLOWEST_SECONDS)
 
-    async def live(act: Act, case: Case) -> None:
-        steps = act(case)
-        try:
-            try:
-                await anext(steps)
-            except BaseException:
-                barrier.abort()
-                raise
-            await asyncio.to_thread(barrier.wait)
-            async for _ in steps:
-                pass
-        finally:
-            await case.close()
-
     with ThreadPoolExecutor(len(acts)) as threads:
-        running = [threads.submit(asyncio.run, live(act, case)) for (act, _), case in zip(acts, cases, strict=True)]
+        running = [threads.submit(asyncio.run, live(act, case, barrier)) for (act, _), case in zip(acts, cases, strict=True)]
         failed = {case.name: error for case, one in zip(cases, running, strict=True) if (error := one.exception())}
     if failed:
         raise BaseExceptionGroup(f"not gone on: {', '.join(failed)}", list(failed.values()))

@@ -17,7 +17,7 @@ import pytest
 
 from redis_ha_client import FailoverPolicy, OutcomeUnknownError, outcomes_of, wiring
 from tests.client.test_libraries import settled
-from tests.client.test_losses import Case
+from tests.client.test_losses import Case, live
 from tests.support.connecting import POLICY
 from tests.support.every_kind import CLUSTERS, WRITING_KINDS, EveryKind
 from tests.support.global_processes import WorldNames
@@ -116,21 +116,6 @@ ACTS: tuple[Callable[[Case], AsyncIterator[None]], ...] = (
     hearing,
 )
 STOPPED = {"to_client": 2 * (len(ACTS) - 1), "to_node": 2}  # both halves
-
-
-async def live(act: Callable[[Case], AsyncIterator[None]], case: Case, barrier: Barrier) -> None:
-    steps = act(case)
-    try:
-        try:
-            await anext(steps)
-        except BaseException:
-            barrier.abort()
-            raise
-        await asyncio.to_thread(barrier.wait)
-        async for _ in steps:
-            pass
-    finally:
-        await case.close()
 
 
 def all_are_stopped(relay: Relay, running: list[Future[None]]) -> bool:

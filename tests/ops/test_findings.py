@@ -7,11 +7,12 @@ from typing import Any
 import pytest
 
 from redis_ha.sentinel import topology as of_the_nodes
-from redis_ha.sentinel.node import fencing, lowering
+from redis_ha.sentinel.node import fencing, lowering, placement
 from redis_ha_ops import topology
 from redis_ha_ops.findings import healthy as is_healthy
 from redis_ha_ops.findings import judge, nobody_answered
 from redis_ha_ops.stack import Stack
+from redis_ha_ops.switching import candidates
 from redis_ha_ops.topology import Attached, Peer, Topology
 
 MASTER, FIRST, SECOND = "10.0.0.2:6379", "10.0.0.3:6379", "10.0.0.4:6379"
@@ -284,3 +285,4 @@ def test_a_node_that_does_not_answer_comes_with_the_command_that_tells_why(
 
 def test_what_an_agent_sets_for_the_moment_is_known_by_its_value() -> None:
     assert (topology.LOWERED_MS, topology.FENCED) == (lowering.LOWERED_MS, fencing.FENCED)
+    assert candidates.LAST_RESORT == placement.LAST_RESORT

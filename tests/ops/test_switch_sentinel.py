@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from redis_ha_ops.asking import directly
+from redis_ha_ops.drill.failover_checks import MOST_LAG_BYTES
 from redis_ha_ops.errors import OpsError
 from redis_ha_ops.findings import judge
 from redis_ha_ops.runbook import lease, places, running
@@ -19,7 +20,7 @@ from redis_ha_ops.runbook.journal import Journal
 from redis_ha_ops.runbook.records import FileRecords
 from redis_ha_ops.stack import Stack, stack_of
 from redis_ha_ops.status import Look
-from redis_ha_ops.switching.candidates import MOST_LAG_BYTES, fits, slot_of
+from redis_ha_ops.switching.candidates import fits, slot_of
 from redis_ha_ops.switching.sentinel_group import Subject, items, runbook
 from redis_ha_ops.topology import Topology
 from tests.support.cache_program import STAND_IN, redis_ha

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from typing_extensions import override
+
 from pulumi_emulator import aws
 from pulumi_emulator.aws import Endpoint
 from pulumi_emulator.errors import EmulatorError
@@ -181,3 +183,12 @@ class Handler:
         """Name the output because of which the resource must be made again although no input changed."""
         del state
         return None
+
+
+class KnownById(Handler):
+    """A resource of which the cloud knows all by its id: it is read as it is imported, whatever the state says."""
+
+    @override
+    def read(self, cloud: Cloud, resource_id: str, state: Properties) -> Seen | None:
+        del state
+        return self.import_(cloud, resource_id)

@@ -13,7 +13,7 @@ from typing import Any, Final
 from typing_extensions import override
 
 from pulumi_emulator.errors import EmulatorError
-from pulumi_emulator.handlers.base import Cloud, Handler, Made, Properties, Seen
+from pulumi_emulator.handlers.base import Cloud, Handler, KnownById, Made, Properties, Seen
 from pulumi_emulator.handlers.packet_filter import enforce
 from pulumi_emulator.handlers.tokens import DROPLET, MONITOR_ALERT, PROJECT, PROJECT_RESOURCES, SSH_KEY, TAG, VPC
 from pulumi_emulator.rules import Failure
@@ -116,7 +116,7 @@ def make_vpc(cloud: Cloud, inputs: Properties, *, default: bool = False) -> tupl
     return resource_id, record
 
 
-class Vpc(Handler):
+class Vpc(KnownById):
     """A private network."""
 
     token = VPC
@@ -136,11 +136,6 @@ class Vpc(Handler):
     def create(self, cloud: Cloud, inputs: Properties) -> Made:
         resource_id, record = make_vpc(cloud, inputs)
         return Made(resource_id, record)
-
-    @override
-    def read(self, cloud: Cloud, resource_id: str, state: Properties) -> Seen | None:
-        del state
-        return self.import_(cloud, resource_id)
 
     @override
     def import_(self, cloud: Cloud, resource_id: str) -> Seen | None:
@@ -172,7 +167,7 @@ class Vpc(Handler):
         cloud.world.delete(VPC, resource_id)
 
 
-class Tag(Handler):
+class Tag(KnownById):
     """A tag; droplets may also bring tags into being by carrying them."""
 
     token = TAG
@@ -188,11 +183,6 @@ class Tag(Handler):
         droplets = sum(name in droplet["tags"] for droplet in cloud.world.all(DROPLET).values())
         others = ("databasesCount", "imagesCount", "volumeSnapshotsCount", "volumesCount")
         return {"dropletsCount": droplets, "totalResourceCount": droplets, **dict.fromkeys(others, 0)}
-
-    @override
-    def read(self, cloud: Cloud, resource_id: str, state: Properties) -> Seen | None:
-        del state
-        return self.import_(cloud, resource_id)
 
     @override
     def import_(self, cloud: Cloud, resource_id: str) -> Seen | None:
@@ -306,7 +296,7 @@ def _missing_urn(cloud: Cloud, urns: list[str]) -> str | None:
     return None
 
 
-class Project(Handler):
+class Project(KnownById):
     """A project: recorded only, nothing else depends on it."""
 
     emulated_by = "rules"
@@ -338,11 +328,6 @@ class Project(Handler):
         }
         cloud.world.put(PROJECT, resource_id, record)
         return Made(resource_id, record)
-
-    @override
-    def read(self, cloud: Cloud, resource_id: str, state: Properties) -> Seen | None:
-        del state
-        return self.import_(cloud, resource_id)
 
     @override
     def import_(self, cloud: Cloud, resource_id: str) -> Seen | None:
@@ -425,7 +410,7 @@ class ProjectResources(Handler):
             self._assign(cloud, resource_id, list(state.get("resources") or []), [])
 
 
-class MonitorAlert(Handler):
+class MonitorAlert(KnownById):
     """An alert of DigitalOcean's monitoring: recorded only, nothing measures a machine here."""
 
     emulated_by = "rules"
@@ -437,11 +422,6 @@ class MonitorAlert(Handler):
         record = dict(inputs) | {"uuid": resource_id}
         cloud.world.put(MONITOR_ALERT, resource_id, record)
         return Made(resource_id, record)
-
-    @override
-    def read(self, cloud: Cloud, resource_id: str, state: Properties) -> Seen | None:
-        del state
-        return self.import_(cloud, resource_id)
 
     @override
     def import_(self, cloud: Cloud, resource_id: str) -> Seen | None:

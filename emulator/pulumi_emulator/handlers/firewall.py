@@ -9,7 +9,7 @@ from typing import Any, Final
 from typing_extensions import override
 
 from pulumi_emulator.errors import EmulatorError
-from pulumi_emulator.handlers.base import Cloud, Handler, Made, Properties, Seen
+from pulumi_emulator.handlers.base import Cloud, KnownById, Made, Properties, Seen
 from pulumi_emulator.handlers.digitalocean import now
 from pulumi_emulator.handlers.packet_filter import DIRECTIONS, enforce, port_range
 from pulumi_emulator.handlers.tokens import DROPLET, FIREWALL, TAG
@@ -32,7 +32,7 @@ def _numbers(ids: Any) -> list[int]:
     return [int(item) for item in ids or []]
 
 
-class Firewall(Handler):
+class Firewall(KnownById):
     """A set of allowances for droplets, named by id or tag; everything else is denied."""
 
     token = FIREWALL
@@ -125,11 +125,6 @@ class Firewall(Handler):
             raise EmulatorError(reason)
         enforce(cloud)
         return Made(resource_id, self._outputs(record))
-
-    @override
-    def read(self, cloud: Cloud, resource_id: str, state: Properties) -> Seen | None:
-        del state
-        return self.import_(cloud, resource_id)
 
     @override
     def import_(self, cloud: Cloud, resource_id: str) -> Seen | None:

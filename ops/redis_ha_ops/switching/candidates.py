@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from redis_ha_ops.drill.failover_checks import MOST_LAG_BYTES
 from redis_ha_ops.errors import OpsError
 from redis_ha_ops.runbook.plan import Answer
 from redis_ha_ops.stack import Slot, Stack
@@ -11,8 +12,6 @@ from redis_ha_ops.status import Look
 from redis_ha_ops.switching.handover import PREFERRED
 from redis_ha_ops.topology import LINK_UP, DataNode, Topology
 
-# A write that waits longer than this for replicas that are behind is worse than a switch at another time.
-MOST_LAG_BYTES = 1024**2
 # replica-priority by which the agent of a node says that others have more (redis_ha.sentinel.node.placement, LAST_RESORT).
 LAST_RESORT = 1_000_000
 PRIORITY = "replica-priority"
