@@ -19,7 +19,7 @@ from redis_ha_client.budget import attempt, command_budget
 from tests.client.test_libraries import settled
 from tests.support.connecting import ONCE, POLICY, connected, in_async
 from tests.support.managed_processes import ManagedGroup, Names
-from tests.support.twins import TWINS, Commands, executed, queued
+from tests.support.twins import TWINS, Commands, executed, queued, used
 from tests.support.waiting import SLOWEST_SECONDS, wait_until
 
 pytestmark = pytest.mark.servers
@@ -309,3 +309,57 @@ def test_a_script_that_is_refused_inside_a_transaction_is_tried_again(cluster: M
     assert isinstance(error, exceptions.ResponseError)
     assert "NOREPLICAS" in str(error)
     assert outcomes_of(error)[0] == "executed"
+
+
+# --- a watched key whose slot moves ---
+
+
+@pytest.mark.parametrize("gone", [False, True])
+@pytest.mark.parametrize("twin", TWINS)
+def test_what_was_watched_on_another_node_is_not_written_unwatched(cluster: ManagedGroup, twin: str, *, gone: bool) -> None:
+    """Another command of the client has read the layout after a failover, and another client has changed what is watched."""
+    old = cluster.primary_of("{a}")
+    new = cluster.replica_of(old)
+
+    async def watch_and_write(client: Any) -> None:
+        pipeline = client.pipeline(transaction=True)
+        await settled(pipeline.watch("{a}text"))
+        await asyncio.to_thread(cluster.fail_over, new)
+        if gone:
+            old.kill()
+        while client.get_node_from_key("{a}text").host != cluster.node_name(new):  # not every node has heard of it yet
+            await settled(client.refresh())
+        await asyncio.to_thread(cluster.command, new, "SET", "{a}text", "theirs")
+        pipeline.multi()
+        pipeline.set("{a}text", "ours")
+        with pytest.raises(exceptions.WatchError):
+            await settled(pipeline.execute())
+        assert await settled(client.get("{a}text")) == b"theirs"
+        await settled(pipeline.watch("{a}text"))
+        pipeline.multi()
+        pipeline.set("{a}text", "ours")
+        assert len(await settled(pipeline.execute())) == 1
+        await settled(pipeline.reset())
+        if twin == "asyncio":  # whose nodes hold their connections themselves, and take any back
+            idle = [(node.host, one.host) for node in client.nodes_manager.nodes_cache.values() for one in node._free]
+            assert idle
+            assert [host for host, leads_to in idle if leads_to != host] == []
+
+    used(cluster, twin, watch_and_write)
+    assert cluster.command(new, "GET", "{a}text") == "ours"
+
+
+def test_what_watches_on_a_node_that_left_the_layout_is_closed(cluster: ManagedGroup) -> None:
+    held = cluster.primary_of("{a}")
+
+    def watching() -> int:
+        return str(cluster.command(held, "CLIENT", "LIST")).count(" name=leaver ")
+
+    with connected(cluster, client_name="leaver") as client:
+        pipeline = client.pipeline(transaction=True)
+        pipeline.watch("{a}text")
+        assert watching() == 1
+        pools = client.nodes_manager.nodes_cache
+        client.nodes_manager.nodes_cache = {name: node for name, node in pools.items() if node.host != cluster.node_name(held)}
+        pipeline.reset()
+        wait_until(lambda: watching() == 0, "nothing is left open")

@@ -86,8 +86,10 @@ def strike_node(group: ManagedGroup, names: WorldNames, fault: str, *, replica: 
 
     def replace() -> None:
         if group.cluster:
-            if not replica or fault == "demoted":
-                group.command(other, "CLUSTER", "FAILOVER", *(["TAKEOVER"] if fault != "demoted" else []))
+            if fault == "demoted":
+                group.fail_over(other)
+            elif not replica:
+                group.command(other, "CLUSTER", "FAILOVER", "TAKEOVER")
                 wait_until(lambda: group.role(other) == "master", "the replica took over")
             return
         if not replica or fault == "demoted":
@@ -120,8 +122,7 @@ def mend(every: EveryKind, names: WorldNames, kind: str) -> None:
         group.heal()
         first = group.nodes[0]
         if group.role(first) != "master":
-            group.command(first, "CLUSTER", "FAILOVER")
-            wait_until(lambda: group.role(first) == "master", "the first node is the primary again")
+            group.fail_over(first)
             group.wait_whole()
     whole.heal()
     every.publish(names)

@@ -176,6 +176,22 @@ class ManagedGroup(Started):
             if other is not node and other.running and not other.frozen:
                 self.command(other, "REPLICAOF", node.host, str(DATA_PORT))
 
+    def fail_over(self, node: Node) -> None:
+        """Make the replica `node` its shard's primary by hand, without a loss, and wait until the old one follows it.
+
+        Asks again: a replica that was elected less than twice the node time-out ago takes that election for the new one, and
+        gives way at once to the primary, whose epoch is newer (findings/cluster-failover-twice.sh).
+        """
+        old = next(one for one in self.nodes if one.host == self.command(node, "ROLE")[1])
+        asked = itertools.count()
+
+        def followed() -> object:
+            if next(asked) % 120 == 0 and self.role(node) != "master":  # each 6 s: a request ends after 5 s
+                self.command(node, "CLUSTER", "FAILOVER")
+            return self.role(node) == "master" and self.command(old, "ROLE")[:4] == ["slave", node.host, DATA_PORT, "connected"]
+
+        wait_until(followed, f"{node.name} is the primary, and {old.name} follows it", every=0.05)
+
     def wait_whole(self) -> None:
         try:
             wait_until(self._whole, "the group is whole")

@@ -155,6 +155,17 @@ class InOneTransaction(TransactionStrategy):
         self._watched = self._watched or args[0] == "WATCH"
         return reply
 
+    def _get_client_and_connection_for_transaction(self) -> tuple[ClusterNode, Any]:
+        """Keep the node with its connection until both are let go.
+
+        redis-py looks the node up anew each time. If the layout was read meanwhile, and names another one, the connection to
+        the old node would go to the new one's pool, and be taken from there (findings/cluster-watch-pool.sh).
+        """
+        if self._transaction_node is None or self._transaction_connection is None:
+            found: tuple[ClusterNode, Any] = super()._get_client_and_connection_for_transaction()
+            return found
+        return self._transaction_node, self._transaction_connection
+
     async def _find_slots(self, commands: list[tuple[Any, ...]]) -> None:
         client = self._pipe.client
 

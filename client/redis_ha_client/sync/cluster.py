@@ -620,5 +620,9 @@ class InOneTransaction(TransactionStrategy):
 
     def reset(self) -> None:
         """Forget the queue and the watched keys."""
+        connection: Any = self._transaction_connection
+        if connection is not None and self._nodes_manager.find_connection_owner(connection) is None:
+            connection.disconnect()  # its node is in the layout no longer: redis-py would leave it open
+            self._transaction_connection = None
         super().reset()
         self._watched = False
