@@ -9,6 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from redis.exceptions import DataError
+
 from .discovery import role_of
 from .documents import Connection, GlobalConnection, PrimaryConnection, SentinelConnection
 from .errors import DocumentError, NotReplicated, UnconfirmedError
@@ -45,6 +47,12 @@ class Safety:
         """Tell whether a command writes."""
         words = _words(args)
         return self._writes.get("|".join(words[:2]), self._writes.get(words[0], False))
+
+
+def refuse_multi(args: Sequence[Any]) -> None:
+    """Refuse a bare MULTI: what follows it is only queued, and so is the question how many replicas have it."""
+    if _words(args)[0] == "multi":
+        raise DataError("MULTI by execute_command is not possible with safe_writes: use pipeline(transaction=True)")
 
 
 def _words(args: Sequence[Any]) -> list[str]:

@@ -152,6 +152,20 @@ def test_each_command_of_a_pipeline_is_told_of(whole: RedisProcesses, twin: str)
     safely(whole, twin, write)
 
 
+@pytest.mark.parametrize("twin", TWINS)
+def test_a_bare_multi_is_refused(whole: RedisProcesses, twin: str) -> None:
+    """What follows it is queued: nobody could say what the replicas have. Transactions of a pipeline are counted."""
+
+    async def begin(client: Any) -> None:
+        for words in (("MULTI",), ("multi ",)):
+            with pytest.raises(exceptions.DataError, match=r"with safe_writes: use pipeline\(transaction=True\)"):
+                await settled(client.execute_command(*words))
+        assert await settled(client.set("safe-multi", 1)) is True
+        assert await settled(client.pipeline(transaction=True).incr("safe-multi").execute()) == [2]
+
+    safely(whole, twin, begin, policy=PATIENT)
+
+
 @pytest.mark.usefixtures("frozen")
 @pytest.mark.parametrize("twin", TWINS)
 def test_reads_wait_for_nobody(whole: RedisProcesses, twin: str) -> None:

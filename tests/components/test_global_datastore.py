@@ -361,6 +361,8 @@ def test_a_region_that_cannot_be_followed_is_refused_by_name() -> None:
         said = r"region: 'eu-central-1' has no group that is made here; there is eu-west-1"
         with pytest.raises(pulumi.InputPropertiesError, match=said):
             datastore.as_watched("eu-central-1")
+        with pytest.raises(pulumi.InputPropertiesError, match=r"region: \['eu-west-1'\] has no group"):
+            datastore.as_watched(["eu-west-1"])  # type: ignore[arg-type]
         quiet = with_secondary(BROUGHT, notifications={"enabled": False})
         silent = GlobalDatastore("silent", BROUGHT | quiet)  # type: ignore[arg-type]
         with pytest.raises(pulumi.InputPropertiesError, match=r"secondaries\.eu-west-1.* false, but the failover automation"):

@@ -154,24 +154,47 @@ case "${0##*/} $*" in
 "systemctl is-enabled"*) exit $NOT_ENABLED;;
 "systemctl start redis-ha-setting-up.service") exit 1;;
 "systemctl try-reload-or-restart ssh.service") exit 1;;
-dpkg-query*) test -e "$CALLS.installed" && printf 'installed installed ';;
-"apt-get"*install*) touch "$CALLS.installed";;
+dpkg-query*redis-server*) test -e "$CALLS.redis" && printf 'installed installed ';;
+dpkg-query*node-exporter*) test -e "$CALLS.exporters" && printf 'installed installed ';;
+"apt-get"*install*redis-server*) touch "$CALLS.redis";;
+"apt-get"*install*node-exporter*) touch "$CALLS.exporters";;
 esac
 """
+
+
+def set_up_by(script: str, folder: Path, *, enabled: bool) -> list[str]:
+    """Run a node's set-up with stand-ins for what it calls; give the command lines in their order."""
+    for name in ("systemctl", "dpkg-query", "dpkg", "apt-get", "apt-mark"):
+        (folder / name).write_text(STAND_IN)
+        (folder / name).chmod(0o755)
+    calls = folder / "calls"
+    calls.write_text("")
+    environment = {"PATH": f"{folder}:/usr/bin:/bin", "CALLS": str(calls), "NOT_ENABLED": "0" if enabled else "1"}
+    subprocess.run(["/bin/sh", "-c", script], env=environment, check=True, timeout=20)
+    return calls.read_text().splitlines()
+
+
+@pytest.mark.parametrize("kind", ["data", "sentinel"])
+def test_what_is_installed_is_not_installed_again(kind: str, tmp_path: Path) -> None:
+    """At a later boot apt would bring a newer version."""
+    script = files(user_data(kind))["/usr/local/lib/redis-ha/setup.sh"]
+    (tmp_path / "exporters.env").touch()
+    script = script.replace("/etc/redis-ha/seed/exporters.env", str(tmp_path / "exporters.env"))
+    wanted = [line.split(" install ")[1] for line in set_up_by(script, tmp_path, enabled=False) if " install " in line]
+    assert wanted == [
+        "-y redis-server nftables",
+        "-y --no-install-recommends prometheus-redis-exporter prometheus-node-exporter",
+    ]
+    again = set_up_by(script, tmp_path, enabled=True)
+    assert [line for line in again if line.startswith("apt-get")] == []
+    assert any(line.startswith("systemctl enable") and "redis-ha-node-exporter.service" in line for line in again)
 
 
 @pytest.mark.parametrize("enabled", [False, True])
 @pytest.mark.parametrize("kind", ["data", "sentinel"])
 def test_the_port_is_free_again_before_the_server_starts(kind: str, enabled: bool, tmp_path: Path) -> None:
     """Also when it could not be started; and a node whose services are there never starts it: they have the port."""
-    for name in ("systemctl", "dpkg-query", "dpkg", "apt-get", "apt-mark"):
-        (tmp_path / name).write_text(STAND_IN)
-        (tmp_path / name).chmod(0o755)
-    calls = tmp_path / "calls"
-    environment = {"PATH": f"{tmp_path}:/usr/bin:/bin", "CALLS": str(calls), "NOT_ENABLED": "0" if enabled else "1"}
-    script = files(user_data(kind))["/usr/local/lib/redis-ha/setup.sh"]
-    subprocess.run(["/bin/sh", "-c", script], env=environment, check=True, timeout=20)
-    said = calls.read_text().splitlines()
+    said = set_up_by(files(user_data(kind))["/usr/local/lib/redis-ha/setup.sh"], tmp_path, enabled=enabled)
     names = ["systemctl start redis-ha-setting-up.service", "systemctl stop redis-ha-setting-up.service"]
     enabling = next(line for line in said if line.startswith("systemctl enable"))
     assert "setting-up" not in enabling

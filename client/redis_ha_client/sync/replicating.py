@@ -11,7 +11,7 @@ from redis import exceptions
 from redis_ha_client.batches import Batch
 from redis_ha_client.budget import RETRIED_ERRORS, aside, current_budget, waiting
 from redis_ha_client.errors import NotReplicated, RefusedError, UnconfirmedError, counting_forbidden
-from redis_ha_client.replicating import Safety, judge_count, replicas_needed, wait_seconds
+from redis_ha_client.replicating import Safety, judge_count, refuse_multi, replicas_needed, wait_seconds
 
 # What may come in place of a count: a lost connection, a refusal, or the error of a node that is a master no longer.
 _UNCOUNTED: tuple[type[Exception], ...] = (*RETRIED_ERRORS, exceptions.ResponseError)
@@ -93,6 +93,7 @@ class SafeWrites:
     def _send_command_parse_response(self, conn: Any, command_name: Any, *args: Any, **options: Any) -> Any:
         safety: Safety | None = self.connection_pool.settings.safety
         if safety is not None:
+            refuse_multi(args)
             learn(conn, safety, [args])
         reply = super()._send_command_parse_response(conn, command_name, *args, **options)  # type: ignore[misc]
         if safety is not None and safety.is_write(args):

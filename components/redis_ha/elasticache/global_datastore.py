@@ -150,7 +150,7 @@ class GlobalDatastore(pulumi.ComponentResource):
         """
         if self.primary is not None and region == self._plan.primary_region:
             return self.primary.as_watched()
-        if region not in self.secondaries:
+        if not isinstance(region, str) or region not in self.secondaries:
             made = [*([] if self.primary is None else [self._plan.primary_region]), *self.secondaries]
             with as_input_errors():
                 reason = f"{region!r} has no group that is made here; there is {', '.join(made)}"
