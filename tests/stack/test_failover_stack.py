@@ -29,6 +29,9 @@ pytestmark = [pytest.mark.engine, pytest.mark.machines, pytest.mark.timeout(900)
 
 # Tests of one stack go to one worker.
 GROUPS = {name: pytest.mark.xdist_group(f"tests/stack/failover-{name}") for name in ("staging", "prod")}
+# How long the function looks at a group again after an event. It takes one event after another, so the time is paid for each.
+# Here a node is back in a second or two, or not before its zone is.
+SETTLE_SECONDS = 10
 # An application that knows where the document is, and nothing else of the group.
 BY_DOCUMENT = """
 import json, sys, time
@@ -100,6 +103,7 @@ def stack(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     config = yaml.safe_load((ROOT / f"Pulumi.{request.param}.yaml").read_text())["config"]
     made._write({key: config[key] for key in (*AWS_BLOCKS, "redis-ha:failover")})
     made.configure(global_member=None)
+    made.configure("failover", function={"wait_seconds": SETTLE_SECONDS})
     try:
         made.run("up")
         yield made
