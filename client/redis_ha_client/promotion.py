@@ -16,6 +16,7 @@ from typing import Any
 
 from .budget import current_budget
 from .discovery import Address, SentinelOrder
+from .silence import ASK_AGAIN_SECONDS
 from .words import text_of
 
 FIRST_ASKED = 2  # the attempt that looks for evidence first: the one after the first failure
@@ -26,10 +27,11 @@ _DOWN = {"s_down", "o_down", "failover_in_progress"}
 class Evidence:
     """What the Sentinels of one look-up show about the master that they name."""
 
-    master: Address  # that they name
+    master: Address  # that they name, or named
     sentinels: int  # how many there are
     down: set[Address] = field(default_factory=set)  # Sentinels that call it down
     heard: set[Address] = field(default_factory=set)
+    elsewhere: set[Address] = field(default_factory=set)  # Sentinels that name another master
     leader: Address | None = None
     promoted: Address | None = None
 
@@ -38,7 +40,10 @@ class Evidence:
         row = _row(answer)
         flags = _flags(row)
         self.heard.add(sentinel)
-        if _address(row) != self.master or not flags & _DOWN:
+        if _address(row) != self.master:
+            self.elsewhere.add(sentinel)
+            return False
+        if not flags & _DOWN:
             return False
         self.down.add(sentinel)
         return "failover_in_progress" in flags
@@ -53,7 +58,12 @@ class Evidence:
     def is_decided(self) -> bool:
         """Whether no further answer can change anything."""
         left = self.sentinels - len(self.heard)
-        return self.found is not None or len(self.down) + left < self._majority
+        return self.replaced or max(len(self.down), len(self.elsewhere)) + left < self._majority
+
+    @property
+    def replaced(self) -> bool:
+        """Whether the master is one no longer: another node was promoted for certain, or a majority names one by now."""
+        return self.found is not None or len(self.elsewhere) >= self._majority
 
     @property
     def found(self) -> tuple[Address, Address] | None:
@@ -83,6 +93,35 @@ class Ahead:
         """Return what to dial and who said so: what was found, else what the Sentinels name."""
         self._left = elected[0] if found is not None else None
         return elected if found is None else found
+
+
+@dataclass
+class LastWord:
+    """What the Sentinels said last of a silent master. All commands of a client that wait for its answer share it.
+
+    Else each would ask, in the very moment in which the Sentinels agree on a failover.
+    """
+
+    _master: Address | None = None
+    _asked_at: float = float("-inf")
+    _replaced: bool = False
+
+    # Threads of one client share this object: two that come at once may both ask.
+    def is_due(self, master: Address, now: float) -> bool:
+        """Tell whether to ask now, and take note of it. now: of time.monotonic."""
+        if master == self._master and now < self._asked_at + ASK_AGAIN_SECONDS:
+            return False
+        self._master, self._asked_at, self._replaced = master, now, False
+        return True
+
+    def said(self, master: Address, *, replaced: bool) -> None:
+        """Take note of the answer."""
+        if master == self._master:
+            self._replaced = replaced
+
+    def tells(self, master: Address) -> bool:
+        """Whether `master` was replaced, as far as the last answer goes."""
+        return master == self._master and self._replaced
 
 
 def to_ask(order: SentinelOrder) -> tuple[Address, ...]:

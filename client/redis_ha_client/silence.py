@@ -18,6 +18,10 @@ _OPTION: int | None = getattr(socket, "TCP_INFO", None)
 # The last acknowledgement may be one of TCP's keepalive, which comes from a frozen process's machine as well and is about no
 # byte. None comes sooner than that after a byte has moved, so a look at least that often tells the two apart.
 LOOK_SECONDS = KEEPALIVE_IDLE_SECONDS - 1.0
+# A node that is silent for so long may have been replaced by now: a power cut costs a little more (docs/drills.md). Whoever can
+# find that out asks then, and again after the shorter time, in place of waiting for the whole silence.
+ASK_SECONDS = 1.0
+ASK_AGAIN_SECONDS = 0.2
 
 
 class Socket(Protocol):
@@ -57,23 +61,34 @@ def traffic_of(sock: Socket | None) -> Traffic | None:
     return traffic_in(glance(sock))
 
 
-def first_wait(seconds: float, seen: bytes | None) -> float:
-    """Return how long to wait before the first look, as Stillness does for the others."""
-    return seconds if seen is None or seconds < LOOK_SECONDS else LOOK_SECONDS
+def first_wait(seconds: float, seen: bytes | None, *, asks: bool = False) -> float:
+    """Return how long to wait before the first look, as Stillness does for the others.
+
+    asks: whether it can be found out that the node has been replaced.
+    """
+    wait = seconds if seen is None or seconds < LOOK_SECONDS else LOOK_SECONDS
+    return min(wait, ASK_SECONDS) if asks else wait
 
 
 class Stillness:
     """A wait that ends when nothing has moved on a connection for `seconds`. Times are of time.monotonic."""
 
-    def __init__(self, seconds: float, traffic: Traffic | None, now: float) -> None:
+    def __init__(self, seconds: float, traffic: Traffic | None, now: float, *, asks: bool = False) -> None:
         self._seconds = seconds
+        self._asks = asks
         self._before = traffic
         self._until = now + seconds
 
     def wait(self, now: float) -> float:
         """Return how long to wait before the next look."""
         left = max(self._until - now, SHORTEST_WAIT_SECONDS)
+        if self._asks:
+            return min(left, ASK_AGAIN_SECONDS)
         return left if self._before is None else min(left, LOOK_SECONDS)
+
+    def is_to_ask(self, now: float) -> bool:
+        """Tell whether it has lasted long enough to ask whether the node has been replaced."""
+        return self._asks and now >= self._until - self._seconds + ASK_SECONDS
 
     def is_over(self, traffic: Traffic | None, now: float) -> bool:
         """Take note of what has moved since the last look, and tell whether it is over."""

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 import redis
 
-from redis_ha_client import FailoverPolicy
+from redis_ha_client import FailoverPolicy, OutcomeUnknownError
+from redis_ha_client.silence import ASK_SECONDS
 from tests.support.redis_processes import DATA_PORT, Node, RedisProcesses
 from tests.support.twins import TWINS, settled, used
 from tests.support.waiting import SLOWEST_SECONDS, wait_until
@@ -165,3 +166,70 @@ def test_who_may_not_ask_waits_for_the_sentinels_word(whole: RedisProcesses, twi
 
     with deaf(whole):
         used(whole, twin, go_on, policy=FailoverPolicy(total_seconds=3, connect_seconds=0.5))
+
+
+@pytest.mark.parametrize("again", [False, True])
+@pytest.mark.parametrize("twin", TWINS)
+def test_the_end_of_a_silence_is_not_waited_for_when_the_master_is_replaced(
+    whole: RedisProcesses, twin: str, *, again: bool
+) -> None:
+    """A command was under way when the master fell silent. What became of it is unknown, as after the whole silence."""
+    patient = FailoverPolicy(
+        total_seconds=SLOWEST_SECONDS, read_seconds=SLOWEST_SECONDS, connect_seconds=0.5, resend_ambiguous=again
+    )
+    old, name = whole.master(), f"silent-{twin}-{again}"
+
+    async def go_on(client: Any) -> None:
+        await settled(client.set(name, "before"))
+        old.freeze()
+        if again:
+            assert await settled(client.set(name, "after")) is True
+        else:
+            with pytest.raises(OutcomeUnknownError):
+                await settled(client.set(name, "after"))
+        await settled(client.set(name, "end"))
+
+    try:
+        for node in whole.sentinels:
+            whole.command(node, "ACL", "SETUSER", "application", *ALLOWED)
+        used(whole, twin, go_on, policy=patient)
+    finally:
+        for node in whole.sentinels:
+            whole.command(node, "ACL", "SETUSER", "application", "-sentinel|master", "-sentinel|replicas")
+
+
+@pytest.mark.parametrize("twin", TWINS)
+def test_a_slow_master_that_nobody_replaces_is_waited_for(whole: RedisProcesses, twin: str) -> None:
+    """It counts: a command that was sent again would be executed twice."""
+    slow = (
+        "local t = redis.call('TIME') repeat local n = redis.call('TIME') until n[1] - t[1] >= 3 "
+        "return redis.call('INCR', KEYS[1])"
+    )
+    policy = FailoverPolicy(total_seconds=SLOWEST_SECONDS, read_seconds=SLOWEST_SECONDS)
+
+    async def wait(client: Any) -> None:
+        assert await settled(client.eval(slow, 1, f"slow-{twin}")) == 1
+
+    for node in whole.sentinels:
+        whole.command(node, "ACL", "SETUSER", "application", *ALLOWED)
+        whole.command(node, "SENTINEL", "SET", whole.master_name, "down-after-milliseconds", str(SLOWEST_SECONDS * 1000))
+    try:
+        used(whole, twin, wait, policy=policy)
+    finally:
+        for node in whole.sentinels:
+            whole.command(node, "ACL", "SETUSER", "application", "-sentinel|master", "-sentinel|replicas")
+            whole.command(node, "SENTINEL", "SET", whole.master_name, "down-after-milliseconds", str(whole.down_after_ms))
+
+
+@pytest.mark.parametrize("twin", TWINS)
+def test_the_sentinels_are_not_asked_while_a_command_blocks(topology: RedisProcesses, twin: str) -> None:
+    """A thousand workers that wait for a job would ask all the time."""
+
+    async def wait(client: Any) -> None:
+        def asked(_: Any) -> bool:
+            raise AssertionError("asked")
+
+        client.connection_pool.finder.replaced = asked
+        assert await settled(client.blpop(f"blocks-{twin}", timeout=2 * ASK_SECONDS)) is None
+
+    used(topology, twin, wait)

@@ -8,8 +8,10 @@ from redis import exceptions
 
 from redis_ha_client import FailoverPolicy, aio, connect
 from redis_ha_client.budget import command_budget
-from redis_ha_client.promotion import Ahead, Evidence
+from redis_ha_client.promotion import Ahead, Evidence, LastWord
+from redis_ha_client.silence import ASK_AGAIN_SECONDS
 from tests.client.test_documents import CONNECTION, CREDENTIALS
+from tests.support.twins import settled
 
 A, B, C = (("10.0.0.1", port) for port in range(3))
 OLD, NEW, OTHER = (("10.0.0.2", port) for port in range(3))
@@ -55,6 +57,38 @@ def test_a_leader_that_has_chosen_nobody_yet_is_no_evidence() -> None:
     evidence.chooses(A, [row(NEW, "slave"), row(OTHER, "slave,s_down")])
     assert not evidence.shows(B, row(OLD, DOWN))
     assert evidence.found is None
+
+
+@pytest.mark.parametrize(
+    ("told", "replaced"),
+    [
+        ([(A, OLD, LEADS), (B, OLD, DOWN)], True),
+        ([(A, NEW, FINE), (B, NEW, FINE)], True),  # the Sentinels name another one by now
+        ([(A, NEW, FINE), (B, OLD, FINE), (C, OLD, DOWN)], False),  # one alone may hold on to a master of old
+        ([(A, OLD, DOWN), (B, OLD, DOWN), (C, OLD, DOWN)], False),
+        ([(A, OLD, FINE), (B, OLD, FINE)], False),
+    ],
+)
+def test_a_silent_master_is_left_when_it_is_certain_that_another_took_its_place(told: list[Any], *, replaced: bool) -> None:
+    evidence = Evidence(OLD, 3)
+    for sentinel, named, flags in told:
+        if evidence.shows(sentinel, row(named, flags)):
+            evidence.chooses(sentinel, CHOSEN)
+    assert evidence.replaced is replaced
+
+
+def test_one_of_all_that_wait_asks_and_the_others_take_its_word() -> None:
+    word = LastWord()
+    assert word.is_due(OLD, 10)
+    assert not word.is_due(OLD, 10 + ASK_AGAIN_SECONDS / 2)
+    assert not word.tells(OLD)
+    word.said(OLD, replaced=True)
+    assert word.tells(OLD)
+    assert not word.tells(NEW)
+    assert word.is_due(NEW, 10 + ASK_AGAIN_SECONDS / 2)
+    word.said(OLD, replaced=True)  # an answer that comes late
+    assert not word.tells(NEW)
+    assert word.is_due(NEW, 10 + 2 * ASK_AGAIN_SECONDS)
 
 
 def test_it_is_looked_for_after_a_failure_and_as_long_as_it_is_the_way() -> None:
@@ -116,3 +150,24 @@ def test_a_sentinel_that_is_gone_is_waited_for_once_a_command(half: str) -> None
             budget.begin_attempt()
             find()
     assert gone.count == 2 + 5
+
+
+@pytest.mark.parametrize("make", [connect, aio.connect])
+def test_all_commands_of_a_client_share_what_the_sentinels_said(make: Any) -> None:
+    finder = make(CONNECTION, CREDENTIALS).connection_pool.finder
+    asked: list[Any] = []
+
+    def evidence(master: Any) -> Evidence:
+        asked.append(master)
+        return Evidence(master, 1, elsewhere={A})
+
+    async def asynchronous(master: Any) -> Evidence:
+        return evidence(master)
+
+    finder._evidence = evidence if make is connect else asynchronous
+
+    async def ask() -> list[bool]:
+        return [await settled(finder.replaced(OLD)) for _ in range(3)]
+
+    assert asyncio.run(ask()) == [True] * 3
+    assert asked == [OLD]

@@ -1,7 +1,9 @@
 """What counts as silence of a node, and what a subscriber makes of it: decided without servers."""
 
+import pytest
+
 from redis_ha_client.policy import KEEPALIVE_IDLE_SECONDS
-from redis_ha_client.silence import LOOK_SECONDS, Stillness, Traffic, traffic_of
+from redis_ha_client.silence import ASK_AGAIN_SECONDS, ASK_SECONDS, LOOK_SECONDS, Stillness, Traffic, first_wait, traffic_of
 from redis_ha_client.subscribing import Watch, is_displaced
 
 QUIET = Traffic(received_ago=500, acknowledged_ago=500, acknowledged=10, received=10)
@@ -34,6 +36,19 @@ def test_where_nothing_is_known_of_what_moves_a_wait_has_its_length() -> None:
     still = Stillness(32, None, now=0)
     assert still.wait(0) == 32
     assert still.is_over(None, 32)
+
+
+def test_who_can_find_out_whether_the_node_is_replaced_asks_before_the_silence_is_over() -> None:
+    assert first_wait(2, None, asks=True) == ASK_SECONDS
+    assert first_wait(ASK_SECONDS / 2, None, asks=True) == ASK_SECONDS / 2
+    still = Stillness(2, QUIET, now=100, asks=True)
+    assert not still.is_to_ask(100 + ASK_SECONDS / 2)
+    assert still.is_to_ask(100 + ASK_SECONDS)
+    assert still.wait(100 + ASK_SECONDS) == ASK_AGAIN_SECONDS
+    assert still.wait(101.9) == pytest.approx(0.1)
+    assert not still.is_over(QUIET._replace(received=QUIET.received + 1, received_ago=0), 101)  # an answer that keeps arriving
+    assert not still.is_to_ask(101 + ASK_SECONDS / 2)
+    assert not Stillness(2, QUIET, now=100).is_to_ask(101.5)  # nobody to ask
 
 
 def test_a_node_is_silent_when_its_answer_to_a_ping_takes_too_long() -> None:

@@ -92,21 +92,28 @@ class BudgetRetry(Retry):
                     await asyncio.sleep(budget.pause())
 
 
-async def unless_silent(act: Callable[[], Awaitable[Any]], sock: Socket | None, seconds: float) -> Any:
-    """Await `act()`; TimeoutError when nothing has moved on the connection for `seconds`.
+async def unless_silent(
+    act: Callable[[], Awaitable[Any]],
+    sock: Socket | None,
+    seconds: float,
+    is_replaced: Callable[[], Awaitable[bool]] | None = None,
+) -> Any:
+    """Await `act()`; TimeoutError when nothing has moved on the connection for `seconds`, or its silent peer is replaced.
 
     While something moves `act` is cut and called anew: it goes on where it was.
     """
     seen, began = glance(sock), time.monotonic()
-    wait = first_wait(seconds, seen)
+    wait = first_wait(seconds, seen, asks=is_replaced is not None)
     still: Stillness | None = None
     while True:
         try:
             async with asyncio.timeout(wait):
                 return await act()
         except TimeoutError:
-            still = still or Stillness(seconds, traffic_in(seen), began)
+            still = still or Stillness(seconds, traffic_in(seen), began, asks=is_replaced is not None)
             if still.is_over(traffic_of(sock), time.monotonic()):
+                raise
+            if is_replaced is not None and still.is_to_ask(time.monotonic()) and await is_replaced():
                 raise
             wait = still.wait(time.monotonic())
 
@@ -208,13 +215,23 @@ class Budgeted(Dialling):
             push_request=push_request,
         )
 
+    @property
+    def may_be_replaced(self) -> bool:
+        """Whether `is_replaced` can tell anything while a reply is waited for."""
+        return False
+
+    async def is_replaced(self) -> bool:
+        """Ask others whether the silent peer has been replaced: then nobody waits for the end of its silence."""
+        return False
+
     async def _read_response_from_parser(self, disable_decoding: bool = False, push_request: bool | None = False) -> Any:
         read = partial(self._parse, disable_decoding, push_request=push_request)
         if self._silence_seconds is None:
             return await read()
         try:
             # The parser keeps what has arrived. A big value may still be on its way to the node.
-            return await unless_silent(read, self.socket, self._silence_seconds)
+            is_replaced = self.is_replaced if self.may_be_replaced else None
+            return await unless_silent(read, self.socket, self._silence_seconds, is_replaced)
         except TimeoutError as error:  # redis-py takes it for an empty reply when it was given a time
             self.drop()
             raise exceptions.TimeoutError(f"Timeout reading from {self.host}:{self.port}") from error

@@ -4,6 +4,7 @@
 # redis-py has no annotations on most of the methods that are called here.
 
 import asyncio
+import time
 from typing import Any
 
 import redis.asyncio as redis
@@ -13,11 +14,11 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
 from redis_ha_client.aio.nodes import Budgeted, BudgetedTLS, NodeConnection, NodePool
-from redis_ha_client.budget import RETRIED_ERRORS, SHORTEST_WAIT_SECONDS, current_budget
+from redis_ha_client.budget import RETRIED_ERRORS, SHORTEST_WAIT_SECONDS, aside, current_budget
 from redis_ha_client.discovery import Address, Answers, SentinelOrder, parse_address, role_of
 from redis_ha_client.documents import SentinelConnection
 from redis_ha_client.errors import NotTheMasterError, role_forbidden
-from redis_ha_client.promotion import Ahead, Evidence, to_ask
+from redis_ha_client.promotion import Ahead, Evidence, LastWord, to_ask
 from redis_ha_client.rebuilding import settings_again
 from redis_ha_client.wiring import Settings
 
@@ -65,6 +66,16 @@ class MasterConnection(NodeConnection):
         if self._named_by is not None:
             self.finder.order.refused(self._named_by, (self.host, self.port))
 
+    @property
+    def may_be_replaced(self) -> bool:
+        """Whether to ask the Sentinels while the master is silent. A blocking command is silent for as long as it may block."""
+        budget = self.counted_budget()
+        return budget is not None and not budget.block_seconds
+
+    async def is_replaced(self) -> bool:
+        """Ask the Sentinels whether another node has taken this one's place."""
+        return await self.finder.replaced((self.host, self.port))
+
     async def read_response(
         self,
         disable_decoding: bool = False,
@@ -108,6 +119,7 @@ class MasterFinder:
         self.order = SentinelOrder(connection.sentinels)
         self.address: Address | None = None
         self.ahead = Ahead()
+        self.last_word = LastWord()
         self._clients: dict[Address, redis.Redis] = {}
         for host, port in connection.sentinels:
             pool = ConnectionPool(
@@ -151,13 +163,21 @@ class MasterFinder:
         elected = poll.elected()
         if elected is None:
             raise answers.error(self.username)
-        elected = self.ahead.instead_of(elected, await self._promoted(elected[0]) if self.ahead.wanted(elected[0]) else None)
+        ahead = (await self._evidence(elected[0])).found if self.ahead.wanted(elected[0]) else None
+        elected = self.ahead.instead_of(elected, ahead)
         self.address, sentinel = elected
         self.order.answered(sentinel)
         return elected
 
-    async def _promoted(self, master: Address) -> tuple[Address, Address] | None:
-        """Return the node that a failover under way has promoted, and who promoted it, while the Sentinels name `master`."""
+    async def replaced(self, master: Address) -> bool:
+        """Tell whether it is certain by now that `master` is one no longer."""
+        if self.last_word.is_due(master, time.monotonic()):
+            with aside():
+                self.last_word.said(master, replaced=(await self._evidence(master)).replaced)
+        return self.last_word.tells(master)
+
+    async def _evidence(self, master: Address) -> Evidence:
+        """Ask what the Sentinels know about `master`, until it is decided whether another node has taken its place."""
         evidence = Evidence(master, len(self.order.sentinels))
         for sentinel in to_ask(self.order):
             budget = current_budget()
@@ -174,7 +194,7 @@ class MasterFinder:
                 self.order.silent(sentinel)
             else:
                 self.order.spoke(sentinel)
-        return evidence.found
+        return evidence
 
     def move(self) -> None:
         """Leave an event loop that has ended."""

@@ -131,6 +131,15 @@ class Budgeted(Dialling):
                 raise
             raise refused from error
 
+    @property
+    def may_be_replaced(self) -> bool:
+        """Whether `is_replaced` can tell anything while a reply is waited for."""
+        return False
+
+    def is_replaced(self) -> bool:
+        """Ask others whether the silent peer has been replaced: then nobody waits for the end of its silence."""
+        return False
+
     def read_response(
         self,
         disable_decoding: bool = False,
@@ -141,8 +150,9 @@ class Budgeted(Dialling):
     ) -> Any:
         """Read one reply within the budget, to its end while it keeps arriving; `timeout` is the caller's own bound."""
         own = timeout is SENTINEL
+        asks = own and self.may_be_replaced
         seconds, seen, began = self.socket_timeout, glance(self._sock) if own else None, time.monotonic()
-        wait: Any = first_wait(seconds, seen) if own else timeout
+        wait: Any = first_wait(seconds, seen, asks=asks) if own else timeout
         still: Stillness | None = None
         try:
             while True:
@@ -154,9 +164,11 @@ class Budgeted(Dialling):
                         push_request=push_request,
                     )
                 except exceptions.TimeoutError:
-                    still = still or Stillness(seconds, traffic_in(seen), began)
+                    still = still or Stillness(seconds, traffic_in(seen), began, asks=asks)
                     # The parser has kept what had arrived. A big value may still be on its way to the node.
                     if not own or still.is_over(traffic_of(self._sock), time.monotonic()):
+                        raise
+                    if still.is_to_ask(time.monotonic()) and self.is_replaced():
                         raise
                     wait = still.wait(time.monotonic())
         except exceptions.ResponseError:
