@@ -57,6 +57,7 @@ def test_the_outage_of_a_shard_is_measured(stack: Stack, tmp_path: Path, cluster
     shard = "0002" if clustered else "0001"
     before = stack.roles(group)
     done = redis_ha(folder, *DRILL, "--shard", shard)
+    assert done.returncode in {0, 1}, done.stdout + done.stderr
     made = report_of(folder)
     # On a busy computer the writers may see a long outage of which the health check, with more patience, sees none.
     missed = [item["what"] for item in made["checklist"] if item["needed"] and item["state"] != "seen"]

@@ -179,7 +179,10 @@ def test_a_drill_sees_the_whole_chain(stack: FollowedStack, tmp_path: Path) -> N
     ):
         assert points[what]["state"] == SEEN, told
     assert "0 of 15 node groups were tested within 24 h" in told
-    assert all(name.endswith("-failover") for name in points["alarms rang"]["detail"].split(", ")), told
+    rang = points["alarms rang"]["detail"].split(", ")
+    assert any(name.endswith("-failover") for name in rang), told
+    # A busy computer may hold up the load's connections too, and the alarm on them is of the shard that was tested as well.
+    assert all(name.endswith(("-failover", "-connections_drop")) for name in rang), told
     after = stack.document()
     assert after["generation"] > before["generation"]
     assert after["endpoints"] == before["endpoints"]
