@@ -14,7 +14,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
 from redis_ha_client.aio.nodes import Budgeted, BudgetedTLS, NodeConnection, NodePool
-from redis_ha_client.budget import RETRIED_ERRORS, SHORTEST_WAIT_SECONDS, aside, current_budget
+from redis_ha_client.budget import RETRIED_ERRORS, SHORTEST_WAIT_SECONDS, current_budget
 from redis_ha_client.discovery import Address, Answers, SentinelOrder, parse_address, role_of
 from redis_ha_client.documents import SentinelConnection
 from redis_ha_client.errors import NotTheMasterError, role_forbidden
@@ -172,8 +172,7 @@ class MasterFinder:
     async def replaced(self, master: Address) -> bool:
         """Tell whether it is certain by now that `master` is one no longer."""
         if self.last_word.is_due(master, time.monotonic()):
-            with aside():
-                self.last_word.said(master, replaced=(await self._evidence(master)).replaced)
+            self.last_word.said(master, replaced=(await self._evidence(master)).replaced)
         return self.last_word.tells(master)
 
     async def _evidence(self, master: Address) -> Evidence:
